@@ -1,0 +1,50 @@
+# Every target is complete by itself on a fresh Debian 12 machine with python3, python3-venv and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: simulate test check venv venv-dev bench campaign package lock clean
+
+simulate: venv  ## run the default lines on embedded defaults: make simulate ARGS="--for 30s --json"
+	@$(BIN)/agent simulate $(ARGS)
+
+test: venv-dev  ## install what the tests need, then run every test
+	@deploy/test-components.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: venv-dev  ## lint, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: venv-dev  ## values per CPU-second of each stage; the last line is one JSON object
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+campaign: venv-dev  ## the long fault runs; results under docs/results/
+	@deploy/test-components.sh
+	@$(BIN)/python -m tests.campaign $(ARGS)
+
+package: venv-dev  ## build the wheel and the source archive into dist/
+	@$(BIN)/python -m build --outdir dist . 1>&2
+
+venv: $(VENV)/.runtime  ## .venv/ with the locked dependencies
+venv-dev: $(VENV)/.dev
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 1>&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 1>&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . 1>&2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock 1>&2
+	@touch $@
+
+lock: venv-dev  ## resolve the dependencies again
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	@rm -rf $(VENV) dist build .ci/tmp

@@ -1,0 +1,1 @@
+"""Links to devices: each yields deliveries of scans and never reopens itself."""

@@ -1,0 +1,104 @@
+"""The contract every connector keeps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self, runtime_checkable
+
+from pipelines.clock import Clock
+from pipelines.point import Delivery
+from pipelines.settings import ConnectionSettings
+from pipelines.stats import LinkStats
+
+
+@dataclass(frozen=True, slots=True)
+class LinkContext:
+    """What a link is opened with.
+
+    Attributes:
+        settings: the connection's own configuration model.
+        resume: the last `Delivery.resume` that was committed, or None for a first start.
+        clock: wall and monotonic time.
+        stats: counters of this connection; they outlive the link.
+        absence: cause to write into the gaps that this link's first delivery closes: `agent_down` for the first link
+            of a process, `no_communication` for a later one.
+    """
+
+    settings: Any
+    resume: bytes | None
+    clock: Clock
+    stats: LinkStats
+    absence: str = "no_communication"
+
+
+class Connector(ABC):
+    """One open link to one device, continuing where `resume` left off.
+
+    Raises a `LinkError` from `__aenter__` or `deliveries` and ends; it never reopens itself. Nothing here retries,
+    counts links or logs: the supervisor does. Its tasks live in one TaskGroup that ends with the link.
+    """
+
+    def __init__(self, context: LinkContext) -> None:
+        self.context = context
+
+    @abstractmethod
+    async def __aenter__(self) -> Self:
+        """Open the link.
+
+        Raises:
+            LinkError: it cannot be opened.
+        """
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the link; never raises because the device is gone."""
+
+    @abstractmethod
+    def deliveries(self) -> AsyncIterator[Delivery]:
+        """Deliveries, oldest first; the consumer calls `delivery.accepted()` once they are durable.
+
+        Raises:
+            LinkError: the link ended.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One readable thing in a device's address space.
+
+    Attributes:
+        path: browse path as people read it.
+        address: what to write into the configuration.
+        datatype: type name, empty for a folder.
+        value: current value as text, empty when not read.
+    """
+
+    path: str
+    address: str
+    datatype: str
+    value: str
+
+
+@runtime_checkable
+class Browsable(Protocol):
+    """A link that can list what the device has."""
+
+    def browse(self) -> AsyncIterator[Found]:
+        """Everything readable, depth first."""
+        ...
+
+
+class LinkFactory(Protocol):
+    """Makes an unopened link."""
+
+    def __call__(self, context: LinkContext) -> Connector:
+        """A link for `context`, not yet open."""
+        ...
+
+
+__all__ = ["Browsable", "ConnectionSettings", "Connector", "Found", "LinkContext", "LinkFactory"]

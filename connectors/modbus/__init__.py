@@ -1,0 +1,1 @@
+"""Modbus: polled registers and bits."""

@@ -1,0 +1,40 @@
+"""A schedule that does not drift: the only place in the connectors that sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Sequence
+
+from pipelines.clock import Clock
+
+
+async def ticks(periods_s: Sequence[float], clock: Clock) -> AsyncIterator[tuple[list[int], int]]:
+    """Which of several cycles are due, each on multiples of its own period since the start.
+
+    Args:
+        periods_s: period of each cycle, seconds above 0.
+        clock: its `rate` scales the waiting; its monotonic time sets the schedule.
+
+    Yields:
+        (indexes of `periods_s` that are due, number of ticks missed because the consumer was late).
+    """
+    start = clock.monotonic_s()
+    due = [(start, index) for index in range(len(periods_s))]
+    heapq.heapify(due)
+    while due:
+        wait = (due[0][0] - clock.monotonic_s()) / clock.rate
+        if wait > 0:
+            await asyncio.sleep(wait)
+        now = clock.monotonic_s()
+        ready: list[int] = []
+        missed = 0
+        while due[0][0] <= now:
+            at, index = due[0]
+            period = periods_s[index]
+            late = int((now - at) / period)
+            missed += late
+            ready.append(index)
+            heapq.heapreplace(due, (at + (late + 1) * period, index))
+        if ready:
+            yield ready, missed

@@ -1,0 +1,130 @@
+"""Errors are policy: the type says what the caller does next.
+
+::
+
+    ShopfloorError
+    ├─ ConfigError(path, line, reason)     exit 2, before anything starts
+    ├─ DependencyError(what)               exit 3: something the command needs cannot be reached
+    ├─ LinkError(endpoint, reason)         the supervisor reopens
+    │  ├─ LinkRefused                      nobody listens, or the device says no
+    │  ├─ LinkTimeout                      no answer within the deadline
+    │  ├─ LinkClosed                       the other side went away
+    │  └─ LinkUntrusted                    credentials or certificate refused: slow retry
+    ├─ TagError(tag, reason)               that tag is bad, the others go on
+    ├─ SinkError(sink, reason)
+    │  ├─ SinkUnavailable                  keep, back off, send again
+    │  └─ RecordRejected                   bisect, quarantine the culprit
+    └─ JournalError(path, reason)
+       ├─ JournalFull                      named policy, counted
+       └─ JournalCorrupt                   salvage, quarantine, count
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ShopfloorError(Exception):
+    """Root of every error of this product."""
+
+
+class ConfigError(ShopfloorError):
+    """The configuration cannot be used.
+
+    Attributes:
+        path: the file, or None when the fault is in the arguments.
+        line: 1-based line in the file, or None when it has no place.
+        reason: what is wrong and what to do.
+    """
+
+    def __init__(self, path: Path | str | None, line: int | None, reason: str) -> None:
+        self.path = path
+        self.line = line
+        self.reason = reason
+        place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(f"{place}{reason}")
+
+
+class DependencyError(ShopfloorError):
+    """Something the command needs cannot be reached."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(f"{what}: {reason}")
+
+
+class LinkError(ShopfloorError):
+    """A link to a device ended; the supervisor opens a new one."""
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        self.endpoint = endpoint
+        self.reason = reason
+        super().__init__(f"{endpoint}: {reason}")
+
+
+class LinkRefused(LinkError):
+    """Nobody listens there, or the device says no."""
+
+
+class LinkTimeout(LinkError):
+    """The device did not answer within the deadline."""
+
+
+class LinkClosed(LinkError):
+    """The other side went away."""
+
+
+class LinkUntrusted(LinkError):
+    """Credentials or certificate were refused by one side."""
+
+
+class TagError(ShopfloorError):
+    """One tag cannot be read; the others go on."""
+
+    def __init__(self, tag: str, reason: str) -> None:
+        self.tag = tag
+        self.reason = reason
+        super().__init__(f"{tag}: {reason}")
+
+
+class SinkError(ShopfloorError):
+    """A store did not take what it was given."""
+
+    def __init__(self, sink: str, reason: str) -> None:
+        self.sink = sink
+        self.reason = reason
+        super().__init__(f"{sink}: {reason}")
+
+
+class SinkUnavailable(SinkError):
+    """The store cannot be reached or asks to wait; what it got is unknown. Keep and send again.
+
+    Attributes:
+        retry_after_s: seconds the store asked to wait, or None.
+    """
+
+    def __init__(self, sink: str, reason: str, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(sink, reason)
+
+
+class RecordRejected(SinkError):
+    """The store will never take this body as it is."""
+
+
+class JournalError(ShopfloorError):
+    """The journal on disk."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class JournalFull(JournalError):
+    """No room under the cap or on the disk, and the policy is to refuse."""
+
+
+class JournalCorrupt(JournalError):
+    """Bytes on disk that are not what was written."""

@@ -1,0 +1,118 @@
+"""Readings as columns: what a connector hands over and a pipeline carries.
+
+No object is made per value on the hot path; a `Scan` is a set of parallel arrays of one value dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOOD: Final = 0x0000_0000
+UNCERTAIN: Final = 0x4000_0000
+UNCERTAIN_LAST_USABLE: Final = 0x4090_0000
+BAD: Final = 0x8000_0000
+BAD_NO_COMMUNICATION: Final = 0x8031_0000
+BAD_OUT_OF_RANGE: Final = 0x803C_0000
+BAD_NOT_SUPPORTED: Final = 0x803D_0000
+BAD_DEVICE_FAILURE: Final = 0x808B_0000
+BAD_SENSOR_FAILURE: Final = 0x808C_0000
+BAD_CONFIGURATION_ERROR: Final = 0x8089_0000
+BAD_TYPE_MISMATCH: Final = 0x8074_0000
+BAD_DATA_ENCODING_UNSUPPORTED: Final = 0x8039_0000
+SEVERITY_MASK: Final = 0xC000_0000
+"""The two top bits of a StatusCode: 00 Good, 01 Uncertain, 10 Bad (OPC 10000-4 §7.39)."""
+
+VALUE_DTYPES: Final = ("float64", "int64", "uint64", "bool", "object")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Readings of one value dtype, oldest first.
+
+    Attributes:
+        tag: index into the connector's tag table (order of its configured tags), int32, shape (n,).
+        time_ns: source time, ns since 1970-01-01 UTC, int64, shape (n,).
+        value: float64, int64, uint64, bool or object (str), shape (n,). Meaningless where `status` is bad.
+        status: OPC UA StatusCode, 0 = Good, uint32, shape (n,).
+    """
+
+    tag: NDArray[np.int32]
+    time_ns: NDArray[np.int64]
+    value: NDArray[Any]
+    status: NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        """Number of readings."""
+        return len(self.tag)
+
+    def take(self, index: NDArray[Any]) -> Scan:
+        """The readings at `index` (integer positions or a boolean mask), as a new scan."""
+        return Scan(self.tag[index], self.time_ns[index], self.value[index], self.status[index])
+
+
+def scan_of(tag: Any, time_ns: Any, value: Any, status: Any = GOOD, dtype: Any = None) -> Scan:
+    """A scan from sequences; a scalar `time_ns` or `status` holds for every reading.
+
+    Raises:
+        ValueError: shapes differ, or the value dtype is none of `VALUE_DTYPES`.
+    """
+    tags = np.atleast_1d(np.asarray(tag, dtype=np.int32))
+    values = np.atleast_1d(np.asarray(value, dtype=dtype))
+    if values.dtype.kind == "U":
+        values = values.astype(object)
+    n = len(tags)
+    scan = Scan(
+        tags,
+        np.broadcast_to(np.asarray(time_ns, dtype=np.int64), (n,)),
+        values,
+        np.broadcast_to(np.asarray(status, dtype=np.uint32), (n,)),
+    )
+    if values.dtype.name not in VALUE_DTYPES or values.shape != (n,):
+        msg = f"value must be one of {VALUE_DTYPES} and of shape ({n},), not {values.dtype} {values.shape}"
+        raise ValueError(msg)
+    return scan
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of time in which readings of one tag are known to be missing.
+
+    Attributes:
+        tag: index into the connector's tag table.
+        cause: short snake_case word, for example `no_communication`, `queue_overflow`, `sequence_lost`.
+        start_ns: time of the last good knowledge, ns since 1970 UTC.
+        end_ns: time at which readings came back; None while the gap is open.
+        count: readings known to be missing; None when it cannot be known.
+    """
+
+    tag: int
+    cause: str
+    start_ns: int
+    end_ns: int | None = None
+    count: int | None = None
+
+
+def _ignore() -> None:
+    """Nobody waits for this delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a connector yields: scans, known gaps, and the state from which a later link continues.
+
+    Attributes:
+        scans: readings, each scan of one dtype.
+        resume: opaque state committed together with these readings and handed to the next link; None = unchanged.
+        gaps: known gaps, open or closed; a closed one updates the open one with the same tag and start.
+        accepted: called once by the consumer when everything above is durable.
+    """
+
+    scans: tuple[Scan, ...]
+    resume: bytes | None = None
+    gaps: tuple[Gap, ...] = ()
+    accepted: Callable[[], None] = field(default=_ignore)

@@ -1,0 +1,125 @@
+"""Bases and common pieces of every configuration model: frozen, nothing extra, documented by field docstrings."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+_NAME: Final = re.compile(r"[\w][\w.\-]*", re.UNICODE)
+RESERVED_ENDINGS: Final = ("_quality", "_source_time")
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        msg = "must start with a letter, digit or underscore and hold only letters, digits, '_', '.' and '-'"
+        raise ValueError(msg)
+    return text
+
+
+def _field_name(text: str) -> str:
+    _name(text)
+    if text.endswith(RESERVED_ENDINGS):
+        msg = f"must not end in {' or '.join(RESERVED_ENDINGS)}: these names carry a reading's quality and source time"
+        raise ValueError(msg)
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_name)]
+"""A name that is safe in an MQTT topic level and needs no escaping in line protocol. Hangul is a letter."""
+FieldName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_field_name)]
+"""A tag's name: it becomes a field of the time series."""
+
+
+class Settings(BaseModel):
+    """Base of every configuration model: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Labels(Settings):
+    """What people see, Korean first."""
+
+    ko: str = ""
+    """Korean label; empty = the name."""
+    en: str = ""
+    """English label; empty = the name."""
+
+
+class Deadband(Settings):
+    """Changes smaller than this are not stored."""
+
+    type: Literal["absolute", "percent"]
+    """`absolute`: in the tag's engineering unit. `percent`: of the tag's range (needs `range`)."""
+    value: Annotated[float, Field(gt=0)]
+    """Smallest change that is stored: engineering units, or percent 0–100 of the range."""
+
+
+class Range(Settings):
+    """Physically possible values; a reading outside becomes `BadOutOfRange`."""
+
+    low: float
+    """Lowest possible value, engineering units."""
+    high: float
+    """Highest possible value, engineering units."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low >= self.high:
+            msg = f"low ({self.low:g}) must be below high ({self.high:g})"
+            raise ValueError(msg)
+        return self
+
+
+class TagSettings(Settings):
+    """What every tag has, whatever its protocol."""
+
+    name: FieldName
+    """Name of the tag; it becomes the field name and is unique within its machine."""
+    machine: Name | None = None
+    """Machine the tag belongs to (a key of `machines`); default: the connection's `machine`."""
+    label: Labels = Labels()
+    """What people see."""
+    engineering_unit: str = ""
+    """Unit of the scaled value, for example `℃`, `kW`, `spm`."""
+    scale: float = 1.0
+    """Factor applied to the raw value; 10⁻ⁿ divides by 10ⁿ, so that the last digit is right."""
+    offset: float = 0.0
+    """Added after scaling, engineering units."""
+    range: Range | None = None
+    """Physically possible values."""
+    deadband: Deadband | None = None
+    """Report by exception; default: every reading is stored."""
+    max_skew_s: Annotated[float, Field(gt=0)] | None = None
+    """A source time off by more than this is replaced by the agent's own; default: the connection's `max_skew_s`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.scale == 0:
+            msg = "scale must not be 0"
+            raise ValueError(msg)
+        if self.deadband is not None and self.deadband.type == "percent" and self.range is None:
+            msg = "a percent deadband needs a range"
+            raise ValueError(msg)
+        return self
+
+
+class ConnectionSettings(Settings):
+    """What every connection has. Protocol models add `type: Literal[...]`, their endpoint and their `tags`."""
+
+    name: Name
+    """Name of the connection, unique in the file; its resume state is kept under it."""
+    machine: Name | None = None
+    """Machine of the tags that name none."""
+    max_skew_s: Annotated[float, Field(gt=0)] = 3600.0
+    """A source time off by more than this many seconds is replaced by the agent's own and marked Uncertain."""
+
+    def where(self) -> str:
+        """Address as people write it, without secrets; protocol models say more."""
+        return self.name
+
+    def tag_list(self) -> tuple[TagSettings, ...]:
+        """Every tag in table order: the index a `Scan.tag` refers to."""
+        tags: Any = getattr(self, "tags", ())
+        return tuple(tags)

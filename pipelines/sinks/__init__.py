@@ -1,0 +1,1 @@
+"""Stores a record can be written to."""

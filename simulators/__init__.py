@@ -1,0 +1,1 @@
+"""Simulated plants: the independent ground truth. Imports nothing of the product."""

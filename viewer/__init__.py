@@ -1,0 +1,1 @@
+"""Reads stores, computes KPIs, draws pages. Never talks to a PLC."""
