@@ -21,7 +21,7 @@ from pipelines.sinks.duckdb import DuckDbSink
 def rows(sink: DuckDbSink, kind: str) -> list[tuple[Any, ...]]:
     query = (
         "SELECT s.company, s.measurement, s.tags, s.field, p.time_ns, p.value "
-        f"FROM points_{kind} p JOIN series s ON s.id = p.series ORDER BY ALL"
+        f"FROM points_{kind} p JOIN series s ON s.id = p.series ORDER BY ALL"  # noqa: S608
     )
     return sink.cursor().execute(query).fetchall()
 
@@ -159,7 +159,7 @@ WRITER = textwrap.dedent("""
 async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     command = [sys.executable, "-c", WRITER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: ASYNC220
         assert child.stdout is not None
         acknowledged = [int(child.stdout.readline()) for _ in range(150)][-1]
         child.send_signal(signal.SIGKILL)
@@ -225,7 +225,7 @@ HOLDER = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flu
 async def test_a_file_another_process_holds_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as child:  # noqa: ASYNC220
         assert child.stdout is not None
         assert child.stdout.readline() == "held\n"
         with pytest.raises(DependencyError, match=r"a\.duckdb: another process holds this store; stop it"):

@@ -64,20 +64,24 @@ def test_what_is_escaped_comes_back_exactly(
             assert found == expected
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
+def accepted(body: bytes) -> bool:
     try:
         parse(body)
     except RecordRejected as error:
-        assert "line " in error.reason
+        if not error.reason.startswith("line "):
+            raise
+        return False
+    return True
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
+    assert accepted(body) in {True, False}
 
 
 @given(st.text('a=,1 "\\i\n', max_size=40))
 def test_any_arrangement_of_the_special_characters_is_parsed_or_refused(text: str) -> None:
-    try:
-        parse(text.encode())
-    except RecordRejected as error:
-        assert "line " in error.reason
+    assert accepted(text.encode()) in {True, False}
 
 
 def test_columns_gather_the_lines_of_a_series() -> None:
