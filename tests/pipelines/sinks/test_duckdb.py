@@ -19,11 +19,9 @@ from pipelines.sinks.duckdb import DuckDbSink
 
 
 def rows(sink: DuckDbSink, kind: str) -> list[tuple[Any, ...]]:
-    query = (
-        "SELECT s.company, s.measurement, s.tags, s.field, p.time_ns, p.value "
-        f"FROM points_{kind} p JOIN series s ON s.id = p.series ORDER BY ALL"  # noqa: S608
-    )
-    return sink.cursor().execute(query).fetchall()
+    reader = sink.cursor()
+    points = reader.table(f"points_{kind}").join(reader.table("series"), "series = id")
+    return points.project("company, measurement, tags, field, time_ns, value").order("ALL").fetchall()
 
 
 @pytest.fixture
