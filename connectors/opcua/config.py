@@ -1,0 +1,125 @@
+"""Configuration of an OPC UA connection."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pipelines.settings import ConnectionSettings, TagSettings
+
+_NODE: Final = re.compile(
+    r"(?:(?:ns=(?P<index>\d{1,5})|nsu=(?P<uri>[^;]+));)?(?:i=(?P<i>\d{1,10})|s=(?P<s>.+)"
+    r"|g=(?P<g>[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})|b=(?P<b>[A-Za-z0-9+/]*={0,2}))",
+    re.DOTALL,
+)
+_MAX_INDEX: Final = 0xFFFF
+_MAX_NUMERIC: Final = 0xFFFF_FFFF
+
+
+def _endpoint(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme != "opc.tcp" or not parts.hostname or not port:
+        msg = "must be opc.tcp://host:port or opc.tcp://host:port/path"
+        raise ValueError(msg)
+    if "@" in parts.netloc:
+        msg = "must not hold a user or a password; set user and password_file"
+        raise ValueError(msg)
+    return text
+
+
+def _node(text: str) -> str:
+    match = _NODE.fullmatch(text)
+    if not match:
+        msg = "must be a node id such as ns=2;s=Press1.Force, nsu=urn:vendor:plc;i=1001, g=… or b=…"
+        raise ValueError(msg)
+    if int(match["index"] or 0) > _MAX_INDEX or int(match["i"] or 0) > _MAX_NUMERIC:
+        msg = "the namespace index must fit 16 bits and a numeric identifier 32 bits (OPC 10000-6 §5.2.2.9)"
+        raise ValueError(msg)
+    return text
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+"""`opc.tcp://host:port/path`, without user and password."""
+NodeAddress = Annotated[str, AfterValidator(_node)]
+"""A node id in the text form of OPC 10000-6 §5.3.1.10, with `ns=` or `nsu=`."""
+
+
+class OpcUaTag(TagSettings):
+    """One variable of an OPC UA server."""
+
+    node: NodeAddress
+    """Node id: `ns=2;s=…`, `nsu=urn:x;s=…` (looked up in the NamespaceArray on every open), `i=`, `g=`, `b=`."""
+    mode: Literal["subscribe", "read"] = "subscribe"
+    """`subscribe`: every change the server samples. `read`: read once every `period_s`."""
+    sampling_interval_s: Annotated[float, Field(ge=0)] | None = None
+    """How often the server looks at the variable, seconds; default: the connection's. 0 = as fast as it can."""
+    queue_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Samples the server keeps for this tag between two publishes; default: the connection's."""
+    period_s: Annotated[float, Field(gt=0)] | None = None
+    """Time between two cyclic reads, seconds; default: the connection's."""
+
+    @model_validator(mode="after")
+    def _fits_mode(self) -> Self:
+        if self.mode == "subscribe" and self.period_s is not None:
+            msg = "period_s needs mode: read (a subscription uses sampling_interval_s)"
+            raise ValueError(msg)
+        if self.mode == "read" and (self.sampling_interval_s is not None or self.queue_size is not None):
+            msg = "sampling_interval_s and queue_size need mode: subscribe (a cyclic read uses period_s)"
+            raise ValueError(msg)
+        return self
+
+
+class OpcUaConnection(ConnectionSettings):
+    """A session with one OPC UA server: a subscription, cyclic reads, or both."""
+
+    type: Literal["opcua"]
+    """Always `opcua`."""
+    endpoint: Endpoint
+    """Where the server listens, `opc.tcp://host:port/path`."""
+    user: str | None = None
+    """User name; default: anonymous."""
+    password_file: Path | None = None
+    """File whose first line is the user's password; it is read on every open."""
+    timeout_s: Annotated[float, Field(gt=0)] = 4.0
+    """Deadline of every request except Publish, seconds."""
+    publishing_interval_s: Annotated[float, Field(gt=0)] = 0.5
+    """How often the server sends what it sampled, seconds."""
+    sampling_interval_s: Annotated[float, Field(ge=0)] = 0.25
+    """How often the server looks at a variable, seconds. 0 = as fast as it can."""
+    queue_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Samples the server keeps for each tag between two publishes; default: what one minute holds, at least 10."""
+    keepalive_s: Annotated[float, Field(gt=0)] = 3.0
+    """A server with nothing to send says so this often, seconds; three times without a word ends the link."""
+    lifetime_s: Annotated[float, Field(gt=0)] = 600.0
+    """How long the server keeps the subscription for an absent agent, seconds."""
+    session_timeout_s: Annotated[float, Field(ge=1)] = 60.0
+    """How long the server keeps the session for an absent agent, seconds. A restart within it loses nothing."""
+    period_s: Annotated[float, Field(gt=0)] = 1.0
+    """Time between two cyclic reads of a tag with `mode: read`, seconds."""
+    tags: tuple[OpcUaTag, ...] = ()
+    """Variables to collect."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.user is None) != (self.password_file is None):
+            msg = "user and password_file belong together"
+            raise ValueError(msg)
+        if self.keepalive_s * 3 > self.lifetime_s:
+            msg = "lifetime_s must be at least three times keepalive_s (OPC 10000-4 §5.14.2)"
+            raise ValueError(msg)
+        if self.session_timeout_s <= self.keepalive_s:
+            msg = "session_timeout_s must be above keepalive_s, or an idle session expires"
+            raise ValueError(msg)
+        return self
+
+    def where(self) -> str:
+        """The endpoint, without user and password."""
+        return self.endpoint

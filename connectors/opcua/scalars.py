@@ -1,0 +1,98 @@
+"""Single values that do not fit a fixed-size layout: text, ids, times, and everything that is refused."""
+
+from __future__ import annotations
+
+import struct
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import variant_from_binary
+from asyncua.ua.uaerrors import UaError
+
+from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, BAD_NOT_SUPPORTED
+
+EPOCH_TICKS: Final = 116_444_736_000_000_000
+"""1970-01-01 in 100 ns since 1601-01-01 UTC (OPC 10000-6 §5.2.2.5)."""
+LIMIT_TICKS: Final = (1 << 63) // 100
+"""Ticks either side of 1970 that an int64 of nanoseconds holds (years 1677 to 2262)."""
+BAD_NO_DATA: Final = 0x809B_0000
+"""A value is null though its status is not bad."""
+_LAST_TICKS: Final = 2_650_467_743_990_000_000
+_FIRST_DAY: Final = datetime(1601, 1, 1, tzinfo=timezone.utc)
+_LENGTH: Final = struct.Struct("<i")
+_BROKEN: Final = (UaError, struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What asyncua's decoders raise on bytes that are not what they should be."""
+
+
+def iso_of(ticks: int) -> str:
+    """UTC time as ISO 8601 with seven decimals; 100 ns since 1601, held to the years 1601 to 9999."""
+    seconds, fraction = divmod(min(max(ticks, 0), _LAST_TICKS), 10_000_000)
+    return f"{_FIRST_DAY + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{fraction:07d}Z"
+
+
+def text_at(data: bytes, at: int, end: int) -> tuple[str | None, int, int]:
+    """A String (OPC 10000-6 §5.2.2.4) that starts at `at`.
+
+    Returns:
+        (text or None when null, position after it, status for it: 0, or bad when it is no UTF-8).
+
+    Raises:
+        ValueError: it does not end before `end`.
+    """
+    if at + 4 > end:
+        raise ValueError("a string is cut off")
+    (length,) = _LENGTH.unpack_from(data, at)
+    at += 4
+    if length < 0:
+        return None, at, 0
+    if at + length > end:
+        raise ValueError("a string is cut off")
+    raw = data[at : at + length]
+    try:
+        return raw.decode(), at + length, 0
+    except UnicodeDecodeError:
+        return raw.decode(errors="replace"), at + length, BAD_DATA_ENCODING_UNSUPPORTED
+
+
+def variant_at(data: bytes, at: int, end: int) -> tuple[str | None, int, int]:
+    """Any Variant that starts at `at`, by asyncua's own decoder.
+
+    Guid → `xxxxxxxx-…`, ByteString → lower-case hex, NodeId → `ns=2;s=…`, QualifiedName → `2:name`,
+    StatusCode → `0x80000000`. Arrays, structures and nested variants do not fit a tag.
+
+    Returns:
+        (text or None when null, position after it, status for it: 0, or `BAD_NOT_SUPPORTED`).
+
+    Raises:
+        ValueError: it is malformed or does not end before `end`.
+    """
+    buffer = Buffer(data, at, end - at)
+    try:
+        variant = variant_from_binary(buffer)
+        value = variant.Value
+        kind = variant.VariantType
+        if variant.is_array or kind not in _TEXT:
+            return "", buffer.cur_pos, BAD_NOT_SUPPORTED
+        return None if value is None else _TEXT[kind](value), buffer.cur_pos, 0
+    except _BROKEN as error:
+        raise ValueError(f"a variant is malformed: {error}") from error
+    except RecursionError as error:
+        raise ValueError("a variant is nested too deep") from error
+
+
+def _localized(value: ua.LocalizedText) -> str | None:
+    return value.Text
+
+
+_TEXT: Final = {
+    ua.VariantType.Null: str,
+    ua.VariantType.Guid: str,
+    ua.VariantType.ByteString: bytes.hex,
+    ua.VariantType.XmlElement: str,
+    ua.VariantType.NodeId: lambda value: value.to_string(),
+    ua.VariantType.ExpandedNodeId: lambda value: value.to_string(),
+    ua.VariantType.QualifiedName: lambda value: value.to_string(),
+    ua.VariantType.LocalizedText: _localized,
+}
