@@ -1,0 +1,63 @@
+"""What one tick read, gathered into one delivery: one scan per value dtype. Pure."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from pipelines.point import Delivery, Gap, Scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from connectors.modbus.decode import Column
+
+_RESUME: Final = struct.Struct("<q")
+
+
+class Tick:
+    """Collects columns and gaps.
+
+    Attributes:
+        newest_ns: time of the newest reply, ns since 1970 UTC; 0 = none.
+        gaps: gaps closed in this tick.
+    """
+
+    def __init__(self) -> None:
+        self.newest_ns = 0
+        self.gaps: list[Gap] = []
+        self._parts: dict[str, list[tuple[int, Column]]] = {}
+
+    def add(self, columns: Iterable[Column], time_ns: int) -> None:
+        """Readings that share one time, ns since 1970 UTC."""
+        for column in columns:
+            self._parts.setdefault(column.dtype, []).append((time_ns, column))
+
+    def delivery(self) -> Delivery | None:
+        """Everything so far, each scan oldest first; None if there is nothing."""
+        if not self._parts and not self.gaps:
+            return None
+        resume = _RESUME.pack(self.newest_ns) if self.newest_ns else None
+        return Delivery(tuple(map(_scan, self._parts.values())), resume, tuple(self.gaps))
+
+
+def resume_ns(resume: bytes | None) -> int:
+    """Time of the newest reply in a resume state; 0 if there is none or it is not of this connector."""
+    return int(_RESUME.unpack(resume)[0]) if resume is not None and len(resume) == _RESUME.size else 0
+
+
+def _scan(parts: list[tuple[int, Column]]) -> Scan:
+    if len(parts) == 1:
+        time_ns, only = parts[0]
+        return Scan(only.tag, np.full(len(only.tag), time_ns, np.int64), only.value, only.status)
+    parts.sort(key=lambda part: part[0])
+    columns = [column for _, column in parts]
+    tags = [column.tag for column in columns]
+    return Scan(
+        np.concatenate(tags),
+        np.repeat(np.array([time_ns for time_ns, _ in parts], np.int64), [len(tag) for tag in tags]),
+        np.concatenate([column.value for column in columns]),
+        np.concatenate([column.status for column in columns]),
+    )
