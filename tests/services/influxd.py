@@ -1,0 +1,119 @@
+"""A real influxd 1.x of Debian's `influxdb` package as a child process, on free ports, with its data in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+import urllib3
+
+START_DEADLINE_S = 30.0
+
+CONFIG = """
+reporting-disabled = true
+bind-address = "127.0.0.1:{rpc}"
+[meta]
+dir = "{folder}/meta"
+[data]
+dir = "{folder}/data"
+wal-dir = "{folder}/wal"
+index-version = "tsi1"
+query-log-enabled = false
+max-series-per-database = 0
+[http]
+bind-address = "127.0.0.1:{http}"
+auth-enabled = {auth}
+log-enabled = false
+max-body-size = 0
+[monitor]
+store-enabled = false
+[logging]
+level = "error"
+suppress-logo = true
+"""
+
+
+@dataclass(slots=True)
+class Influxd:
+    """The running server; `process` may be stopped with signals by a test that needs a slow or dead store."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def query(self, text: str, database: str = "") -> bytes:
+        """Answer of /query, whatever its status."""
+        body = urlencode({"q": text, "db": database, "epoch": "ns"})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return urllib3.request("POST", f"{self.url}/query", body=body, headers=headers, retries=False).data
+
+    def create(self, database: str) -> None:
+        """Make a database."""
+        self.query(f'CREATE DATABASE "{database}"')
+
+    def write(self, database: str, body: bytes) -> None:
+        """Store line protocol with ns times; fails when the server refuses it."""
+        answer = urllib3.request("POST", f"{self.url}/write?db={quote(database)}&precision=ns", body=body)
+        assert answer.status == 204, answer.data
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return urllib3.request("GET", f"{url}/ping", retries=False, timeout=1).status == 204
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+@contextlib.contextmanager
+def running_influxd(folder: Path | None = None, *, auth: bool = False, port: int | None = None) -> Iterator[Influxd]:
+    """Start it, wait until it answers, end it by its pid.
+
+    Args:
+        folder: where its data stay, for a test that starts it again; default: a temporary one.
+        auth: ask for credentials.
+        port: HTTP port, for a test that starts it again at the same address; default: a free one.
+    """
+    program = shutil.which("influxd")
+    if program is None:
+        pytest.fail("influxd is missing: apt-get install influxdb (deploy/test-components.sh does)")
+    with tempfile.TemporaryDirectory(prefix="influxd-") as temporary:
+        home = folder or Path(temporary)
+        http = port or free_port()
+        config = Path(temporary) / "influxdb.conf"
+        config.write_text(CONFIG.format(folder=home, rpc=free_port(), http=http, auth=str(auth).lower()))
+        log = Path(temporary) / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen([program, "-config", str(config)], stdout=output, stderr=output)
+        server = Influxd(f"http://127.0.0.1:{http}", process)
+        try:
+            deadline = time.monotonic() + START_DEADLINE_S
+            while not _answers(server.url):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"influxd did not start: {log.read_text(errors='replace')[-2000:]}")
+                time.sleep(0.02)
+            yield server
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def influxd() -> Iterator[Influxd]:
+    """One server for the session; a test makes a database of its own."""
+    with running_influxd() as server:
+        yield server

@@ -1,0 +1,1 @@
+"""What the viewer and the judge read: one protocol, one module per store."""

@@ -1,0 +1,215 @@
+"""What a store answers, whichever it is. Methods block; call them in a thread from asyncio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+QUALITY: Final = "_quality"
+SOURCE_TIME: Final = "_source_time"
+GAP: Final = "gap"
+"""Measurement that holds known gaps."""
+
+Value = float | int | bool | str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where readings come from: the tags of their series. A level that is not there is an empty string."""
+
+    company: str = ""
+    site: str = ""
+    line: str = ""
+    machine: str = ""
+    measurement: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesInfo:
+    """A machine's tags; fields that carry quality or source time are left out."""
+
+    place: Place
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest that is known of one tag.
+
+    Attributes:
+        place: machine and measurement.
+        field: the tag.
+        value: newest stored value; None when there never was one.
+        time_ns: its time, ns since 1970 UTC; None when there never was one.
+        status: OPC UA StatusCode that holds now; 0 = Good. A bad one may be newer than the value.
+        status_time_ns: since when the newest reading, good or bad, is known, ns since 1970 UTC.
+    """
+
+    place: Place
+    field: str
+    value: Value | None
+    time_ns: int | None
+    status: int
+    status_time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Values of one tag in equal buckets; empty buckets are left out.
+
+    Attributes:
+        time_ns: start of the bucket, ns since 1970 UTC, int64, shape (n,).
+        low: float64, shape (n,), in the tag's unit like the next two.
+        mean: float64, shape (n,).
+        high: float64, shape (n,).
+        count: readings in the bucket, int64, shape (n,).
+        bucket_ns: width of a bucket.
+    """
+
+    time_ns: NDArray[np.int64]
+    low: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    high: NDArray[np.float64]
+    count: NDArray[np.int64]
+    bucket_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Every stored value of one field, oldest first.
+
+    Attributes:
+        time_ns: ns since 1970 UTC, int64, shape (n,).
+        value: float64, int64, bool or object (str), shape (n,); exactly what was written.
+    """
+
+    time_ns: NDArray[np.int64]
+    value: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGap:
+    """A stretch of time in which readings of a tag are known to be missing; see `pipelines.point.Gap`."""
+
+    place: Place
+    tag: str
+    cause: str
+    start_ns: int
+    end_ns: int | None
+    count: int | None
+    filled: bool
+
+
+class Store(Protocol):
+    """A store to read from. Every method raises DependencyError when the store cannot be reached."""
+
+    def series(self) -> list[SeriesInfo]:
+        """Machines and their tags, gaps left out."""
+        ...
+
+    def latest(self, place: Place | None = None) -> list[Latest]:
+        """The newest of every tag, or of one machine's."""
+        ...
+
+    def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
+        """One tag from `start_ns` to before `end_ns`, down-sampled in the store; text tags give an empty trend."""
+        ...
+
+    def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
+        """Every value of one field from `start_ns` to before `end_ns`; `<tag>_quality` is a field too."""
+        ...
+
+    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
+        """Known gaps that start at or after `start_ns`, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+def place_of(measurement: str, tags: dict[str, str], company: str | None = None) -> Place:
+    """The place a series' tags name; `company` replaces the tag where the store knows it better."""
+    return Place(
+        company if company is not None else tags.get("company", ""),
+        tags.get("site", ""),
+        tags.get("line", ""),
+        tags.get("machine", ""),
+        measurement,
+    )
+
+
+def bucket_width_ns(start_ns: int, end_ns: int, buckets: int) -> int:
+    """Width that covers the span with at most `buckets` buckets, at least 1 ns."""
+    return max(1, -(-(end_ns - start_ns) // max(1, buckets)))
+
+
+def empty_trend(bucket_ns: int) -> Trend:
+    """A trend without buckets."""
+    none = np.empty(0, dtype=np.float64)
+    return Trend(np.empty(0, dtype=np.int64), none, none, none, np.empty(0, dtype=np.int64), bucket_ns)
+
+
+def downsample(points: Points, start_ns: int, bucket_ns: int) -> Trend:
+    """Buckets of readings already at hand, oldest first, for what a store cannot aggregate."""
+    if not len(points.time_ns):
+        return empty_trend(bucket_ns)
+    bucket = (points.time_ns - start_ns) // bucket_ns
+    first = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
+    value = points.value.astype(np.float64)
+    count = np.diff(np.append(first, len(value)))
+    return Trend(
+        start_ns + bucket[first] * bucket_ns,
+        np.minimum.reduceat(value, first),
+        np.add.reduceat(value, first) / count,
+        np.maximum.reduceat(value, first),
+        count,
+        bucket_ns,
+    )
+
+
+def pair_with_quality(newest: dict[tuple[Place, str], tuple[int, Value]]) -> list[Latest]:
+    """Tags with the quality that holds now, from the newest (time, value) of every field.
+
+    A quality holds from its time on until a newer value comes without one: Good writes no quality.
+    """
+    found: list[Latest] = []
+    names = {(place, field.removesuffix(QUALITY)) for place, field in newest if not field.endswith(SOURCE_TIME)}
+    for place, field in sorted(names):
+        time_ns, value = newest.get((place, field), (None, None))
+        status_time_ns, status = newest.get((place, field + QUALITY), (None, 0))
+        if status_time_ns is None or (time_ns is not None and time_ns > status_time_ns):
+            status_time_ns, status = time_ns, 0
+        assert status_time_ns is not None
+        found.append(Latest(place, field, value, time_ns, int(status), status_time_ns))
+    return found
+
+
+def series_of(latest: Sequence[Latest]) -> list[SeriesInfo]:
+    """Machines and their tags."""
+    fields: dict[Place, list[str]] = {}
+    for one in latest:
+        fields.setdefault(one.place, []).append(one.field)
+    return [SeriesInfo(place, tuple(names)) for place, names in sorted(fields.items())]
+
+
+def gap_of(place: Place, tags: dict[str, str], start_ns: int, fields: dict[str, Any]) -> StoredGap:
+    """A gap from the tags and fields of its point."""
+    end = fields.get("end_ns", fields.get("end"))
+    count = fields.get("count")
+    return StoredGap(
+        place,
+        str(tags.get("tag") or fields.get("tag") or ""),
+        str(tags.get("cause") or fields.get("cause") or ""),
+        start_ns,
+        None if end is None else int(end),
+        None if count is None else int(count),
+        bool(fields.get("filled")),
+    )

@@ -1,0 +1,210 @@
+"""Reads the embedded store (tables: pipelines/sinks/duckdb.py)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+
+from pipelines.errors import DependencyError, SinkError
+from pipelines.sinks.duckdb import SQL_TYPES, connect
+from pipelines.sinks.lineprotocol import Kind
+from viewer.stores.base import (
+    GAP,
+    Latest,
+    Place,
+    Points,
+    SeriesInfo,
+    StoredGap,
+    Trend,
+    Value,
+    bucket_width_ns,
+    empty_trend,
+    gap_of,
+    pair_with_quality,
+    place_of,
+    series_of,
+)
+
+Connection = duckdb.DuckDBPyConnection
+_DTYPES: Final[dict[Kind, Any]] = {"float": np.float64, "int": np.int64, "bool": np.bool_, "string": object}
+_ALWAYS: Final = (-(2**63), 2**63 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    place: Place
+    tags: dict[str, str]
+    field: str
+    kind: Kind
+
+
+class DuckDbStore:
+    """An embedded store to read from.
+
+    Args:
+        source: the file (read-only, its writer must have ended), a connection, or what gives a connection of its own
+            for each query, such as `DuckDbSink.cursor`.
+        max_memory_bytes: DuckDB's cache and work space when a file is opened here.
+
+    Raises:
+        DependencyError: another process holds the file, or it is no store.
+    """
+
+    def __init__(
+        self,
+        source: Path | str | Connection | Callable[[], Connection],
+        max_memory_bytes: int = 256_000_000,
+    ) -> None:
+        self._opened: Connection | None = None
+        self._name = "embedded store"
+        if isinstance(source, (str, Path)):
+            self._name = str(source)
+            if not Path(source).is_file():
+                raise DependencyError(self._name, "no such store; give the file that `agent serve` wrote")
+            self._opened = connect(Path(source), read_only=True, max_memory_bytes=max_memory_bytes, threads=1)
+            self._cursor = self._opened.cursor
+        elif isinstance(source, Connection):
+            self._cursor = source.cursor
+        else:
+            self._cursor = source
+        self._lock = threading.Lock()
+        self._series: list[_Series] = []
+        self._newest: dict[tuple[Place, str], tuple[int, Value]] = {}
+        self._batch = 0
+
+    def close(self) -> None:
+        """Close the file when it was opened here."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def series(self) -> list[SeriesInfo]:
+        """Machines and their tags, gaps left out."""
+        return series_of(self.latest())
+
+    def latest(self, place: Place | None = None) -> list[Latest]:
+        """The newest of every tag; only what was written since the last call is read."""
+        with self._lock:
+            self._catch_up()
+            known = {
+                key: one
+                for key, one in self._newest.items()
+                if key[0].measurement != GAP and (place is None or key[0] == place)
+            }
+        return pair_with_quality(known)
+
+    def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
+        """One tag in buckets, made in the store; text tags give an empty trend."""
+        width = bucket_width_ns(start_ns, end_ns, buckets)
+        kind, numbers = self._find(place, field)
+        if kind in {None, "string"}:
+            return empty_trend(width)
+        rows = self._query(
+            "SELECT (time_ns - $start) // $width AS bucket, min(value)::DOUBLE AS low,"  # noqa: S608 - one of four tables
+            " avg(value::DOUBLE) AS mean,"
+            f" max(value)::DOUBLE AS high, count(*) AS count FROM points_{kind}"
+            " WHERE series IN (SELECT unnest($numbers)) AND time_ns >= $start AND time_ns < $end"
+            " GROUP BY bucket ORDER BY bucket",
+            {"start": start_ns, "width": width, "end": end_ns, "numbers": numbers},
+        )
+        bucket = np.asarray(rows["bucket"], dtype=np.int64)
+        low, mean, high = (np.asarray(rows[name], dtype=np.float64) for name in ("low", "mean", "high"))
+        return Trend(start_ns + bucket * width, low, mean, high, np.asarray(rows["count"], dtype=np.int64), width)
+
+    def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
+        """Every value of one field, exactly as written."""
+        kind, numbers = self._find(place, field)
+        if kind is None:
+            return Points(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+        rows = self._query(
+            f"SELECT time_ns, value FROM points_{kind} WHERE series IN (SELECT unnest($numbers))"  # noqa: S608
+            " AND time_ns >= $start AND time_ns < $end ORDER BY time_ns",
+            {
+                "numbers": numbers,
+                "start": _ALWAYS[0] if start_ns is None else start_ns,
+                "end": _ALWAYS[1] if end_ns is None else end_ns,
+            },
+        )
+        return Points(np.asarray(rows["time_ns"], dtype=np.int64), np.asarray(rows["value"], dtype=_DTYPES[kind]))
+
+    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
+        """Known gaps, oldest first."""
+        with self._lock:
+            self._learn_series(self._cursor_or_error())
+            known = list(enumerate(self._series))
+        fields: dict[tuple[int, Place, str], dict[str, Any]] = {}
+        tags: dict[str, dict[str, str]] = {}
+        since = _ALWAYS[0] if start_ns is None else start_ns
+        for number, one in known:
+            if one.place.measurement != GAP or company not in {None, one.place.company}:
+                continue
+            spelled = json.dumps(one.tags)
+            tags[spelled] = one.tags
+            rows = self._query(
+                f"SELECT time_ns, value FROM points_{one.kind} WHERE series = $number AND time_ns >= $start",  # noqa: S608
+                {"number": number, "start": since},
+            )
+            for time_ns, value in zip(rows["time_ns"].tolist(), rows["value"].tolist(), strict=True):
+                fields.setdefault((time_ns, one.place, spelled), {})[one.field] = value
+        found = sorted(fields.items(), key=lambda item: item[0])
+        return [gap_of(place, tags[spelled], time_ns, values) for (time_ns, place, spelled), values in found]
+
+    def _cursor_or_error(self) -> Connection:
+        try:
+            return self._cursor()
+        except (duckdb.Error, SinkError) as error:
+            raise DependencyError(self._name, " ".join(str(error).split())) from error
+
+    def _query(self, query: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        cursor = self._cursor_or_error()
+        try:
+            return cursor.execute(query, parameters).fetchnumpy()
+        except duckdb.Error as error:
+            raise DependencyError(self._name, " ".join(str(error).split())) from error
+        finally:
+            cursor.close()
+
+    def _find(self, place: Place, field: str) -> tuple[Kind | None, list[int]]:
+        with self._lock:
+            self._learn_series(self._cursor_or_error())
+            numbers = [n for n, one in enumerate(self._series) if one.place == place and one.field == field]
+            return (self._series[numbers[0]].kind if numbers else None), numbers
+
+    def _learn_series(self, cursor: Connection) -> None:
+        query = "SELECT company, measurement, tags, field, kind FROM series WHERE id >= ? ORDER BY id"
+        try:
+            for company, measurement, text, field, kind in cursor.execute(query, (len(self._series),)).fetchall():
+                tags = json.loads(text)
+                self._series.append(_Series(place_of(measurement, tags, company), tags, field, kind))
+        except duckdb.Error as error:
+            raise DependencyError(self._name, " ".join(str(error).split())) from error
+
+    def _catch_up(self) -> None:
+        cursor = self._cursor_or_error()
+        try:
+            cursor.execute("BEGIN")
+            self._learn_series(cursor)
+            newest = self._batch
+            for kind in SQL_TYPES:
+                rows = cursor.execute(
+                    f"SELECT series, max(time_ns), arg_max(value, time_ns), max(batch) FROM points_{kind}"  # noqa: S608
+                    " WHERE batch > ? GROUP BY series",
+                    (self._batch,),
+                ).fetchall()
+                for number, time_ns, value, batch in rows:
+                    newest = max(newest, batch)
+                    key = (self._series[number].place, self._series[number].field)
+                    if key not in self._newest or time_ns >= self._newest[key][0]:
+                        self._newest[key] = (time_ns, value)
+            self._batch = newest
+            cursor.execute("COMMIT")
+        except duckdb.Error as error:
+            raise DependencyError(self._name, " ".join(str(error).split())) from error
+        finally:
+            cursor.close()

@@ -1,0 +1,209 @@
+"""Reads InfluxDB by InfluxQL over HTTP: 1.x, and 2.x where the bucket has a DBRP mapping.
+
+Times are asked for in ns and integers stay integers in the JSON answer. Credentials travel in a header, never in a URL.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import numpy as np
+import orjson
+import urllib3
+from numpy.typing import NDArray
+
+from pipelines.errors import DependencyError
+from viewer.stores.base import (
+    GAP,
+    Latest,
+    Place,
+    Points,
+    SeriesInfo,
+    StoredGap,
+    Trend,
+    Value,
+    bucket_width_ns,
+    downsample,
+    empty_trend,
+    gap_of,
+    pair_with_quality,
+    place_of,
+    series_of,
+)
+
+_DTYPES: Final = {"float": np.float64, "integer": np.int64, "boolean": np.bool_, "string": object}
+_PLACE_TAGS: Final = ("company", "site", "line", "machine")
+_STATEMENTS_PER_REQUEST: Final = 200
+_TIMEOUT_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    statement: int
+    measurement: str
+    tags: dict[str, str]
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+def identifier(name: str) -> str:
+    """A name quoted for InfluxQL."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def literal(text: str) -> str:
+    """A string quoted for InfluxQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
+class InfluxStore:
+    """A database to read from.
+
+    Args:
+        url: `http://host:8086`.
+        database: its name.
+        username: with `password`, for 1.x.
+        password: its secret; the caller read it from a file or the environment.
+        token: instead of the two, for 2.x.
+    """
+
+    def __init__(
+        self, url: str, database: str, *, username: str | None = None, password: str = "", token: str | None = None
+    ) -> None:
+        self._url = url.rstrip("/") + "/query"
+        self._database = database
+        self._name = f"InfluxDB {url}"
+        self._headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if token is not None:
+            self._headers["Authorization"] = f"Token {token}"
+        elif username is not None:
+            pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {pair}"
+        self._pool = urllib3.PoolManager(maxsize=4, timeout=_TIMEOUT_S, retries=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def series(self) -> list[SeriesInfo]:
+        """Machines and their tags, gaps left out."""
+        return series_of(self.latest())
+
+    def latest(self, place: Place | None = None) -> list[Latest]:
+        """The newest of every tag, or of one machine's."""
+        wanted: list[tuple[str, str]] = []
+        for measurement, fields in self._fields().items():
+            if measurement != GAP and (place is None or place.measurement == measurement):
+                wanted += [(measurement, field) for field in fields]
+        where = "" if place is None else f" WHERE {_at(place)}"
+        groups = ", ".join(identifier(tag) for tag in _PLACE_TAGS)
+        newest: dict[tuple[Place, str], tuple[int, Value]] = {}
+        for first in range(0, len(wanted), _STATEMENTS_PER_REQUEST):
+            part = wanted[first : first + _STATEMENTS_PER_REQUEST]
+            statements = [
+                f"SELECT last({identifier(field)}) FROM {identifier(name)}{where} GROUP BY {groups}"  # noqa: S608
+                for name, field in part
+            ]
+            for table in self._ask(";".join(statements)):
+                field = part[table.statement][1]
+                newest[place_of(table.measurement, table.tags), field] = (table.rows[0][0], table.rows[0][1])
+        return pair_with_quality(newest)
+
+    def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
+        """One tag in buckets, made in the store; text tags give an empty trend."""
+        width = bucket_width_ns(start_ns, end_ns, buckets)
+        kind = self._fields(place.measurement).get(place.measurement, {}).get(field)
+        if kind in {None, "string"}:
+            return empty_trend(width)
+        if kind == "boolean":
+            return downsample(self.points(place, field, start_ns, end_ns), start_ns, width)
+        name = identifier(field)
+        tables = self._ask(
+            f"SELECT min({name}), mean({name}), max({name}), count({name}) FROM {identifier(place.measurement)}"  # noqa: S608
+            f" WHERE {_at(place)} AND time >= {start_ns} AND time < {end_ns}"
+            f" GROUP BY time({width}ns, {start_ns % width}ns) fill(none)"
+        )
+        rows = [row for table in tables for row in table.rows]
+        if not rows:
+            return empty_trend(width)
+        time_ns, low, mean, high, count = zip(*rows, strict=True)
+        return Trend(
+            np.array(time_ns, dtype=np.int64),
+            np.array(low, dtype=np.float64),
+            np.array(mean, dtype=np.float64),
+            np.array(high, dtype=np.float64),
+            np.array(count, dtype=np.int64),
+            width,
+        )
+
+    def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
+        """Every value of one field, exactly as written."""
+        kind = self._fields(place.measurement).get(place.measurement, {}).get(field)
+        if kind is None:
+            return Points(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+        where = _at(place)
+        where += "" if start_ns is None else f" AND time >= {start_ns}"
+        where += "" if end_ns is None else f" AND time < {end_ns}"
+        query = f"SELECT {identifier(field)} FROM {identifier(place.measurement)} WHERE {where}"  # noqa: S608
+        rows = [row for table in self._ask(query, floats=kind == "float") for row in table.rows]
+        value: NDArray[Any] = np.empty(len(rows), dtype=_DTYPES[kind])
+        value[:] = [row[1] for row in rows]
+        return Points(np.array([row[0] for row in rows], dtype=np.int64), value)
+
+    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
+        """Known gaps, oldest first."""
+        conditions = [] if company is None else [f'"company" = {literal(company)}']
+        conditions += [] if start_ns is None else [f"time >= {start_ns}"]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        found: list[StoredGap] = []
+        for table in self._ask(f"SELECT * FROM {identifier(GAP)}{where} GROUP BY *"):  # noqa: S608
+            place = place_of(table.measurement, table.tags)
+            found += [
+                gap_of(place, table.tags, row[0], dict(zip(table.columns, row, strict=True))) for row in table.rows
+            ]
+        return sorted(found, key=lambda gap: (gap.start_ns, gap.place, gap.tag))
+
+    def _fields(self, measurement: str | None = None) -> dict[str, dict[str, str]]:
+        source = "" if measurement is None else f" FROM {identifier(measurement)}"
+        tables = self._ask(f"SHOW FIELD KEYS{source}")
+        return {table.measurement: {str(row[0]): str(row[1]) for row in table.rows} for table in tables}
+
+    def _ask(self, query: str, *, floats: bool = False) -> Iterator[_Table]:
+        body = urlencode({"db": self._database, "epoch": "ns", "chunked": "true", "q": query})
+        try:
+            answer = self._pool.request("POST", self._url, body=body, headers=self._headers)
+        except urllib3.exceptions.HTTPError as error:
+            raise DependencyError(self._name, f"does not answer ({type(error).__name__}); is it running?") from error
+        for text in answer.data.splitlines():
+            # Go writes a negative zero as -0, which JSON readers take for the integer 0.
+            yield from self._tables(text.replace(b",-0]", b",-0.0]") if floats else text, answer.status)
+        if answer.status >= 400 and not answer.data:  # noqa: PLR2004 - HTTP errors begin there
+            raise DependencyError(self._name, f"HTTP {answer.status}")
+
+    def _tables(self, text: bytes, status: int) -> Iterator[_Table]:
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise DependencyError(self._name, f"HTTP {status}, and its answer is no JSON; is this InfluxDB?") from error
+        for result in [found, *found.get("results", [])]:
+            if "error" in result:
+                raise DependencyError(self._name, f"HTTP {status}: {result['error']}")
+            for one in result.get("series", []):
+                yield _Table(
+                    int(result.get("statement_id", 0)),
+                    one["name"],
+                    one.get("tags") or {},
+                    one["columns"],
+                    one.get("values") or [],
+                )
+
+
+def _at(place: Place) -> str:
+    """The condition that picks one machine; a missing level matches only series without it."""
+    values = (place.company, place.site, place.line, place.machine)
+    pairs = zip(_PLACE_TAGS, values, strict=True)
+    return " AND ".join(f"{identifier(tag)} = {literal(value)}" for tag, value in pairs)
