@@ -1,0 +1,238 @@
+"""A real mosquitto as a child of the test: own port, own folder, ended by pid; restartable on the same port.
+
+::
+
+    with Mosquitto(tmp_path, users={"demo": "secret"}, acl=text, tls=True) as broker:
+        connect(broker.host, broker.port, ca_file=broker.ca_file)
+        broker.kill(); broker.start()
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+HOST: Final = "127.0.0.1"
+_START_S: Final = 10.0
+
+
+def binary(name: str, package: str) -> str:
+    """The path of a program; the test fails and names the package when it is missing."""
+    path = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"]))
+    if path is None:
+        pytest.fail(f"{name} is missing: sudo apt install {package} (or deploy/test-components.sh)")
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Mosquitto:
+    """A mosquitto on loopback.
+
+    Args:
+        folder: where configuration, keys, log and persistence live.
+        lines: more lines of mosquitto.conf.
+        users: user name to password; with users nobody connects anonymously.
+        acl: text of an ACL file.
+        tls: listen with TLS; `ca_file`, `client_cert_file` and `client_key_file` are then set.
+        require_certificate: refuse clients without a certificate of our CA.
+        persistence: keep sessions and queues in `folder`.
+        port: TCP port, or 0 for a free one.
+    """
+
+    host = HOST
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lines: Sequence[str] = (),
+        users: Mapping[str, str] | None = None,
+        acl: str | None = None,
+        tls: bool = False,
+        require_certificate: bool = False,
+        persistence: bool = False,
+        port: int = 0,
+    ) -> None:
+        self._binary = binary("mosquitto", "mosquitto")
+        self.folder = folder.absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log = self.folder / "mosquitto.log"
+        self.port = port or free_port()
+        self.ca_file = self.folder / "ca.crt"
+        self.client_cert_file = self.folder / "client.crt"
+        self.client_key_file = self.folder / "client.key"
+        self.process: subprocess.Popen[bytes] | None = None
+        config = [
+            f"listener {self.port} {HOST}",
+            "max_inflight_messages 1000",
+            "max_queued_messages 100000",
+            "set_tcp_nodelay true",
+            f"log_dest file {self.log}",
+            f"allow_anonymous {'false' if users else 'true'}",
+        ]
+        if os.geteuid() == 0:
+            config.append("user root")  # the test's folders belong to root then
+        if users:
+            config.append(f"password_file {self._passwords(users)}")
+        if acl is not None:
+            (self.folder / "acl").write_text(acl)
+            (self.folder / "acl").chmod(0o600)
+            config.append(f"acl_file {self.folder / 'acl'}")
+        if tls or require_certificate:
+            make_certificates(self.folder)
+            config += [
+                f"cafile {self.ca_file}",
+                f"certfile {self.folder}/server.crt",
+                f"keyfile {self.folder}/server.key",
+            ]
+            config.append(f"require_certificate {'true' if require_certificate else 'false'}")
+        if persistence:
+            config += ["persistence true", f"persistence_location {self.folder}/", "autosave_interval 1"]
+        self._config = self.folder / "mosquitto.conf"
+        self._config.write_text("\n".join([*config, *lines]) + "\n")
+
+    def _passwords(self, users: Mapping[str, str]) -> Path:
+        path = self.folder / "passwords"
+        path.write_text("".join(f"{user}:{secret}\n" for user, secret in users.items()))
+        path.chmod(0o600)
+        subprocess.run([binary("mosquitto_passwd", "mosquitto"), "-U", str(path)], check=True)
+        return path
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> Self:
+        """Start it and wait until it takes connections."""
+        assert self.process is None
+        self.process = subprocess.Popen([self._binary, "-c", str(self._config)], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + _START_S
+        while True:
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex((HOST, self.port)) == 0:
+                    return self
+            try:
+                code = self.process.wait(0.01)  # doubles as the pause between two looks
+            except subprocess.TimeoutExpired:
+                code = None
+            if code is not None or time.monotonic() > deadline:
+                self.stop()
+                said = self.log.read_text() if self.log.exists() else ""
+                pytest.fail(f"mosquitto did not start (exit code {code}):\n{said}")
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would end it; `start()` brings it back on the same port."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM: an orderly end."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def make_certificates(folder: Path, *, common_name: str = "client") -> None:
+    """A CA, a server certificate for 127.0.0.1 and localhost, and a client certificate, valid for one day."""
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shopfloor test CA")])
+    ca = _sign(ca_name, ca_key.public_key(), ca_name, ca_key, authority=True)
+    _write(folder, "ca", ca, ca_key)
+    for file, name in (("server", "localhost"), ("client", common_name)):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        _write(folder, file, _sign(subject, key.public_key(), ca_name, ca_key, authority=False), key)
+
+
+def _sign(
+    subject: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    authority: bool,
+) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
+    usage = dict.fromkeys(_USAGES, False)
+    usage |= {"key_cert_sign": True, "crl_sign": True} if authority else {"digital_signature": True}
+    builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
+    if not authority:
+        hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(HOST))]
+        builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        builder = builder.add_extension(x509.ExtendedKeyUsage(both), critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
+_USAGES: Final = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    (folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret = folder / f"{name}.key"
+    secret.touch(mode=0o600)
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
