@@ -1,0 +1,159 @@
+"""`python -m simulators`: one plant process that serves every device of the named lines on 127.0.0.1.
+
+One JSON line on stdout when ready, one when frozen. SIGUSR1 freezes the signals (servers keep answering), SIGTERM
+stops cleanly; faults are commands on stdin.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from simulators.clock import SimClock
+from simulators.faults import inject, parse_fault
+from simulators.modbus import ModbusServer
+from simulators.plant import STEP_NS, Plant, line_names, load_plant
+from simulators.truth import TruthLog
+
+_BURST = 100
+"""Steps caught up before the servers get their turn."""
+
+
+def _say(**fields: Any) -> None:
+    sys.stdout.write(orjson.dumps(fields).decode() + "\n")
+    sys.stdout.flush()
+
+
+class Process:
+    """The running plant: its servers, its clock and its truth."""
+
+    def __init__(self, plant: Plant, truth: TruthLog, clock: SimClock, seed: int) -> None:
+        self.plant = plant
+        self.truth = truth
+        self.clock = clock
+        self.stopping = asyncio.Event()
+        self.servers: dict[str, Any] = {}
+        truth.write(
+            "header",
+            lines=plant.lines,
+            seed=seed,
+            rate=clock.rate,
+            origin_ns=clock.origin_ns,
+            started_ns=clock.now_ns(),
+            signals=[s.header() | {"type": plant.devices[s.device].type} for s in plant.signals()],
+        )
+
+    async def start(self, ports: dict[str, int]) -> None:
+        """Open every server and say where they are."""
+        for name, device in self.plant.devices.items():
+            if device.type == "opcua":
+                from simulators.opcua import OpcUaServer  # noqa: PLC0415 — a Modbus-only plant needs no asyncua
+
+                self.servers[name] = OpcUaServer(device, self.plant.values, self.truth, self.clock.now_ns)
+            else:
+                self.servers[name] = ModbusServer(device, self.plant.values, self.truth, self.clock.now_ns)
+            await self.servers[name].start(ports.get(name, 0))
+        endpoints = {name: server.endpoint() for name, server in self.servers.items()}
+        _say(ready=True, endpoints=endpoints, signals=sum(1 for _ in self.plant.signals()))
+
+    async def run_signals(self) -> None:
+        """Step the plant along its clock; OPC UA nodes follow at their own periods."""
+        changing = [server for server in self.servers.values() if hasattr(server, "update")]
+        begin_ns = self.clock.now_ns() // 1000 * 1000 - self.plant.steps * STEP_NS
+        while not self.plant.frozen:
+            for _ in range(_BURST):
+                due_ns = begin_ns + (self.plant.steps + 1) * STEP_NS
+                if due_ns > self.clock.now_ns() or self.plant.frozen:
+                    break
+                self.plant.step()
+                for server in changing:
+                    await server.update(self.plant.steps, due_ns)
+            wait_ns = begin_ns + (self.plant.steps + 1) * STEP_NS - self.clock.now_ns()
+            await asyncio.sleep(max(0.0, self.clock.real_s(wait_ns / 1e9)))
+
+    def freeze(self) -> None:
+        """Stop every signal; servers go on answering."""
+        if not self.plant.frozen:
+            self.plant.frozen = True
+            self.truth.write("freeze", time=self.clock.now_ns())
+            _say(frozen=True)
+
+    async def commands(self, group: asyncio.TaskGroup) -> None:
+        """Faults from stdin, until its end; a file or /dev/null holds none."""
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
+            return
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        async for line in reader:
+            try:
+                fault = parse_fault(line, self.servers)
+            except ValueError as reason:
+                _say(refused=str(reason))
+                continue
+            group.create_task(inject(fault, self.servers[fault.device], self.truth, self.clock))
+
+    async def run(self, ports: dict[str, int]) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGUSR1, self.freeze)
+        await self.start(ports)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.run_signals()), group.create_task(self.truth.keep_synced())]
+            inner = group.create_task(self._faults())
+            await self.stopping.wait()
+            for task in (*tasks, inner):
+                task.cancel()
+        for server in self.servers.values():
+            await server.end()
+        self.truth.write("stop", time=self.clock.now_ns())
+
+    async def _faults(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            await self.commands(group)
+
+
+def _ports(texts: list[str]) -> dict[str, int]:
+    return {name: int(port) for name, _, port in (text.partition("=") for text in texts)}
+
+
+def main() -> int:
+    """Parse the arguments and run; exit code 2 for bad arguments."""
+    parser = argparse.ArgumentParser(prog="python -m simulators", description=__doc__)
+    parser.add_argument("--line", action="append", help=f"a line to run, repeatable: {', '.join(line_names())}")
+    parser.add_argument("--truth", type=Path, required=True, help="file of the truth log, written anew")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per real second")
+    parser.add_argument("--origin-ns", type=int, default=None, help="where the fast clock equals the real one")
+    parser.add_argument("--port-map", nargs="*", default=[], metavar="DEVICE=PORT", help="default: free ports")
+    args = parser.parse_args()
+    try:
+        plant = load_plant(args.line or line_names(), args.seed)
+        ports = _ports(args.port_map)
+    except ValueError as reason:
+        parser.error(str(reason))
+    if args.speed <= 0:
+        parser.error("--speed must be above 0")
+    origin_ns = args.origin_ns if args.origin_ns is not None else time.time_ns()
+    truth = TruthLog(args.truth)
+    try:
+        asyncio.run(Process(plant, truth, SimClock(origin_ns, args.speed), args.seed).run(ports))
+    finally:
+        truth.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

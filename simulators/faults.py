@@ -1,0 +1,79 @@
+"""Faults injected into the plant, each in the truth log with its start and end.
+
+Commands are JSON lines on stdin: ``{"fault": "comm_loss", "device": "prs", "for_s": 5}``; `how` is `close` (default:
+connections are reset and the port is shut) or `silent` (connections stay, nothing is answered).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from simulators.clock import SimClock
+from simulators.truth import TruthLog
+
+
+class Server(Protocol):
+    """What a fault needs of a device's server."""
+
+    silent: bool
+
+    async def start(self, port: int = 0) -> None:
+        """Listen again on the port it had."""
+        ...
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: what, where, for how long (plant seconds)."""
+
+    fault: str
+    device: str
+    for_s: float
+    how: str = "close"
+
+
+def parse_fault(text: bytes | str, devices: Any) -> Fault:
+    """The fault that a command line names.
+
+    Raises:
+        ValueError: not JSON, an unknown fault or device, or no duration.
+    """
+    command = orjson.loads(text)
+    if not isinstance(command, dict):
+        raise ValueError("a fault is a JSON object")  # noqa: TRY004 — one error for a bad command
+    fault = Fault(
+        str(command.get("fault")), str(command.get("device")), float(command.get("for_s", 0)), command.get("how", "close")
+    )
+    if fault.fault != "comm_loss":
+        raise ValueError(f"no fault {fault.fault!r}; there is comm_loss")
+    if fault.device not in devices:
+        raise ValueError(f"no device {fault.device!r}; there are {', '.join(devices)}")
+    if fault.for_s <= 0 or fault.how not in {"close", "silent"}:
+        raise ValueError("for_s must be above 0 and how one of close, silent")
+    return fault
+
+
+async def inject(fault: Fault, server: Server, truth: TruthLog, clock: SimClock) -> None:
+    """Do it, wait its time, undo it."""
+    start_ns = clock.now_ns()
+    where = {"fault": fault.fault, "device": fault.device, "how": fault.how, "start_ns": start_ns}
+    truth.write("fault", **where, end_ns=start_ns + int(fault.for_s * 1e9))
+    if fault.how == "silent":
+        server.silent = True
+    else:
+        await server.stop()
+    try:
+        await asyncio.sleep(clock.real_s(fault.for_s))
+    finally:
+        server.silent = False
+        if fault.how == "close":
+            await server.start()
+        truth.write("fault", **where, end_ns=clock.now_ns(), ended=True)

@@ -1,0 +1,199 @@
+"""A Modbus TCP device: reads only, every request in the truth log with its arrival and departure.
+
+Framing and exceptions after MODBUS Application Protocol V1.1b3 §7 and MODBUS Messaging on TCP/IP V1.0b §3.1. A server
+of our own, because the truth needs the moment in which a response leaves, and the values that are in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from simulators.plant import Device, Signal
+from simulators.signals import Values
+from simulators.truth import TruthLog
+from simulators.words import engineering, register_count, to_bytes
+
+TABLE_OF: Final = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
+WRITE_CODES: Final = frozenset({5, 6, 15, 16, 21, 22, 23})
+ILLEGAL_FUNCTION: Final = 1
+ILLEGAL_ADDRESS: Final = 2
+ILLEGAL_VALUE: Final = 3
+NO_GATEWAY_TARGET: Final = 11
+_MOST_BITS: Final = 2000
+_BITS: Final = frozenset({1, 2})
+_HEADER: Final = struct.Struct(">HHHB")
+_READ: Final = struct.Struct(">BHH")
+_LONGEST: Final = 254
+"""Longest `length` field: unit id and a PDU of 253 bytes."""
+
+
+class Image:
+    """The registers of a device: which addresses exist, and what they hold now."""
+
+    def __init__(self, device: Device) -> None:
+        self._areas = device.areas
+        self._units = {unit for unit, *_ in device.areas}
+        self._signals = device.signals
+        self._most = {fc: _MOST_BITS if fc in _BITS else device.max_registers for fc in TABLE_OF}
+        self._plans: dict[tuple[int, int, int, int], int | list[Signal]] = {}
+
+    def _plan(self, unit: int, fc: int, address: int, count: int) -> int | list[Signal]:
+        """The signals a request touches, or its exception code."""
+        if unit not in self._units:
+            return NO_GATEWAY_TARGET
+        if fc not in TABLE_OF:
+            return ILLEGAL_FUNCTION
+        if not 1 <= count <= self._most[fc]:
+            return ILLEGAL_VALUE
+        table, end = TABLE_OF[fc], address + count
+        exists = {a for u, t, first, last in self._areas if (u, t) == (unit, table) for a in range(first, last + 1)}
+        if not exists.issuperset(range(address, end)):
+            return ILLEGAL_ADDRESS
+        return [
+            s
+            for s in self._signals
+            if (s.unit, s.table) == (unit, table)
+            and s.address < end
+            and s.address + register_count(s.datatype) > address
+        ]
+
+    def answer(
+        self, unit: int, fc: int, address: int, count: int, values: Values
+    ) -> tuple[bytes, int, list[int], list[Any]]:
+        """PDU of the response, exception code or 0, and the signals wholly covered: their ids and values as served."""
+        key = (unit, fc, address, count)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(*key)
+        if isinstance(plan, int):
+            return bytes((fc | 0x80, plan)), plan, [], []
+        ids, shown = [], []
+        bits, words = 0, bytearray(2 * (count + 8))
+        for signal in plan:
+            raw = signal.raw(values)
+            at = signal.address - address
+            if fc in _BITS:
+                bits |= int(raw) << at
+            else:
+                _put(words, at, to_bytes(raw, signal.datatype, signal.words))
+            if at >= 0 and at + register_count(signal.datatype) <= count:
+                ids.append(signal.id)
+                shown.append(engineering(raw, signal.decimals))
+        body = bits.to_bytes((count + 7) // 8, "little") if fc in _BITS else bytes(words[: 2 * count])
+        return bytes((fc, len(body))) + body, 0, ids, shown
+
+
+def _put(words: bytearray, at: int, data: bytes) -> None:
+    """Write register bytes at a register offset that may begin before the buffer."""
+    if at < 0:
+        data, at = data[-2 * at :], 0
+    words[2 * at : 2 * at + len(data)] = data
+
+
+class _Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, server: ModbusServer) -> None:
+        self._server = server
+        self._buffer = b""
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._server.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        arrived_ns = self._server.now_ns()
+        self._buffer += data
+        while len(self._buffer) > _HEADER.size:
+            transaction, protocol, length, unit = _HEADER.unpack_from(self._buffer)
+            if protocol != 0 or not 2 <= length <= _LONGEST:  # noqa: PLR2004 — unit id and function code
+                self.abort()
+                return
+            if len(self._buffer) < 6 + length:
+                return
+            pdu, self._buffer = self._buffer[_HEADER.size : 6 + length], self._buffer[6 + length :]
+            self._serve(transaction, unit, pdu, arrived_ns)
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _serve(self, transaction: int, unit: int, pdu: bytes, arrived_ns: int) -> None:
+        server = self._server
+        if server.silent or self.transport is None:
+            return
+        fc = pdu[0]
+        if fc in TABLE_OF and len(pdu) == _READ.size:
+            _, address, count = _READ.unpack(pdu)
+            answer, status, ids, shown = server.image.answer(unit, fc, address, count, server.values)
+        else:
+            code = ILLEGAL_VALUE if fc in TABLE_OF else ILLEGAL_FUNCTION
+            answer, status, ids, shown, address, count = bytes((fc | 0x80, code)), code, [], [], -1, 0
+            if fc in WRITE_CODES:
+                server.truth.write("write", device=server.name, unit=unit, fc=fc, time=arrived_ns)
+        self.transport.write(_HEADER.pack(transaction, 0, len(answer) + 1, unit) + answer)
+        left_ns = server.now_ns()
+        server.truth.write(
+            "poll",
+            device=server.name,
+            unit=unit,
+            fc=fc,
+            address=address,
+            count=count,
+            t0=arrived_ns,
+            t1=left_ns,
+            ids=ids,
+            values=shown,
+            status=status,
+        )
+
+
+class ModbusServer:
+    """One Modbus TCP device on 127.0.0.1.
+
+    Attributes:
+        silent: requests are taken and never answered.
+        port: the TCP port, known after `start`.
+    """
+
+    def __init__(self, device: Device, values: Values, truth: TruthLog, now_ns: Callable[[], int]) -> None:
+        self.name = device.name
+        self.image = Image(device)
+        self.values = values
+        self.truth = truth
+        self.now_ns = now_ns
+        self.silent = False
+        self.port = 0
+        self.connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    def endpoint(self) -> dict[str, Any]:
+        """Where it listens."""
+        return {"host": "127.0.0.1", "port": self.port}
+
+    async def start(self, port: int = 0) -> None:
+        """Listen; port 0 takes a free one, and a later start takes the same again."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port or self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    async def end(self) -> None:
+        """Close for good."""
+        await self.stop()

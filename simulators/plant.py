@@ -1,0 +1,220 @@
+"""The plant: variables that step through time, and the devices that show them as registers and nodes.
+
+`plant.yaml` restates the address map of the device manuals and adds the physics; it never reads a `site.yaml`::
+
+    line: NAME
+    variables: {NAME: {model: …, …}}       # evaluated in this order, see simulators/signals.py
+    devices:
+      NAME:                                # equals the connection's name in site.yaml: the only join
+        type: modbus
+        areas: [{unit: 1, table: holding, first: 0, last: 99}]   # the addresses that exist
+        max_registers: 125                 # of one request; some devices take fewer
+        signals: {NAME: {unit, table, address, datatype, decimals, words, of: VARIABLE}}
+      NAME:
+        type: opcua
+        namespace: http://…
+        signals: {NAME: {node: "Path/With/BrowseNames", datatype: Double, every_s: 0.25, of: VARIABLE}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Final
+
+import yaml
+
+from simulators.signals import Step, Values, build
+from simulators.words import engineering, quantise
+
+STEP_NS: Final = 50_000_000
+"""Plant time between two evaluations of every variable, ns."""
+MODBUS_TABLES: Final = ("coil", "discrete", "holding", "input")
+OPCUA_TYPES: Final = ("Double", "Float", "Int32", "UInt32", "UInt16", "Byte", "Boolean", "String")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One value that a device shows.
+
+    Attributes:
+        id: its number in the truth log.
+        of: the variable it shows.
+        decimals: digits after the point that a register carries, or that an OPC UA value is rounded to.
+        every_steps: OPC UA only: the value may change at each n-th step.
+    """
+
+    id: int
+    device: str
+    name: str
+    of: str
+    datatype: str
+    decimals: int = 0
+    unit: int = 1
+    table: str = ""
+    address: int = 0
+    words: str = "ABCD"
+    node: str = ""
+    every_steps: int = 1
+
+    def raw(self, values: Values) -> Any:
+        """What the register holds now."""
+        return quantise(values[self.of], self.datatype, self.decimals)
+
+    def shown(self, values: Values) -> Any:
+        """The value as served now: engineering value of a register, or the node's value."""
+        value = values[self.of]
+        if self.table:
+            return engineering(quantise(value, self.datatype, self.decimals), self.decimals)
+        if self.datatype == "String":
+            return str(value)
+        if self.datatype == "Boolean":
+            return bool(value)
+        if self.datatype == "Double":
+            return round(float(value), self.decimals) + 0.0
+        if self.datatype == "Float":
+            return quantise(round(float(value), self.decimals), "float32", 0)
+        return round(value)
+
+    def header(self) -> dict[str, Any]:
+        """Its line in the truth log's header."""
+        shared = {"id": self.id, "device": self.device, "name": self.name, "datatype": self.datatype}
+        if not self.table:
+            return shared | {"node": self.node}
+        return shared | {
+            "unit": self.unit,
+            "table": self.table,
+            "address": self.address,
+            "decimals": self.decimals,
+            "words": self.words,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One server: its kind, its signals, and the addresses that exist (Modbus) or the namespace (OPC UA)."""
+
+    name: str
+    type: str
+    signals: tuple[Signal, ...]
+    areas: frozenset[tuple[int, str, int, int]] = frozenset()
+    max_registers: int = 125
+    namespace: str = ""
+
+
+@dataclass
+class Plant:
+    """Every variable of the lines and the devices that show them.
+
+    Attributes:
+        values: variable → value after the last step.
+        steps: steps done since the start.
+    """
+
+    lines: tuple[str, ...]
+    devices: dict[str, Device]
+    values: Values
+    steps: int = 0
+    frozen: bool = False
+    _models: list[tuple[str, Step]] = field(default_factory=list)
+
+    def step(self) -> None:
+        """Advance every variable by one step, unless the plant is frozen."""
+        if self.frozen:
+            return
+        values, dt = self.values, STEP_NS / 1e9
+        self.steps += 1
+        values["t"], values["dt"] = self.steps * dt, dt
+        for name, model in self._models:
+            values[name] = model(values, dt)
+
+    def signals(self) -> Iterator[Signal]:
+        """Every signal, in the order of its id."""
+        for device in self.devices.values():
+            yield from device.signals
+
+
+def line_names() -> list[str]:
+    """The lines that can be simulated."""
+    root = resources.files("simulators") / "lines"
+    return sorted(entry.name for entry in root.iterdir() if (entry / "plant.yaml").is_file())
+
+
+def load_plant(lines: Iterable[str], seed: int = 1) -> Plant:
+    """The plant of the named lines, at its first step.
+
+    Raises:
+        ValueError: no such line, or its plant.yaml is not usable.
+    """
+    documents: list[dict[str, Any]] = []
+    for line in lines:
+        file = resources.files("simulators") / "lines" / line / "plant.yaml"
+        if not file.is_file():
+            raise ValueError(f"no line {line}; there are {', '.join(line_names())}")
+        documents.append(yaml.safe_load(file.read_text(encoding="utf-8")))
+    return plant_of(documents, seed)
+
+
+def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1) -> Plant:
+    """The plant of parsed plant.yaml documents.
+
+    Raises:
+        ValueError: a name is used twice, or a model, type or variable does not exist.
+    """
+    plant = Plant((), {}, {"t": 0.0, "dt": STEP_NS / 1e9})
+    for document in documents:
+        plant.lines += (document["line"],)
+        for name, params in document["variables"].items():
+            if name in plant.values:
+                raise ValueError(f"variable {name} is defined twice")
+            plant._models.append((name, build(name, params, seed, plant.values)))
+        for name, body in document["devices"].items():
+            if name in plant.devices:
+                raise ValueError(f"device {name} is defined twice")
+            plant.devices[name] = _device(name, body, sum(1 for _ in plant.signals()), plant.values)
+    plant.step()
+    return plant
+
+
+def _device(name: str, body: Mapping[str, Any], first_id: int, values: Values) -> Device:
+    kinds = {"modbus": _modbus_signal, "opcua": _opcua_signal}
+    if body["type"] not in kinds:
+        raise ValueError(f"device {name}: no type {body['type']!r}; there are {', '.join(kinds)}")
+    make = kinds[body["type"]]
+    signals = tuple(
+        make(Signal(first_id + i, name, key, spec.get("of", key), spec["datatype"], spec.get("decimals", 0)), spec)
+        for i, (key, spec) in enumerate(body["signals"].items())
+    )
+    for signal in signals:
+        if signal.of not in values:
+            raise ValueError(f"device {name}: signal {signal.name} shows {signal.of}, which is no variable")
+    areas = frozenset((a.get("unit", 1), a["table"], a["first"], a["last"]) for a in body.get("areas", ()))
+    return Device(name, body["type"], signals, areas, body.get("max_registers", 125), body.get("namespace", ""))
+
+
+def _modbus_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:
+    if spec["table"] not in MODBUS_TABLES:
+        raise ValueError(f"device {base.device}: signal {base.name}: no table {spec['table']!r}")
+    return Signal(
+        base.id,
+        base.device,
+        base.name,
+        base.of,
+        base.datatype,
+        base.decimals,
+        unit=spec.get("unit", 1),
+        table=spec["table"],
+        address=spec["address"],
+        words=spec.get("words", "ABCD"),
+    )
+
+
+def _opcua_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:
+    if base.datatype not in OPCUA_TYPES:
+        raise ValueError(f"device {base.device}: signal {base.name}: no type {base.datatype!r}")
+    every = max(1, round(spec.get("every_s", 1.0) * 1e9 / STEP_NS))
+    decimals = spec.get("decimals", 6)
+    return Signal(
+        base.id, base.device, base.name, base.of, base.datatype, decimals, node=spec["node"], every_steps=every
+    )
