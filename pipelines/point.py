@@ -110,9 +110,12 @@ class Delivery:
         resume: opaque state committed together with these readings and handed to the next link; None = unchanged.
         gaps: known gaps, open or closed; a closed one updates the open one with the same tag and start.
         accepted: called once by the consumer when everything above is durable.
+        device_time_ns: the device's own clock when it sent this (OPC UA publish time), ns since 1970 UTC; None when it
+            has none. A right clock means that an old source time is an old change, not a wrong clock.
     """
 
     scans: tuple[Scan, ...]
     resume: bytes | None = None
     gaps: tuple[Gap, ...] = ()
     accepted: Callable[[], None] = field(default=_ignore)
+    device_time_ns: int | None = None

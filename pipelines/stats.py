@@ -39,7 +39,6 @@ class FlowStats:
         queued_at_start: points found in the journal at start.
         accepted: points committed to disk.
         stored: points whose record the store confirmed.
-        dropped: points given up at the cap, each named by a gap.
         quarantined: points the store refused for good, kept on disk.
         suppressed: readings held back by a deadband; never points.
         published: records handed to the broker, repeats included.
@@ -48,7 +47,6 @@ class FlowStats:
     queued_at_start: int = 0
     accepted: int = 0
     stored: int = 0
-    dropped: int = 0
     quarantined: int = 0
     suppressed: int = 0
     published: int = 0

@@ -1,0 +1,206 @@
+"""From deliveries to durable records: batch, journal, group commit, acknowledge.
+
+A delivery is accepted when the records that hold it are on disk. Publishing runs beside the commit: `on_record` is
+called at once, and a confirmation that comes before the commit waits for it (`when_durable`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NoReturn
+
+import structlog
+
+from pipelines.clock import Clock
+from pipelines.errors import JournalFull
+from pipelines.journal.journal import Journal, Stored
+from pipelines.point import Delivery, Gap
+from pipelines.source import Lines, Place, Source, gap_line
+from pipelines.stats import FlowStats
+
+LINGER_S: Final = 0.2
+"""Longest time a reading waits for others to share its record."""
+RECORD_BYTES: Final = 512 << 10
+"""A record is closed at this size."""
+_WAITING_BYTES: Final = 8 << 20
+"""Appended and not yet durable bytes at which sources have to wait."""
+_RETRY_S: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class Flow:
+    """The one writer of the journal.
+
+    Args:
+        journal: open.
+        clock: stamps what has no time of its own.
+        stats: counters of the conservation law.
+        place: where points about the whole agent stand.
+        on_record: told of every appended record at once.
+        on_moved: told of (old, new) when a failed commit moved a record.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        stats: FlowStats,
+        place: Place,
+        on_record: Callable[[Stored], None],
+        on_moved: Callable[[Stored, Stored], None],
+    ) -> None:
+        self.journal = journal
+        self.healthy = True
+        self.beat_s = 0.0
+        self._clock = clock
+        self._stats = stats
+        self._place = place
+        self._on_record = on_record
+        self._on_moved = on_moved
+        self._lines: list[Lines] = []
+        self._accepted: list[Callable[[], None]] = []
+        self._appended: list[Callable[[], None]] = []
+        self._size = 0
+        self._durable = 0
+        self._wanted = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        stats.queued_at_start = journal.points_queued
+
+    async def take(self, source: Source, delivery: Delivery) -> None:
+        """Encode a delivery into the open batch; waits while too much is not yet durable."""
+        await self._drained.wait()
+        before = source.suppressed
+        for lines in source.encode(delivery, self._clock.now_ns()):
+            self._lines.append(lines)
+            self._size += len(lines.body)
+            if self._size >= RECORD_BYTES:
+                self._try_append()
+        self._stats.suppressed += source.suppressed - before
+        self._accepted.append(delivery.accepted)
+        self._wanted.set()
+
+    def is_durable(self, stored: Stored) -> bool:
+        """Whether the record of this process, or of an earlier one, is on disk for good."""
+        return stored.id.epoch != self.journal.epoch or stored.id.counter <= self._durable
+
+    @property
+    def points_queued(self) -> int:
+        """Values that are durable and not yet stored, dropped or quarantined."""
+        return self.journal.points_queued - sum(record.points for record in self.journal.take_uncommitted()[1])
+
+    @property
+    def imbalance(self) -> int:
+        """`queued_at_start + accepted - stored - queued - dropped - quarantined`: 0 at every instant."""
+        stats = self._stats
+        gone = stats.stored + self.points_queued + self.journal.dropped_points + stats.quarantined
+        return stats.queued_at_start + stats.accepted - gone
+
+    async def run(self) -> NoReturn:
+        """Close batches and commit them, for ever; ends by cancellation."""
+        settings = self.journal.settings
+        oldest_s = 0.0
+        while True:
+            self.beat_s = time.monotonic()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._wanted.wait()
+                await asyncio.sleep(LINGER_S)
+            self._wanted.clear()
+            oldest_s = oldest_s or time.monotonic()
+            self._try_append()
+            late = time.monotonic() - oldest_s >= settings.commit_s - LINGER_S
+            if late or not self.healthy or self.journal.uncommitted_bytes >= settings.commit_bytes:
+                await self.flush()
+                oldest_s = 0.0
+            else:
+                self._wanted.set()
+
+    async def flush(self) -> None:
+        """Append what is open and make everything durable; returns when it is, however long the disk refuses."""
+        while self._lines or self._accepted or self._appended or self.journal.uncommitted_bytes:
+            self.beat_s = time.monotonic()
+            try:
+                self._append()
+                self._tell_drops()
+                await self._commit()
+            except JournalFull as error:
+                self._struggle(str(error))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                self._recovered()
+
+    def _try_append(self) -> None:
+        try:
+            self._append()
+        except JournalFull as error:
+            self._struggle(str(error))
+
+    def _append(self) -> None:
+        """The open lines as one record.
+
+        Raises:
+            JournalFull: it stays open.
+        """
+        if self._lines:
+            body = b"".join(lines.body for lines in self._lines)
+            points = sum(lines.points for lines in self._lines)
+            spans = [lines.span_ns for lines in self._lines]
+            resume = {key: value for lines in self._lines for key, value in lines.resume.items()}
+            span = (min(first for first, _ in spans), max(last for _, last in spans))
+            stored = self.journal.append(body, points, span, resume)
+            self._lines, self._size = [], 0
+            if body:
+                self._on_record(stored)
+            if self.journal.uncommitted_bytes > _WAITING_BYTES:
+                self._drained.clear()
+        self._appended += self._accepted
+        self._accepted = []
+
+    async def _commit(self) -> None:
+        waiting, self._appended = self._appended, []
+        segment, records = self.journal.take_uncommitted()
+        if records:
+            try:
+                await asyncio.to_thread(self.journal.sync, segment)
+            except OSError as error:
+                self._appended = waiting + self._appended
+                self._struggle(f"{segment.path}: fdatasync failed: {error.strerror}; writing the records again")
+                for old, new in self.journal.rewrite_uncommitted():
+                    self._on_moved(old, new)
+                return
+            self.journal.committed(records)
+            self._durable = records[-1].id.counter
+            self._stats.accepted += sum(record.points for record in records)
+            for record in records:
+                if not record.payload_at[1]:
+                    self.journal.release(record)
+        for accepted in waiting:
+            accepted()
+        self._drained.set()
+
+    def _tell_drops(self) -> None:
+        """What was given up at the cap, as gap points of the agent."""
+        while self.journal.dropped:
+            lost = self.journal.dropped[0]
+            gap = Gap(0, "dropped_at_cap", lost.first_ns, lost.last_ns, lost.points)
+            body = gap_line(self._place, "*", gap)
+            stored = self.journal.append(body, 1, (lost.first_ns, lost.first_ns), {}, gap=True)
+            self.journal.dropped.pop(0)
+            self._on_record(stored)
+
+    def _struggle(self, reason: str) -> None:
+        if self.healthy:
+            log.error("journal_failing", reason=reason)
+        self.healthy = False
+        self._drained.clear()
+
+    def _recovered(self) -> None:
+        if not self.healthy:
+            log.info("journal_recovered")
+        self.healthy = True
+        self._drained.set()

@@ -1,0 +1,301 @@
+"""The journal: records are on disk before a source is acknowledged, and stay there until the store has them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from pipelines.errors import JournalError, JournalFull
+from pipelines.journal.format import (
+    RECORD_MAGIC,
+    RECORD_OVERHEAD,
+    pack_state,
+    record_at,
+    record_bytes,
+    unpack_state,
+)
+from pipelines.journal.segment import Segment, sync_folder
+from pipelines.settings import Settings
+from pipelines.topics import RecordId
+
+_MIB: Final = 1 << 20
+_GAP_RESERVE: Final = 64 << 10
+"""Bytes under the cap that only gap points may use, so that a drop can always be told."""
+
+
+class JournalSettings(Settings):
+    """The journal on disk."""
+
+    max_bytes: Annotated[int, Field(ge=_MIB)] = 2048 * _MIB
+    """Hard cap on the bytes of all segments; 2 GiB holds 72 h of 100 points a second with room to spare."""
+    min_free_bytes: Annotated[int, Field(ge=0)] = 64 * _MIB
+    """Bytes of the file system that are left free for others."""
+    segment_bytes: Annotated[int, Field(ge=64 << 10)] = 4 * _MIB
+    """Size at which a new segment is begun; dropping and deleting works on whole segments."""
+    commit_s: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """Longest time a point waits for its `fdatasync`."""
+    commit_bytes: Annotated[int, Field(ge=1)] = 256 << 10
+    """Bytes at which a commit does not wait any longer."""
+    at_cap: Literal["drop_oldest", "reject_new"] = "drop_oldest"
+    """What to give up at the cap: the oldest records, or the newest (sources then wait)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record in the journal.
+
+    Attributes:
+        id: its identity.
+        segment: the segment it is in.
+        offset: of its first byte.
+        size: bytes it takes.
+        points: values in it.
+        payload_at: (offset, length) of the payload in the segment.
+    """
+
+    id: RecordId
+    segment: Segment
+    offset: int
+    size: int
+    points: int
+    payload_at: tuple[int, int]
+
+    def payload(self) -> bytes:
+        """The line protocol, read from the file."""
+        return self.segment.read(*self.payload_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What was given up at the cap."""
+
+    points: int
+    records: int
+    first_ns: int
+    last_ns: int
+
+
+class Journal:
+    """Segments in a folder; one process at a time.
+
+    Attributes:
+        epoch: of the records appended by this process, 32 hex digits.
+        resume: committed and appended resume state by key, newest wins.
+        segments: oldest first; the last one is written.
+        dropped: what was given up at the cap and not yet told, oldest first.
+        dropped_points: values given up at the cap since the start.
+        damaged_bytes: bytes found at start that belong to no intact record.
+        fsyncs: number of `fdatasync` calls.
+    """
+
+    def __init__(self, folder: Path, settings: JournalSettings) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.epoch = secrets.token_hex(16)
+        self.resume: dict[str, bytes] = {}
+        self.segments: list[Segment] = []
+        self.dropped: list[Dropped] = []
+        self.dropped_points = 0
+        self.damaged_bytes = 0
+        self.fsyncs = 0
+        self._counter = 0
+        self._uncommitted: list[tuple[Stored, bytes, tuple[int, int]]] = []
+        self._lock_fd = -1
+
+    def open(self) -> None:
+        """Lock the folder, recover what is in it, and begin a segment of this epoch.
+
+        Raises:
+            JournalError: another process uses the folder.
+            JournalFull: no room for a new segment.
+            OSError: the folder cannot be used.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock_fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = "another agent is using this folder; stop it, or give this one its own state folder"
+            raise JournalError(self.folder, msg) from None
+        before: dict[int, int] = {}
+        for path in sorted(self.folder.glob("*.seg")):
+            if _is_segment_name(path):
+                before = self._recover(path, before)
+        self._begin_segment()
+        for segment in self.segments[:-1]:
+            self._delete_if_done(segment)
+
+    def _recover(self, path: Path, before: dict[int, int]) -> dict[int, int]:
+        segment, snapshot, records = Segment.recover(path, secrets.token_hex(16))
+        self.damaged_bytes += segment.damaged_bytes
+        self.resume.update(snapshot)
+        for record in records:
+            self.resume.update(unpack_state(record.meta))
+        counters = {record.counter: record.points for record in records}
+        if self.segments and self.segments[-1].epoch == segment.epoch:
+            # A failed sync wrote the same records twice, under the same ids, in neighbouring segments.
+            for counter in before.keys() & counters.keys() - self.segments[-1].done:
+                self.segments[-1].forget(counter, before[counter])
+        self.segments.append(segment)
+        return counters
+
+    def close(self) -> None:
+        """Close every file; appended records that were not committed stay as the kernel writes them."""
+        for segment in self.segments:
+            segment.close()
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    @property
+    def bytes_used(self) -> int:
+        """Bytes of all segments and their companions."""
+        return sum(segment.size + 12 * len(segment.done) for segment in self.segments)
+
+    @property
+    def points_queued(self) -> int:
+        """Values not yet released."""
+        return sum(segment.open_points for segment in self.segments)
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        """Bytes appended and not yet synced."""
+        return sum(stored.size for stored, _, _ in self._uncommitted)
+
+    def append(
+        self, payload: bytes, points: int, span_ns: tuple[int, int], resume: Mapping[str, bytes], *, gap: bool = False
+    ) -> Stored:
+        """Write a record; durable after the next `commit`. `gap` records may use the reserve.
+
+        Raises:
+            JournalFull: no room, and the policy or an empty journal leaves nothing to drop.
+        """
+        counter = self._counter + 1
+        data = record_bytes(counter, points, span_ns, pack_state(resume), payload)
+        self._make_room(len(data), 0 if gap else _GAP_RESERVE)
+        stored = self._write(counter, data, points, span_ns, len(payload))
+        self._counter = counter
+        self.resume.update(resume)
+        self._uncommitted.append((stored, data, span_ns))
+        return stored
+
+    def take_uncommitted(self) -> tuple[Segment, list[Stored]]:
+        """The segment to sync and the records that are durable once `sync` of it has returned."""
+        return self.segments[-1], [stored for stored, _, _ in self._uncommitted]
+
+    def sync(self, segment: Segment) -> None:
+        """`fdatasync`; safe to call from a worker thread.
+
+        Raises:
+            OSError: the disk failed; what was written is unknown.
+        """
+        self.fsyncs += 1
+        os.fdatasync(segment.fd)
+
+    def committed(self, stored: list[Stored]) -> None:
+        """Forget the copies of records that are durable now."""
+        durable = {record.id.counter for record in stored}
+        self._uncommitted = [item for item in self._uncommitted if item[0].id.counter not in durable]
+
+    def rewrite_uncommitted(self) -> list[tuple[Stored, Stored]]:
+        """After a failed sync: the same records under the same ids in a new segment, as (old, new) pairs.
+
+        Raises:
+            JournalFull: the disk takes nothing; call again later.
+        """
+        self._begin_segment()
+        moved = []
+        for index, (old, data, span_ns) in enumerate(self._uncommitted):
+            new = self._write(old.id.counter, data, old.points, span_ns, old.payload_at[1])
+            old.segment.forget(old.id.counter, old.points)
+            self._uncommitted[index] = (new, data, span_ns)
+            moved.append((old, new))
+        return moved
+
+    def release(self, stored: Stored) -> None:
+        """A record is stored or quarantined: it will not be sent again, and its segment goes when it is the last."""
+        stored.segment.release(stored.id.counter, stored.points)
+        self._delete_if_done(stored.segment)
+
+    def walk(self, segment: Segment, start: int, end: int) -> Iterator[Stored]:
+        """Open records of `segment` whose first byte lies in [start, end), in file order; one read of that stretch."""
+        data = segment.read(start, end - start)
+        at = data.find(RECORD_MAGIC)
+        while at >= 0:
+            head = record_at(data, at)
+            if head is not None and head.counter not in segment.done:
+                record = RecordId(segment.epoch, head.counter)
+                payload_at = (start + head.payload[0], head.payload[1])
+                yield Stored(record, segment, start + at, head.size, head.points, payload_at)
+            at = data.find(RECORD_MAGIC, at + (head.size if head else 1))
+
+    def drop_oldest(self) -> Dropped | None:
+        """Give up the oldest whole segment that is neither written nor in flight; None when there is none."""
+        for segment in self.segments[:-1]:
+            if segment.in_flight:
+                continue
+            lost = Dropped(segment.open_points, segment.open_records, *(segment.span_ns or (0, 0)))
+            self.segments.remove(segment)
+            segment.delete()
+            self.dropped_points += lost.points
+            if lost.records:
+                self.dropped.append(lost)
+            return lost
+        return None
+
+    def _write(self, counter: int, data: bytes, points: int, span_ns: tuple[int, int], length: int) -> Stored:
+        if self.segments[-1].size + len(data) > self.settings.segment_bytes and self.segments[-1].records:
+            self._seal()
+            self._begin_segment()
+        segment = self.segments[-1]
+        try:
+            offset = segment.append(data, points, span_ns)
+        except OSError as error:
+            raise JournalFull(self.folder, f"cannot write: {error.strerror}; free space on this disk") from error
+        payload_at = (offset + len(data) - length, length)
+        return Stored(RecordId(self.epoch, counter), segment, offset, len(data), points, payload_at)
+
+    def _seal(self) -> None:
+        """Sync a segment that is left, so that later commits need to sync only the last one."""
+        os.fdatasync(self.segments[-1].fd)
+
+    def _begin_segment(self) -> None:
+        sequence = self.segments[-1].sequence + 1 if self.segments else 1
+        try:
+            self.segments.append(Segment.create(self.folder, sequence, self.epoch, self.resume))
+        except OSError as error:
+            raise JournalFull(self.folder, f"cannot begin a segment: {error.strerror}; free space") from error
+        if len(self.segments) > 1:
+            self._delete_if_done(self.segments[-2])
+
+    def _delete_if_done(self, segment: Segment) -> None:
+        if segment.open_records == 0 and segment is not self.segments[-1] and segment in self.segments:
+            self.segments.remove(segment)
+            segment.delete()
+            sync_folder(self.folder)
+
+    def _make_room(self, size: int, reserve: int) -> None:
+        while not self._fits(size, reserve):
+            if self.settings.at_cap == "reject_new" or self.drop_oldest() is None:
+                raise JournalFull(
+                    self.folder,
+                    f"no room for {size + RECORD_OVERHEAD} bytes under max_bytes={self.settings.max_bytes} and "
+                    f"min_free_bytes={self.settings.min_free_bytes}; raise the cap or free space",
+                )
+
+    def _fits(self, size: int, reserve: int) -> bool:
+        if self.bytes_used + size + reserve > self.settings.max_bytes:
+            return False
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize - size >= self.settings.min_free_bytes
+
+
+def _is_segment_name(path: Path) -> bool:
+    return len(path.stem) == 16 and all(letter in "0123456789abcdef" for letter in path.stem)  # noqa: PLR2004

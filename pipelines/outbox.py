@@ -1,0 +1,240 @@
+"""Which record is sent next: live first, what must be sent again, then the backlog beside it.
+
+Pure but for the journal it reads; time is handed in. A record leaves only when its store confirmed or refused it.
+What is unconfirmed is sent again on reconnect, after a long silence, or when later records overtook it by far.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pipelines.journal.journal import Journal, Stored
+from pipelines.journal.segment import Segment
+from pipelines.stats import FlowStats
+from pipelines.topics import RecordId
+
+WINDOW_BYTES: Final = 8 << 20
+"""Bytes sent and not yet confirmed; half of it is kept for live records."""
+_SILENCE_S: Final = 30.0
+_OVERTAKEN_S: Final = 5.0
+_PROBE_S: Final = 2.0
+
+
+@dataclass(slots=True)
+class Flight:
+    """A record in the window.
+
+    Attributes:
+        stored: where it is.
+        historical: whether it is sent as backlog.
+        sent_s: monotonic time of the last send; 0 = waiting to be sent.
+    """
+
+    stored: Stored
+    historical: bool
+    sent_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Records of one segment that were never sent: first bytes in [start, end)."""
+
+    segment: Segment
+    start: int
+    end: int
+
+
+class Outbox:
+    """The window over the journal.
+
+    Args:
+        journal: open; everything in it from earlier processes is backlog.
+        stats: counters.
+        is_durable: whether a record is committed; releases wait for it.
+    """
+
+    def __init__(self, journal: Journal, stats: FlowStats, is_durable: Callable[[Stored], bool]) -> None:
+        self._journal = journal
+        self._stats = stats
+        self._is_durable = is_durable
+        self._flights: dict[RecordId, Flight] = {}
+        self._next: deque[RecordId] = deque()
+        self._again: deque[RecordId] = deque()
+        self._early: list[tuple[Stored, int]] = []
+        self._bytes = 0
+        self._connected = False
+        self._backlog: deque[_Stretch] = deque()
+        self._reading: Iterator[Stored] | None = None
+        self._confirm_s: deque[float] = deque(maxlen=512)
+        self._last_confirm_s = 0.0
+        self._newest_confirmed_s = 0.0
+        self.deaf = ""
+        self._probe_s = 0.0
+        for segment in journal.segments:
+            if segment.open_records and segment is not journal.segments[-1]:
+                self._backlog.append(_Stretch(segment, 0, segment.size))
+
+    @property
+    def in_flight(self) -> int:
+        """Records sent or about to be, and not confirmed."""
+        return len(self._flights)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every record is confirmed and released."""
+        return not self._flights and not self._backlog and self._reading is None and not self._early
+
+    @property
+    def resend_after_s(self) -> float:
+        """Silence after which everything unconfirmed is sent again: max(30 s, 4 × p99 of the confirmation time)."""
+        times = sorted(self._confirm_s)
+        return max(_SILENCE_S, 4 * times[len(times) * 99 // 100]) if times else _SILENCE_S
+
+    def add(self, stored: Stored) -> None:
+        """A record was appended."""
+        if self._connected and not self.deaf and self._bytes + stored.size <= WINDOW_BYTES:
+            self._take(stored, historical=False)
+            self._next.append(stored.id)
+            return
+        last = self._backlog[-1] if self._backlog else None
+        if last is not None and last.segment is stored.segment and last.end == stored.offset:
+            last.end = stored.offset + stored.size
+        else:
+            self._backlog.append(_Stretch(stored.segment, stored.offset, stored.offset + stored.size))
+
+    def moved(self, old: Stored, new: Stored) -> None:
+        """A record was written again elsewhere."""
+        flight = self._flights.get(old.id)
+        if flight is None:
+            self.add(new)
+            return
+        old.segment.in_flight -= 1
+        new.segment.in_flight += 1
+        flight.stored = new
+
+    def connected(self) -> None:
+        """A broker is there: everything unconfirmed is due."""
+        self._connected = True
+        self.deaf = ""
+        self._all_again()
+
+    def disconnected(self) -> None:
+        """The broker is gone: nothing is sent."""
+        self._connected = False
+
+    def next(self, now_s: float) -> Flight | None:
+        """The record to send now, marked as sent; None when there is nothing to do."""
+        if not self._connected:
+            return None
+        if self.deaf and now_s - self._probe_s < _PROBE_S:
+            return None
+        flight = self._pop(self._next) or self._pop(self._again)
+        if flight is None and self._bytes < WINDOW_BYTES // 2:
+            flight = self._from_backlog()
+        if flight is None and self.deaf:
+            self._all_again()
+            flight = self._pop(self._again)
+        if flight is not None:
+            flight.sent_s = self._probe_s = now_s
+            self._stats.published += 1
+        return flight
+
+    def heard(self, record: RecordId, code: int, reason: str) -> None:
+        """The broker's answer to a publish (MQTT 5 §3.4.2.1): only 0x00 reached somebody; the others are kept."""
+        if code == 0:
+            if self.deaf:
+                self.deaf = ""
+                self._all_again(but=record)
+            return
+        self.deaf = reason
+        flight = self._flights.get(record)
+        if flight is not None and flight.sent_s:
+            flight.sent_s = 0.0
+            self._again.append(record)
+
+    def confirm(self, record: RecordId, now_s: float, *, refused_points: int = 0) -> bool:
+        """The store has a record, but for `refused_points` that are in quarantine. False when it was not in flight."""
+        flight = self._flights.pop(record, None)
+        if flight is None:
+            return False
+        self._bytes -= flight.stored.size
+        self._last_confirm_s = now_s
+        if flight.sent_s:
+            self._confirm_s.append(now_s - flight.sent_s)
+            self._newest_confirmed_s = max(self._newest_confirmed_s, flight.sent_s)
+        self._early.append((flight.stored, refused_points))
+        self.settle()
+        return True
+
+    def settle(self) -> None:
+        """Release what is confirmed and durable."""
+        waiting = []
+        for stored, refused in self._early:
+            if not self._is_durable(stored):
+                waiting.append((stored, refused))
+                continue
+            stored.segment.in_flight -= 1
+            self._journal.release(stored)
+            self._stats.quarantined += refused
+            self._stats.stored += stored.points - refused
+        self._early = waiting
+
+    def check(self, now_s: float) -> None:
+        """Put on the way again what was lost: everything after a long silence, else only what was overtaken."""
+        sent = [flight for flight in self._flights.values() if flight.sent_s]
+        if not sent:
+            return
+        oldest = min(flight.sent_s for flight in sent)
+        if now_s - max(oldest, self._last_confirm_s) > self.resend_after_s:
+            self._all_again()
+            return
+        limit = max(_OVERTAKEN_S, self.resend_after_s - _SILENCE_S)
+        for flight in sent:
+            if flight.sent_s < self._newest_confirmed_s and now_s - flight.sent_s > limit:
+                flight.sent_s = 0.0
+                self._again.append(flight.stored.id)
+
+    def get(self, record: RecordId) -> Stored | None:
+        """A record in the window."""
+        flight = self._flights.get(record)
+        return flight.stored if flight else None
+
+    def _take(self, stored: Stored, *, historical: bool) -> Flight:
+        flight = self._flights[stored.id] = Flight(stored, historical)
+        self._bytes += stored.size
+        stored.segment.in_flight += 1
+        return flight
+
+    def _pop(self, queue: deque[RecordId]) -> Flight | None:
+        while queue:
+            flight = self._flights.get(queue.popleft())
+            if flight is not None and not flight.sent_s:
+                return flight
+        return None
+
+    def _all_again(self, *, but: RecordId | None = None) -> None:
+        waiting = set(self._next) | set(self._again)
+        for record, flight in self._flights.items():
+            if record != but and (flight.sent_s or record not in waiting):
+                flight.sent_s = 0.0
+                flight.historical = True
+                self._again.append(record)
+
+    def _from_backlog(self) -> Flight | None:
+        while self._reading is not None or self._backlog:
+            if self._reading is None:
+                stretch = self._backlog.popleft()
+                if stretch.segment.deleted:
+                    continue
+                self._reading = self._journal.walk(stretch.segment, stretch.start, stretch.end)
+            stored = next(self._reading, None)
+            if stored is None:
+                self._reading = None
+            elif not stored.segment.deleted and stored.id not in self._flights:
+                if stored.payload_at[1]:
+                    return self._take(stored, historical=True)
+                self._journal.release(stored)
+        return None

@@ -1,0 +1,113 @@
+"""Times that identify a reading: no two readings of a tag share one, none runs backwards, none is made up.
+
+Different readings of one tag with the same source time are moved by +1 ns each. A source time that runs backwards
+against the last accepted one of its tag, or is off by more than the tag's `max_skew_s`, is replaced by the agent's time
+of the read, marked Uncertain, and kept beside the value as `<field>_source_time`. A time in the past is not off when
+the device's own clock is known to be right: the value simply has not changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN, Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """Readings with final times.
+
+    Attributes:
+        scan: the readings.
+        source_ns: source time of readings whose time was replaced, 0 elsewhere; None when none was, int64, shape (n,).
+    """
+
+    scan: Scan
+    source_ns: NDArray[np.int64] | None
+
+
+class Stamper:
+    """Final times for one connection.
+
+    Args:
+        max_skew_ns: per tag, int64.
+        state: what `state` returned in an earlier process, or None.
+    """
+
+    def __init__(self, max_skew_ns: Sequence[int], state: bytes | None = None) -> None:
+        self._max_skew = np.array(max_skew_ns, dtype=np.int64)
+        self._last = np.zeros(len(max_skew_ns), dtype=np.int64)
+        self._source = np.zeros(len(max_skew_ns), dtype=np.int64)
+        self._value: NDArray[Any] = np.full(len(max_skew_ns), None, dtype=object)
+        self._shifted: dict[int, tuple[int, int, object]] = {}
+        for tag, source_ns, last_ns, value in orjson.loads(state) if state else ():
+            if tag < len(max_skew_ns):
+                self._shifted[tag] = (source_ns, last_ns, value)
+                self._source[tag], self._last[tag], self._value[tag] = source_ns, last_ns, value
+
+    def state(self) -> bytes:
+        """Tags whose last time was moved, for the next process: JSON of [tag, source time, time, value]."""
+        return orjson.dumps([[tag, *entry] for tag, entry in sorted(self._shifted.items())])
+
+    def stamp(self, scan: Scan, now_ns: int, device_time_ns: int | None = None) -> Stamped:
+        """The same readings with final times, in the same order."""
+        limit = self._max_skew[scan.tag]
+        skewed = scan.time_ns - now_ns > limit
+        if device_time_ns is None or abs(device_time_ns - now_ns) > int(self._max_skew.min()):
+            skewed |= now_ns - scan.time_ns > limit
+        last = self._last[scan.tag]
+        once = len(scan) == 1 or len(np.unique(scan.tag)) == len(scan)
+        if once and not skewed.any() and (scan.time_ns > last).all():
+            self._remember(scan)
+            return Stamped(scan, None)
+        if not skewed.any() and not once and self._increasing(scan):
+            self._remember(scan)
+            return Stamped(scan, None)
+        return self._one_by_one(scan, skewed, now_ns)
+
+    def _increasing(self, scan: Scan) -> bool:
+        order = np.argsort(scan.tag, kind="stable")
+        tag, time = scan.tag[order], scan.time_ns[order]
+        same = tag[1:] == tag[:-1]
+        first = np.concatenate(([True], ~same))
+        return bool((time[1:][same] > time[:-1][same]).all() and (time[first] > self._last[tag[first]]).all())
+
+    def _remember(self, scan: Scan) -> None:
+        self._last[scan.tag] = scan.time_ns
+        self._source[scan.tag] = scan.time_ns
+        self._value[scan.tag] = scan.value
+        if self._shifted:
+            for tag in scan.tag.tolist():
+                self._shifted.pop(tag, None)
+
+    def _one_by_one(self, scan: Scan, skewed: NDArray[np.bool_], now_ns: int) -> Stamped:
+        time, status = scan.time_ns.copy(), scan.status.copy()
+        source_ns = np.zeros(len(scan), dtype=np.int64)
+        values = scan.value.tolist()
+        for index, tag in enumerate(scan.tag.tolist()):
+            source, last = int(scan.time_ns[index]), int(self._last[tag])
+            if skewed[index] or source < self._source[tag]:
+                time[index] = max(now_ns, last + 1)
+                source_ns[index] = source
+                if status[index] & SEVERITY_MASK == 0:
+                    status[index] = UNCERTAIN
+            elif source == self._source[tag] and values[index] == self._value[tag]:
+                time[index] = last
+            elif source <= last:
+                time[index] = last + 1
+            if not skewed[index]:
+                self._source[tag] = max(source, int(self._source[tag]))
+            self._last[tag] = time[index]
+            self._value[tag] = values[index]
+            if time[index] != source and status[index] & SEVERITY_MASK != BAD:
+                self._shifted[tag] = (source, int(time[index]), values[index])
+            else:
+                self._shifted.pop(tag, None)
+        stamped = Scan(scan.tag, time, scan.value, status)
+        return Stamped(stamped, source_ns if source_ns.any() else None)

@@ -1,0 +1,86 @@
+"""Topics and record identity: `sf/<company>/<site>/<agent>/{data,stored,rejected,birth}`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+ROOT: Final = "sf"
+BRIDGE_GROUP: Final = "$share/bridge/"
+DATA_FILTER: Final = f"{ROOT}/+/+/+/data"
+
+
+class RecordId(NamedTuple):
+    """Identity of a record, unique for ever.
+
+    Attributes:
+        epoch: 32 hex digits drawn at random at each process start.
+        counter: position within the epoch, from 1.
+    """
+
+    epoch: str
+    counter: int
+
+    def __str__(self) -> str:
+        """`epoch:counter`, as it stands in the User Property `record` and in `…/stored`."""
+        return f"{self.epoch}:{self.counter}"
+
+    @classmethod
+    def parse(cls, text: str) -> RecordId:
+        """The inverse of `str`.
+
+        Raises:
+            ValueError: the text is not `epoch:counter`.
+        """
+        epoch, _, counter = text.partition(":")
+        if len(epoch) != 32 or not counter.isdigit():  # noqa: PLR2004 - 128 bits in hex
+            msg = f"not a record id: {text[:80]!r}"
+            raise ValueError(msg)
+        return cls(epoch, int(counter))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTopics:
+    """The topics of one agent; the broker's ACL binds it to this prefix."""
+
+    company: str
+    site: str
+    agent: str
+
+    @property
+    def prefix(self) -> str:
+        """`sf/<company>/<site>/<agent>`."""
+        return f"{ROOT}/{self.company}/{self.site}/{self.agent}"
+
+    @property
+    def data(self) -> str:
+        """Records: line protocol, byte for byte what the store gets."""
+        return f"{self.prefix}/data"
+
+    @property
+    def stored(self) -> str:
+        """Ids of records the store has, one a line."""
+        return f"{self.prefix}/stored"
+
+    @property
+    def rejected(self) -> str:
+        """JSON: a line the store refuses, and why."""
+        return f"{self.prefix}/rejected"
+
+    @property
+    def birth(self) -> str:
+        """Retained JSON: who this agent is and what it reads."""
+        return f"{self.prefix}/birth"
+
+    @classmethod
+    def of(cls, topic: str) -> AgentTopics:
+        """The agent a topic belongs to.
+
+        Raises:
+            ValueError: it is not one of ours.
+        """
+        levels = topic.split("/")
+        if len(levels) != 5 or levels[0] != ROOT:  # noqa: PLR2004 - root, company, site, agent, kind
+            msg = f"not a topic of an agent: {topic[:120]!r}"
+            raise ValueError(msg)
+        return cls(*levels[1:4])

@@ -1,0 +1,180 @@
+"""The journal against a list: whatever happens, every committed record comes back once, in order, unchanged."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.errors import JournalError, JournalFull
+from pipelines.journal.format import done_counters, done_entry, read_segment, record_bytes, segment_header
+from pipelines.journal.journal import Journal, JournalSettings, Stored
+
+SMALL = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_bytes=0)
+EPOCH = "ab" * 16
+
+
+def opened(folder: Path, config: JournalSettings = SMALL) -> Journal:
+    journal = Journal(folder, config)
+    journal.open()
+    return journal
+
+
+def commit(journal: Journal) -> list[Stored]:
+    segment, records = journal.take_uncommitted()
+    journal.sync(segment)
+    journal.committed(records)
+    return records
+
+
+def waiting(journal: Journal) -> list[Stored]:
+    return [record for segment in journal.segments for record in journal.walk(segment, 0, segment.size)]
+
+
+def test_record_comes_back_after_restart(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.append(b"a x=1 1\n", 1, (1, 1), {"conn": b"7"})
+    commit(journal)
+    journal.close()
+    again = opened(tmp_path)
+    assert [record.payload() for record in waiting(again)] == [b"a x=1 1\n"]
+    assert again.resume == {"conn": b"7"}
+    assert again.points_queued == 1
+    assert again.epoch != journal.epoch
+    again.close()
+
+
+def test_released_record_does_not_come_back(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    first = journal.append(b"a", 1, (1, 1), {"k": b"1"})
+    journal.append(b"b", 1, (2, 2), {})
+    commit(journal)
+    journal.release(first)
+    journal.close()
+    again = opened(tmp_path)
+    assert [record.payload() for record in waiting(again)] == [b"b"]
+    assert again.resume == {"k": b"1"}
+    again.close()
+
+
+def test_resume_outlives_its_deleted_segment(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.release(journal.append(b"a", 1, (1, 1), {"k": b"1"}))
+    journal.close()
+    for _ in range(3):
+        again = opened(tmp_path)
+        again.close()
+    assert again.resume == {"k": b"1"}
+    assert len(again.segments) <= 2
+
+
+def test_two_agents_on_one_folder_are_refused(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    with pytest.raises(JournalError, match="another agent"):
+        opened(tmp_path)
+    journal.close()
+
+
+def test_reject_new_at_cap(tmp_path: Path) -> None:
+    journal = opened(tmp_path, SMALL.model_copy(update={"at_cap": "reject_new"}))
+    with pytest.raises(JournalFull, match="max_bytes"):
+        for _ in range(100):
+            journal.append(b"x" * 30_000, 1, (1, 1), {})
+    assert journal.bytes_used <= SMALL.max_bytes
+    journal.close()
+
+
+def test_drop_oldest_at_cap_counts_every_point(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for number in range(100):
+        journal.append(b"x" * 30_000, 3, (number, number), {})
+        commit(journal)
+        assert journal.bytes_used <= SMALL.max_bytes
+    dropped = sum(lost.points for lost in journal.dropped)
+    assert dropped > 0
+    assert dropped + journal.points_queued == 300
+    assert journal.dropped[0].first_ns == 0
+    journal.close()
+
+
+def test_segment_in_flight_is_not_dropped(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    first = journal.append(b"x" * 30_000, 1, (0, 0), {})
+    first.segment.in_flight = 1
+    for _ in range(100):
+        journal.append(b"x" * 30_000, 1, (1, 1), {})
+    assert first.payload() == b"x" * 30_000
+    journal.close()
+
+
+def test_failed_sync_moves_records_under_the_same_ids(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    old = [journal.append(bytes([65 + n]), 1, (n, n), {}) for n in range(3)]
+    moved = journal.rewrite_uncommitted()
+    assert [new.id for _, new in moved] == [record.id for record in old]
+    assert journal.points_queued == 3
+    commit(journal)
+    journal.close()
+    again = opened(tmp_path)
+    assert [record.payload() for record in waiting(again)] == [b"A", b"B", b"C"]
+    again.close()
+
+
+def test_foreign_files_do_not_stop_the_start(tmp_path: Path) -> None:
+    (tmp_path / "0000000000000001.seg").write_bytes(b"")
+    (tmp_path / "0000000000000002.seg").write_bytes(b"\0" * 5000)
+    (tmp_path / "readme.seg").write_bytes(b"hello")
+    (tmp_path / "0000000000000003.done").write_bytes(b"junk")
+    journal = opened(tmp_path)
+    journal.append(b"a", 1, (1, 1), {})
+    assert [record.payload() for record in waiting(journal)] == [b"a"]
+    journal.close()
+
+
+records_strategy = st.lists(st.tuples(st.binary(max_size=60), st.integers(0, 2**31), st.binary(max_size=8)), max_size=8)
+
+
+def segment_of(items: list[tuple[bytes, int, bytes]]) -> tuple[bytes, list[int]]:
+    data = segment_header(EPOCH, 1, {})
+    ends = []
+    for number, (payload, points, _) in enumerate(items, 1):
+        data += record_bytes(number, points, (number, number), b"", payload)
+        ends.append(len(data))
+    return data, ends
+
+
+@given(records_strategy)
+def test_every_record_is_read_back(items: list[tuple[bytes, int, bytes]]) -> None:
+    data, _ = segment_of(items)
+    content = read_segment(data)
+    assert content.epoch == EPOCH
+    assert content.damaged_bytes == 0
+    at = [record.payload for record in content.records]
+    assert [data[start : start + length] for start, length in at] == [payload for payload, _, _ in items]
+
+
+@given(records_strategy, st.data())
+def test_truncation_loses_only_what_was_cut(items: list[tuple[bytes, int, bytes]], data: st.DataObject) -> None:
+    raw, ends = segment_of(items)
+    cut = data.draw(st.integers(0, len(raw)))
+    content = read_segment(raw[:cut])
+    assert len(content.records) == sum(end <= cut for end in ends)
+
+
+@settings(max_examples=300)
+@given(records_strategy, st.data())
+def test_one_flipped_bit_loses_at_most_one_record(items: list[tuple[bytes, int, bytes]], data: st.DataObject) -> None:
+    raw, _ = segment_of(items)
+    bit = data.draw(st.integers(0, len(raw) * 8 - 1))
+    broken = bytearray(raw)
+    broken[bit // 8] ^= 1 << bit % 8
+    intact = {record.counter for record in read_segment(bytes(broken)).records}
+    assert len(intact) >= len(items) - 1
+    assert intact <= set(range(1, len(items) + 1))
+
+
+@given(st.sets(st.integers(0, 2**40)), st.binary(max_size=30))
+def test_done_entries_survive_a_torn_tail(counters: set[int], junk: bytes) -> None:
+    raw = b"".join(done_entry(EPOCH, counter) for counter in counters)
+    assert done_counters(EPOCH, raw + junk[:11]) == counters
+    assert done_counters("cd" * 16, raw) == set()
