@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import stat
@@ -147,6 +148,7 @@ def main() -> int:
     if args.speed <= 0:
         parser.error("--speed must be above 0")
     origin_ns = args.origin_ns if args.origin_ns is not None else time.time_ns()
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # a client that dies is no news here
     truth = TruthLog(args.truth)
     try:
         asyncio.run(Process(plant, truth, SimClock(origin_ns, args.speed), args.seed).run(ports))

@@ -50,7 +50,10 @@ def parse_fault(text: bytes | str, devices: Any) -> Fault:
     if not isinstance(command, dict):
         raise ValueError("a fault is a JSON object")  # noqa: TRY004 — one error for a bad command
     fault = Fault(
-        str(command.get("fault")), str(command.get("device")), float(command.get("for_s", 0)), command.get("how", "close")
+        str(command.get("fault")),
+        str(command.get("device")),
+        float(command.get("for_s", 0)),
+        command.get("how", "close"),
     )
     if fault.fault != "comm_loss":
         raise ValueError(f"no fault {fault.fault!r}; there is comm_loss")

@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined, arg-type, union-attr, unused-ignore"
+# (asyncua re-exports by star import and declares its integers as classes that nobody makes instances of)
 """An OPC UA device: variables with the browse names of the companion specifications, changing at their own periods."""
 
 from __future__ import annotations

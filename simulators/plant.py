@@ -110,6 +110,7 @@ class Plant:
     Attributes:
         values: variable → value after the last step.
         steps: steps done since the start.
+        models: variable and its step function, in the order of evaluation.
     """
 
     lines: tuple[str, ...]
@@ -117,7 +118,7 @@ class Plant:
     values: Values
     steps: int = 0
     frozen: bool = False
-    _models: list[tuple[str, Step]] = field(default_factory=list)
+    models: list[tuple[str, Step]] = field(default_factory=list)
 
     def step(self) -> None:
         """Advance every variable by one step, unless the plant is frozen."""
@@ -126,7 +127,7 @@ class Plant:
         values, dt = self.values, STEP_NS / 1e9
         self.steps += 1
         values["t"], values["dt"] = self.steps * dt, dt
-        for name, model in self._models:
+        for name, model in self.models:
             values[name] = model(values, dt)
 
     def signals(self) -> Iterator[Signal]:
@@ -168,7 +169,7 @@ def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1) -> Plant:
         for name, params in document["variables"].items():
             if name in plant.values:
                 raise ValueError(f"variable {name} is defined twice")
-            plant._models.append((name, build(name, params, seed, plant.values)))
+            plant.models.append((name, build(name, params, seed, plant.values)))
         for name, body in document["devices"].items():
             if name in plant.devices:
                 raise ValueError(f"device {name} is defined twice")

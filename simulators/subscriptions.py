@@ -1,3 +1,5 @@
+# mypy: disable-error-code="attr-defined, arg-type, union-attr, unused-ignore"
+# (asyncua re-exports by star import and declares its integers as classes that nobody makes instances of)
 """asyncua's server classes, extended where a real server does more, and with the truth log in the places that know.
 
 What asyncua 2.1.0 lacks and these add: a transferred subscription takes its publish requests from the new connection
@@ -77,7 +79,7 @@ class Witness:
             )
 
 
-class _Items(MonitoredItemService):  # type: ignore[misc]
+class _Items(MonitoredItemService):
     def __init__(self, isub: InternalSubscription, aspace: Any, witness: Witness) -> None:
         super().__init__(isub, aspace)
         self._witness = witness
@@ -103,7 +105,7 @@ class _Items(MonitoredItemService):  # type: ignore[misc]
         return super()._delete_monitored_items(mid)
 
 
-class _Subscription(InternalSubscription):  # type: ignore[misc]
+class _Subscription(InternalSubscription):
     def __init__(self, *args: Any, witness: Witness, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.monitored_item_srv = _Items(self, self.monitored_item_srv.aspace, witness)
@@ -112,7 +114,8 @@ class _Subscription(InternalSubscription):  # type: ignore[misc]
         result = self._not_acknowledged_results.get(nb)
         if result is None:
             raise ServiceError(ua.StatusCodes.BadMessageNotAvailable)
-        return result.NotificationMessage
+        message: ua.NotificationMessage = result.NotificationMessage
+        return message
 
     def knows(self, nb: int) -> bool:
         """Whether notification `nb` waits for its acknowledgement."""
@@ -129,7 +132,7 @@ class _Subscription(InternalSubscription):  # type: ignore[misc]
             await self.enqueue_datachange_event(mid, event, data.queue_size)
 
 
-class _Subscriptions(SubscriptionService):  # type: ignore[misc]
+class _Subscriptions(SubscriptionService):
     def __init__(self, aspace: Any, iserver: InternalServer, witness: Witness) -> None:
         super().__init__(aspace, iserver)
         self._witness = witness
@@ -185,13 +188,13 @@ class _Subscriptions(SubscriptionService):  # type: ignore[misc]
         for number in params.SubscriptionIds:
             sub = self.subscriptions.get(int(number))
             if sub is not None:
-                sub.pub_request_callback = callback.__self__.get_publish_request  # type: ignore[attr-defined]
+                sub.pub_request_callback = callback.__self__.get_publish_request
                 if params.SendInitialValues:
                     await sub.send_again()
         return results
 
 
-class _Session(InternalSession):  # type: ignore[misc]
+class _Session(InternalSession):
     def __init__(self, *args: Any, witness: Witness, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._witness = witness
@@ -219,7 +222,7 @@ class _Session(InternalSession):  # type: ignore[misc]
         witness.truth.write("write", device=witness.device, service=service, nodes=nodes, time=witness.now_ns())
 
 
-class WitnessServer(InternalServer):  # type: ignore[misc]
+class WitnessServer(InternalServer):
     """asyncua's internal server with lasting subscriptions and the truth log."""
 
     def __init__(self, witness: Witness) -> None:
