@@ -7,17 +7,12 @@ sessions that outlive a connection, and keeps retained messages in memory only.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import deque
 from typing import Final, cast
-from uuid import uuid4
 
 from moat.lib.mqtt import (
-    MQTTConnAckPacket,
     MQTTConnectPacket,
     MQTTDisconnectPacket,
-    MQTTException,
     MQTTPacket,
     MQTTPublishPacket,
     MQTTSubscribePacket,
@@ -27,132 +22,24 @@ from moat.lib.mqtt import (
     QoS,
     ReasonCode,
     RetainHandling,
-    Subscription,
 )
-from moat.lib.mqtt._base_client_state_machine import MQTTClientState
-from moat.lib.mqtt.broker_state_machine import MQTTBrokerClientStateMachine
 
-MAX_PACKET_BYTES: Final = 16 << 20
-MAX_UNSENT_BYTES: Final = 64 << 20
-MAX_UNACKNOWLEDGED: Final = 60_000  # below the 65,535 packet ids, so that an id is never used twice
+from agent.broker.session import Session
+
 _SHARE: Final = "$share/"
-_log = logging.getLogger(__name__)
-
-
-class _Machine(MQTTBrokerClientStateMachine):
-    """moat's state machine, with a CONNACK that says what this broker cannot do (MQTT 5.0 §3.2.2.3)."""
-
-    @property
-    def unacknowledged(self) -> int:
-        """Messages sent with QoS above 0 and not acknowledged yet."""
-        return len(self._pending_packets)
-
-    def _handle_packet(self, packet: MQTTPacket) -> bool:
-        taken = super()._handle_packet(packet)
-        if isinstance(packet, MQTTConnectPacket):  # at once: a client may send more without waiting (§3.1.4)
-            self._accept(packet)
-        return taken
-
-    def _accept(self, packet: MQTTConnectPacket) -> None:
-        ack = MQTTConnAckPacket(reason_code=ReasonCode.SUCCESS, session_present=False)
-        ack.properties[PropertyType.SESSION_EXPIRY_INTERVAL] = 0
-        ack.properties[PropertyType.MAXIMUM_PACKET_SIZE] = MAX_PACKET_BYTES
-        if not packet.client_id:
-            self.client_id = uuid4().hex
-            ack.properties[PropertyType.ASSIGNED_CLIENT_IDENTIFIER] = self.client_id
-        self._state = MQTTClientState.CONNECTED
-        self._username = packet.username
-        ack.encode(self._out_buffer)
-
-
-class _Session(asyncio.Protocol):
-    """One connection. Everything runs in the event loop's callbacks, so nothing waits for a slow consumer."""
-
-    def __init__(self, broker: EmbeddedBroker) -> None:
-        self.machine = _Machine()
-        self.subscriptions: dict[str, Subscription] = {}
-        self.will: MQTTPublishPacket | None = None
-        self.open = False
-        self._broker = broker
-        self._transport: asyncio.Transport | None = None
-        self._incomplete_bytes = 0
-
-    @property
-    def connected(self) -> bool:
-        """Whether the state machine may send."""
-        return self.machine.state is MQTTClientState.CONNECTED
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._incomplete_bytes += len(data)
-        try:
-            packets = self.machine.feed_bytes(data)
-            for packet in packets:
-                self._broker.handle(self, packet)
-        except (MQTTException, ValueError) as error:
-            self.drop(f"bad packet: {error}")
-            return
-        if packets:
-            self._incomplete_bytes = 0
-        elif self._incomplete_bytes > MAX_PACKET_BYTES:
-            self.drop(f"packet over {MAX_PACKET_BYTES} bytes")
-        self.flush()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._broker.forget(self)
-
-    def deliver(self, packet: MQTTPublishPacket, max_qos: QoS, *, retain: bool, identifier: int = 0) -> None:
-        """Put a message into this session's way out; a consumer that stands still is cut off."""
-        if not self.connected:  # it said goodbye in the same bytes
-            return
-        if self.machine.unacknowledged >= MAX_UNACKNOWLEDGED:
-            self.drop(f"{MAX_UNACKNOWLEDGED} messages not acknowledged")
-            return
-        self.machine.deliver_publish(
-            topic=packet.topic,
-            payload=packet.payload,
-            qos=min(packet.qos, max_qos),
-            retain=retain,
-            user_properties=packet.user_properties,
-            subscription_id=identifier or (),
-        )
-
-    def flush(self) -> None:
-        """Send what is waiting."""
-        transport = self._transport
-        data = self.machine.get_outbound_data()
-        if not data or transport is None or transport.is_closing():
-            return
-        transport.write(data)
-        if transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            self.drop(f"more than {MAX_UNSENT_BYTES} bytes not taken")
-
-    def drop(self, reason: str) -> None:
-        """Cut the connection off at once."""
-        _log.warning("client %r: %s; connection closed", getattr(self.machine, "client_id", "?"), reason)
-        self._broker.forget(self)
-        if self._transport is not None:
-            self._transport.abort()
-
-    def close(self) -> None:
-        """Close the connection after what is on its way."""
-        if self._transport is not None:
-            self._transport.close()
 
 
 class EmbeddedBroker:
     """Routing: sessions by client id, shared groups, retained messages."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, _Session] = {}
-        self._groups: dict[str, deque[_Session]] = {}
+        self._sessions: dict[str, Session] = {}
+        self._groups: dict[str, deque[Session]] = {}
         self._retained: dict[str, MQTTPublishPacket] = {}
 
-    def session(self) -> _Session:
+    def session(self) -> Session:
         """A protocol for a new connection: the factory for `loop.create_server`."""
-        return _Session(self)
+        return Session(self)
 
     def close(self) -> None:
         """Close every connection."""
@@ -161,7 +48,7 @@ class EmbeddedBroker:
             self.forget(session)
             session.close()
 
-    def handle(self, session: _Session, packet: MQTTPacket) -> None:
+    def handle(self, session: Session, packet: MQTTPacket) -> None:
         """Act on one packet that the state machine accepted."""
         match packet:
             case MQTTPublishPacket():
@@ -178,7 +65,7 @@ class EmbeddedBroker:
                 self.forget(session)
                 session.close()
 
-    def forget(self, session: _Session) -> None:
+    def forget(self, session: Session) -> None:
         """Remove a session; its will is published unless it said goodbye."""
         if not session.open:
             return
@@ -189,7 +76,7 @@ class EmbeddedBroker:
         if session.will is not None:
             self._route(session.will, sender=None)
 
-    def _connected(self, session: _Session, packet: MQTTConnectPacket) -> None:
+    def _connected(self, session: Session, packet: MQTTConnectPacket) -> None:
         earlier = self._sessions.get(session.machine.client_id)
         if earlier is not None:
             earlier.drop("its client id connected again")
@@ -206,19 +93,19 @@ class EmbeddedBroker:
                 user_properties=will.user_properties,
             )
 
-    def _published(self, session: _Session, packet: MQTTPublishPacket) -> None:
+    def _published(self, session: Session, packet: MQTTPublishPacket) -> None:
         taken = self._route(packet, sender=session)
         if packet.packet_id is not None and session.connected:
             code = ReasonCode.SUCCESS if taken else ReasonCode.NO_MATCHING_SUBSCRIBERS
             session.machine.acknowledge_publish(packet.packet_id, code)
 
-    def _route(self, packet: MQTTPublishPacket, sender: _Session | None) -> int:
+    def _route(self, packet: MQTTPublishPacket, sender: Session | None) -> int:
         """Hand a message to everybody who wants it, to one member of each shared group; how many took it."""
         if packet.retain and packet.payload:
             self._retained[packet.topic] = packet
         elif packet.retain:
             self._retained.pop(packet.topic, None)
-        touched: set[_Session] = set()
+        touched: set[Session] = set()
         served: set[str] = set()
         for session in list(self._sessions.values()):
             for text, wish in list(session.subscriptions.items()):
@@ -237,7 +124,7 @@ class EmbeddedBroker:
             session.flush()
         return len(touched)
 
-    def _subscribe(self, session: _Session, packet: MQTTSubscribePacket) -> None:
+    def _subscribe(self, session: Session, packet: MQTTSubscribePacket) -> None:
         identifier = cast("int", packet.properties.get(PropertyType.SUBSCRIPTION_IDENTIFIER, 0))
         codes: list[ReasonCode] = []
         retained: list[tuple[MQTTPublishPacket, QoS]] = []
@@ -260,7 +147,7 @@ class EmbeddedBroker:
         for kept, max_qos in retained:
             session.deliver(kept, max_qos, retain=True, identifier=identifier)
 
-    def _unsubscribe(self, session: _Session, packet: MQTTUnsubscribePacket) -> None:
+    def _unsubscribe(self, session: Session, packet: MQTTUnsubscribePacket) -> None:
         codes: list[ReasonCode] = []
         for pattern in packet.patterns:
             text = pattern.pattern
@@ -270,7 +157,7 @@ class EmbeddedBroker:
         if packet.packet_id is not None and session.connected:
             session.machine.acknowledge_unsubscribe(packet.packet_id, codes)
 
-    def _leave(self, session: _Session, text: str) -> None:
+    def _leave(self, session: Session, text: str) -> None:
         members = self._groups.get(text)
         if members is None or session not in members:
             return
