@@ -127,6 +127,7 @@ class Wire(asyncio.Protocol):
         answer: asyncio.Future[Reply] = self._loop.create_future()
         if self._transport is None or self._why:
             answer.set_exception(LinkClosed(question.place, self._why or "not connected"))
+            answer.exception()
             return answer
         self._transaction = self._transaction % 0xFFFF + 1
         timer = self._loop.call_later(self._timeout_s, self._expire, self._transaction)

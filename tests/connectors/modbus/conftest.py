@@ -45,6 +45,13 @@ async def read(link: ModbusLink, count: int = 1) -> list[Delivery]:
     return out
 
 
+async def collect(link: ModbusLink, seen: list[Delivery]) -> None:
+    """Every delivery until the link ends; `seen` keeps them although it raises."""
+    async with link:
+        async for delivery in link.deliveries():
+            seen.append(delivery)  # noqa: PERF401
+
+
 def table(*deliveries: Delivery) -> dict[int, list[tuple[int, Any, int]]]:
     """(time, value, status) by tag, in the order of delivery."""
     out: dict[int, list[tuple[int, Any, int]]] = {}
