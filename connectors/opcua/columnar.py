@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.opcua.scalars import BAD_NO_DATA, EPOCH_TICKS, LIMIT_TICKS, iso_of, text_at, variant_at
-from pipelines.point import SEVERITY_MASK
+from pipelines.point import BAD, SEVERITY_MASK
 
 _SHORT_RUN: Final = 12
 """Items in a row from which a NumPy view is cheaper than a struct each."""
@@ -125,67 +125,67 @@ def decode_items(
     Raises:
         ValueError: the bytes are cut off or malformed.
     """
-    prefix = 4 if handles else 0
-    runs: list[tuple[_Layout, int, NDArray[np.void]]] = []
-    singles: dict[tuple[int, int], tuple[list[int], list[tuple[Any, ...]]]] = {}
-    texts: list[tuple[int, int, str | None, int, int, int]] = []
-    at = start
-    index = 0
     if count < 0 or count > end - start:
         raise ValueError(f"{count} items cannot be in {end - start} bytes")
-    while index < count:
-        if at + prefix + 1 > end:
+    items = _Items(data, start, end, count, 4 if handles else 0)
+    while items.index < count:
+        items.step()
+    parts: dict[str, list[_Part]] = {}
+    for layout, first, run in items.runs:
+        parts.setdefault(layout.kind, []).append(_from_run(layout, first, run, handles=handles))
+    for layout, order, rows in items.singles.values():
+        parts.setdefault(layout.kind, []).append(_from_rows(layout, order, rows, handles=handles))
+    if items.texts:
+        parts.setdefault("object", []).append(_from_texts(items.texts, handles=handles))
+    return [_joined(kind, found, publish_ns) for kind, found in parts.items()], items.at
+
+
+class _Items:
+    """Where decoding stands, and what was found so far by layout."""
+
+    def __init__(self, data: bytes, at: int, end: int, count: int, prefix: int) -> None:
+        self.data = data
+        self.at = at
+        self.end = end
+        self.count = count
+        self.prefix = prefix
+        self.index = 0
+        self.runs: list[tuple[_Layout, int, NDArray[np.void]]] = []
+        self.singles: dict[int, tuple[_Layout, list[int], list[tuple[Any, ...]]]] = {}
+        self.texts: list[tuple[int, int, str | None, int, int, int]] = []
+
+    def step(self) -> None:
+        """Take a run of equal items, or the single items up to where one may start."""
+        data, at, end, prefix = self.data, self.at, self.end, self.prefix
+        if at + prefix + 2 > end and (at + prefix + 1 > end or data[at + prefix] & 0x01):
             raise ValueError("an item is cut off")
         mask = data[at + prefix]
-        vtype = 0
-        if mask & 0x01:
-            if at + prefix + 2 > end:
-                raise ValueError("an item is cut off")
-            vtype = data[at + prefix + 1]
+        vtype = data[at + prefix + 1] if mask & 0x01 else 0
         layout = _layout(prefix, mask & 0x3F, vtype)
         if layout is None:
-            row, at = _text_item(data, at, end, prefix, mask, vtype)
-            texts.append((index, *row))
-            index += 1
-            continue
+            row, self.at = _text_item(data, at, end, prefix, mask, vtype)
+            self.texts.append((self.index, *row))
+            self.index += 1
+            return
         size = layout.packed.size
         if at + size > end:
             raise ValueError("an item is cut off")
         ahead = at + (_SHORT_RUN - 1) * size + prefix
-        if (
-            count - index >= _SHORT_RUN
-            and ahead + 2 <= end
-            and data[ahead] == mask
-            and _same_type(data, ahead, mask, vtype)
-        ):
-            run = _run(data, at, min(count - index, (end - at) // size), layout, mask, vtype)
+        if self.count - self.index >= _SHORT_RUN and data[ahead : ahead + 2] == data[at + prefix : at + prefix + 2]:
+            run = _run(data, at, min(self.count - self.index, (end - at) // size), layout, mask, vtype)
             if len(run) >= _SHORT_RUN:
-                runs.append((layout, index, run))
-                index += len(run)
-                at += len(run) * size
-                continue
-        key = (mask & 0x3F, vtype)
-        if key not in singles:
-            singles[key] = ([], [])
-        order, rows = singles[key]
-        order.append(index)
-        rows.append(layout.packed.unpack_from(data, at))
-        index += 1
-        at += size
-    parts: dict[str, list[_Part]] = {}
-    for layout, first, run in runs:
-        parts.setdefault(layout.kind, []).append(_from_run(layout, first, run, handles=handles))
-    for (mask, vtype), (order, rows) in singles.items():
-        single = _layout(prefix, mask, vtype)
-        assert single is not None
-        parts.setdefault(single.kind, []).append(_from_rows(single, order, rows, handles=handles))
-    if texts:
-        parts.setdefault("object", []).append(_from_texts(texts, handles=handles))
-    return [_joined(kind, found, publish_ns) for kind, found in parts.items()], at
-
-
-def _same_type(data: bytes, at: int, mask: int, vtype: int) -> bool:
-    return not mask & 0x01 or data[at + 1] == vtype
+                self.runs.append((layout, self.index, run))
+                self.index += len(run)
+                self.at += len(run) * size
+                return
+        key = (mask & 0x3F) << 8 | vtype
+        found = self.singles.get(key)
+        if found is None:
+            found = self.singles[key] = (layout, [], [])
+        found[1].append(self.index)
+        found[2].append(layout.packed.unpack_from(data, at))
+        self.index += 1
+        self.at = at + size
 
 
 def _run(data: bytes, at: int, most: int, layout: _Layout, mask: int, vtype: int) -> NDArray[np.void]:
@@ -283,7 +283,7 @@ def _from_texts(texts: list[tuple[int, int, str | None, int, int, int]], *, hand
     value = np.array([one or "" for one in text] + [None], object)[:-1]
     states = np.array(status, np.uint32)
     null = np.array([one is None for one in text])
-    states[null & (states & SEVERITY_MASK != 0x8000_0000)] = BAD_NO_DATA
+    states[null & (states & SEVERITY_MASK != BAD)] = BAD_NO_DATA
     return _Part(
         np.array(order, np.int64),
         np.array(handle if handles else order, np.int64),
@@ -298,7 +298,7 @@ def _values(layout: _Layout, raw: NDArray[Any]) -> NDArray[Any]:
     if layout.vtype == 0:
         return np.full(len(raw), np.nan)
     if layout.kind == "bool":
-        return raw != 0
+        return raw.astype(np.bool_)
     if layout.vtype == _DATETIME:
         return _objects([iso_of(ticks) for ticks in raw.tolist()])
     if layout.vtype == _STATUS:
@@ -307,7 +307,7 @@ def _values(layout: _Layout, raw: NDArray[Any]) -> NDArray[Any]:
 
 
 def _objects(texts: list[str]) -> NDArray[Any]:
-    out = np.empty(len(texts), object)
+    out: NDArray[Any] = np.empty(len(texts), object)
     out[:] = texts
     return out
 
@@ -315,7 +315,7 @@ def _objects(texts: list[str]) -> NDArray[Any]:
 def _status(layout: _Layout, status: NDArray[np.uint32]) -> NDArray[np.uint32]:
     if layout.vtype == 0:
         status = status.copy()
-        status[status & SEVERITY_MASK != 0x8000_0000] = BAD_NO_DATA
+        status[status & SEVERITY_MASK != BAD] = BAD_NO_DATA
     return status
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from datetime import datetime, timedelta, timezone
-from typing import Final
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import variant_from_binary
 from asyncua.ua.uaerrors import UaError
 
+from connectors.opcua.library import ua
 from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, BAD_NOT_SUPPORTED
 
 EPOCH_TICKS: Final = 116_444_736_000_000_000
@@ -20,9 +21,9 @@ LIMIT_TICKS: Final = (1 << 63) // 100
 BAD_NO_DATA: Final = 0x809B_0000
 """A value is null though its status is not bad."""
 _LAST_TICKS: Final = 2_650_467_743_990_000_000
-_FIRST_DAY: Final = datetime(1601, 1, 1, tzinfo=timezone.utc)
+_FIRST_DAY: Final = datetime(1601, 1, 1, tzinfo=UTC)
 _LENGTH: Final = struct.Struct("<i")
-_BROKEN: Final = (UaError, struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+BROKEN: Final = (UaError, struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 """What asyncua's decoders raise on bytes that are not what they should be."""
 
 
@@ -76,17 +77,13 @@ def variant_at(data: bytes, at: int, end: int) -> tuple[str | None, int, int]:
         if variant.is_array or kind not in _TEXT:
             return "", buffer.cur_pos, BAD_NOT_SUPPORTED
         return None if value is None else _TEXT[kind](value), buffer.cur_pos, 0
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ValueError(f"a variant is malformed: {error}") from error
     except RecursionError as error:
         raise ValueError("a variant is nested too deep") from error
 
 
-def _localized(value: ua.LocalizedText) -> str | None:
-    return value.Text
-
-
-_TEXT: Final = {
+_TEXT: Final[dict[Any, Callable[[Any], str | None]]] = {
     ua.VariantType.Null: str,
     ua.VariantType.Guid: str,
     ua.VariantType.ByteString: bytes.hex,
@@ -94,5 +91,5 @@ _TEXT: Final = {
     ua.VariantType.NodeId: lambda value: value.to_string(),
     ua.VariantType.ExpandedNodeId: lambda value: value.to_string(),
     ua.VariantType.QualifiedName: lambda value: value.to_string(),
-    ua.VariantType.LocalizedText: _localized,
+    ua.VariantType.LocalizedText: lambda value: value.Text,
 }

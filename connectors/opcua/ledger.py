@@ -1,0 +1,63 @@
+"""Sequence numbers of one subscription: what came, what is durable, what is missing (OPC 10000-4 §5.14.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+_LAST: Final = 0xFFFF_FFFF
+"""After this number comes 1; 0 is never used (OPC 10000-4 §7.8)."""
+MOST_MISSING: Final = 10_000
+"""Messages that are asked for again one by one; beyond that they are lost."""
+
+
+def after(sequence: int) -> int:
+    """The number that follows."""
+    return sequence % _LAST + 1
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What is known about a subscription's messages.
+
+    Attributes:
+        last: number of the newest message taken, 0 = none.
+        fresh: whether the first message sets where counting starts.
+    """
+
+    last: int = 0
+    fresh: bool = True
+    _due: list[int] = field(default_factory=list)
+
+    def distance(self, sequence: int) -> int:
+        """How many messages `sequence` is ahead of the next expected one; negative for one already taken."""
+        if self.fresh and self.last == 0:
+            return 0
+        ahead = (sequence - self.last - 1) % _LAST
+        return ahead - _LAST if ahead > _LAST // 2 else ahead
+
+    def missing(self, sequence: int) -> list[int]:
+        """Numbers to ask for again before `sequence` is taken, oldest first, at most `MOST_MISSING` newest ones."""
+        ahead = self.distance(sequence)
+        if ahead <= 0:
+            return []
+        first = (self.last + max(0, ahead - MOST_MISSING)) % _LAST
+        out = []
+        for _ in range(min(ahead, MOST_MISSING)):
+            first = after(first)
+            out.append(first)
+        return out
+
+    def take(self, sequence: int) -> None:
+        """`sequence` was delivered, or given up."""
+        self.last = sequence
+        self.fresh = False
+
+    def accept(self, sequence: int) -> None:
+        """`sequence` is durable: acknowledge it with a coming PublishRequest."""
+        self._due.append(sequence)
+
+    def acknowledge(self) -> list[int]:
+        """Numbers to acknowledge now; each is handed out once."""
+        due, self._due = self._due, []
+        return due

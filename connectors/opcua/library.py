@@ -1,0 +1,21 @@
+"""asyncua's vocabulary without its annotations, which its own constructors do not keep to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from asyncua import ua as _ua
+from asyncua.client.client import Client as _Client
+
+ua: Any = _ua
+Client: Any = _Client
+if TYPE_CHECKING:
+    DataValue: TypeAlias = Any
+    LocalizedText: TypeAlias = Any
+    MonitoredItemCreateRequest: TypeAlias = Any
+    NodeId: TypeAlias = Any
+else:
+    DataValue = _ua.DataValue
+    LocalizedText = _ua.LocalizedText
+    MonitoredItemCreateRequest = _ua.MonitoredItemCreateRequest
+    NodeId = _ua.NodeId

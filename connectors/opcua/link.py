@@ -1,0 +1,135 @@
+"""The link to one OPC UA server: subscription and cyclic reads in one session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from types import TracebackType
+from typing import Any, Final, Self
+
+from connectors.base import Connector, Found, LinkContext
+from connectors.opcua import plan
+from connectors.opcua.browse import walk
+from connectors.opcua.config import OpcUaConnection
+from connectors.opcua.outbox import Outbox
+from connectors.opcua.reading import Reader
+from connectors.opcua.resume import ResumeState
+from connectors.opcua.session import OpcUaSession, link_errors
+from connectors.opcua.subscription import Subscription
+from connectors.ticker import ticks
+from pipelines.errors import LinkError
+from pipelines.point import Delivery, Gap
+
+HELD: Final = 64
+"""Deliveries a slow consumer may lag behind before the server has to queue."""
+_RENEW_AT: Final = 0.75
+"""Part of the security token's lifetime after which it is renewed (OPC 10000-4 §5.6.2.1)."""
+
+logging.getLogger("asyncua").setLevel(logging.WARNING)  # its INFO lines cost a third of the CPU
+
+
+class OpcUaLink(Connector):
+    """One session with one OPC UA server.
+
+    A subscription is taken over from the link before when the server still has it; what was not committed is asked
+    for again, so nothing is lost or doubled. The consumer of an earlier link must have accepted or dropped every
+    delivery of it before `LinkContext.resume` is read.
+    """
+
+    def __init__(self, context: LinkContext) -> None:
+        super().__init__(context)
+        settings: OpcUaConnection = context.settings
+        self._settings = settings
+        self._outbox = Outbox(HELD)
+        self._session = OpcUaSession(settings)
+        self._subscription = Subscription(self._session, context, self._outbox)
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Open the session, the subscription, and start collecting.
+
+        Raises:
+            LinkError: it cannot be opened.
+        """
+        old = ResumeState.from_bytes(self.context.resume)
+        if old is not None and old.endpoint != self._settings.endpoint:
+            old = None
+        same_session = await self._session.open(old)
+        try:
+            await self._read_gaps(old)
+            await self._subscription.open(old, same_session=same_session)
+        except BaseException:
+            await self._session.close(keep=same_session)
+            raise
+        self._group = asyncio.TaskGroup()
+        await self._group.__aenter__()
+        work = [self._renew(), Reader(self._session, self.context, self._outbox, self._state).run()]
+        if self._subscription.id:
+            work += [self._subscription.publish(), self._subscription.retest()]
+        self._tasks = [self._group.create_task(self._guard(one)) for one in work]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the tasks and leave session and subscription at the server, so that a restart loses nothing."""
+        for task in self._tasks:
+            task.cancel()
+        try:
+            if self._group is not None:
+                await self._group.__aexit__(None, None, None)
+        finally:
+            await self._session.close(keep=bool(self._subscription.id))
+
+    async def deliveries(self) -> AsyncIterator[Delivery]:
+        """Deliveries, oldest first; a notification is acknowledged after its `accepted` was called.
+
+        Raises:
+            LinkError: the link ended.
+        """
+        while True:
+            yield await self._outbox.get()
+
+    async def browse(self) -> AsyncIterator[Found]:
+        """Everything under Objects, depth first.
+
+        Raises:
+            LinkError: the link ended.
+        """
+        async for found in walk(self._session):
+            yield found
+
+    def _state(self) -> bytes:
+        return self._subscription.state().to_bytes()
+
+    async def _read_gaps(self, old: ResumeState | None) -> None:
+        """Reads that did not happen while nobody was there."""
+        now_ns = self.context.clock.now_ns()
+        gaps = [
+            Gap(tag, self.context.absence, old.last_ns, now_ns)
+            for period_s, tags in plan.reads(self._settings).items()
+            if old is not None and now_ns - old.last_ns > 2 * period_s * 1e9
+            for tag in tags
+        ]
+        if gaps:
+            await self._outbox.put(Delivery((), None, tuple(gaps)))
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except LinkError as error:
+            await self._outbox.fail(error)
+
+    async def _renew(self) -> None:
+        """Renew the channel's security token before it expires."""
+        lifetime_s = self._session.client.secure_channel_timeout / 1000
+        first = True
+        async for _ in ticks([lifetime_s * _RENEW_AT * self.context.clock.rate], self.context.clock):
+            if not first:
+                with link_errors(self._settings.endpoint):
+                    async with asyncio.timeout(self._settings.timeout_s):
+                        await self._session.client.open_secure_channel(renew=True)
+                    self._session.client.uaclient.revolve_security_token()
+            first = False

@@ -1,0 +1,211 @@
+"""Publish, Republish and Read on the wire: requests sent as bytes, responses decoded to columns.
+
+asyncua carries the secure channel and the session; these three services pass it by on the hot path, so that nothing
+of asyncua has to be replaced (docs/decisions/0004). asyncua is pinned to the digit because of `Wire.send`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import (
+    extensionobject_from_binary,
+    nodeid_from_binary,
+    nodeid_to_binary,
+    struct_from_binary,
+    struct_to_binary,
+)
+
+from connectors.opcua.columnar import Columns, decode_array
+from connectors.opcua.library import NodeId, ua
+from connectors.opcua.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
+
+_FAULT: Final = ua.NodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
+_DATA_CHANGE: Final = ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary
+_PUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.PublishRequest_Encoding_DefaultBinary))
+_REPUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.RepublishRequest_Encoding_DefaultBinary))
+_READ: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.ReadRequest_Encoding_DefaultBinary))
+_HEAD: Final = struct.Struct("<IqI")
+_BOTH: Final = 2
+"""TimestampsToReturn.Both (OPC 10000-4 §7.40)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One NotificationMessage (OPC 10000-4 §7.26).
+
+    Attributes:
+        sequence: its sequence number; of a keep-alive, the number the next message will have.
+        publish_ns: when the server sent it, ns since 1970 UTC.
+        columns: data changes.
+        statuses: codes of StatusChangeNotifications.
+        keepalive: whether it holds nothing.
+    """
+
+    sequence: int
+    publish_ns: int
+    columns: list[Columns] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    keepalive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One PublishResponse: which subscription, what can be republished, and the message."""
+
+    subscription: int
+    available: tuple[int, ...]
+    message: Notification
+
+
+class Wire:
+    """Sends requests whose body is already encoded; the asyncua `client` is connected."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def send(self, type_id: bytes, body: bytes, timeout_s: float = 0) -> asyncio.Future[Buffer]:
+        """Send now; the future is the response, or a ConnectionError when the connection ends.
+
+        Raises:
+            ConnectionError: it has ended.
+        """
+        protocol = self._client.uaclient.protocol
+        if protocol is None or protocol.transport is None:
+            raise ConnectionError("the connection is closed")
+        header = ua.RequestHeader()
+        protocol._setup_request_header(header, timeout_s)  # noqa: SLF001 (the digit-pinned way past asyncua's objects)
+        protocol.revolve_security_token()
+        number = protocol._request_id + 1  # noqa: SLF001
+        message = protocol._connection.message_to_binary(  # noqa: SLF001
+            type_id + struct_to_binary(header) + body, message_type=ua.MessageType.SecureMessage, request_id=number
+        )
+        protocol._request_id = number  # noqa: SLF001
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        protocol._callbackmap[number] = future  # noqa: SLF001
+        protocol.transport.write(message)
+        return future
+
+    def publish(self, subscription: int, acknowledge: Iterable[int]) -> asyncio.Future[Buffer]:
+        """Send a PublishRequest that acknowledges these sequence numbers."""
+        numbers = list(acknowledge)
+        body = struct.pack("<i", len(numbers)) + b"".join(struct.pack("<II", subscription, n) for n in numbers)
+        return self.send(_PUBLISH, body)
+
+    async def republish(
+        self, subscription: int, sequence: int, timeout_s: float, fallback_ns: int
+    ) -> Notification | None:
+        """Ask for a message again; None when the server no longer has it.
+
+        Raises:
+            TimeoutError, ConnectionError, ua.UaStatusCodeError, ValueError: no usable answer.
+        """
+        async with asyncio.timeout(timeout_s):
+            data = await self.send(_REPUBLISH, struct.pack("<II", subscription, sequence), timeout_s)
+        try:
+            raw, at = checked(data)
+        except ua.uaerrors.BadMessageNotAvailable:
+            return None
+        message, _ = _message(raw, at, fallback_ns)
+        # asyncua's server answers with an empty message, number 0, instead of BadMessageNotAvailable
+        return message if message.sequence == sequence and not message.keepalive else None
+
+    async def read(self, body: bytes, timeout_s: float, now_ns: int) -> list[Columns]:
+        """Send a Read made by `read_body`; `Columns.handle` is the position in it.
+
+        Raises:
+            TimeoutError, ConnectionError, ua.UaStatusCodeError, ValueError: no usable answer.
+        """
+        async with asyncio.timeout(timeout_s):
+            data = await self.send(_READ, body, timeout_s)
+        raw, at = checked(data)
+        return decode_array(raw, at, len(raw), now_ns, handles=False)[0]
+
+
+def read_body(nodes: Sequence[NodeId]) -> bytes:
+    """The body of a ReadRequest for the Value of `nodes`, with both timestamps, never from a cache (max age 0)."""
+    rest = struct.pack("<I", ua.AttributeIds.Value) + b"\xff\xff\xff\xff" + b"\x00\x00" + b"\xff\xff\xff\xff"
+    return struct.pack("<dii", 0.0, _BOTH, len(nodes)) + b"".join(nodeid_to_binary(node) + rest for node in nodes)
+
+
+def published(data: Buffer, fallback_ns: int) -> Published:
+    """Decode a PublishResponse.
+
+    Raises:
+        ua.UaStatusCodeError: the service result is bad.
+        ValueError: it is malformed.
+    """
+    raw, at = checked(data)
+    try:
+        (subscription, count) = struct.unpack_from("<Ii", raw, at)
+        if count * 4 > len(raw):
+            raise ValueError("sequence numbers are cut off")
+        available = struct.unpack_from(f"<{max(count, 0)}I", raw, at + 8)
+    except struct.error as error:
+        raise ValueError(f"a publish response is cut off: {error}") from error
+    message, _ = _message(raw, at + 8 + 4 * len(available) + 1, fallback_ns)
+    return Published(subscription, available, message)
+
+
+def checked(data: Buffer) -> tuple[bytes, int]:
+    """The bytes of a response and where its parameters start."""
+    raw = bytes(data)
+    buffer = Buffer(raw)
+    try:
+        fault = nodeid_from_binary(buffer) == _FAULT
+        header = struct_from_binary(ua.ResponseHeader, buffer)
+    except BROKEN as error:
+        raise ValueError(f"a response header is malformed: {error}") from error
+    header.ServiceResult.check()
+    if fault:
+        raise ValueError("a service fault with a good status")
+    return raw, buffer.cur_pos
+
+
+def _message(raw: bytes, at: int, fallback_ns: int) -> tuple[Notification, int]:
+    if at + _HEAD.size > len(raw):
+        raise ValueError("a notification message is cut off")
+    sequence, ticks, count = _HEAD.unpack_from(raw, at)
+    at += _HEAD.size
+    since_1970 = ticks - EPOCH_TICKS
+    publish_ns = since_1970 * 100 if ticks > 0 and abs(since_1970) < LIMIT_TICKS else fallback_ns
+    if count in {0, 0xFFFF_FFFF}:
+        return Notification(sequence, publish_ns, keepalive=True), at
+    columns: list[Columns] = []
+    statuses: list[int] = []
+    if count > len(raw):
+        raise ValueError(f"{count} notifications cannot be in {len(raw)} bytes")
+    for _ in range(count):
+        at = _notification(raw, at, publish_ns, columns, statuses)
+    return Notification(sequence, publish_ns, columns, statuses), at
+
+
+def _notification(raw: bytes, at: int, publish_ns: int, columns: list[Columns], statuses: list[int]) -> int:
+    """One element of NotificationData; data changes as columns, everything else by asyncua's own decoder."""
+    buffer = Buffer(raw, at, len(raw) - at)
+    try:
+        kind = nodeid_from_binary(buffer)
+        body = buffer.cur_pos + 5
+        if (
+            kind.Identifier == _DATA_CHANGE
+            and not kind.NamespaceIndex
+            and raw[buffer.cur_pos] == 1
+            and body <= len(raw)
+        ):
+            length = int.from_bytes(raw[body - 4 : body], "little", signed=True)
+            if length < 0 or body + length > len(raw):
+                raise ValueError("a data change notification is cut off")
+            columns += decode_array(raw, body, body + length, publish_ns, handles=True)[0]
+            return int(body + length)
+        buffer = Buffer(raw, at, len(raw) - at)
+        other = extensionobject_from_binary(buffer)
+    except BROKEN as error:
+        raise ValueError(f"a notification is malformed: {error}") from error
+    if isinstance(other, ua.StatusChangeNotification):
+        statuses.append(other.Status.value)
+    return int(buffer.cur_pos)

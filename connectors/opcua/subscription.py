@@ -1,0 +1,300 @@
+"""One subscription: made or taken over, published, acknowledged only when durable, repaired from the server's queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+from asyncua.common.utils import Buffer
+
+from connectors.base import LinkContext
+from connectors.opcua import plan
+from connectors.opcua.columnar import Columns
+from connectors.opcua.items import create_items, datatypes
+from connectors.opcua.ledger import Ledger, after
+from connectors.opcua.library import NodeId, ua
+from connectors.opcua.messages import Notification, published
+from connectors.opcua.outbox import Outbox
+from connectors.opcua.resume import ResumeState
+from connectors.opcua.session import OpcUaSession, link_errors, texts
+from connectors.ticker import ticks
+from pipelines.errors import LinkClosed, LinkError, LinkTimeout
+from pipelines.point import Delivery, Gap, Scan, scan_of
+
+IN_FLIGHT: Final = 3
+"""PublishRequests the server holds."""
+_OVERFLOW_MASK: Final = 0x0C80
+_OVERFLOW: Final = 0x0480
+"""InfoType DataValue with the Overflow bit (OPC 10000-4 §7.39.1)."""
+_CODES: Final = ua.StatusCodes
+
+
+class Subscription:
+    """What one link knows of its subscription.
+
+    Args:
+        session: an open session.
+        context: what the link was opened with.
+        outbox: where deliveries go.
+    """
+
+    def __init__(self, session: OpcUaSession, context: LinkContext, outbox: Outbox) -> None:
+        self.id = 0
+        self._session = session
+        self._settings = session.settings
+        self._context = context
+        self._outbox = outbox
+        self._ledger = Ledger()
+        self._items = plan.items(self._settings, context.clock.rate)
+        self._fingerprint = ""
+        self._deadline_s = 3 * self._settings.keepalive_s
+        self._retest = plan.Retest()
+        self._in_flight = IN_FLIGHT
+        self._resumed = False
+        self._heard = False
+        self._gaps: list[Gap] = []
+        self._last_ns = context.clock.now_ns()
+        self._tag_ns = np.full(len(self._settings.tags), self._last_ns, np.int64)
+
+    async def open(self, old: ResumeState | None, *, same_session: bool) -> None:
+        """Take the old subscription over, else make a new one and name what was missed.
+
+        Raises:
+            LinkError: neither worked.
+        """
+        nodes = self._session.nodes()
+        self._fingerprint = plan.fingerprint(self._items, texts(nodes))
+        if not self._items:
+            return
+        with link_errors(self._settings.endpoint):
+            if old is not None and old.subscription and old.server_start == self._session.server_start:
+                if old.fingerprint == self._fingerprint and await self._take_over(old, same_session=same_session):
+                    return
+                await self._delete(old.subscription)
+            await self._create(nodes, old)
+
+    def state(self) -> ResumeState:
+        """Where the deliveries so far lead to."""
+        token, nonce = self._session.resumable()
+        return ResumeState(
+            self._settings.endpoint,
+            self._session.server_start,
+            self.id,
+            self._fingerprint,
+            self._ledger.last,
+            self._last_ns,
+            token,
+            nonce,
+            tuple(sorted(self._retest.due)),
+        )
+
+    async def publish(self) -> None:
+        """Keep PublishRequests at the server and deliver what comes, until the link ends.
+
+        Raises:
+            LinkError: it ended.
+        """
+        pending: deque[asyncio.Future[Buffer]] = deque()
+        with link_errors(self._settings.endpoint):
+            try:
+                if self._resumed:
+                    await self._fetch_missed()
+                while True:
+                    while len(pending) < self._in_flight:
+                        pending.append(self._session.wire.publish(self.id, self._ledger.acknowledge()))
+                        self._context.stats.requests += 1
+                    await self._answer(await self._wait(pending.popleft()))
+            finally:
+                for future in pending:
+                    if not future.cancel():
+                        future.exception()
+
+    async def retest(self) -> None:
+        """Ask again now and then for tags the server refused.
+
+        Raises:
+            LinkError: the link ended.
+        """
+        async for _ in ticks([plan.RETEST_FIRST_S / 2], self._context.clock):
+            due = set(self._retest.ready(self._context.clock.monotonic_s()))
+            if due:
+                await self._session.ask_namespaces()
+                with link_errors(self._settings.endpoint):
+                    await self._create_items([item for item in self._items if item.tag in due], self._session.nodes())
+
+    async def _take_over(self, old: ResumeState, *, same_session: bool) -> bool:
+        """OPC 10000-4 §6.7: with the old session its subscriptions are ours again, else they are transferred."""
+        try:
+            if same_session:
+                request = ua.SetPublishingModeRequest()
+                request.Parameters.PublishingEnabled = True
+                request.Parameters.SubscriptionIds = [old.subscription]
+                answer = await self._session.call(request, ua.SetPublishingModeResponse)
+                good = answer.Parameters.Results[0].is_good()
+            else:
+                move = ua.TransferSubscriptionsRequest()
+                move.Parameters.SubscriptionIds = [old.subscription]
+                move.Parameters.SendInitialValues = False
+                answer = await self._session.call(move, ua.TransferSubscriptionsResponse)
+                good = answer.Parameters.Results[0].StatusCode.is_good()
+        except (ua.UaStatusCodeError, IndexError):
+            good = False
+        if not good:
+            return False
+        self.id = old.subscription
+        self._resumed = True
+        self._ledger = Ledger(old.sequence, fresh=False)
+        self._last_ns = old.last_ns
+        self._tag_ns[:] = old.last_ns
+        for tag in old.refused:
+            self._retest.failed(tag, self._context.clock.monotonic_s())
+        return True
+
+    async def _create(self, nodes: dict[int, NodeId], old: ResumeState | None) -> None:
+        rates = plan.rates(self._settings, self._context.clock.rate)
+        request = ua.CreateSubscriptionRequest()
+        request.Parameters = ua.CreateSubscriptionParameters(
+            RequestedPublishingInterval=rates.publishing_ms,
+            RequestedLifetimeCount=rates.lifetime_count,
+            RequestedMaxKeepAliveCount=rates.keepalive_count,
+            MaxNotificationsPerPublish=0,
+            PublishingEnabled=True,
+            Priority=0,
+        )
+        made = (await self._session.call(request, ua.CreateSubscriptionResponse)).Parameters
+        self.id = made.SubscriptionId
+        self._deadline_s = max(3 * made.RevisedPublishingInterval * made.RevisedMaxKeepAliveCount / 1000, 1.0)
+        now_ns = self._context.clock.now_ns()
+        if old is not None:
+            self._gaps = [Gap(item.tag, self._context.absence, old.last_ns, now_ns) for item in self._items]
+        self._last_ns = now_ns
+        found = await datatypes(self._session, {i.tag: nodes[i.tag] for i in self._items if i.tag in nodes})
+        await self._create_items(plan.in_runs(self._items, found), nodes)
+
+    async def _create_items(self, wanted: Sequence[plan.Item], nodes: dict[int, NodeId]) -> None:
+        """Create monitored items; a refused one is a bad reading, once for each time it is asked for."""
+        refused = await create_items(self._session, self.id, wanted, nodes)
+        monotonic_s = self._context.clock.monotonic_s()
+        for item in wanted:
+            if item.tag in refused:
+                self._retest.failed(item.tag, monotonic_s)
+            else:
+                self._retest.worked(item.tag)
+        scans: tuple[Scan, ...] = ()
+        if refused:
+            tags = list(refused)
+            now_ns = self._context.clock.now_ns()
+            scans = (scan_of(tags, now_ns, np.full(len(tags), np.nan), [refused[tag] for tag in tags]),)
+        gaps, self._gaps = tuple(self._gaps), []
+        await self._outbox.put(Delivery(scans, self.state().to_bytes(), gaps))
+
+    async def _wait(self, future: asyncio.Future[Buffer]) -> Buffer:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await future
+        except TimeoutError:
+            if self._resumed and not self._heard:
+                await self._delete(self.id)  # a server that takes over but never publishes would do so for ever
+            raise LinkTimeout(
+                self._settings.endpoint, f"no word from the subscription for {self._deadline_s:g} s"
+            ) from None
+
+    async def _answer(self, data: Buffer) -> None:
+        """Handle one PublishResponse."""
+        now_ns = self._context.clock.now_ns()
+        try:
+            answer = published(data, now_ns)
+        except ua.uaerrors.BadTooManyPublishRequests:
+            self._in_flight = max(1, self._in_flight - 1)
+            return
+        except ua.uaerrors.BadTimeout:
+            return
+        except ValueError:
+            self._context.stats.rejected["malformed"] += 1
+            raise
+        if answer.subscription != self.id:
+            self._context.stats.rejected["foreign_subscription"] += 1
+            await self._delete(answer.subscription)
+            return
+        if not self._heard:
+            self._heard = True
+            for number in answer.available:
+                if self._resumed and self._ledger.distance(number) < 0:
+                    self._ledger.accept(number)  # committed by an earlier link, which could not say so any more
+        await self._message(answer.message)
+
+    async def _message(self, message: Notification) -> None:
+        if self._ledger.distance(message.sequence) < 0 and not message.keepalive:
+            self._context.stats.rejected["duplicate"] += 1
+            return
+        await self._repair(message.sequence)
+        if not message.keepalive:
+            self._ledger.take(message.sequence)
+        await self._deliver(message)
+
+    async def _repair(self, sequence: int) -> None:
+        """Fetch what was sent before `sequence` and never came; name what the server no longer has."""
+        missing = self._ledger.missing(sequence)
+        lost = max(0, self._ledger.distance(sequence) - len(missing))
+        for number in missing:
+            message = await self._republish(number)
+            if message is None:
+                lost += 1
+            else:
+                await self._deliver(message)
+            self._ledger.take(number)
+        if lost:
+            now_ns = self._context.clock.now_ns()
+            self._gaps += [Gap(item.tag, "sequence_lost", self._last_ns, now_ns) for item in self._items]
+
+    async def _fetch_missed(self) -> None:
+        """After taking over: everything sent since the last committed message, until the server has no more."""
+        while True:
+            number = after(self._ledger.last)
+            message = await self._republish(number)
+            if message is None:
+                return
+            self._ledger.take(number)
+            await self._deliver(message)
+
+    async def _republish(self, number: int) -> Notification | None:
+        self._context.stats.requests += 1
+        return await self._session.wire.republish(
+            self.id, number, self._settings.timeout_s, self._context.clock.now_ns()
+        )
+
+    async def _deliver(self, message: Notification) -> None:
+        scans = [scan for columns in message.columns if len(scan := self._scan(columns))]
+        self._last_ns = self._context.clock.now_ns() - int(self._settings.publishing_interval_s * 1e9)
+        for code in message.statuses:
+            name = ua.StatusCode(code).name
+            raise LinkClosed(self._settings.endpoint, f"the server ended the subscription ({name})")
+        gaps, self._gaps = tuple(self._gaps), []
+        accepted = (lambda: None) if message.keepalive else partial(self._ledger.accept, message.sequence)
+        await self._outbox.put(Delivery(tuple(scans), self.state().to_bytes(), gaps, accepted))
+
+    def _scan(self, columns: Columns) -> Scan:
+        """Columns by tag; overflows of the server's queue become gaps."""
+        known = columns.handle < len(self._tag_ns)
+        if not known.all():
+            self._context.stats.rejected["unknown_handle"] += int((~known).sum())
+            columns = Columns(*(getattr(columns, name)[known] for name in Columns.__slots__))
+        tags = columns.handle.astype(np.int32)
+        for at in np.flatnonzero(columns.status & _OVERFLOW_MASK == _OVERFLOW):
+            end_ns = int(columns.time_ns[at])
+            self._gaps.append(Gap(int(tags[at]), "queue_overflow", min(int(self._tag_ns[tags[at]]), end_ns), end_ns))
+        self._tag_ns[tags] = columns.time_ns
+        return Scan(tags, columns.time_ns, columns.value, columns.status)
+
+    async def _delete(self, subscription: int) -> None:
+        request = ua.DeleteSubscriptionsRequest()
+        request.Parameters.SubscriptionIds = [subscription]
+        try:
+            with link_errors(self._settings.endpoint):
+                await self._session.call(request, ua.DeleteSubscriptionsResponse)
+        except LinkError:
+            self._context.stats.rejected["delete_subscription"] += 1
