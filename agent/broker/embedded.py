@@ -81,17 +81,7 @@ class EmbeddedBroker:
         if earlier is not None:
             earlier.drop("its client id connected again")
         self._sessions[session.machine.client_id] = session
-        session.open = True
-        if packet.will is not None:
-            will = packet.will
-            session.will = MQTTPublishPacket(
-                topic=will.topic,
-                payload=will.payload,
-                qos=will.qos,
-                packet_id=1 if will.qos else None,
-                retain=will.retain,
-                user_properties=will.user_properties,
-            )
+        session.opened(packet)
 
     def _published(self, session: Session, packet: MQTTPublishPacket) -> None:
         taken = self._route(packet, sender=session)
@@ -106,20 +96,18 @@ class EmbeddedBroker:
         elif packet.retain:
             self._retained.pop(packet.topic, None)
         touched: set[Session] = set()
-        served: set[str] = set()
-        for session in list(self._sessions.values()):
-            for text, wish in list(session.subscriptions.items()):
-                if not session.open or (wish.no_local and session is sender) or not wish.matches(packet):
+        for session in self._sessions.values():
+            for text, wish in session.subscriptions.items():
+                if text.startswith(_SHARE) or (wish.no_local and session is sender):
                     continue
-                if text.startswith(_SHARE):
-                    if self._groups[text][0] is not session:  # another member's turn
-                        continue
-                    served.add(text)
-                retain = packet.retain and wish.retain_as_published
-                session.deliver(packet, wish.max_qos, retain=retain, identifier=wish.subscription_id)
-                touched.add(session)
-        for text in served & self._groups.keys():
-            self._groups[text].rotate(-1)
+                if _give(session, wish, packet):
+                    touched.add(session)
+        for text, members in self._groups.items():
+            taker = next((one for one in members if _give(one, one.subscriptions[text], packet)), None)
+            if taker is not None:
+                members.remove(taker)
+                members.append(taker)  # the others come first next time
+                touched.add(taker)
         for session in touched - {sender}:
             session.flush()
         return len(touched)
@@ -164,3 +152,10 @@ class EmbeddedBroker:
         members.remove(session)
         if not members:
             del self._groups[text]
+
+
+def _give(session: Session, wish: Subscription, packet: MQTTPublishPacket) -> bool:
+    retain = packet.retain and wish.retain_as_published
+    return wish.matches(packet) and session.deliver(
+        packet, wish.max_qos, retain=retain, identifier=wish.subscription_id
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
+from dataclasses import dataclass
 from typing import Final, Protocol, cast
 from uuid import uuid4
 
@@ -65,6 +67,14 @@ class _Machine(MQTTBrokerClientStateMachine):
         ack.encode(self._out_buffer)
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    packet: MQTTPublishPacket
+    qos: QoS
+    retain: bool
+    identifier: int
+
+
 class Session(asyncio.Protocol):
     """One connection. Everything runs in the event loop's callbacks, so nothing waits for a slow consumer."""
 
@@ -76,6 +86,24 @@ class Session(asyncio.Protocol):
         self._broker = broker
         self._transport: asyncio.Transport | None = None
         self._incomplete_bytes = 0
+        self._receive_maximum = MAX_UNACKNOWLEDGED
+        self._waiting: deque[_Message] = deque()
+        self._waiting_bytes = 0
+
+    def opened(self, packet: MQTTConnectPacket) -> None:
+        """Keep what the client asked for: its Receive Maximum (MQTT 5.0 §3.3.4) and its will."""
+        asked = cast("int", packet.properties.get(PropertyType.RECEIVE_MAXIMUM, MAX_UNACKNOWLEDGED))
+        self._receive_maximum = min(asked, MAX_UNACKNOWLEDGED)
+        self.open = True
+        if packet.will is not None:
+            self.will = MQTTPublishPacket(
+                topic=packet.will.topic,
+                payload=packet.will.payload,
+                qos=packet.will.qos,
+                packet_id=1 if packet.will.qos else None,
+                retain=packet.will.retain,
+                user_properties=packet.will.user_properties,
+            )
 
     @property
     def connected(self) -> bool:
@@ -96,6 +124,7 @@ class Session(asyncio.Protocol):
         except (MQTTException, ValueError) as error:
             self.drop(f"bad packet: {error}")
             return
+        self._send_waiting()
         if packets:
             self._incomplete_bytes = 0
         elif self._incomplete_bytes > MAX_PACKET_BYTES:
@@ -106,21 +135,39 @@ class Session(asyncio.Protocol):
         """Called by the event loop when the connection is gone."""
         self._broker.forget(self)
 
-    def deliver(self, packet: MQTTPublishPacket, max_qos: QoS, *, retain: bool, identifier: int = 0) -> None:
-        """Put a message into this session's way out; a consumer that stands still is cut off."""
+    def deliver(self, packet: MQTTPublishPacket, max_qos: QoS, *, retain: bool, identifier: int = 0) -> bool:
+        """Put a message on its way to this consumer, behind those that wait for its acknowledgements.
+
+        Returns:
+            Whether it was taken: a consumer that has not acknowledged more than `MAX_UNSENT_BYTES` gets no more.
+        """
         if not self.connected:  # it said goodbye in the same bytes
-            return
-        if self.machine.unacknowledged >= MAX_UNACKNOWLEDGED:
-            self.drop(f"{MAX_UNACKNOWLEDGED} messages not acknowledged")
-            return
+            return False
+        message = _Message(packet, min(packet.qos, max_qos), retain, identifier)
+        if message.qos and (self._waiting or self.machine.unacknowledged >= self._receive_maximum):
+            if self._waiting_bytes + len(packet.payload) > MAX_UNSENT_BYTES:
+                return False
+            self._waiting.append(message)
+            self._waiting_bytes += len(packet.payload)
+        else:
+            self._send(message)
+        return True
+
+    def _send(self, message: _Message) -> None:
         self.machine.deliver_publish(
-            topic=packet.topic,
-            payload=packet.payload,
-            qos=min(packet.qos, max_qos),
-            retain=retain,
-            user_properties=packet.user_properties,
-            subscription_id=identifier or (),
+            topic=message.packet.topic,
+            payload=message.packet.payload,
+            qos=message.qos,
+            retain=message.retain,
+            user_properties=message.packet.user_properties,
+            subscription_id=message.identifier or (),
         )
+
+    def _send_waiting(self) -> None:
+        while self._waiting and self.connected and self.machine.unacknowledged < self._receive_maximum:
+            message = self._waiting.popleft()
+            self._waiting_bytes -= len(message.packet.payload)
+            self._send(message)
 
     def flush(self) -> None:
         """Send what is waiting."""

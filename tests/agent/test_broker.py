@@ -39,12 +39,22 @@ def _mosquitto_is_there() -> None:
 class Client:
     """A paho client whose events are put into queues, so that a test waits for what it observes."""
 
-    def __init__(self, broker: Broker, name: str, *, will: tuple[str, bytes] | None = None) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        name: str,
+        *,
+        will: tuple[str, bytes] | None = None,
+        receive_maximum: int = 0,
+        manual_ack: bool = False,
+    ) -> None:
         self.messages: queue.Queue[mqtt.MQTTMessage] = queue.Queue(maxsize=10_000)
         self.connects: queue.Queue[Any] = queue.Queue(maxsize=100)
         self.acks: queue.Queue[Any] = queue.Queue(maxsize=10_000)
         self.subscribed: queue.Queue[Any] = queue.Queue(maxsize=100)
-        self.paho = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
+        self.paho = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5, manual_ack=manual_ack
+        )
         self.paho.reconnect_delay_set(1, 1)
         self.paho.on_connect = lambda _c, _u, _f, code, properties: self.connects.put((code, properties))
         self.paho.on_message = lambda _c, _u, message: self.messages.put(message)
@@ -52,7 +62,10 @@ class Client:
         self.paho.on_subscribe = lambda _c, _u, _mid, codes, _p: self.subscribed.put(codes)
         if will is not None:
             self.paho.will_set(will[0], will[1], qos=1)
-        self.paho.connect(broker.host, broker.port, keepalive=30)
+        properties = Properties(PacketTypes.CONNECT)
+        if receive_maximum:
+            properties.ReceiveMaximum = receive_maximum
+        self.paho.connect(broker.host, broker.port, keepalive=30, properties=properties)
         self.paho.loop_start()
 
     async def connected(self) -> tuple[Any, Any]:
@@ -226,6 +239,27 @@ async def test_embedded_survives_bytes_that_are_not_mqtt_and_cuts_a_consumer_tha
             assert agent.connects.empty()
         writer.close()
         assert broker.restarts == 0
+
+
+@both
+async def test_a_consumer_gets_no_more_than_its_receive_maximum_until_it_acknowledges(
+    kind: Kind, tmp_path: Path
+) -> None:
+    sent = [str(number).encode() for number in range(12)]
+    async with local_broker(tmp_path, kind=kind) as broker:
+        with client(broker, "agent") as agent, client(broker, "bridge", receive_maximum=3, manual_ack=True) as bridge:
+            await agent.connected()
+            await bridge.connected()
+            await bridge.subscribe("sf/#")
+            for payload in sent:
+                assert await agent.publish("sf/a/b/c/data", payload) == 0
+            got = [await bridge.message() for _ in range(3)]
+            await bridge.subscribe("other")  # answered after everything that was on its way
+            assert bridge.messages.empty()
+            while len(got) < len(sent):
+                bridge.paho.ack(got[-3].mid, 1)
+                got.append(await bridge.message())
+            assert [message.payload for message in got] == sent
 
 
 async def test_embedded_connack_names_its_limits(tmp_path: Path) -> None:
