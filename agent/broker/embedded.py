@@ -22,6 +22,7 @@ from moat.lib.mqtt import (
     QoS,
     ReasonCode,
     RetainHandling,
+    Subscription,
 )
 
 from agent.broker.session import Session
