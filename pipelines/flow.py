@@ -32,6 +32,10 @@ _RETRY_S: Final = 1.0
 log = structlog.get_logger()
 
 
+def _nobody(*_: object) -> None:
+    """Nobody listens yet."""
+
+
 class Flow:
     """The one writer of the journal.
 
@@ -40,8 +44,13 @@ class Flow:
         clock: stamps what has no time of its own.
         stats: counters of the conservation law.
         place: where points about the whole agent stand.
+
+    Attributes:
+        healthy: whether the journal takes what it is given.
+        beat_s: monotonic time of the writer's last turn.
         on_record: told of every appended record at once.
         on_moved: told of (old, new) when a failed commit moved a record.
+        on_change: called when records were appended or became durable.
     """
 
     def __init__(
@@ -50,17 +59,16 @@ class Flow:
         clock: Clock,
         stats: FlowStats,
         place: Place,
-        on_record: Callable[[Stored], None],
-        on_moved: Callable[[Stored, Stored], None],
     ) -> None:
         self.journal = journal
         self.healthy = True
-        self.beat_s = 0.0
+        self.beat_s = time.monotonic()
+        self.on_record: Callable[[Stored], None] = _nobody
+        self.on_moved: Callable[[Stored, Stored], None] = _nobody
+        self.on_change: Callable[[], None] = _nobody
         self._clock = clock
         self._stats = stats
         self._place = place
-        self._on_record = on_record
-        self._on_moved = on_moved
         self._lines: list[Lines] = []
         self._accepted: list[Callable[[], None]] = []
         self._appended: list[Callable[[], None]] = []
@@ -82,6 +90,12 @@ class Flow:
                 self._try_append()
         self._stats.suppressed += source.suppressed - before
         self._accepted.append(delivery.accepted)
+        self._wanted.set()
+
+    def put(self, lines: Lines) -> None:
+        """Points of the agent's own making, such as a link that is gone; they do not wait."""
+        self._lines.append(lines)
+        self._size += len(lines.body)
         self._wanted.set()
 
     def is_durable(self, stored: Stored) -> bool:
@@ -155,7 +169,8 @@ class Flow:
             stored = self.journal.append(body, points, span, resume)
             self._lines, self._size = [], 0
             if body:
-                self._on_record(stored)
+                self.on_record(stored)
+                self.on_change()
             if self.journal.uncommitted_bytes > _WAITING_BYTES:
                 self._drained.clear()
         self._appended += self._accepted
@@ -171,7 +186,7 @@ class Flow:
                 self._appended = waiting + self._appended
                 self._struggle(f"{segment.path}: fdatasync failed: {error.strerror}; writing the records again")
                 for old, new in self.journal.rewrite_uncommitted():
-                    self._on_moved(old, new)
+                    self.on_moved(old, new)
                 return
             self.journal.committed(records)
             self._durable = records[-1].id.counter
@@ -181,6 +196,7 @@ class Flow:
                     self.journal.release(record)
         for accepted in waiting:
             accepted()
+        self.on_change()
         self._drained.set()
 
     def _tell_drops(self) -> None:
@@ -191,7 +207,7 @@ class Flow:
             body = gap_line(self._place, "*", gap)
             stored = self.journal.append(body, 1, (lost.first_ns, lost.first_ns), {}, gap=True)
             self.journal.dropped.pop(0)
-            self._on_record(stored)
+            self.on_record(stored)
 
     def _struggle(self, reason: str) -> None:
         if self.healthy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -42,7 +43,7 @@ class Quarantine:
             raise JournalError(self.path, f"cannot keep a refused point: {error.strerror}") from error
         self._seen.add(str(record))
 
-    def entries(self) -> Iterator[dict[str, object]]:
+    def entries(self) -> Iterator[dict[str, Any]]:
         """Everything kept, oldest first; a torn last line is passed over."""
         if not self.path.exists():
             return

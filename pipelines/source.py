@@ -114,15 +114,14 @@ class Source:
             out.append(Lines(last.body, last.points, last.span_ns, resume))
         return out
 
-    def status_scan(self, status: int, now_ns: int) -> Scan:
-        """A bad reading of every tag at once, for a link that is gone."""
+    def lost(self, status: int, now_ns: int) -> Lines:
+        """A bad reading of every tag at once, when the link is gone; it leaves source times alone."""
         n = len(self.tags)
-        return Scan(
-            np.arange(n, dtype=np.int32),
-            np.full(n, now_ns, dtype=np.int64),
-            np.zeros(n),
-            np.full(n, status, dtype=np.uint32),
-        )
+        tag, time_ns = np.arange(n, dtype=np.int32), np.full(n, now_ns, dtype=np.int64)
+        column = self._encoder.qualities(tag, time_ns, np.full(n, status, dtype=np.uint32))
+        self._told[:] = False
+        self._normalizer.forget_deadband(tag)
+        return self._close([column], n)
 
     def _columns(self, scan: Scan, now_ns: int, device_time_ns: int | None) -> list[Column]:
         stamped = self._stamper.stamp(scan, now_ns, device_time_ns)

@@ -1,0 +1,197 @@
+"""The collector: links, pipeline, journal and uplink of one edge PC, put together and supervised."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from agent.control import serve_control
+from agent.identity import agent_id
+from agent.notify import notify, watchdog
+from agent.site import Site
+from agent.supervise import keep_open
+from connectors.base import LinkContext
+from connectors.registry import AnyConnection, make_link
+from pipelines.clock import Clock
+from pipelines.errors import JournalError
+from pipelines.flow import Flow
+from pipelines.journal.journal import Journal
+from pipelines.outbox import Outbox
+from pipelines.point import BAD_NO_COMMUNICATION
+from pipelines.quarantine import Quarantine
+from pipelines.source import Place, Source
+from pipelines.stats import FlowStats, LinkStats
+from pipelines.topics import AgentTopics
+from pipelines.uplink import Uplink
+
+_STUCK_S: Final = 15.0
+
+
+class Collector:
+    """One agent.
+
+    Args:
+        site: what to read and where to send it.
+        state_dir: journal, quarantine, identity and control socket.
+        clock: wall and monotonic time.
+
+    Raises:
+        ConfigError: the state folder belongs to another machine.
+        JournalError: another agent uses it, or the disk takes nothing.
+    """
+
+    def __init__(self, site: Site, state_dir: Path, clock: Clock) -> None:
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JournalError(state_dir, f"cannot make the state folder: {error.strerror}") from error
+        self.site = site
+        self.state_dir = state_dir
+        self.clock = clock
+        self.stats = FlowStats()
+        self.links: dict[str, LinkStats] = {one.name: LinkStats() for one in site.connections}
+        self.agent = site.agent.name or agent_id(state_dir)
+        self.topics = AgentTopics(site.company, site.site, self.agent)
+        self.journal = Journal(state_dir / "journal", site.journal)
+        self.journal.open()
+        place = Place("agent", site.company, site.site, site.line or "", self.agent)
+        self.flow = Flow(self.journal, clock, self.stats, place)
+        self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
+        self.quarantine = Quarantine(state_dir)
+        self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._birth())
+        self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
+        self.flow.on_change = self._changed
+
+    async def run(self, stop: asyncio.Event, drain_s: float, ready: Callable[[], None] = lambda: None) -> bool:
+        """Collect until `stop`, then make everything durable and wait for confirmations.
+
+        Args:
+            stop: set to end.
+            drain_s: longest wait for confirmations at the end; what is left is sent after the next start.
+            ready: called once everything runs.
+
+        Returns:
+            Whether every record was confirmed.
+        """
+        async with asyncio.TaskGroup() as services:
+            running = [
+                services.create_task(self.flow.run(), name="flow"),
+                services.create_task(keep_open(self.site.mqtt.endpoint, self.uplink.run), name="uplink"),
+                services.create_task(serve_control(self.state_dir / "control.sock", self.status), name="control"),
+                services.create_task(watchdog(self.alive, self._status_line), name="watchdog"),
+            ]
+            async with asyncio.TaskGroup() as links:
+                reading = [links.create_task(self._read(one), name=one.name) for one in self.site.connections]
+                notify("READY=1")
+                ready()
+                await stop.wait()
+                notify("STOPPING=1")
+                for task in reading:
+                    task.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(drain_s):
+                    await self.flow.flush()
+                    await self._drain()
+            for task in running:
+                task.cancel()
+        self.journal.close()
+        return self.outbox.idle
+
+    def alive(self) -> bool:
+        """Whether the writer of the journal made progress lately; never whether PLC or broker are there."""
+        return time.monotonic() - self.flow.beat_s < _STUCK_S
+
+    def status(self) -> dict[str, Any]:
+        """Everything `agent status` shows."""
+        stats, journal = self.stats, self.journal
+        return {
+            "agent": self.agent,
+            "company": self.site.company,
+            "site": self.site.site,
+            "healthy": self.flow.healthy and not self.uplink.error and not self.outbox.deaf,
+            "connections": {
+                name: {
+                    "connected": link.connected,
+                    "error": link.error,
+                    "opened": link.opened,
+                    "readings": link.readings,
+                    "requests": link.requests,
+                    "overruns": link.overruns,
+                    "rejected": dict(link.rejected),
+                    "last_reading_ns": link.last_reading_ns,
+                }
+                for name, link in self.links.items()
+            },
+            "broker": {"endpoint": self.site.mqtt.endpoint, "error": self.uplink.error or self.outbox.deaf},
+            "points": {
+                "queued_at_start": stats.queued_at_start,
+                "accepted": stats.accepted,
+                "stored": stats.stored,
+                "queued": self.flow.points_queued,
+                "dropped": journal.dropped_points,
+                "quarantined": stats.quarantined,
+                "suppressed": stats.suppressed,
+                "imbalance": self.flow.imbalance,
+            },
+            "journal": {
+                "bytes": journal.bytes_used,
+                "max_bytes": journal.settings.max_bytes,
+                "segments": len(journal.segments),
+                "fsyncs": journal.fsyncs,
+                "damaged_bytes": journal.damaged_bytes,
+                "ok": self.flow.healthy,
+            },
+            "records": {"published": stats.published, "in_flight": self.outbox.in_flight},
+        }
+
+    async def _read(self, connection: AnyConnection) -> None:
+        source = Source(connection, self.site.places(connection), self.journal.resume)
+        stats = self.links[connection.name]
+        absence = "agent_down"
+
+        async def session(opened: Callable[[], None]) -> None:
+            nonlocal absence
+            context = LinkContext(connection, source.link_resume, self.clock, stats, absence)
+            try:
+                async with make_link(connection.type, context) as link:
+                    absence = "no_communication"
+                    stats.connected, stats.error = True, ""
+                    stats.opened += 1
+                    opened()
+                    async for delivery in link.deliveries():
+                        await self.flow.take(source, delivery)
+                        source.link_resume = delivery.resume or source.link_resume
+                        stats.readings += sum(len(scan) for scan in delivery.scans)
+                        stats.last_reading_ns = self.clock.now_ns()
+            finally:
+                stats.connected = False
+
+        def lost(reason: str) -> None:
+            stats.error = reason
+            self.flow.put(source.lost(BAD_NO_COMMUNICATION, self.clock.now_ns()))
+
+        await keep_open(connection.name, session, lost)
+
+    def _changed(self) -> None:
+        self.outbox.settle()
+        self.uplink.wake()
+
+    async def _drain(self) -> None:
+        while not self.outbox.idle:
+            self.outbox.settle()
+            await asyncio.sleep(0.05)
+
+    def _status_line(self) -> str:
+        up = sum(link.connected for link in self.links.values())
+        return f"{up}/{len(self.links)} devices, {self.flow.points_queued} points queued"
+
+    def _birth(self) -> bytes:
+        tags = sum(len(one.tag_list()) for one in self.site.connections)
+        birth = {"agent": self.agent, "epoch": self.journal.epoch, "tags": tags, "machines": sorted(self.site.machines)}
+        return orjson.dumps(birth)

@@ -1,0 +1,47 @@
+"""`agent bridge`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.logs import set_up_logs
+from agent.server import bridge_of, bridging, serve_until_stopped
+from agent.urls import mqtt_settings
+from pipelines.mqtt import MqttSettings
+from pipelines.sinks.base import Sink
+from pipelines.sinks.influx import influx_sink
+
+
+def command(
+    mqtt: Annotated[str, typer.Option(help="The broker: mqtt://[user@]host:port or mqtts://….")],
+    influx: Annotated[str, typer.Option(help="http://host:8086?db=NAME (1.x) or ?org=NAME&bucket=NAME (2.x, 3.x).")],
+    mqtt_password_file: Annotated[Path | None, typer.Option(help="File with the broker's password.")] = None,
+    mqtt_ca_file: Annotated[Path | None, typer.Option(help="PEM of the broker's authority.")] = None,
+    influx_user: Annotated[str | None, typer.Option(help="User of InfluxDB 1.x.")] = None,
+    influx_password_file: Annotated[
+        Path | None, typer.Option(help="File with its password, or with the token of 2.x and 3.x.")
+    ] = None,
+    influx_ca_file: Annotated[Path | None, typer.Option(help="PEM of the database's authority.")] = None,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Say where things are as one JSON line.")] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> int:
+    """Write records from the broker to InfluxDB; stateless, any number of them share the load."""
+    set_up_logs(log_level)
+    settings = mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file)
+    sink = influx_sink(influx, influx_user, influx_password_file, influx_ca_file)
+    return asyncio.run(_bridge(settings, sink, json=json))
+
+
+async def _bridge(settings: MqttSettings, sink: Sink, *, json: bool) -> int:
+    async def started() -> dict[str, str]:
+        return {"mqtt": settings.endpoint, "influx": sink.name}
+
+    try:
+        return await serve_until_stopped([bridging(bridge_of(settings, sink, shared=True))], started, json=json)
+    finally:
+        await sink.close()

@@ -1,0 +1,89 @@
+"""`agent read CONFIG`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.commands.run import elsewhere
+from agent.config import load_sites
+from agent.output import emit, emit_json, say
+from agent.site import Site
+from connectors.base import LinkContext
+from connectors.registry import AnyConnection, make_link
+from pipelines.clock import clock_from_environment
+from pipelines.errors import LinkError
+from pipelines.normalize import Normalizer
+from pipelines.point import BAD, SEVERITY_MASK, Delivery
+from pipelines.stats import LinkStats
+
+
+def command(
+    config: Annotated[list[Path], typer.Argument(help="Configuration file; several of one site are joined.")],
+    connection: Annotated[list[str] | None, typer.Option(help="Only this connection; may be repeated.")] = None,
+    endpoint: Annotated[list[str] | None, typer.Option(help="NAME=HOST:PORT: elsewhere than the file says.")] = None,
+    timeout_s: Annotated[float, typer.Option(help="Longest wait for every tag, seconds.")] = 10.0,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
+) -> int:
+    """Read every tag once and show it; exit code 1 when one is bad or missing, 3 when no device answers."""
+    site = elsewhere(load_sites(config), endpoint or [])
+    wanted = [one for one in site.connections if not connection or one.name in connection]
+    return asyncio.run(_read(site, wanted, timeout_s, json=json))
+
+
+async def _read(site: Site, connections: list[AnyConnection], timeout_s: float, *, json: bool) -> int:
+    results = await asyncio.gather(*(_one(site, one, timeout_s) for one in connections))
+    rows = [row for found, _ in results for row in found]
+    errors = [error for _, error in results if error]
+    for error in errors:
+        say(f"error: {error}")
+    if json:
+        emit_json({"tags": rows, "errors": errors})
+    else:
+        for row in rows:
+            shown = "-" if row["value"] is None else f"{row['value']} {row['unit']}".rstrip()
+            emit(f"{row['machine']:<12} {row['tag']:<24} {shown:<24} {row['quality']}")
+    if errors and len(errors) == len(connections):
+        return 3
+    return 1 if errors or any(row["value"] is None for row in rows) else 0
+
+
+async def _one(site: Site, connection: AnyConnection, timeout_s: float) -> tuple[list[dict[str, Any]], str]:
+    """Rows of one connection, and why it could not be read."""
+    tags = connection.tag_list()
+    normalizer = Normalizer(tags)
+    values: dict[int, tuple[Any, int]] = {}
+    problem = ""
+    context = LinkContext(connection, None, clock_from_environment(), LinkStats())
+    try:
+        async with asyncio.timeout(timeout_s), make_link(connection.type, context) as link:
+            async for delivery in link.deliveries():
+                _collect(normalizer, delivery, values)
+                delivery.accepted()
+                if len(values) == len(tags):
+                    break
+    except LinkError as error:
+        problem = str(error)
+    except TimeoutError:
+        missing = [tag.name for index, tag in enumerate(tags) if index not in values]
+        problem = f"{connection.where()}: no reading of {', '.join(missing)} within {timeout_s:g} s"
+    rows = []
+    for index, tag in enumerate(tags):
+        value, status = values.get(index, (None, 0))
+        quality = "missing" if index not in values else "Good" if status == 0 else f"0x{status:08X}"
+        machine = site.place(connection, tag).machine
+        row = {"machine": machine, "tag": tag.name, "value": value, "unit": tag.engineering_unit, "quality": quality}
+        rows.append(row)
+    return rows, problem
+
+
+def _collect(normalizer: Normalizer, delivery: Delivery, values: dict[int, tuple[Any, int]]) -> None:
+    for scan in delivery.scans:
+        for one in normalizer.normalize(scan):
+            rows = zip(one.tag.tolist(), one.value.tolist(), one.status.tolist(), strict=True)
+            for tag, value, status in rows:
+                values[tag] = (None if status & SEVERITY_MASK == BAD else value, status)

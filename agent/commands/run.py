@@ -1,0 +1,67 @@
+"""`agent run CONFIG`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.collector import Collector
+from agent.config import load_sites
+from agent.logs import set_up_logs
+from agent.output import say
+from agent.paths import STATE_DIR
+from agent.site import Site
+from agent.urls import mqtt_settings
+from pipelines.clock import clock_from_environment
+from pipelines.errors import ConfigError
+
+
+def command(
+    config: Annotated[list[Path], typer.Argument(help="Configuration file; several of one site are joined.")],
+    state_dir: Annotated[Path, typer.Option(help="Journal, quarantine, identity and control socket.")] = STATE_DIR,
+    mqtt: Annotated[str | None, typer.Option(help="Broker instead of the file's: mqtt://[user@]host:port.")] = None,
+    mqtt_password_file: Annotated[Path | None, typer.Option(help="File with the broker's password.")] = None,
+    mqtt_ca_file: Annotated[Path | None, typer.Option(help="PEM of the broker's authority; makes it TLS.")] = None,
+    endpoint: Annotated[
+        list[str] | None, typer.Option(help="NAME=HOST:PORT: a connection elsewhere than the file says.")
+    ] = None,
+    drain_s: Annotated[float, typer.Option(help="Longest wait for confirmations at the end, seconds.")] = 5.0,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> int:
+    """Collect until told to stop: reads the devices, keeps everything on disk, publishes it, never gives up."""
+    set_up_logs(log_level)
+    site = load_sites(config)
+    site = elsewhere(site, endpoint or [])
+    if mqtt:
+        site = site.model_copy(update={"mqtt": mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file)})
+    return asyncio.run(_run(site, state_dir, drain_s))
+
+
+def elsewhere(site: Site, endpoints: list[str]) -> Site:
+    """The site with `NAME=HOST:PORT` applied.
+
+    Raises:
+        ConfigError: not of that form, or no such connection.
+    """
+    try:
+        return site.at(dict(one.split("=", 1) for one in endpoints))
+    except ValueError as error:
+        raise ConfigError(None, None, f"--endpoint: {error}") from error
+
+
+async def _run(site: Site, state_dir: Path, drain_s: float) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    collector = Collector(site, state_dir, clock_from_environment())
+    tags = sum(len(one.tag_list()) for one in site.connections)
+    say(f"agent {collector.agent}: {len(site.connections)} connections, {tags} tags, broker {site.mqtt.endpoint}")
+    done = await collector.run(stop, drain_s)
+    if not done:
+        say(f"{collector.flow.points_queued} points wait in {state_dir} and are sent after the next start")
+    return 0

@@ -1,0 +1,74 @@
+"""`agent serve`."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.broker import local_broker
+from agent.logs import set_up_logs
+from agent.paths import STATE_DIR
+from agent.server import ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
+from agent.urls import mqtt_settings
+from pipelines.errors import ConfigError
+from pipelines.mqtt import MqttSettings
+from pipelines.sinks.duckdb import DuckDbSink
+from viewer.stores.duckdb import DuckDbStore
+
+STORE_FILE = "points.duckdb"
+
+
+def command(
+    store: Annotated[Path, typer.Option(help="Folder of the embedded store.")] = STATE_DIR / "store",
+    site: Annotated[list[Path] | None, typer.Option(help="Configuration files: labels, units, states.")] = None,
+    mqtt: Annotated[str | None, typer.Option(help="A broker that runs already: mqtt://[user@]host:port.")] = None,
+    mqtt_password_file: Annotated[Path | None, typer.Option(help="File with the broker's password.")] = None,
+    mqtt_ca_file: Annotated[Path | None, typer.Option(help="PEM of the broker's authority.")] = None,
+    mqtt_port: Annotated[int, typer.Option(help="Port of the broker of our own; 0 = a free one.")] = 1883,
+    broker: Annotated[str, typer.Option(help="auto, mosquitto or embedded.")] = "auto",
+    host: Annotated[str, typer.Option(help="Address of the viewer.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.")] = 8080,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Say where things are as one JSON line.")] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> int:
+    """The small site server: broker, bridge, embedded store and viewer in one process."""
+    set_up_logs(log_level)
+    if broker not in {"auto", "mosquitto", "embedded"}:
+        raise ConfigError(None, None, f"--broker {broker}: expected auto, mosquitto or embedded")
+    settings = mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file) if mqtt else None
+    return asyncio.run(_serve(store, site or [], settings, mqtt_port, broker, (host, port), json=json))
+
+
+async def _serve(
+    folder: Path,
+    sites: list[Path],
+    mqtt: MqttSettings | None,
+    mqtt_port: int,
+    kind: str,
+    address: tuple[str, int],
+    *,
+    json: bool,
+) -> int:
+    catalog = catalog_of(sites)
+    async with AsyncExitStack() as stack:
+        notices: list[str] = []
+        shared = True
+        if mqtt is None:
+            local = await stack.enter_async_context(local_broker(folder / "broker", kind=kind, port=mqtt_port))  # type: ignore[arg-type]
+            mqtt = MqttSettings(host=local.host, port=local.port)
+            shared = local.kind == "mosquitto"
+            notices = [] if shared else [local.notice]
+        sink = DuckDbSink(folder / STORE_FILE)
+        stack.push_async_callback(sink.close)
+        server = ViewerServer(DuckDbStore(sink.cursor), catalog, notices, *address)
+        bridge = bridge_of(mqtt, sink, shared=shared)
+
+        async def started() -> dict[str, str]:
+            return {"viewer": await server.url(), "mqtt": bridge.settings.endpoint, "notice": " ".join(notices)}
+
+        return await serve_until_stopped([bridging(bridge), server.run_until_cancelled()], started, json=json)

@@ -1,0 +1,49 @@
+"""`agent status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent.control import ask
+from agent.output import emit_json
+from agent.paths import STATE_DIR
+
+
+def command(
+    state_dir: Annotated[Path, typer.Option(help="State folder of the agent.")] = STATE_DIR,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
+) -> int:
+    """Show what a running agent does; exit code 1 when it is not healthy."""
+    status = orjson.loads(ask(state_dir))
+    if json:
+        emit_json(status)
+    else:
+        _show(status)
+    return 0 if status["healthy"] else 1
+
+
+def _show(status: dict[str, Any]) -> None:
+    console = Console()
+    console.print(f"{status['company']}/{status['site']}/{status['agent']}", style="bold")
+    table = Table("연결 Connection", "상태 State", "수집 Readings", "요청 Requests", "지연 Overruns")
+    for name, link in status["connections"].items():
+        state = "연결 connected" if link["connected"] else f"단절 down: {link['error'] or 'connecting'}"
+        table.add_row(name, state, str(link["readings"]), str(link["requests"]), str(link["overruns"]))
+    console.print(table)
+    points, journal = status["points"], status["journal"]
+    console.print(
+        f"points: accepted {points['accepted']}, stored {points['stored']}, queued {points['queued']}, "
+        f"dropped {points['dropped']}, quarantined {points['quarantined']}, imbalance {points['imbalance']}"
+    )
+    broker = status["broker"]
+    console.print(f"broker: {broker['endpoint']} {broker['error'] or 'ok'}")
+    console.print(
+        f"journal: {journal['bytes']} of {journal['max_bytes']} bytes, {'ok' if journal['ok'] else 'FAILING'}"
+    )

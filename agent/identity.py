@@ -1,0 +1,47 @@
+"""Who this agent is: a random id in its state folder, bound to the machine it was made on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+import orjson
+
+from pipelines.errors import ConfigError
+
+
+def agent_id(state_dir: Path) -> str:
+    """The id of the agent whose state is in `state_dir`; made at the first start.
+
+    Raises:
+        ConfigError: the folder was copied from another machine, or the identity cannot be read or kept.
+    """
+    path = state_dir / "identity.json"
+    machine = _machine()
+    try:
+        if path.exists():
+            kept = orjson.loads(path.read_bytes())
+            if kept["machine"] != machine:
+                reason = "this state was made on another machine; delete the folder to begin as a new agent"
+                raise ConfigError(path, None, reason)
+            return str(kept["agent"])
+        agent = f"edge-{secrets.token_hex(4)}"
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(orjson.dumps({"agent": agent, "machine": machine}))
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.rename(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(path, None, f"cannot use the identity: {error}") from error
+    return agent
+
+
+def _machine() -> str:
+    """A hash of the machine's id (machine-id(5): never to be shown as it is), or of the host name without one."""
+    try:
+        text = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except OSError:
+        text = ""
+    return hashlib.sha256(f"shopfloor-agent:{text or os.uname().nodename}".encode()).hexdigest()

@@ -1,0 +1,12 @@
+"""Where things stand when nobody says otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+LINES: Final = Path(__file__).parent / "lines"
+"""Line templates that come with the product."""
+STATE_DIR: Final = Path(os.environ.get("STATE_DIRECTORY") or Path.home() / ".local" / "state" / "shopfloor-agent")
+"""State folder: systemd's when run by it, else the user's."""

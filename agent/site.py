@@ -1,0 +1,161 @@
+"""The root of a configuration file: one site as one edge PC sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from connectors.modbus.config import ModbusConnection
+from connectors.registry import AnyConnection
+from pipelines.journal.journal import JournalSettings
+from pipelines.mqtt import MqttSettings
+from pipelines.settings import Labels, Name, Settings, TagSettings
+from pipelines.source import Place
+
+
+class StateSettings(Settings):
+    """Where a machine's state stands."""
+
+    tag: Name
+    """Tag that holds the state."""
+    map: Annotated[dict[int, Annotated[int, Field(ge=0, le=8)]], Field(default_factory=dict)]
+    """Raw value → canonical state: 0 unknown, 1 run, 2 idle, 3 setup, 4 down, 5 planned, 6 maintenance, 7 off, 8 minor
+    stop. Empty = the raw value is canonical already."""
+
+
+class MachineSettings(Settings):
+    """A machine."""
+
+    machine_class: Annotated[Name, Field(alias="class")]
+    """Class of machine, for example `press`, `furnace`, `meter`; it becomes the measurement."""
+    line: Name | None = None
+    """Production line; default: the site's `line`."""
+    label: Labels = Labels()
+    """What people see."""
+    state: StateSettings | None = None
+    """Where its state stands; default: the machine has none."""
+
+
+class AgentSettings(Settings):
+    """This edge PC."""
+
+    name: Name | None = None
+    """Name in topics, unique in the site; default: a random id kept in the state folder."""
+    confirm: Literal["stored", "broker"] = "stored"
+    """When a record is released: `stored` when the store has it, `broker` on PUBACK (consumers not ours)."""
+
+
+class Site(Settings):
+    """One site: what is read, and where it goes."""
+
+    company: Name
+    """Company, the tenant: it stands in the topic and selects the database."""
+    site: Name
+    """Site (ISA-95)."""
+    line: Name | None = None
+    """Production line of machines that name none."""
+    machines: Annotated[dict[Name, MachineSettings], Field(min_length=1)]
+    """Machines by name."""
+    connections: Annotated[tuple[Annotated[AnyConnection, Field(discriminator="type")], ...], Field(min_length=1)]
+    """Devices that are read."""
+    agent: AgentSettings = AgentSettings()
+    """This edge PC."""
+    mqtt: MqttSettings = MqttSettings()
+    """The broker."""
+    journal: JournalSettings = JournalSettings()
+    """The buffer on disk."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        seen: dict[tuple[str, str], str] = {}
+        names: set[str] = set()
+        for position, connection in enumerate(self.connections):
+            if connection.name in names:
+                raise PlacedError(("connections", position, "name"), f"{connection.name!r} is used twice")
+            names.add(connection.name)
+            for index, tag in enumerate(connection.tag_list()):
+                place = ("connections", position, "tags", index)
+                machine = tag.machine or connection.machine
+                if machine is None:
+                    raise PlacedError(place, f"tag {tag.name!r} belongs to no machine; set machine here or above")
+                if machine not in self.machines:
+                    raise PlacedError(place, f"machine {machine!r} of tag {tag.name!r} is not in machines")
+                if (machine, tag.name) in seen:
+                    other = seen[machine, tag.name]
+                    raise PlacedError(place, f"tag {tag.name!r} of {machine} is already read by connection {other!r}")
+                seen[machine, tag.name] = connection.name
+        for name, machine_settings in self.machines.items():
+            if machine_settings.state and (name, machine_settings.state.tag) not in seen:
+                state = ("machines", name, "state", "tag")
+                raise PlacedError(state, f"no connection reads tag {machine_settings.state.tag!r} of {name}")
+        return self
+
+    def place(self, connection: AnyConnection, tag: TagSettings) -> Place:
+        """Where a tag stands."""
+        name = tag.machine or connection.machine or ""
+        machine = self.machines[name]
+        return Place(machine.machine_class, self.company, self.site, machine.line or self.line or "", name)
+
+    def places(self, connection: AnyConnection) -> list[Place]:
+        """Where each tag of a connection stands, in table order."""
+        return [self.place(connection, tag) for tag in connection.tag_list()]
+
+    def joined(self, other: Self) -> Self:
+        """This site with the machines and connections of another file of the same site.
+
+        Raises:
+            ValueError: the two are of different sites, or clash.
+        """
+        if (self.company, self.site) != (other.company, other.site):
+            msg = f"belongs to {other.company}/{other.site}, not to {self.company}/{self.site}"
+            raise ValueError(msg)
+        if clash := self.machines.keys() & other.machines.keys():
+            msg = f"machine {min(clash)!r} stands in another file already"
+            raise ValueError(msg)
+        both = [one.placed_machines() for one in (self, other)]
+        update = {"machines": both[0] | both[1], "connections": self.connections + other.connections}
+        return type(self).model_validate(self.model_copy(update=update).model_dump(by_alias=True))
+
+    def placed_machines(self) -> dict[str, MachineSettings]:
+        """Machines with their line filled in."""
+        return {
+            name: one if one.line else one.model_copy(update={"line": self.line}) for name, one in self.machines.items()
+        }
+
+    def at(self, endpoints: Mapping[str, str]) -> Self:
+        """The same site with some connections elsewhere.
+
+        Args:
+            endpoints: `host:port` by connection name.
+
+        Raises:
+            ValueError: no such connection, or not `host:port`.
+        """
+        known = {one.name for one in self.connections}
+        if unknown := endpoints.keys() - known:
+            msg = f"no connection is called {min(unknown)!r}; there are {', '.join(sorted(known))}"
+            raise ValueError(msg)
+        moved = tuple(_moved(one, endpoints[one.name]) if one.name in endpoints else one for one in self.connections)
+        return self.model_copy(update={"connections": moved})
+
+
+def _moved(connection: AnyConnection, endpoint: str) -> AnyConnection:
+    host, _, port = endpoint.rpartition(":")
+    if not host or not port.isdigit():
+        msg = f"{endpoint!r} is not host:port"
+        raise ValueError(msg)
+    if isinstance(connection, ModbusConnection):
+        return connection.model_copy(update={"host": host, "port": int(port)})
+    path = urlsplit(connection.endpoint).path
+    return connection.model_copy(update={"endpoint": f"opc.tcp://{host}:{port}{path}"})
+
+
+class PlacedError(ValueError):
+    """A fault found across models, with the place it stands at."""
+
+    def __init__(self, place: tuple[str | int, ...], reason: str) -> None:
+        self.place = place
+        super().__init__(reason)

@@ -1,0 +1,66 @@
+"""The only place that reopens links and catches broadly: full-jitter backoff, one log line per change, no giving up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+import structlog
+
+from pipelines.errors import LinkError, LinkUntrusted
+
+_BASE_S: Final = 0.25
+_CAP_S: Final = 30.0
+_SLOW_S: Final = 30.0
+_STEADY_S: Final = 10.0
+log = structlog.get_logger()
+
+
+async def keep_open(
+    name: str,
+    session: Callable[[Callable[[], None]], Awaitable[None]],
+    on_down: Callable[[str], None] | None = None,
+) -> NoReturn:
+    """Run `session` again and again; ends by cancellation.
+
+    Args:
+        name: of the link, for the log.
+        session: runs one link from open to end; calls its argument once the link is open.
+        on_down: told the reason once each time the link goes from up to down, and when the first attempt fails.
+    """
+    failures = 0
+    down = False
+    while True:
+        started_s = time.monotonic()
+        up = False
+
+        def opened() -> None:
+            nonlocal up, down
+            up = True
+            if down:
+                log.info("link_up", link=name)
+            down = False
+
+        slow = False
+        try:
+            await session(opened)
+            reason = "ended without a reason"
+        except LinkError as error:
+            reason = str(error)
+            slow = isinstance(error, LinkUntrusted)
+        except Exception as error:  # a bug in one link must not stop the others
+            reason = f"{type(error).__name__}: {error}"
+            log.exception("link_failed", link=name)
+        if up and time.monotonic() - started_s > _STEADY_S:
+            failures = 0
+        if not down:
+            log.warning("link_down", link=name, reason=reason)
+            if on_down is not None:
+                on_down(reason)
+        down = True
+        failures += 1
+        cap_s = _SLOW_S if slow else min(_CAP_S, _BASE_S * 2**failures)
+        await asyncio.sleep(random.uniform(cap_s / 2 if slow else 0, cap_s))  # noqa: S311 - full jitter
