@@ -1,0 +1,209 @@
+"""One simulation: everything started, watched while it runs, stopped in order, judged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from agent.control import ask
+from agent.simulate.children import Child, Outage
+from agent.simulate.wire import Witness
+from pipelines.clock import Clock, ScaledClock, SystemClock
+from pipelines.errors import DependencyError
+from pipelines.mqtt import MqttSettings
+
+_QUIET_S: Final = 2.0
+_QUIET_LIMIT_S: Final = 20.0
+DRAIN_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to simulate.
+
+    Attributes:
+        lines: names of line templates.
+        sites: their configuration files.
+        work: folder for state, logs and truth.
+        store: folder of the embedded store.
+        mqtt: the broker.
+        influx: address of an InfluxDB instead of the embedded store, or None.
+        seed: of the plant's physics.
+        speed: plant seconds per real second.
+        faults: lines for the plant's fault input, with their delay: {"at_s": …, "fault": …}.
+        port: of the viewer, 0 = a free one.
+    """
+
+    lines: tuple[str, ...]
+    sites: tuple[Path, ...]
+    work: Path
+    store: Path
+    mqtt: MqttSettings
+    influx: str | None
+    seed: int
+    speed: float
+    faults: tuple[dict[str, Any], ...]
+    port: int
+
+    @property
+    def truth(self) -> Path:
+        """The plant's own log."""
+        return self.work / "truth.jsonl"
+
+    @property
+    def state_dir(self) -> Path:
+        """State of the collector."""
+        return self.work / "agent"
+
+
+@dataclass(slots=True)
+class Simulation:
+    """A running simulation.
+
+    Attributes:
+        plan: what to simulate.
+        clock: shared with the children.
+        plant: ground truth; it is never killed.
+        collector: `agent run`.
+        servers: `agent serve`, or `agent bridge` and `agent view`.
+        outages: children that died and came back.
+        witness: what crossed the broker.
+    """
+
+    plan: Plan
+    clock: Clock
+    plant: Child
+    collector: Child
+    servers: list[Child]
+    witness: Witness
+    outages: list[Outage] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, plan: Plan) -> Simulation:
+        """A simulation that is not started yet."""
+        origin_ns = time.time_ns()
+        fast = plan.speed != 1
+        clock: Clock = ScaledClock(origin_ns, plan.speed) if fast else SystemClock()
+        env = dict(os.environ)
+        env.pop("NOTIFY_SOCKET", None)
+        if fast:
+            env["SHOPFLOOR_CLOCK"] = f"{origin_ns}:{plan.speed:g}"
+        plant = ["-m", "simulators", "--truth", str(plan.truth), "--seed", str(plan.seed)]
+        plant += [word for line in plan.lines for word in ("--line", line)]
+        if fast:
+            plant += ["--speed", f"{plan.speed:g}", "--origin-ns", str(origin_ns)]
+        sites = [word for path in plan.sites for word in ("--site", str(path))]
+        mqtt = ["--mqtt", plan.mqtt.endpoint]
+
+        def child(name: str, argv: list[str], *, prints: bool = True) -> Child:
+            return Child(name, argv, plan.work / f"{name}.log", env, prints)
+
+        if plan.influx:
+            bridge = ["-m", "agent.cli", "bridge", *mqtt, "--influx", plan.influx, "--json"]
+            view = ["-m", "agent.cli", "view", "--influx", plan.influx, *sites, "--port", str(plan.port), "--json"]
+            servers = [child("bridge", bridge), child("view", view)]
+        else:
+            serve = ["-m", "agent.cli", "serve", "--store", str(plan.store), *mqtt, *sites]
+            servers = [child("serve", [*serve, "--port", str(plan.port), "--json"])]
+        return cls(
+            plan, clock, child("plant", plant), child("collector", [], prints=False), servers, Witness(clock.now_ns)
+        )
+
+    @property
+    def viewer(self) -> str:
+        """Where the viewer answers."""
+        return str(next((one.ready["viewer"] for one in self.servers if "viewer" in one.ready), ""))
+
+    async def run(self, stop: asyncio.Event, show: Callable[[Simulation, dict[str, Any]], None]) -> None:
+        """Start, run until `stop`, and stop in an order in which nothing is left on the way.
+
+        Raises:
+            DependencyError: a part does not start.
+        """
+        children = [self.plant, *self.servers, self.collector]
+        try:
+            await self.plant.start()
+            await asyncio.gather(*(server.start() for server in self.servers))
+            self._aim_collector()
+            await self.collector.start()
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self.witness.run(self.plan.mqtt)),
+                    group.create_task(self._inject()),
+                    *(
+                        group.create_task(one.keep_running(self.clock.now_ns, self.outages))
+                        for one in (*self.servers, self.collector)
+                    ),
+                ]
+                self._tell_pids()
+                while not stop.is_set():
+                    show(self, self.status())
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(0.5):
+                            await stop.wait()
+                await self._freeze()
+                for task in tasks[1:]:
+                    task.cancel()
+                await self.collector.end(DRAIN_S + 10)
+                await self.plant.end(10)
+                tasks[0].cancel()
+        except* DependencyError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            for one in reversed(children):
+                await one.end(10)
+
+    def status(self) -> dict[str, Any]:
+        """The collector's status; empty while it does not answer."""
+        self.collector.measure()
+        try:
+            answer: dict[str, Any] = orjson.loads(ask(self.plan.state_dir, timeout_s=1.0))
+        except (DependencyError, orjson.JSONDecodeError):
+            return {}
+        return answer
+
+    def _aim_collector(self) -> None:
+        """Point the real site's configuration at the simulated devices."""
+        argv = ["-m", "agent.cli", "run", *(str(path) for path in self.plan.sites)]
+        argv += ["--state-dir", str(self.plan.state_dir), "--mqtt", self.plan.mqtt.endpoint, "--drain-s", str(DRAIN_S)]
+        for name, place in self.plant.ready["endpoints"].items():
+            argv += ["--endpoint", f"{name}={place['host']}:{place['port']}"]
+        self.collector.argv = argv
+
+    def _tell_pids(self) -> None:
+        """Who is who, for tests and people that want to kill one of them."""
+        pids = {one.name: one.pid for one in (self.plant, self.collector, *self.servers)}
+        (self.plan.work / "pids.json").write_bytes(orjson.dumps(pids))
+
+    async def _inject(self) -> None:
+        """Send the planned faults to the plant at their time."""
+        began_s = time.monotonic()
+        for fault in sorted(self.plan.faults, key=lambda one: one.get("at_s", 0)):
+            await asyncio.sleep(max(0.0, fault.get("at_s", 0) - (time.monotonic() - began_s)))
+            assert self.plant.process is not None
+            assert self.plant.process.stdin is not None
+            command = {key: value for key, value in fault.items() if key != "at_s"}
+            self.plant.process.stdin.write(orjson.dumps(command) + b"\n")
+            await self.plant.process.stdin.drain()
+
+    async def _freeze(self) -> None:
+        """Stop the plant's signals and wait until the collector hears nothing new of them."""
+        self.plant.signal(signal.SIGUSR1)
+        await self.plant.line(10)
+        quiet_since = limit = time.monotonic()
+        before: object = None
+        while time.monotonic() - quiet_since < _QUIET_S and time.monotonic() - limit < _QUIET_LIMIT_S:
+            links = self.status().get("connections")
+            now = links and {name: link["readings"] for name, link in links.items() if not link["requests"]}
+            if now != before or now is None:
+                quiet_since, before = time.monotonic(), now
+            await asyncio.sleep(0.1)

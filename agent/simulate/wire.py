@@ -1,0 +1,84 @@
+"""A witness at the broker: when each reading was stored, and what crossed the wire twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.supervise import keep_open
+from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.sinks.lineprotocol import Column, parse
+from pipelines.topics import DATA_FILTER, AgentTopics
+
+Series = tuple[str, str]
+"""Machine and field."""
+
+
+@dataclass(slots=True)
+class Witness:
+    """What was seen at the broker.
+
+    Attributes:
+        now_ns: the simulation's clock.
+        last: newest value per machine and field.
+        wire_duplicates: values that crossed the wire in more than one message.
+    """
+
+    now_ns: Callable[[], int]
+    last: dict[Series, object] = field(default_factory=dict)
+    wire_duplicates: int = 0
+    _waiting: dict[str, list[Column]] = field(default_factory=dict)
+    _stored: dict[Series, dict[int, int]] = field(default_factory=dict)
+
+    async def run(self, settings: MqttSettings) -> NoReturn:
+        """Listen for ever; ends by cancellation."""
+
+        async def session(opened: Callable[[], None]) -> None:
+            import asyncio
+
+            ended = asyncio.Event()
+            async with MqttSession(settings, "sf-witness", self._on_message, on_end=ended.set) as link:
+                await link.subscribe([DATA_FILTER, DATA_FILTER.replace("data", "stored")])
+                opened()
+                await ended.wait()
+                if link.over is not None:
+                    raise link.over
+
+        await keep_open("witness", session)
+
+    def accepted_ns(self, machine: str, name: str, time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """When the store said it has the readings at these times; 0 where nobody heard it say so."""
+        known = self._stored.get((machine, name), {})
+        return np.array([known.get(one, 0) for one in time_ns.tolist()], dtype=np.int64)
+
+    def _on_message(self, message: Message) -> None:
+        if message.topic.endswith("/data"):
+            self._published(message)
+        else:
+            self._confirmed(message)
+
+    def _published(self, message: Message) -> None:
+        AgentTopics.of(message.topic)
+        columns = parse(message.payload)
+        for column in columns:
+            machine = dict(column.tags).get("machine", "")
+            self.last[machine, column.field] = column.value[-1]
+            seen = self._stored.setdefault((machine, column.field), {})
+            for time_ns in column.time_ns.tolist():
+                if time_ns in seen:
+                    self.wire_duplicates += 1
+                else:
+                    seen[time_ns] = 0
+        self._waiting[message.properties.get("record", "")] = columns
+
+    def _confirmed(self, message: Message) -> None:
+        now_ns = self.now_ns()
+        for record in message.payload.decode("ascii").split():
+            for column in self._waiting.pop(record, ()):
+                seen = self._stored[dict(column.tags).get("machine", ""), column.field]
+                for time_ns in column.time_ns.tolist():
+                    seen[time_ns] = seen.get(time_ns) or now_ns
