@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import configparser
-import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -57,12 +57,28 @@ def test_unit_has_no_unknown_key_and_what_the_design_asks(unit: Path, tmp_path: 
     assert read["Unit"]["StartLimitIntervalSec"] == "0"
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_unit_starts_a_command_with_options_it_has(unit: Path) -> None:
+    import typer  # noqa: PLC0415 - only here
+
+    from agent import cli  # noqa: PLC0415
+
+    line = re.search(r"^ExecStart=((?:.*\\\n)*.*)", unit.read_text(), re.MULTILINE)
+    assert line is not None
+    program, name, *arguments = shlex.split(line[1].replace("\\\n", " "))
+    assert program == "/opt/shopfloor-agent/bin/agent"
+    group: Any = typer.main.get_command(cli.app)
+    command = group.get_command(None, name)
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in arguments if word.startswith("--")} <= known
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_example_loads(example: Path) -> None:
-    if importlib.util.find_spec("agent.config") is not None:
-        from agent import config  # noqa: PLC0415 - built beside this test
+    from agent import config  # noqa: PLC0415 - only here
 
-        config.load_site(example)
+    site = config.load_site(example)
+    assert site.connections
     document: dict[str, Any] = yaml.safe_load(example.read_text())
     assert {"company", "site", "machines", "connections"} <= document.keys()
     machines = set(document["machines"])
