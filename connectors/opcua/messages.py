@@ -14,19 +14,20 @@ from typing import Any, Final
 
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import (
-    extensionobject_from_binary,
     nodeid_from_binary,
     nodeid_to_binary,
     struct_from_binary,
     struct_to_binary,
 )
 
-from connectors.opcua.columnar import Columns, decode_array
+from connectors.opcua.decode import Columns, decode_array
 from connectors.opcua.library import NodeId, ua
 from connectors.opcua.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
+from connectors.opcua.skip import CheckedBuffer
 
 _FAULT: Final = ua.NodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
 _DATA_CHANGE: Final = ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary
+_STATUS_CHANGE: Final = ua.ObjectIds.StatusChangeNotification_Encoding_DefaultBinary
 _PUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.PublishRequest_Encoding_DefaultBinary))
 _REPUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.RepublishRequest_Encoding_DefaultBinary))
 _READ: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.ReadRequest_Encoding_DefaultBinary))
@@ -155,7 +156,7 @@ def published(data: Buffer, fallback_ns: int) -> Published:
 def checked(data: Buffer) -> tuple[bytes, int]:
     """The bytes of a response and where its parameters start."""
     raw = bytes(data)
-    buffer = Buffer(raw)
+    buffer = CheckedBuffer(raw)
     try:
         fault = nodeid_from_binary(buffer) == _FAULT
         header = struct_from_binary(ua.ResponseHeader, buffer)
@@ -186,26 +187,21 @@ def _message(raw: bytes, at: int, fallback_ns: int) -> tuple[Notification, int]:
 
 
 def _notification(raw: bytes, at: int, publish_ns: int, columns: list[Columns], statuses: list[int]) -> int:
-    """One element of NotificationData; data changes as columns, everything else by asyncua's own decoder."""
-    buffer = Buffer(raw, at, len(raw) - at)
+    """One element of NotificationData; events and unknown ones are passed over by their length."""
+    buffer = CheckedBuffer(raw, at, len(raw) - at)
     try:
         kind = nodeid_from_binary(buffer)
-        body = buffer.cur_pos + 5
-        if (
-            kind.Identifier == _DATA_CHANGE
-            and not kind.NamespaceIndex
-            and raw[buffer.cur_pos] == 1
-            and body <= len(raw)
-        ):
-            length = int.from_bytes(raw[body - 4 : body], "little", signed=True)
-            if length < 0 or body + length > len(raw):
-                raise ValueError("a data change notification is cut off")
-            columns += decode_array(raw, body, body + length, publish_ns, handles=True)[0]
-            return int(body + length)
-        buffer = Buffer(raw, at, len(raw) - at)
-        other = extensionobject_from_binary(buffer)
+        if not buffer.read(1)[0]:
+            return int(buffer.cur_pos)
+        length = int.from_bytes(buffer.read(4), "little", signed=True)
+        body = int(buffer.cur_pos)
+        buffer.skip(max(length, 0))
     except BROKEN as error:
         raise ValueError(f"a notification is malformed: {error}") from error
-    if isinstance(other, ua.StatusChangeNotification):
-        statuses.append(other.Status.value)
+    if kind.NamespaceIndex == 0 and kind.Identifier == _DATA_CHANGE:
+        columns += decode_array(raw, body, buffer.cur_pos, publish_ns, handles=True)[0]
+    elif kind.NamespaceIndex == 0 and kind.Identifier == _STATUS_CHANGE:
+        if length < 4:  # noqa: PLR2004 (a StatusCode)
+            raise ValueError("a status change is cut off")
+        statuses.append(int.from_bytes(raw[body : body + 4], "little"))
     return int(buffer.cur_pos)

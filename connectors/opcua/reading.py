@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
-from connectors.opcua.columnar import Columns
+from connectors.opcua.decode import Columns, oldest_first
 from connectors.opcua.items import BAD_NODE_ID_UNKNOWN
 from connectors.opcua.library import NodeId
 from connectors.opcua.messages import read_body
@@ -117,7 +117,7 @@ class Reader:
 
     def _scan(self, tags: NDArray[np.int32], columns: Columns) -> Scan:
         scan = Scan(tags[columns.handle], columns.time_ns, columns.value, columns.status)
-        return self._unchanged.filter(scan, columns.timed)
+        return oldest_first(self._unchanged.filter(scan, columns.timed))
 
     def _refused(self, tags: list[int]) -> list[Scan]:
         if not tags:

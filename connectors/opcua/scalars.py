@@ -7,11 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import variant_from_binary
 from asyncua.ua.uaerrors import UaError
 
-from connectors.opcua.library import ua
+from connectors.opcua.skip import CheckedBuffer, Skipper
 from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, BAD_NOT_SUPPORTED
 
 EPOCH_TICKS: Final = 116_444_736_000_000_000
@@ -58,7 +57,7 @@ def text_at(data: bytes, at: int, end: int) -> tuple[str | None, int, int]:
 
 
 def variant_at(data: bytes, at: int, end: int) -> tuple[str | None, int, int]:
-    """Any Variant that starts at `at`, by asyncua's own decoder.
+    """A Variant that starts at `at`: ids and texts by asyncua's own decoder, everything else passed over.
 
     Guid → `xxxxxxxx-…`, ByteString → lower-case hex, NodeId → `ns=2;s=…`, QualifiedName → `2:name`,
     StatusCode → `0x80000000`. Arrays, structures and nested variants do not fit a tag.
@@ -69,27 +68,24 @@ def variant_at(data: bytes, at: int, end: int) -> tuple[str | None, int, int]:
     Raises:
         ValueError: it is malformed or does not end before `end`.
     """
-    buffer = Buffer(data, at, end - at)
+    kind = data[at] if at < end else 0
+    if kind not in _TEXT:
+        skipper = Skipper(data, at, end)
+        skipper.variant()
+        return "", skipper.at, BAD_NOT_SUPPORTED
+    buffer = CheckedBuffer(data, at, end - at)
     try:
-        variant = variant_from_binary(buffer)
-        value = variant.Value
-        kind = variant.VariantType
-        if variant.is_array or kind not in _TEXT:
-            return "", buffer.cur_pos, BAD_NOT_SUPPORTED
+        value = variant_from_binary(buffer).Value
         return None if value is None else _TEXT[kind](value), buffer.cur_pos, 0
     except BROKEN as error:
         raise ValueError(f"a variant is malformed: {error}") from error
-    except RecursionError as error:
-        raise ValueError("a variant is nested too deep") from error
 
 
-_TEXT: Final[dict[Any, Callable[[Any], str | None]]] = {
-    ua.VariantType.Null: str,
-    ua.VariantType.Guid: str,
-    ua.VariantType.ByteString: bytes.hex,
-    ua.VariantType.XmlElement: str,
-    ua.VariantType.NodeId: lambda value: value.to_string(),
-    ua.VariantType.ExpandedNodeId: lambda value: value.to_string(),
-    ua.VariantType.QualifiedName: lambda value: value.to_string(),
-    ua.VariantType.LocalizedText: lambda value: value.Text,
+_TEXT: Final[dict[int, Callable[[Any], str | None]]] = {  # by built-in type id
+    14: str,
+    15: bytes.hex,
+    17: lambda value: value.to_string(),
+    18: lambda value: value.to_string(),
+    20: lambda value: value.to_string(),
+    21: lambda value: value.Text,
 }

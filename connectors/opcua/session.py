@@ -163,6 +163,9 @@ class OpcUaSession:
 
     async def close(self, *, keep: bool) -> None:
         """End the connection; `keep` leaves the session and its subscriptions for the next link."""
+        protocol = self.client.uaclient.protocol
+        if protocol is None or protocol.is_closed:
+            return
         try:
             async with asyncio.timeout(min(self.settings.timeout_s, 2.0)):
                 if not keep:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from asyncua.common.utils import Buffer
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
-from connectors.opcua.columnar import Columns
+from connectors.opcua.decode import Columns, oldest_first
 from connectors.opcua.items import create_items, datatypes
 from connectors.opcua.ledger import Ledger, after
 from connectors.opcua.library import NodeId, ua
@@ -23,7 +24,7 @@ from connectors.opcua.resume import ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors, texts
 from connectors.ticker import ticks
 from pipelines.errors import LinkClosed, LinkError, LinkTimeout
-from pipelines.point import Delivery, Gap, Scan, scan_of
+from pipelines.point import SEVERITY_MASK, Delivery, Gap, Scan, scan_of
 
 IN_FLIGHT: Final = 3
 """PublishRequests the server holds."""
@@ -56,6 +57,7 @@ class Subscription:
         self._in_flight = IN_FLIGHT
         self._resumed = False
         self._heard = False
+        self._said = False
         self._gaps: list[Gap] = []
         self._last_ns = context.clock.now_ns()
         self._tag_ns = np.full(len(self._settings.tags), self._last_ns, np.int64)
@@ -189,8 +191,7 @@ class Subscription:
             tags = list(refused)
             now_ns = self._context.clock.now_ns()
             scans = (scan_of(tags, now_ns, np.full(len(tags), np.nan), [refused[tag] for tag in tags]),)
-        gaps, self._gaps = tuple(self._gaps), []
-        await self._outbox.put(Delivery(scans, self.state().to_bytes(), gaps))
+        await self._put(scans)
 
     async def _wait(self, future: asyncio.Future[Buffer]) -> Buffer:
         try:
@@ -268,14 +269,31 @@ class Subscription:
         )
 
     async def _deliver(self, message: Notification) -> None:
-        scans = [scan for columns in message.columns if len(scan := self._scan(columns))]
-        self._last_ns = self._context.clock.now_ns() - int(self._settings.publishing_interval_s * 1e9)
+        scans = tuple(scan for columns in message.columns if len(scan := self._scan(columns)))
+        self._last_ns = self._complete_ns(scans)
         for code in message.statuses:
+            if not code & SEVERITY_MASK:
+                continue  # GoodSubscriptionTransferred: our own take-over, told late
             name = ua.StatusCode(code).name
             raise LinkClosed(self._settings.endpoint, f"the server ended the subscription ({name})")
+        await self._put(scans, None if message.keepalive else message.sequence)
+
+    async def _put(self, scans: tuple[Scan, ...], sequence: int | None = None) -> None:
+        """Hand over; nothing is said before there is something to say, later empty ones carry the time on."""
         gaps, self._gaps = tuple(self._gaps), []
-        accepted = (lambda: None) if message.keepalive else partial(self._ledger.accept, message.sequence)
-        await self._outbox.put(Delivery(tuple(scans), self.state().to_bytes(), gaps, accepted))
+        if scans or gaps or self._said or sequence is not None:
+            self._said = True
+            delivery = Delivery(scans, self.state().to_bytes(), gaps)
+            await self._outbox.put(
+                delivery if sequence is None else replace(delivery, accepted=partial(self._ledger.accept, sequence))
+            )
+
+    def _complete_ns(self, scans: tuple[Scan, ...]) -> int:
+        """Until when nothing is missing: one publishing interval ago, or the newest reading when that is older."""
+        publishing_ns = int(self._settings.publishing_interval_s * 1e9)
+        complete_ns = self._context.clock.now_ns() - publishing_ns
+        newest_ns = max((int(scan.time_ns.max()) for scan in scans), default=complete_ns)
+        return newest_ns if complete_ns - 2 * publishing_ns - 1_000_000_000 < newest_ns < complete_ns else complete_ns
 
     def _scan(self, columns: Columns) -> Scan:
         """Columns by tag; overflows of the server's queue become gaps."""
@@ -288,7 +306,7 @@ class Subscription:
             end_ns = int(columns.time_ns[at])
             self._gaps.append(Gap(int(tags[at]), "queue_overflow", min(int(self._tag_ns[tags[at]]), end_ns), end_ns))
         self._tag_ns[tags] = columns.time_ns
-        return Scan(tags, columns.time_ns, columns.value, columns.status)
+        return oldest_first(Scan(tags, columns.time_ns, columns.value, columns.status))
 
     async def _delete(self, subscription: int) -> None:
         request = ua.DeleteSubscriptionsRequest()

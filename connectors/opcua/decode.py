@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.opcua.scalars import BAD_NO_DATA, EPOCH_TICKS, LIMIT_TICKS, iso_of, text_at, variant_at
-from pipelines.point import BAD, SEVERITY_MASK
+from pipelines.point import BAD, SEVERITY_MASK, Scan
 
 _SHORT_RUN: Final = 12
 """Items in a row from which a NumPy view is cheaper than a struct each."""
 _DATETIME: Final = 13
 _STATUS: Final = 19
-_STRING: Final = 12
+_TEXTS: Final = (12, 16)
+"""String and XmlElement are both UTF-8 behind a length (OPC 10000-6 §5.2.2.8)."""
 _KINDS: Final = {
     0: ("", "float64"),
     1: ("B", "bool"),
@@ -213,7 +214,7 @@ def _text_item(
     """One item of variable size: ((handle, text, status, source ticks, server ticks), position after it)."""
     handle = int.from_bytes(data[at : at + prefix], "little")
     at += prefix + 1
-    if vtype == _STRING:
+    if vtype in _TEXTS:
         text, at, own = text_at(data, at + 1, end)
     else:
         text, at, own = variant_at(data, at, end)
@@ -365,3 +366,14 @@ def decode_array(data: bytes, start: int, end: int, publish_ns: int, *, handles:
     if count <= 0:
         return [], start + 4
     return decode_items(data, start + 4, end, count, publish_ns, handles=handles)
+
+
+def oldest_first(scan: Scan) -> Scan:
+    """The readings by time, unless a tag's own clock ran backwards: then in the order they were sent."""
+    if not len(scan) or (np.diff(scan.time_ns) >= 0).all():
+        return scan
+    order = np.argsort(scan.time_ns, kind="stable")
+    by_tag = order[np.argsort(scan.tag[order], kind="stable")]
+    tag = scan.tag[by_tag]
+    backwards = (tag[1:] == tag[:-1]) & (by_tag[1:] < by_tag[:-1])
+    return scan if backwards.any() else scan.take(order)

@@ -1,0 +1,128 @@
+// An OPC UA server that is not ours. Environment: CERTIFICATES (a temporary folder, needed), PORT (default: a free
+// one), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
+// (default 3). Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
+"use strict";
+const net = require("node:net");
+const opcua = require("node-opcua");
+const { DataType, StatusCodes, VariantArrayType } = opcua;
+
+const START = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+const EXTREMES = {
+  Boolean: [true, false],
+  SByte: [-128, 127],
+  Byte: [0, 255],
+  Int16: [-32768, 32767],
+  UInt16: [0, 65535],
+  Int32: [-2147483648, 2147483647],
+  UInt32: [0, 4294967295],
+  Int64: [[0x80000000, 0], [0x7fffffff, 0xffffffff], [0x00200000, 1]],
+  UInt64: [[0, 0], [0xffffffff, 0xffffffff]],
+  Float: [1.5, -0.0, 1.401298464324817e-45, 3.4028234663852886e38, NaN, Infinity, -Infinity],
+  Double: [0.1, -0.0, 5e-324, 1e308, NaN, Infinity, -Infinity],
+  String: ["", "한글 프레스 1호기", 'quote " backslash \\ tab\t', "a,b=c d"],
+  DateTime: [new Date(START)],
+  Guid: ["72962B91-FA75-4AE6-8D28-B404DC7DAF63"],
+  ByteString: [Buffer.from([0, 1, 254, 255])],
+};
+
+function text(type, value) {
+  if (type === "Int64" || type === "UInt64") {
+    const big = (BigInt(value[0]) << 32n) | BigInt(value[1]);
+    return (type === "Int64" ? BigInt.asIntN(64, big) : big).toString();
+  }
+  if (type === "DateTime") return value.toISOString().replace(/\.(\d{3})Z$/, ".$10000Z");
+  if (type === "ByteString") return value.toString("hex");
+  if (type === "Guid") return value.toLowerCase();
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function main() {
+  const folder = process.env.CERTIFICATES;
+  if (!folder) throw new Error("CERTIFICATES must name a temporary folder");
+  const port = Number(process.env.PORT || 0) || (await freePort());
+  const user = process.env.USER_NAME || "user1";
+  const password = process.env.USER_PASSWORD || "secret";
+  const certificates = new opcua.OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: true });
+  const users = new opcua.OPCUACertificateManager({ rootFolder: `${folder}/users`, automaticallyAcceptUnknownCertificate: true });
+  await certificates.initialize();
+  await users.initialize();
+  const server = new opcua.OPCUAServer({
+    host: "127.0.0.1",
+    hostname: "127.0.0.1",
+    port,
+    resourcePath: "/plant",
+    allowAnonymous: true,
+    userManager: { isValidUser: (name, word) => name === user && word === password },
+    serverCertificateManager: certificates,
+    userCertificateManager: users,
+    securityModes: [opcua.MessageSecurityMode.None, opcua.MessageSecurityMode.SignAndEncrypt],
+    securityPolicies: [opcua.SecurityPolicy.None, opcua.SecurityPolicy.Basic256Sha256],
+    allowAnonymousSubscriptionTransferOnUnsecuredChannel: true,
+    disableDiscovery: true,
+  });
+  await server.initialize();
+  const space = server.engine.addressSpace;
+  const own = space.registerNamespace("urn:foreign:plant");
+  const plant = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Plant" });
+  const values = [];
+
+  function add(name, type, value, status) {
+    const stamp = new Date(START + values.length);
+    const node = own.addVariable({ componentOf: plant, browseName: name, nodeId: `s=${name}`, dataType: type });
+    node.setValueFromSource({ dataType: DataType[type], arrayType: VariantArrayType.Scalar, value }, status, stamp);
+    values.push({
+      node: node.nodeId.toString(),
+      type,
+      value: text(type, value),
+      status: status.value,
+      source_time_ns: (BigInt(stamp.getTime()) * 1000000n).toString(),
+    });
+  }
+
+  for (const [type, list] of Object.entries(EXTREMES)) {
+    list.forEach((value, index) => add(`${type}${index}`, type, value, StatusCodes.Good));
+  }
+  add("Uncertain", "Double", 2.5, StatusCodes.UncertainLastUsableValue);
+  add("Bad", "Double", 0, StatusCodes.BadSensorFailure);
+
+  const array = own.addVariable({ componentOf: plant, browseName: "Array", nodeId: "s=Array", dataType: "Double", valueRank: 1 });
+  array.setValueFromSource({ dataType: DataType.Double, arrayType: VariantArrayType.Array, value: new Float64Array([1, 2]) });
+
+  const counters = [];
+  for (let i = 0; i < Number(process.env.COUNTERS || 3); i += 1) {
+    const node = own.addVariable({ componentOf: plant, browseName: `Counter${i}`, nodeId: `s=Counter${i}`, dataType: "UInt32" });
+    node.setValueFromSource({ dataType: DataType.UInt32, value: 0 });
+    counters.push(node);
+  }
+  let count = 0;
+  const timer = setInterval(() => {
+    count += 1;
+    for (const node of counters) node.setValueFromSource({ dataType: DataType.UInt32, value: count });
+  }, Number(process.env.PERIOD_MS || 20));
+
+  await server.start();
+  const stop = async () => {
+    clearInterval(timer);
+    await server.shutdown(0);
+    process.exit(0);
+  };
+  process.on("SIGTERM", stop);
+  process.stdin.on("end", stop).resume();
+  process.stdout.write(`${JSON.stringify({ endpoint: `opc.tcp://127.0.0.1:${port}/plant`, namespace: "urn:foreign:plant", user, password, values })}\n`);
+}
+
+main().catch((error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});
