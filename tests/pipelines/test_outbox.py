@@ -1,0 +1,162 @@
+"""Which record is sent next, against hand-made outages."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.journal.journal import Journal, JournalSettings, Stored
+from pipelines.outbox import Outbox
+from pipelines.stats import FlowStats
+
+SETTINGS = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_bytes=0)
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.journal = Journal(folder, SETTINGS)
+        self.journal.open()
+        self.stats = FlowStats()
+        self.durable = True
+        self.outbox = Outbox(self.journal, self.stats, lambda _: self.durable)
+
+    def add(self, number: int) -> Stored:
+        stored = self.journal.append(b"%d" % number, 1, (number, number), {})
+        self.outbox.add(stored)
+        return stored
+
+    def sent(self, now_s: float = 1.0) -> list[tuple[bytes, bool]]:
+        out = []
+        while (flight := self.outbox.next(now_s)) is not None:
+            out.append((flight.stored.payload(), flight.historical))
+        return out
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_nothing_is_sent_without_a_broker(bench: Bench) -> None:
+    bench.add(1)
+    assert bench.sent() == []
+
+
+def test_backlog_goes_in_order_and_is_marked(bench: Bench) -> None:
+    for number in (1, 2, 3):
+        bench.add(number)
+    bench.outbox.connected()
+    bench.add(4)
+    assert bench.sent() == [(b"4", False), (b"1", True), (b"2", True), (b"3", True)]
+
+
+def test_confirmed_is_released_and_counted(bench: Bench) -> None:
+    bench.outbox.connected()
+    stored = bench.add(1)
+    bench.sent()
+    assert bench.outbox.confirm(stored.id, 2.0)
+    assert bench.stats.stored == 1
+    assert bench.journal.points_queued == 0
+    assert bench.outbox.idle
+    assert not bench.outbox.confirm(stored.id, 3.0)
+
+
+def test_release_waits_for_the_commit(bench: Bench) -> None:
+    bench.outbox.connected()
+    bench.durable = False
+    stored = bench.add(1)
+    bench.sent()
+    bench.outbox.confirm(stored.id, 2.0)
+    assert bench.stats.stored == 0
+    assert not bench.outbox.idle
+    bench.durable = True
+    bench.outbox.settle()
+    assert bench.stats.stored == 1
+
+
+def test_unconfirmed_is_sent_again_on_reconnect(bench: Bench) -> None:
+    bench.outbox.connected()
+    bench.add(1)
+    assert bench.sent() == [(b"1", False)]
+    bench.outbox.disconnected()
+    bench.outbox.connected()
+    assert bench.sent() == [(b"1", True)]
+    assert bench.sent() == []
+
+
+def test_silence_sends_everything_again_and_a_slow_store_is_not_stormed(bench: Bench) -> None:
+    bench.outbox.connected()
+    first, _ = bench.add(1), bench.add(2)
+    bench.sent(1.0)
+    bench.outbox.check(25.0)
+    assert bench.sent(25.0) == []
+    bench.outbox.confirm(first.id, 26.0)
+    bench.outbox.check(50.0)
+    assert bench.sent(50.0) == []
+    bench.outbox.check(131.0)
+    assert bench.sent(131.0) == [(b"2", True)]
+
+
+def test_overtaken_record_is_sent_again_alone(bench: Bench) -> None:
+    bench.outbox.connected()
+    bench.add(1)
+    bench.sent(1.0)
+    later = bench.add(2)
+    bench.sent(2.0)
+    bench.outbox.confirm(later.id, 2.1)
+    bench.outbox.check(3.0)
+    assert bench.sent(3.0) == []
+    bench.outbox.check(10.0)
+    assert bench.sent(10.0) == [(b"1", False)]
+
+
+def test_no_subscriber_keeps_the_record_and_probes_with_one(bench: Bench) -> None:
+    bench.outbox.connected()
+    first, second = bench.add(1), bench.add(2)
+    bench.sent(1.0)
+    bench.outbox.heard(first.id, 0x10, "No matching subscribers")
+    bench.outbox.heard(second.id, 0x10, "No matching subscribers")
+    assert bench.outbox.deaf == "No matching subscribers"
+    bench.add(3)
+    assert bench.sent(1.5) == []
+    flight = bench.outbox.next(4.0)
+    assert flight is not None
+    assert bench.outbox.next(4.1) is None
+    bench.outbox.heard(flight.stored.id, 0, "Success")
+    assert bench.outbox.deaf == ""
+    assert len(bench.sent(4.2)) == 2
+
+
+def test_refused_points_are_counted_apart(bench: Bench) -> None:
+    bench.outbox.connected()
+    stored = bench.journal.append(b"x", 5, (1, 1), {})
+    bench.outbox.add(stored)
+    bench.sent()
+    bench.outbox.confirm(stored.id, 2.0, refused_points=2)
+    assert (bench.stats.stored, bench.stats.quarantined) == (3, 2)
+
+
+def test_backlog_of_an_earlier_process_is_sent(bench: Bench, tmp_path: Path) -> None:
+    bench.add(1)
+    bench.journal.close()
+    again = Bench(tmp_path)
+    again.outbox.connected()
+    assert again.sent() == [(b"1", True)]
+
+
+def test_window_is_bounded_and_half_is_kept_for_live(tmp_path: Path) -> None:
+    big = Journal(tmp_path, JournalSettings(max_bytes=64 << 20, min_free_bytes=0))
+    big.open()
+    outbox = Outbox(big, FlowStats(), lambda _: True)
+    for number in range(20):
+        outbox.add(big.append(bytes([number]) * (1 << 20), 1, (1, 1), {}))
+    outbox.connected()
+    sent = 0
+    while outbox.next(1.0) is not None:
+        sent += 1
+    assert 4 <= sent <= 5
+    live = big.append(b"live", 1, (1, 1), {})
+    outbox.add(live)
+    flight = outbox.next(1.0)
+    assert flight is not None
+    assert flight.stored.id == live.id
+    big.close()

@@ -1,0 +1,62 @@
+"""Times identify readings: none shared, none backwards, none made up."""
+
+from pipelines.point import UNCERTAIN, Scan, scan_of
+from pipelines.stamp import Stamper
+
+NOW = 1_790_000_000_000_000_000
+HOUR = 3_600 * 10**9
+
+
+def times(stamper: Stamper, scan: Scan, now_ns: int = NOW, device_time_ns: int | None = None) -> list[int]:
+    return stamper.stamp(scan, now_ns, device_time_ns).scan.time_ns.tolist()
+
+
+def test_increasing_times_are_untouched() -> None:
+    stamper = Stamper([HOUR, HOUR])
+    assert times(stamper, scan_of([0, 1, 0], [NOW, NOW, NOW + 5], [1.0, 2.0, 3.0])) == [NOW, NOW, NOW + 5]
+
+
+def test_different_values_of_one_time_move_by_a_nanosecond() -> None:
+    stamper = Stamper([HOUR])
+    assert times(stamper, scan_of([0, 0, 0], NOW, [1.0, 2.0, 3.0])) == [NOW, NOW + 1, NOW + 2]
+    assert times(stamper, scan_of([0], NOW + 1, [4.0])) == [NOW + 3]
+
+
+def test_the_same_reading_keeps_its_stamp() -> None:
+    stamper = Stamper([HOUR])
+    assert times(stamper, scan_of([0, 0], NOW, [1.0, 2.0])) == [NOW, NOW + 1]
+    assert times(stamper, scan_of([0], NOW, [2.0])) == [NOW + 1]
+
+
+def test_a_moved_stamp_is_found_again_after_a_restart() -> None:
+    stamper = Stamper([HOUR])
+    times(stamper, scan_of([0, 0], NOW, [1.0, 2.0]))
+    again = Stamper([HOUR], stamper.state())
+    assert times(again, scan_of([0], NOW, [2.0])) == [NOW + 1]
+
+
+def test_nothing_is_kept_when_nothing_moved() -> None:
+    stamper = Stamper([HOUR])
+    times(stamper, scan_of([0], NOW, [1.0]))
+    assert stamper.state() == b"[]"
+
+
+def test_a_clock_that_runs_backwards_is_replaced_and_kept() -> None:
+    stamper = Stamper([HOUR])
+    times(stamper, scan_of([0], NOW - 10, [1.0]))
+    stamped = stamper.stamp(scan_of([0], NOW - 500, [2.0]), NOW)
+    assert stamped.scan.time_ns.tolist() == [NOW]
+    assert stamped.scan.status.tolist() == [UNCERTAIN]
+    assert stamped.source_ns is not None
+    assert stamped.source_ns.tolist() == [NOW - 500]
+
+
+def test_a_clock_that_is_far_off_is_replaced() -> None:
+    stamper = Stamper([HOUR])
+    assert times(stamper, scan_of([0], NOW + 2 * HOUR, [1.0])) == [NOW]
+    assert times(stamper, scan_of([0], 1000, [2.0]), NOW + 5) == [NOW + 5]
+
+
+def test_an_old_value_of_a_right_clock_keeps_its_time() -> None:
+    stamper = Stamper([HOUR])
+    assert times(stamper, scan_of([0], NOW - 5 * HOUR, [1.0]), NOW, device_time_ns=NOW - 1) == [NOW - 5 * HOUR]
