@@ -244,6 +244,30 @@ include_dir {included}
             broker.wait(10)
 
 
+@pytest.mark.wire
+def test_broker_fixture_restarts_on_its_port_and_asks_for_a_certificate(tmp_path: Path) -> None:
+    """tests/services/mosquitto.py, which other tests stand on."""
+    command = [binary("mosquitto_sub", "mosquitto-clients"), "-h", "localhost", "-V", "mqttv5", "-q", "1"]
+    with Mosquitto(tmp_path / "kept", persistence=True) as broker:
+        listen = [*command, "-p", str(broker.port), "-i", "s", "-c", "-x", "3600", "-t", "a/b"]
+        subprocess.run([*listen, "-E"], check=True)
+        publish = [binary("mosquitto_pub", "mosquitto-clients"), "-h", HOST, "-p", str(broker.port), "-V", "mqttv5"]
+        subprocess.run([*publish, "-q", "1", "-t", "a/b", "-m", "kept"], check=True)
+        broker.stop()
+        broker.start()
+        got = subprocess.run([*listen, "-C", "1", "-W", "10"], check=True, capture_output=True, text=True)
+        assert got.stdout == "kept\n"
+        first = broker.pid
+        broker.kill()
+        assert broker.start().pid != first
+        subprocess.run([*listen, "-E"], check=True)
+    with Mosquitto(tmp_path / "tls", require_certificate=True) as broker:
+        secure = [*command, "-p", str(broker.port), "--cafile", str(broker.ca_file), "-t", "#", "-E"]
+        assert subprocess.run(secure, check=False, capture_output=True).returncode != 0
+        mine = ["--cert", str(broker.client_cert_file), "--key", str(broker.client_key_file)]
+        subprocess.run([*secure, *mine], check=True)
+
+
 # ── database ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
