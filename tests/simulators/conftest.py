@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,14 @@ class PlantProcess:
 
     def truth(self) -> list[dict[str, Any]]:
         return list(read_truth(self.truth_path))
+
+    def wait(self, text: bytes, count: int = 1) -> None:
+        """Until `text` is in the truth `count` times more than now, or once at all."""
+        needed = count if count == 1 else self.truth_path.read_bytes().count(text) + count
+        deadline_s = time.monotonic() + 60
+        while self.truth_path.read_bytes().count(text) < needed:
+            assert time.monotonic() < deadline_s, f"{text!r} did not come"
+            time.sleep(0.02)
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -172,13 +173,6 @@ def expected(cell: Any) -> dict[str, list[Reading]]:
     return dict(series)
 
 
-async def changes_in_truth(cell: Any, count: int) -> None:
-    """Until `count` more changes are on disk."""
-    before = cell.truth_path.read_bytes().count(b'"change"')
-    while cell.truth_path.read_bytes().count(b'"change"') < before + count:
-        await asyncio.sleep(0.02)
-
-
 async def test_a_killed_client_transfers_republishes_and_loses_nothing(cell: Any) -> None:
     receiver = Receiver()
     async with connected(cell, die=True) as client:
@@ -195,7 +189,7 @@ async def test_a_killed_client_transfers_republishes_and_loses_nothing(cell: Any
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
-    await changes_in_truth(cell, 300)
+    await asyncio.to_thread(cell.wait, b'"change"', 300)
     async with connected(cell) as client:
         session = client.uaclient.session
         params = ua.TransferSubscriptionsParameters(SubscriptionIds=[number], SendInitialValues=False)
@@ -226,7 +220,7 @@ async def test_a_killed_client_transfers_republishes_and_loses_nothing(cell: Any
     assert sum(len(readings) for readings in truth.values()) > 100
     assert series == truth
     for readings in truth.values():
-        assert all(a[1] < b[1] for a, b in zip(readings, readings[1:], strict=False))
+        assert all(a[1] < b[1] for a, b in itertools.pairwise(readings))
     events = [line["event"] for line in cell.truth() if line["k"] == "item"]
     assert events == ["created"] * len(PATHS) + ["deleted"] * len(PATHS)
 
@@ -234,8 +228,7 @@ async def test_a_killed_client_transfers_republishes_and_loses_nothing(cell: Any
 async def test_a_subscription_ends_with_its_lifetime(cell: Any) -> None:
     async with connected(cell, die=True) as client:
         number = await subscribe(client, PATHS[:1], parameters(lifetime=5))
-    while b'"deleted"' not in cell.truth_path.read_bytes():
-        await asyncio.sleep(0.02)
+    await asyncio.to_thread(cell.wait, b'"deleted"')
     async with connected(cell) as client:
         params = ua.TransferSubscriptionsParameters(SubscriptionIds=[number], SendInitialValues=False)
         (result,) = await client.uaclient.session.transfer_subscriptions(params)
@@ -250,8 +243,7 @@ async def test_comm_loss_keeps_the_subscription(cell: Any) -> None:
         with pytest.raises((ConnectionError, asyncio.CancelledError, ua.UaError)):
             while True:
                 receiver.take((await client.uaclient.session.publish([])).Parameters.NotificationMessage)
-    while b'"ended"' not in cell.truth_path.read_bytes():
-        await asyncio.sleep(0.02)
+    await asyncio.to_thread(cell.wait, b'"ended"')
     async with connected(cell) as client:
         session = client.uaclient.session
         params = ua.TransferSubscriptionsParameters(SubscriptionIds=[number], SendInitialValues=False)

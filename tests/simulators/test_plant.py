@@ -7,6 +7,9 @@ import os
 import random
 import signal
 import struct
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -14,6 +17,10 @@ import yaml
 from simulators.plant import line_names, load_plant, plant_of
 from simulators.signals import build
 from simulators.words import engineering, quantise, to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 LINES = ("auto_press_machining", "injection_molding")
 
@@ -120,7 +127,7 @@ def test_quantisation_divides_and_clips() -> None:
 
 @pytest.mark.wire
 @pytest.mark.slow
-def test_process_freezes_stops_and_leaves_a_whole_log(plant) -> None:
+def test_process_freezes_stops_and_leaves_a_whole_log(plant: Callable[..., Any]) -> None:
     process = plant("--line", "injection_molding", "--speed", "20")
     assert set(process.endpoints) == {"imm", "tcu", "mtr_imm"}
     assert process.endpoints["imm"]["url"].startswith("opc.tcp://127.0.0.1:")
@@ -136,10 +143,7 @@ def test_process_freezes_stops_and_leaves_a_whole_log(plant) -> None:
     assert not [line for line in lines[frozen:] if line["k"] == "change"]
 
 
-def test_bad_arguments_exit_with_2(tmp_path) -> None:
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
+def test_bad_arguments_exit_with_2(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "simulators", "--truth", str(tmp_path / "t"), "--line", "nowhere"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

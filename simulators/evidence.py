@@ -1,0 +1,175 @@
+"""What the plant produced, per tag: truth lines turned into items that a store must hold. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from simulators.words import register_count
+
+Key = tuple[Any, ...]
+"""Where a value comes from: (device, unit, table, address) or (device, node)."""
+POLL: Final = "poll"
+SUBSCRIBE: Final = "subscribe"
+READ: Final = "read"
+ANY_BAD: Final = -1
+"""Status of an item whose bad StatusCode the client chooses: a refused request has no value and no code."""
+_TABLES: Final = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
+
+
+class Item(NamedTuple):
+    """One value that left the plant.
+
+    Attributes:
+        start_ns: request arrived; for changes and reads the source time.
+        end_ns: response left; for changes and reads the source time.
+        value: engineering value, None where `status` is ANY_BAD.
+        left_ns: when the plant was done with it: response left, or source time of a change.
+        shape: (function code, address, count) of the request; empty for OPC UA.
+        required: False = it may be stored but need not be.
+    """
+
+    start_ns: int
+    end_ns: int
+    value: Any
+    status: int
+    left_ns: int
+    shape: tuple[int, ...] = ()
+    required: bool = True
+
+
+@dataclass
+class _Tag:
+    mode: str
+    items: list[Item] = field(default_factory=list)
+    watchers: int = 0
+    seen_ns: set[int] = field(default_factory=set)
+
+
+def modbus_key(device: str, unit: int, table: str, address: int) -> Key:
+    """The truth key of a register or bit; `device` is the connection's name."""
+    return (device, unit, table, address)
+
+
+def opcua_key(device: str, node: str) -> Key:
+    """The truth key of a node; `node` is its string identifier, with or without `nsu=…;s=`."""
+    return (device, node.rpartition(";s=")[2])
+
+
+def _key(signal: Mapping[str, Any]) -> Key:
+    if "node" in signal:
+        return (signal["device"], signal["node"])
+    return (signal["device"], signal["unit"], signal["table"], signal["address"])
+
+
+def items_of(
+    truths: Iterable[Iterable[Mapping[str, Any]]], mapping: Mapping[str, Key], modes: Mapping[str, str]
+) -> dict[str, list[Item]]:
+    """Per tag, its items in order of `start_ns`.
+
+    Args:
+        truths: for each truth file its lines, the header first.
+        mapping: tag → truth key.
+        modes: tag → `poll`, `subscribe` or `read`.
+
+    Raises:
+        ValueError: a truth has no header, or a tag's key is in none of them.
+    """
+    found: dict[str, list[Item]] = {}
+    for lines in truths:
+        file = _File(mapping, modes)
+        for line in lines:
+            file.take(line)
+        for tag, items in file.result().items():
+            found.setdefault(tag, []).extend(items)
+    missing = sorted(set(mapping) - set(found))
+    if missing:
+        raise ValueError(f"no truth knows {', '.join(f'{tag} = {mapping[tag]}' for tag in missing[:5])}")
+    return {tag: sorted(items, key=lambda item: item.start_ns) for tag, items in found.items()}
+
+
+class _File:
+    """One truth file while it is read."""
+
+    def __init__(self, mapping: Mapping[str, Key], modes: Mapping[str, str]) -> None:
+        self._names: defaultdict[Key, list[str]] = defaultdict(list)
+        for tag, key in mapping.items():
+            self._names[key].append(tag)
+        self._modes = modes
+        self._tags: dict[str, _Tag] = {}
+        self._by_id: dict[int, list[_Tag]] = {}
+        self._spans: list[tuple[Key, int, int, list[_Tag]]] = []
+        self._headed = False
+
+    def result(self) -> dict[str, list[Item]]:
+        if not self._headed:
+            raise ValueError("a truth begins with its header")
+        return {name: tag.items for name, tag in self._tags.items()}
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        kind = line["k"]
+        handler = {
+            "header": self._header,
+            "poll": self._poll,
+            "read": self._read,
+            "item": self._item,
+            "change": self._change,
+        }
+        if kind in handler:
+            handler[kind](line)
+
+    def _header(self, line: Mapping[str, Any]) -> None:
+        self._headed = True
+        for signal in line["signals"]:
+            key = _key(signal)
+            tags = [self._tags.setdefault(name, _Tag(self._modes[name])) for name in self._names.get(key, ())]
+            self._by_id[signal["id"]] = tags
+            if tags and "table" in signal:
+                first = signal["address"]
+                self._spans.append((key[:3], first, first + register_count(signal["datatype"]), tags))
+
+    def _of(self, signal: int, mode: str) -> list[_Tag]:
+        return [tag for tag in self._by_id.get(signal, ()) if tag.mode == mode]
+
+    def _poll(self, line: Mapping[str, Any]) -> None:
+        shape = (line["fc"], line["address"], line["count"])
+        if line["status"] == 0:
+            for signal, value in zip(line["ids"], line["values"], strict=True):
+                for tag in self._of(signal, POLL):
+                    tag.items.append(Item(line["t0"], line["t1"], value, 0, line["t1"], shape))
+            return
+        where, end = (line["device"], line["unit"], _TABLES.get(line["fc"])), line["address"] + line["count"]
+        for key, first, last, tags in self._spans:
+            if key == where and line["address"] <= first and last <= end:
+                for tag in tags:
+                    refused = Item(line["t0"], line["t1"], None, ANY_BAD, line["t1"], shape, required=False)
+                    tag.items.append(refused)
+
+    def _read(self, line: Mapping[str, Any]) -> None:
+        for signal, value, time, status in zip(line["ids"], line["values"], line["times"], line["status"], strict=True):
+            for tag in self._of(signal, READ):
+                if time not in tag.seen_ns:  # the same reading again is not another one
+                    tag.seen_ns.add(time)
+                    tag.items.append(Item(time, time, value, status, line["t1"]))
+
+    def _item(self, line: Mapping[str, Any]) -> None:
+        for tag in self._of(line["id"], SUBSCRIBE):
+            if line["event"] == "created":
+                tag.watchers += 1
+                self._produced(tag, line)
+            else:
+                tag.watchers -= 1
+
+    def _change(self, line: Mapping[str, Any]) -> None:
+        for tag in self._of(line["id"], SUBSCRIBE):
+            if tag.watchers > 0:
+                self._produced(tag, line)
+
+    @staticmethod
+    def _produced(tag: _Tag, line: Mapping[str, Any]) -> None:
+        time = line["time"]
+        if time not in tag.seen_ns:  # the initial value of a further subscription was counted as a change before
+            tag.seen_ns.add(time)
+            tag.items.append(Item(time, time, line["value"], line["status"], time))

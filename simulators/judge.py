@@ -1,0 +1,310 @@
+"""The referee: compares what a store holds with what the plant says it produced. Pure, and independent of the agent.
+
+Terms (design §6): `produced` = changes of subscribed tags plus polled responses; `suppressed` = removed by the deadband
+reference; `missing` = produced − suppressed − stored − gap_explained; `altered` = value, type, status or time differs;
+`duplicated` = stored points that match no remaining item of the truth.
+
+Rules:
+
+- A poll matches a stored time inside its request–response interval widened by `slack_ns`, in order; a change or a read
+  matches its source time exactly, or up to `nudge_ns` later.
+- A request that also covers tags it was not sent for (bridged registers) produces nothing for those
+  (`simulators.matching.own_items`).
+- Deadband: a reading is stored when its status differs from the last stored one or |value − last stored good value| ≥
+  deadband. What is stored although the deadband would hold it back (a first reading, one after a gap) is no error
+  and is counted as `unsuppressed`.
+- A value outside `range`, or not finite, is expected as BadOutOfRange. Where the status is bad the value is no value.
+- A stored BadNoCommunication that matches nothing is the agent's word on its link, counted as `link_status`.
+- A lost item is explained by a gap point of its tag that has a cause, holds the item's time, and lies within 1 s of an
+  injected outage; or, if polled or read, by an outage of kind `kill` at most 500 ms after its response left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.evidence import ANY_BAD, POLL, SUBSCRIBE, Item, Key, items_of
+from simulators.matching import BAD, expected, match, own_items, same
+
+BAD_NO_COMMUNICATION: Final = 0x8031_0000
+NEAR_OUTAGE_NS: Final = 1_000_000_000
+BEFORE_KILL_NS: Final = 500_000_000
+MOST_EXAMPLES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TagOptions:
+    """How a tag is read and stored.
+
+    Attributes:
+        mode: `poll`, `subscribe` or `read`.
+        slack_ns: polls: the stored time may lie outside the request–response interval by this much (at most half the
+            period makes sense).
+        nudge_ns: changes and reads: the stored time may be later than the source time by this much.
+        deadband: smallest change that is stored, engineering units (percent × range / 100); 0 = none.
+        range: lowest and highest possible value, engineering units.
+    """
+
+    mode: str = POLL
+    slack_ns: int = 0
+    nudge_ns: int = 1
+    deadband: float = 0.0
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPoints:
+    """What the store holds for one tag.
+
+    Attributes:
+        time_ns: int64, shape (n,), any order.
+        value: float64, int64, bool or object (str), shape (n,); meaningless where `quality` is bad.
+        quality: StatusCode, 0 = Good, uint32, shape (n,).
+    """
+
+    time_ns: NDArray[np.int64]
+    value: NDArray[Any]
+    quality: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class GapPoint:
+    """A stored gap: readings of `tag` are known to be missing between two times; `end_ns` None = still open."""
+
+    tag: str
+    cause: str
+    start_ns: int
+    end_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """An injected outage; kind `kill` = the collector was killed at `start_ns`."""
+
+    start_ns: int
+    end_ns: int
+    kind: str
+
+
+@dataclass
+class Counts:
+    """The terms of one tag, or of all together."""
+
+    produced: int = 0
+    suppressed: int = 0
+    stored: int = 0
+    missing: int = 0
+    gap_explained: int = 0
+    duplicated: int = 0
+    altered: int = 0
+    link_status: int = 0
+    unsuppressed: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add another tag's terms."""
+        for name in self.__dataclass_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass
+class Verdict:
+    """The judgement.
+
+    Attributes:
+        total: the terms over all tags.
+        tags: the terms per tag.
+        left_ns: per tag, for each stored point in the order given: when its value left the plant (response left, or
+            source time of a change), 0 = matched nothing; int64, shape (n,).
+        examples: up to 20 sentences on what is wrong.
+    """
+
+    total: Counts = field(default_factory=Counts)
+    tags: dict[str, Counts] = field(default_factory=dict)
+    left_ns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing missing, doubled or altered."""
+        return not (self.total.missing or self.total.duplicated or self.total.altered)
+
+
+def judge(
+    truths: Iterable[Iterable[Mapping[str, Any]]],
+    mapping: Mapping[str, Key],
+    options: Mapping[str, TagOptions],
+    stored: Mapping[str, StoredPoints],
+    gaps: Sequence[GapPoint] = (),
+    outages: Sequence[Outage] = (),
+    end_ns: int | None = None,
+) -> Verdict:
+    """Compare the store with the truth.
+
+    Args:
+        truths: for each truth file its lines (`simulators.truth.read_truth`).
+        mapping: configured tag → truth key (`modbus_key`, `opcua_key`).
+        options: tag → options, for every tag of `mapping`.
+        stored: tag → stored points; a tag that is absent has none.
+        gaps: gap points of the store.
+        outages: what was injected.
+        end_ns: what left the plant after this may be stored but need not be; None = everything must be.
+
+    Raises:
+        ValueError: a truth has no header, or a tag's key is in none of them.
+    """
+    modes = {tag: options[tag].mode for tag in mapping}
+    verdict = Verdict()
+    for tag, items in items_of(truths, mapping, modes).items():
+        if end_ns is not None:
+            items = [item._replace(required=item.required and item.left_ns <= end_ns) for item in items]  # noqa: PLW2901
+        explaining = [gap for gap in gaps if gap.tag == tag and gap.cause]
+        one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, outages, verdict)
+        verdict.tags[tag] = one.judge()
+        verdict.total.add(verdict.tags[tag])
+    return verdict
+
+
+_NOTHING: Final = StoredPoints(np.empty(0, np.int64), np.empty(0, object), np.empty(0, np.uint32))
+
+
+class _Tag:
+    """The judgement of one tag."""
+
+    def __init__(
+        self,
+        tag: str,
+        options: TagOptions,
+        items: list[Item],
+        points: StoredPoints,
+        gaps: Sequence[GapPoint],
+        outages: Sequence[Outage],
+        verdict: Verdict,
+    ) -> None:
+        self._tag = tag
+        self._options = options
+        self._items = [expected(item, options.range) for item in items]
+        self._order = np.argsort(points.time_ns, kind="stable")
+        self._times: list[int] = points.time_ns[self._order].tolist()
+        self._values: list[Any] = points.value[self._order].tolist()
+        self._quality: list[int] = points.quality[self._order].tolist()
+        self._gaps = gaps
+        self._outages = outages
+        self._verdict = verdict
+        self._counts = Counts()
+
+    def judge(self) -> Counts:
+        options, counts = self._options, self._counts
+        width = (options.slack_ns, options.slack_ns) if options.mode == POLL else (0, options.nudge_ns)
+        matched = match(self._items, self._times, self._values, self._quality, width)
+        own = own_items(self._items, matched)
+        if len(own) < len(self._items):
+            self._items = own
+            matched = match(self._items, self._times, self._values, self._quality, width)
+        left_ns = np.zeros(len(self._times), dtype=np.int64)
+        point_of = {item: point for point, item in enumerate(matched) if item is not None}
+        for index, point in point_of.items():
+            self._compare(self._items[index], point)
+            left_ns[self._order[point]] = self._items[index].left_ns
+        lost = self._account(point_of)
+        self._leftovers([p for p, item in enumerate(matched) if item is None], lost, set(point_of), width)
+        counts.missing += len(lost)
+        for index in lost:
+            self._say(f"missing: {self._show(self._items[index])}")
+        self._verdict.left_ns[self._tag] = left_ns
+        return counts
+
+    def _compare(self, item: Item, point: int) -> None:
+        if item.required:
+            self._counts.stored += 1
+        if not same(item, self._values[point], self._quality[point]):
+            self._counts.altered += 1
+            self._say(f"altered: {self._show(item)} is stored as {self._point(point)}")
+
+    def _account(self, point_of: Mapping[int, int]) -> list[int]:
+        """Walk the truth in order; returns the required items that are lost without explanation."""
+        counts, deadband = self._counts, self._options.deadband
+        last: float | None = None
+        last_status: int | None = None
+        lost: list[int] = []
+        for index, item in enumerate(self._items):
+            counts.produced += item.required
+            good = item.status != ANY_BAD and item.status < BAD
+            small = item.status == last_status and (
+                not good or (last is not None and abs(float(item.value) - last) < deadband)
+            )
+            held_back = deadband > 0 and small
+            if index in point_of:
+                counts.unsuppressed += held_back
+            elif not item.required:
+                continue
+            elif held_back:
+                counts.suppressed += 1
+                continue
+            elif self._explained(item):
+                counts.gap_explained += 1
+                continue
+            else:
+                lost.append(index)
+            last_status = item.status
+            if good and deadband > 0:
+                last = float(item.value)
+        return lost
+
+    def _explained(self, item: Item) -> bool:
+        if self._options.mode != SUBSCRIBE and any(
+            outage.kind == "kill"
+            and outage.start_ns - BEFORE_KILL_NS <= item.left_ns
+            and item.start_ns <= outage.start_ns
+            for outage in self._outages
+        ):
+            return True
+        for gap in self._gaps:
+            end_ns = item.end_ns if gap.end_ns is None else gap.end_ns
+            if gap.start_ns <= item.end_ns and item.start_ns <= end_ns and self._near_outage(gap.start_ns, end_ns):
+                return True
+        return False
+
+    def _near_outage(self, start_ns: int, end_ns: int) -> bool:
+        return any(
+            outage.start_ns - NEAR_OUTAGE_NS <= start_ns and end_ns <= outage.end_ns + NEAR_OUTAGE_NS
+            for outage in self._outages
+        )
+
+    def _leftovers(self, points: list[int], lost: list[int], taken: set[int], width: tuple[int, int]) -> None:
+        """Stored points that matched nothing: the agent's own word, a repeat, a wrong time, or out of nowhere."""
+        for point in points:
+            value, quality = self._values[point], self._quality[point]
+            repeat = any(
+                index in taken
+                and item.start_ns - width[0] <= self._times[point] <= item.end_ns + width[1]
+                and same(item, value, quality)
+                for index, item in enumerate(self._items)
+            )
+            alike = [index for index in lost if same(self._items[index], value, quality)]
+            moved = min(alike, key=lambda index: abs(self._items[index].end_ns - self._times[point]), default=None)
+            if repeat or (moved is None and quality != BAD_NO_COMMUNICATION):
+                self._counts.duplicated += 1
+                self._say(f"duplicated: {self._point(point)} matches nothing that remains in the truth")
+            elif moved is None:
+                self._counts.link_status += 1
+            else:
+                lost.remove(moved)
+                self._counts.stored += 1
+                self._counts.altered += 1
+                self._say(f"altered time: {self._show(self._items[moved])} is stored as {self._point(point)}")
+
+    def _show(self, item: Item) -> str:
+        when = f"{item.start_ns}" if item.start_ns == item.end_ns else f"[{item.start_ns}, {item.end_ns}]"
+        return f"{item.value!r} status 0x{item.status & 0xFFFF_FFFF:08X} of {when}"
+
+    def _point(self, point: int) -> str:
+        return f"{self._values[point]!r} quality 0x{self._quality[point]:08X} at {self._times[point]}"
+
+    def _say(self, sentence: str) -> None:
+        if len(self._verdict.examples) < MOST_EXAMPLES:
+            self._verdict.examples.append(f"{self._tag}: {sentence}")
