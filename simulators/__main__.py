@@ -13,13 +13,12 @@ import os
 import signal
 import stat
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from simulators.clock import SimClock
+from simulators.clock import SimClock, real_now_ns
 from simulators.faults import inject, parse_fault
 from simulators.modbus import ModbusServer
 from simulators.plant import STEP_NS, Plant, line_names, load_plant
@@ -147,7 +146,7 @@ def main() -> int:
         parser.error(str(reason))
     if args.speed <= 0:
         parser.error("--speed must be above 0")
-    origin_ns = args.origin_ns if args.origin_ns is not None else time.time_ns()
+    origin_ns = args.origin_ns if args.origin_ns is not None else real_now_ns()
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # a client that dies is no news here
     truth = TruthLog(args.truth)
     try:

@@ -6,6 +6,11 @@ import time
 from dataclasses import dataclass
 
 
+def real_now_ns() -> int:
+    """The machine's wall time, ns since 1970 UTC."""
+    return time.time_ns()
+
+
 @dataclass(frozen=True, slots=True)
 class SimClock:
     """Time of the plant: `origin_ns + (now - origin_ns) * rate`.
@@ -20,7 +25,7 @@ class SimClock:
 
     def now_ns(self) -> int:
         """Plant time, ns since 1970 UTC."""
-        now_ns = time.time_ns()
+        now_ns = real_now_ns()
         return now_ns if self.rate == 1.0 else self.origin_ns + int((now_ns - self.origin_ns) * self.rate)
 
     def real_s(self, plant_s: float) -> float:

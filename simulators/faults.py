@@ -1,14 +1,15 @@
 """Faults injected into the plant, each in the truth log with its start and end.
 
 Commands are JSON lines on stdin: ``{"fault": "comm_loss", "device": "prs", "for_s": 5}``; `how` is `close` (default:
-connections are reset and the port is shut) or `silent` (connections stay, nothing is answered).
+connections are reset and the port is shut) or `silent` (Modbus: connections stay, nothing is answered).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
@@ -19,6 +20,7 @@ from simulators.truth import TruthLog
 class Server(Protocol):
     """What a fault needs of a device's server."""
 
+    can_be_silent: bool
     silent: bool
 
     async def start(self, port: int = 0) -> None:
@@ -40,7 +42,7 @@ class Fault:
     how: str = "close"
 
 
-def parse_fault(text: bytes | str, devices: Any) -> Fault:
+def parse_fault(text: bytes | str, devices: Mapping[str, Server]) -> Fault:
     """The fault that a command line names.
 
     Raises:
@@ -61,6 +63,8 @@ def parse_fault(text: bytes | str, devices: Any) -> Fault:
         raise ValueError(f"no device {fault.device!r}; there are {', '.join(devices)}")
     if fault.for_s <= 0 or fault.how not in {"close", "silent"}:
         raise ValueError("for_s must be above 0 and how one of close, silent")
+    if fault.how == "silent" and not devices[fault.device].can_be_silent:
+        raise ValueError(f"{fault.device} cannot be silent, only close")
     return fault
 
 

@@ -165,6 +165,8 @@ class ModbusServer:
         port: the TCP port, known after `start`.
     """
 
+    can_be_silent = True
+
     def __init__(self, device: Device, values: Values, truth: TruthLog, now_ns: Callable[[], int]) -> None:
         self.name = device.name
         self.image = Image(device)

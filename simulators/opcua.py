@@ -44,6 +44,7 @@ class OpcUaServer:
         port: the TCP port, known after `start`.
     """
 
+    can_be_silent = False
     silent = False
 
     def __init__(self, device: Device, values: Values, truth: TruthLog, now_ns: Callable[[], int]) -> None:

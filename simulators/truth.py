@@ -30,8 +30,8 @@ from typing import IO, Any, Final
 
 import orjson
 
-SYNC_S: Final = 0.08
-"""Real seconds between two syncs; below 100 ms with the sync itself."""
+SYNC_S: Final = 0.05
+"""Real seconds between two syncs; below 100 ms with a sync that takes its time."""
 _BUFFER: Final = 1 << 20
 
 

@@ -1,0 +1,87 @@
+"""The truth log survives, and faults are told before they happen."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from pymodbus.client import ModbusTcpClient
+
+from simulators.faults import Fault, parse_fault
+from simulators.truth import TruthLog, read_truth
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_lines_carry_their_number_and_read_back_bit_for_bit(tmp_path: Path) -> None:
+    path = tmp_path / "truth"
+    log = TruthLog(path)
+    values = [0.1 + 0.2, 5e-324, -0.0, 2**63, True, "프레스", None]
+    for value in values:
+        log.write("change", value=value)
+    log.close()
+    lines = list(read_truth(path))
+    assert [line["n"] for line in lines] == list(range(7))
+    assert [repr(line["value"]) for line in lines] == [repr(value) for value in values]
+
+
+def test_an_unfinished_line_is_left_out_and_a_hole_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "truth"
+    path.write_bytes(b'{"k":"a","n":0}\n{"k":"b","n":1}\n{"k":"c"')
+    assert [line["k"] for line in read_truth(path)] == ["a", "b"]
+    path.write_bytes(b'{"k":"a","n":0}\n{"k":"b","n":2}\n')
+    with pytest.raises(ValueError, match="line 1 carries sequence number 2"):
+        list(read_truth(path))
+
+
+def test_a_new_run_begins_a_new_log(tmp_path: Path) -> None:
+    for _ in range(2):
+        log = TruthLog(tmp_path / "truth")
+        log.write("header")
+        log.close()
+    assert len(list(read_truth(tmp_path / "truth"))) == 1
+
+
+class Device:
+    def __init__(self, *, can_be_silent: bool) -> None:
+        self.can_be_silent = can_be_silent
+        self.silent = False
+
+    async def start(self, port: int = 0) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def test_fault_commands() -> None:
+    devices = {"prs": Device(can_be_silent=True), "cnc": Device(can_be_silent=False)}
+    text = '{"fault": "comm_loss", "device": "prs", "for_s": 5}'
+    assert parse_fault(text, devices) == Fault("comm_loss", "prs", 5.0, "close")
+    good = {"fault": "comm_loss", "device": "prs", "for_s": 5}
+    for wrong, reason in (
+        ({"fault": "meteor"}, "no fault 'meteor'"),
+        ({"device": "x"}, "no device 'x'; there are prs, cnc"),
+        ({"for_s": 0}, "for_s must be above 0"),
+        ({"how": "gently"}, "one of close, silent"),
+        ({"device": "cnc", "how": "silent"}, "cnc cannot be silent"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            parse_fault(orjson.dumps(good | wrong), devices)
+    with pytest.raises(ValueError, match="JSON object"):
+        parse_fault("[]", devices)
+    with pytest.raises(ValueError, match="unexpected"):
+        parse_fault("comm_loss", devices)
+
+
+@pytest.mark.wire
+@pytest.mark.slow
+def test_what_was_answered_is_on_disk_when_the_plant_is_killed(plant: Any) -> None:
+    process = plant("--line", "auto_press_machining")
+    with ModbusTcpClient("127.0.0.1", port=process.endpoints["prs"]["port"]) as client:
+        assert client.read_holding_registers(0, count=21, device_id=1).registers
+    process.wait(b'"poll"')
+    process.process.send_signal(signal.SIGKILL)
+    assert process.process.wait(30) == -signal.SIGKILL
+    assert [line["count"] for line in process.truth() if line["k"] == "poll"] == [21]
