@@ -114,6 +114,7 @@ class Collector:
             "agent": self.agent,
             "company": self.site.company,
             "site": self.site.site,
+            "epoch": self.journal.epoch,
             "healthy": self.flow.healthy and not self.uplink.error and not self.outbox.deaf,
             "connections": {
                 name: {

@@ -77,6 +77,7 @@ class Simulation:
         servers: `agent serve`, or `agent bridge` and `agent view`.
         outages: children that died and came back.
         witness: what crossed the broker.
+        accepted: points the collector said it accepted, over all its lives.
     """
 
     plan: Plan
@@ -85,6 +86,8 @@ class Simulation:
     collector: Child
     servers: list[Child]
     witness: Witness
+    accepted: int = 0
+    _lives: dict[str, int] = field(default_factory=dict)
     outages: list[Outage] = field(default_factory=list)
 
     @classmethod
@@ -169,6 +172,8 @@ class Simulation:
             answer: dict[str, Any] = orjson.loads(ask(self.plan.state_dir, timeout_s=1.0))
         except (DependencyError, orjson.JSONDecodeError):
             return {}
+        self._lives[answer["epoch"]] = answer["points"]["accepted"]
+        self.accepted = sum(self._lives.values())
         return answer
 
     def _aim_collector(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from agent.supervise import keep_open
 from pipelines.mqtt import Message, MqttSession, MqttSettings
 from pipelines.sinks.lineprotocol import Column, parse
-from pipelines.topics import DATA_FILTER, AgentTopics
+from pipelines.topics import DATA_FILTER
 
+_ABOUT_READINGS: Final = {"gap", "agent"}
 Series = tuple[str, str]
 """Machine and field."""
 
@@ -38,8 +40,6 @@ class Witness:
         """Listen for ever; ends by cancellation."""
 
         async def session(opened: Callable[[], None]) -> None:
-            import asyncio
-
             ended = asyncio.Event()
             async with MqttSession(settings, "sf-witness", self._on_message, on_end=ended.set) as link:
                 await link.subscribe([DATA_FILTER, DATA_FILTER.replace("data", "stored")])
@@ -62,8 +62,7 @@ class Witness:
             self._confirmed(message)
 
     def _published(self, message: Message) -> None:
-        AgentTopics.of(message.topic)
-        columns = parse(message.payload)
+        columns = [one for one in parse(message.payload) if one.measurement not in _ABOUT_READINGS]
         for column in columns:
             machine = dict(column.tags).get("machine", "")
             self.last[machine, column.field] = column.value[-1]

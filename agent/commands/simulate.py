@@ -1,0 +1,170 @@
+"""`agent simulate [LINE]`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from agent.broker import local_broker
+from agent.commands.init import template
+from agent.commands.serve import STORE_FILE
+from agent.influx import influx_store
+from agent.logs import set_up_logs
+from agent.output import emit_json, say
+from agent.simulate.judging import details, judge_run, result
+from agent.simulate.session import Plan, Simulation
+from agent.simulate.table import table
+from agent.urls import mqtt_settings
+from pipelines.errors import ConfigError
+from pipelines.mqtt import MqttSettings
+from simulators.judge import Verdict
+from viewer.stores.base import Store
+from viewer.stores.duckdb import DuckDbStore
+
+DEFAULT_LINES: Final = ("auto_press_machining", "injection_molding")
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+def command(
+    line: Annotated[list[str] | None, typer.Argument(help="Line templates; default: two together.")] = None,
+    duration: Annotated[str | None, typer.Option("--for", help="Stop by itself after 30s, 10m, 2h …")] = None,
+    speed: Annotated[float, typer.Option(help="Plant seconds per real second.", min=0.01, max=3600)] = 1.0,
+    faults: Annotated[Path | None, typer.Option(help='JSON lines: {"at_s": 5, "fault": …, "device": …}.')] = None,
+    broker: Annotated[str | None, typer.Option(help="mqtt://host:port instead of one of our own.")] = None,
+    local: Annotated[str, typer.Option(help="Broker of our own: auto, mosquitto or embedded.")] = "auto",
+    influx: Annotated[str | None, typer.Option(help="http://host:8086?db=NAME instead of the embedded store.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Folder that keeps the embedded store; default: none.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder that keeps logs, truth and state; default: none.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the plant's physics.")] = 1,
+    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.")] = 0,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on one line, nothing else on stdout.")] = False,
+) -> int:
+    """Run a simulated plant, the collector and the site server, and judge at the end whether anything was lost.
+
+    Exit code 1 when a value is missing, duplicated or altered.
+    """
+    set_up_logs("warning")
+    lines = tuple(line or DEFAULT_LINES)
+    sites = tuple(template(one) for one in lines)
+    seconds = _seconds(duration) if duration else None
+    if local not in {"auto", "mosquitto", "embedded"}:
+        raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
+    with ExitStack() as stack:
+        folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sf-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / "agent", ignore_errors=True)
+
+        def plan(mqtt: MqttSettings) -> Plan:
+            kept = store or folder / "store"
+            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, _faults(faults), port)
+
+        given = mqtt_settings(broker) if broker else None
+        simulation, notice = asyncio.run(_simulate(plan, given, local, folder, seconds, json=json))
+        verdict, answer = _judged(simulation)
+        (folder / "verdict.json").write_bytes(orjson.dumps(details(verdict), option=orjson.OPT_INDENT_2))
+        _tell(verdict, answer, notice, json=json)
+    return 0 if verdict.clean else 1
+
+
+async def _simulate(
+    plan: Callable[[MqttSettings], Plan],
+    mqtt: MqttSettings | None,
+    kind: str,
+    folder: Path,
+    seconds: float | None,
+    *,
+    json: bool,
+) -> tuple[Simulation, str]:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    notice = ""
+    async with AsyncExitStack() as stack:
+        if mqtt is None:
+            local = await stack.enter_async_context(local_broker(folder / "broker", kind=kind))  # type: ignore[arg-type]
+            mqtt = MqttSettings(host=local.host, port=local.port)
+            notice = local.notice if local.kind == "embedded" else ""
+        simulation = Simulation.of(plan(mqtt))
+        console = Console(stderr=True)
+        live = None if json or not console.is_terminal else stack.enter_context(Live(console=console))
+        told = False
+
+        def show(running: Simulation, status: dict[str, Any]) -> None:
+            nonlocal told
+            if live is not None:
+                live.update(table(status, running.witness.last, running.viewer, notice))
+            elif not told:
+                say(f"viewer: {running.viewer}\n{notice}".strip())
+            if not told and seconds is not None:
+                loop.call_later(seconds, stop.set)
+            told = True
+
+        await simulation.run(stop, show)
+    return simulation, notice
+
+
+def _judged(simulation: Simulation) -> tuple[Verdict, dict[str, Any]]:
+    plan = simulation.plan
+    store: Store = influx_store(plan.influx) if plan.influx else DuckDbStore(plan.store / STORE_FILE)
+    try:
+        verdict, latency_ms = judge_run(simulation, store)
+    finally:
+        store.close()
+    return verdict, result(simulation, verdict, latency_ms)
+
+
+def _tell(verdict: Verdict, answer: dict[str, Any], notice: str, *, json: bool) -> None:
+    for example in verdict.examples:
+        say(f"wrong: {example}")
+    if json:
+        emit_json(answer)
+        return
+    latency = answer["latency_ms"]
+    say(
+        f"{answer['tags']} tags: produced {answer['produced']}, suppressed {answer['suppressed']}, "
+        f"stored {answer['stored']}, missing {answer['missing']}, gap_explained {answer['gap_explained']}, "
+        f"duplicated {answer['duplicated']}, altered {answer['altered']}; latency p50 {latency['p50']} ms, "
+        f"p95 {latency['p95']} ms; collector {answer['agent_cpu_s']} CPU s, {answer['agent_rss_mib']} MiB"
+    )
+    if notice:
+        say(notice)
+
+
+def _seconds(text: str) -> float:
+    match = _SPAN.fullmatch(text)
+    if match is None or float(match[1]) == 0:
+        raise ConfigError(None, None, f"--for {text}: expected a time such as 30s, 10m or 2h")
+    return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def _faults(path: Path | None) -> tuple[dict[str, Any], ...]:
+    if path is None:
+        return ()
+    found = []
+    try:
+        for number, raw in enumerate(path.read_bytes().splitlines(), 1):
+            if raw.strip():
+                fault = orjson.loads(raw)
+                if not isinstance(fault, dict) or "fault" not in fault:
+                    raise ConfigError(path, number, 'expected {"at_s": seconds, "fault": name, …}')
+                found.append(fault)
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(path, number, f"not JSON: {error}") from error
+    except OSError as error:
+        raise ConfigError(path, None, f"cannot read: {error.strerror}") from error
+    return tuple(found)

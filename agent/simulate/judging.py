@@ -1,0 +1,138 @@
+"""The judgement: what the plant says it produced against what the store holds, and the line that is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.config import load_site
+from agent.simulate.children import Outage
+from agent.simulate.session import Simulation
+from connectors.modbus.config import ModbusConnection, ModbusTag
+from connectors.opcua.config import OpcUaTag
+from pipelines.settings import TagSettings
+from pipelines.source import Place
+from simulators.evidence import modbus_key, opcua_key
+from simulators.judge import GapPoint, StoredPoints, TagOptions, Verdict, judge
+from simulators.judge import Outage as InjectedOutage
+from simulators.truth import read_truth
+from viewer.stores import base
+
+Key = tuple[Any, ...]
+_NO_QUALITY: Final = 0
+
+
+def judge_run(simulation: Simulation, store: base.Store) -> tuple[Verdict, NDArray[np.float64]]:
+    """The verdict, and per stored value the milliseconds from leaving the plant to the store's acceptance.
+
+    Raises:
+        DependencyError: the store cannot be read.
+    """
+    truth = list(read_truth(simulation.plan.truth))
+    header = next(line for line in truth if line["k"] == "header")
+    frozen_ns = next((line["time"] for line in truth if line["k"] == "freeze"), None)
+    mapping: dict[str, Key] = {}
+    options: dict[str, TagOptions] = {}
+    stored: dict[str, StoredPoints] = {}
+    places: dict[str, tuple[Place, str]] = {}
+    for site in map(load_site, simulation.plan.sites):
+        for connection in site.connections:
+            for tag in connection.tag_list():
+                place = site.place(connection, tag)
+                name = f"{place.machine}/{tag.name}"
+                mapping[name], options[name] = _expectation(connection, tag)
+                places[name] = (place, tag.name)
+                stored[name] = _points(store, place, tag.name, header["started_ns"])
+    gaps = [
+        GapPoint(f"{gap.place.machine}/{gap.tag}", gap.cause, gap.start_ns, gap.end_ns)
+        for gap in store.gaps(start_ns=header["started_ns"])
+    ]
+    verdict = judge([truth], mapping, options, stored, gaps, _outages(simulation.outages, truth), frozen_ns)
+    latencies = [
+        _latency(simulation, *places[name], points.time_ns, verdict.left_ns[name]) for name, points in stored.items()
+    ]
+    return verdict, np.concatenate(latencies) if latencies else np.zeros(0)
+
+
+def result(simulation: Simulation, verdict: Verdict, latency_ms: NDArray[np.float64]) -> dict[str, Any]:
+    """The one line of JSON."""
+    total = verdict.total
+    points = [50, 95, 99]
+    values = np.percentile(latency_ms, points) if len(latency_ms) else [None] * len(points)
+    sites = [load_site(path) for path in simulation.plan.sites]
+    return {
+        "lines": list(simulation.plan.lines),
+        "tags": sum(len(one.tag_list()) for site in sites for one in site.connections),
+        "produced": total.produced,
+        "suppressed": total.suppressed,
+        "accepted": simulation.accepted,
+        "stored": total.stored,
+        "missing": total.missing,
+        "gap_explained": total.gap_explained,
+        "duplicated": total.duplicated,
+        "altered": total.altered,
+        "wire_duplicates": simulation.witness.wire_duplicates,
+        "latency_ms": {
+            f"p{point}": None if value is None else round(float(value), 1)
+            for point, value in zip(points, values, strict=True)
+        },
+        "agent_cpu_s": round(simulation.collector.cpu_s, 2),
+        "agent_rss_mib": round(simulation.collector.peak_rss_bytes / 2**20, 1),
+    }
+
+
+def details(verdict: Verdict) -> dict[str, Any]:
+    """Per tag, for the folder of the run."""
+    return {"examples": verdict.examples, "tags": {name: asdict(one) for name, one in verdict.tags.items()}}
+
+
+def _expectation(connection: Any, tag: TagSettings) -> tuple[Key, TagOptions]:
+    bounds = (tag.range.low, tag.range.high) if tag.range else None
+    deadband = 0.0
+    if tag.deadband:
+        width = tag.range.high - tag.range.low if tag.range else 0.0
+        deadband = tag.deadband.value if tag.deadband.type == "absolute" else tag.deadband.value / 100 * width
+    if isinstance(tag, ModbusTag):
+        assert isinstance(connection, ModbusConnection)
+        unit = connection.unit if tag.unit is None else tag.unit
+        period_s = connection.period_s if tag.period_s is None else tag.period_s
+        slack_ns = round(period_s * 0.5e9)
+        key = modbus_key(connection.name, unit, tag.table, tag.address)
+        return key, TagOptions("poll", slack_ns, 0, deadband, bounds)
+    assert isinstance(tag, OpcUaTag)
+    mode = "subscribe" if tag.mode == "subscribe" else "read"
+    return opcua_key(connection.name, tag.node), TagOptions(mode, 0, 1, deadband, bounds)
+
+
+def _points(store: base.Store, place: Place, tag: str, start_ns: int) -> StoredPoints:
+    """Values and qualities of one tag as readings: a time with a bad quality has no value."""
+    where = base.Place(place.company, place.site, place.line, place.machine, place.measurement)
+    values = store.points(where, tag, start_ns)
+    marks = store.points(where, tag + base.QUALITY, start_ns)
+    times = np.union1d(values.time_ns, marks.time_ns)
+    quality = np.full(len(times), _NO_QUALITY, dtype=np.uint32)
+    quality[np.searchsorted(times, marks.time_ns)] = marks.value.astype(np.int64).astype(np.uint32)
+    value = np.zeros(len(times), dtype=values.value.dtype)
+    value[np.searchsorted(times, values.time_ns)] = values.value
+    return StoredPoints(times, value, quality)
+
+
+def _outages(children: Sequence[Outage], truth: Sequence[dict[str, Any]]) -> list[InjectedOutage]:
+    """Deaths of the collector, and faults of the plant."""
+    found = [InjectedOutage(one.start_ns, one.end_ns, "kill") for one in children if one.name == "collector"]
+    faults = [line for line in truth if line["k"] == "fault" and not line.get("ended")]
+    return found + [InjectedOutage(one["start_ns"], one["end_ns"], one["fault"]) for one in faults]
+
+
+def _latency(
+    simulation: Simulation, place: Place, tag: str, time_ns: NDArray[np.int64], left_ns: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Milliseconds of real time per matched reading whose acceptance the witness heard."""
+    accepted_ns = simulation.witness.accepted_ns(place.machine, tag, time_ns)
+    known = (accepted_ns != 0) & (left_ns != 0)
+    spent: NDArray[np.float64] = (accepted_ns[known] - left_ns[known]) / 1e6 / simulation.clock.rate
+    return spent
