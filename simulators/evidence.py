@@ -16,6 +16,7 @@ SUBSCRIBE: Final = "subscribe"
 READ: Final = "read"
 ANY_BAD: Final = -1
 """Status of an item whose bad StatusCode the client chooses: a refused request has no value and no code."""
+OVERFLOW: Final = 0x480
 _TABLES: Final = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
 
 
@@ -116,6 +117,7 @@ class _File:
             "read": self._read,
             "item": self._item,
             "change": self._change,
+            "overflow": self._overflow,
         }
         if kind in handler:
             handler[kind](line)
@@ -166,6 +168,15 @@ class _File:
         for tag in self._of(line["id"], SUBSCRIBE):
             if tag.watchers > 0:
                 self._produced(tag, line)
+
+    def _overflow(self, line: Mapping[str, Any]) -> None:
+        """The oldest value left in a full queue says that others were lost before it."""
+        for tag in self._of(line["id"], SUBSCRIBE):
+            for index in range(len(tag.items) - 1, -1, -1):
+                item = tag.items[index]
+                if item.start_ns == line["marked"]:
+                    tag.items[index] = item._replace(status=item.status | OVERFLOW)
+                    break
 
     @staticmethod
     def _produced(tag: _Tag, line: Mapping[str, Any]) -> None:

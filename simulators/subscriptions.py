@@ -6,12 +6,14 @@ What asyncua 2.1.0 lacks and these add: a transferred subscription takes its pub
 (asyncua keeps asking the dead one); a republished notification stays until it is acknowledged (Part 4 §5.14.5), a
 missing one is answered `BadMessageNotAvailable`; an unknown acknowledgement is answered
 `BadSequenceNumberUnknown`; a session timeout leaves subscriptions to their own lifetime (Part 4 §5.7.2); transfer
-honours SendInitialValues; writes and calls are refused and logged.
+honours SendInitialValues; a queue that overflows says so in the oldest value that remains (Part 4 §5.13.1.5); writes
+and calls are refused and logged.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +29,8 @@ from asyncua.server.subscription_service import SubscriptionService
 
 from simulators.truth import TruthLog
 
+OVERFLOW: Final = 0x480
+"""StatusCode info bits: InfoType DataValue and Overflow (OPC 10000-4 §7.39)."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +62,12 @@ class Witness:
         if node in self.ids:
             shown = {"value": value.Value.Value, "time": ns_of(value.SourceTimestamp), "status": value.StatusCode.value}
             self.truth.write("item", event=event, id=self.ids[node], sub=sub, item=item, queue=queue, **shown)
+
+    def overflow(self, sub: int, node: ua.NodeId, lost: ua.DataValue, oldest: ua.DataValue) -> None:
+        """Log a value that fell out of a full queue, and the one that says so."""
+        if node in self.ids:
+            times = {"lost": ns_of(lost.SourceTimestamp), "marked": ns_of(oldest.SourceTimestamp)}
+            self.truth.write("overflow", id=self.ids[node], sub=sub, **times)
 
     def read(self, params: ua.ReadParameters, results: list[ua.DataValue], t0: int) -> None:
         """Log a Read of values."""
@@ -109,6 +119,17 @@ class _Subscription(InternalSubscription):
     def __init__(self, *args: Any, witness: Witness, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.monitored_item_srv = _Items(self, self.monitored_item_srv.aspace, witness)
+        self._witness = witness
+
+    async def _enqueue_event(self, mid: int, eventdata: Any, size: int, queue: dict[int, list[Any]]) -> None:
+        waiting = queue.get(mid, [])
+        if 1 < size <= len(waiting) and isinstance(eventdata, ua.MonitoredItemNotification):
+            lost, oldest = waiting[0].Value, waiting[1].Value
+            flagged = ua.StatusCode(oldest.StatusCode.value | OVERFLOW)
+            waiting[1].Value = dataclasses.replace(oldest, StatusCode=flagged)  # the node's own value stays as it is
+            node = self.monitored_item_srv._monitored_items[mid].read_value_id.NodeId  # noqa: SLF001
+            self._witness.overflow(self.data.SubscriptionId, node, lost, oldest)
+        await super()._enqueue_event(mid, eventdata, size, queue)
 
     def republish(self, nb: int) -> ua.NotificationMessage:
         result = self._not_acknowledged_results.get(nb)

@@ -12,6 +12,8 @@ UTC. `ids` are the integer ids of the header's table. Kinds:
 - ``change`` {id, value, time, status}: an OPC UA value changed; `time` = source time, strictly increasing per id.
 - ``item`` {event: created|deleted, id, sub, item, queue, value, time, status}: a monitored item came (with the
   initial value it delivers) or went.
+- ``overflow`` {id, sub, lost, marked}: a full queue of a subscription dropped the value of source time `lost`; the
+  value of source time `marked` carries the overflow bit (status | 0x480).
 - ``write`` {device, fc | service, unit?, address?}: somebody tried to write or call.
 - ``fault`` {fault, device, start_ns, end_ns}: an injected fault began, with its planned end; again at its real end
   with `ended: true`.

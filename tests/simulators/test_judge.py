@@ -189,6 +189,17 @@ def test_bad_status_carries_no_value() -> None:
     assert ruling("rpm", truth, points((1 * S, 1.0), (2 * S, np.nan, 0x808C_0000))).clean
 
 
+def test_an_overflowing_queue_marks_the_oldest_value_and_loses_the_one_before() -> None:
+    truth = [*WATCHED, {"k": "overflow", "id": 2, "sub": 1, "lost": 6 * S, "marked": 6 * S + 1000}]
+    kept = points(SEEN[0], (6 * S + 1000, 30.0, 0x480))
+    assert ruling("rpm", truth, kept).total == Counts(produced=3, stored=2, missing=1)
+    gap = GapPoint("rpm", "queue_overflow", 5 * S, 6 * S + 1000)
+    outage = Outage(5 * S, 6 * S, "kill")
+    explained = ruling("rpm", truth, kept, gaps=[gap], outages=[outage]).total
+    assert explained == Counts(produced=3, stored=2, gap_explained=1)
+    assert ruling("rpm", truth, points(SEEN[0], SEEN[2])).total.altered == 1
+
+
 def test_read_mode_counts_a_reading_once() -> None:
     def read(at: int, time: int, value: float) -> dict[str, Any]:
         return {"k": "read", "device": "cnc", "t0": at, "t1": at, "ids": [2]} | {

@@ -99,7 +99,9 @@ def parameters(publishing_ms: float = 50.0, lifetime: int = 10_000) -> ua.Create
     )
 
 
-async def subscribe(client: Client, paths: list[str], params: ua.CreateSubscriptionParameters) -> int:
+async def subscribe(
+    client: Client, paths: list[str], params: ua.CreateSubscriptionParameters, queue: int = 5000
+) -> int:
     """Raw services, so that this test owns every acknowledgement."""
     request = ua.CreateSubscriptionRequest()
     request.Parameters = params
@@ -109,7 +111,7 @@ async def subscribe(client: Client, paths: list[str], params: ua.CreateSubscript
         ua.MonitoredItemCreateRequest(
             ItemToMonitor=ua.ReadValueId(NodeId=ua.NodeId(path, 2), AttributeId=ua.AttributeIds.Value),
             MonitoringMode=ua.MonitoringMode.Reporting,
-            RequestedParameters=ua.MonitoringParameters(ClientHandle=handle, SamplingInterval=0.0, QueueSize=5000),
+            RequestedParameters=ua.MonitoringParameters(ClientHandle=handle, SamplingInterval=0.0, QueueSize=queue),
         )
         for handle, path in enumerate(paths)
     ]
@@ -256,3 +258,18 @@ async def test_comm_loss_keeps_the_subscription(cell: Any) -> None:
             pass
     assert cell.stop() == 0
     assert receiver.series() == expected(cell)
+
+
+async def test_a_full_queue_says_so(cell: Any) -> None:
+    async with connected(cell) as client:
+        number = await subscribe(client, PATHS[1:2], parameters(), queue=4)
+        await asyncio.to_thread(cell.wait, b'"overflow"')
+        cell.freeze()
+        message = (await client.uaclient.session.publish([])).Parameters.NotificationMessage
+        await client.uaclient.delete_subscriptions([number])
+    cell.stop()
+    items = message.NotificationData[0].MonitoredItems
+    assert [item.Value.StatusCode.value if item.Value.StatusCode else 0 for item in items] == [0x480, 0, 0, 0]
+    last = [line for line in cell.truth() if line["k"] == "overflow"][-1]
+    assert last["marked"] == ns_of(items[0].Value.SourceTimestamp)
+    assert last["lost"] < last["marked"]
