@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -65,9 +65,9 @@ class OpcUaLink(Connector):
             raise
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
-        work = [self._renew(), Reader(self._session, self.context, self._outbox, self._state).run()]
+        work = [self._renew, Reader(self._session, self.context, self._outbox, self._state).run]
         if self._subscription.id:
-            work += [self._subscription.publish(), self._subscription.retest()]
+            work += [self._subscription.publish, self._subscription.retest]
         self._tasks = [self._group.create_task(self._guard(one)) for one in work]
         return self
 
@@ -116,9 +116,9 @@ class OpcUaLink(Connector):
         if gaps:
             await self._outbox.put(Delivery((), None, tuple(gaps)))
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except LinkError as error:
             await self._outbox.fail(error)
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from asyncua.common.utils import Buffer
@@ -132,17 +132,22 @@ class Subscription:
         """OPC 10000-4 §6.7: with the old session its subscriptions are ours again, else they are transferred."""
         try:
             if same_session:
-                request = ua.SetPublishingModeRequest()
-                request.Parameters.PublishingEnabled = True
-                request.Parameters.SubscriptionIds = [old.subscription]
-                answer = await self._session.call(request, ua.SetPublishingModeResponse)
-                good = answer.Parameters.Results[0].is_good()
+                good = True
             else:
                 move = ua.TransferSubscriptionsRequest()
                 move.Parameters.SubscriptionIds = [old.subscription]
                 move.Parameters.SendInitialValues = False
                 answer = await self._session.call(move, ua.TransferSubscriptionsResponse)
                 good = answer.Parameters.Results[0].StatusCode.is_good()
+            if good:
+                # the one service that says whether the subscription still is there and changes nothing
+                rates = plan.rates(self._settings, self._context.clock.rate)
+                modify = ua.ModifySubscriptionRequest()
+                modify.Parameters.SubscriptionId = old.subscription
+                modify.Parameters.RequestedPublishingInterval = rates.publishing_ms
+                modify.Parameters.RequestedLifetimeCount = rates.lifetime_count
+                modify.Parameters.RequestedMaxKeepAliveCount = rates.keepalive_count
+                self._expect((await self._session.call(modify, ua.ModifySubscriptionResponse)).Parameters)
         except (ua.UaStatusCodeError, IndexError):
             good = False
         if not good:
@@ -169,13 +174,17 @@ class Subscription:
         )
         made = (await self._session.call(request, ua.CreateSubscriptionResponse)).Parameters
         self.id = made.SubscriptionId
-        self._deadline_s = max(3 * made.RevisedPublishingInterval * made.RevisedMaxKeepAliveCount / 1000, 1.0)
+        self._expect(made)
         now_ns = self._context.clock.now_ns()
         if old is not None:
             self._gaps = [Gap(item.tag, self._context.absence, old.last_ns, now_ns) for item in self._items]
         self._last_ns = now_ns
         found = await datatypes(self._session, {i.tag: nodes[i.tag] for i in self._items if i.tag in nodes})
         await self._create_items(plan.in_runs(self._items, found), nodes)
+
+    def _expect(self, revised: Any) -> None:
+        """Three keep-alives, as the server revised them, are the longest silence."""
+        self._deadline_s = max(3 * revised.RevisedPublishingInterval * revised.RevisedMaxKeepAliveCount / 1000, 1.0)
 
     async def _create_items(self, wanted: Sequence[plan.Item], nodes: dict[int, NodeId]) -> None:
         """Create monitored items; a refused one is a bad reading, once for each time it is asked for."""

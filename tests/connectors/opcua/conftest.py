@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,8 +119,9 @@ class Plant:
             self.server = None
 
     async def write(self, name: str, value: int) -> None:
+        variant = ua.Variant(value, ua.VariantType.Int64)
         await self.server.write_attribute_value(
-            self.nodes[name].nodeid, ua.DataValue(ua.Variant(value, ua.VariantType.Int64))
+            self.nodes[name].nodeid, ua.DataValue(variant, SourceTimestamp=datetime.now(UTC))
         )
 
     @property

@@ -208,7 +208,9 @@ async def cut_and_take_over(foreign: Foreign, session: str) -> None:
         await consumer.until(lambda: len(consumer.rows) > start + 6)
     assert consumer.error is not None
     assert consumer.gaps == []
-    assert consecutive(consumer.values(0))
+    # node-opcua sends the last value once more to a session that moved: the same time and value, so the same point
+    once = [row[2] for row in dict.fromkeys(consumer.rows)]
+    assert consecutive(once), once
 
 
 async def test_an_overflow_is_a_gap_of_that_tag(foreign: Foreign) -> None:
