@@ -93,7 +93,7 @@ class Simulation:
     @classmethod
     def of(cls, plan: Plan) -> Simulation:
         """A simulation that is not started yet."""
-        origin_ns = time.time_ns()
+        origin_ns = SystemClock().now_ns()
         fast = plan.speed != 1
         clock: Clock = ScaledClock(origin_ns, plan.speed) if fast else SystemClock()
         env = dict(os.environ)
@@ -147,8 +147,8 @@ class Simulation:
                         for one in (*self.servers, self.collector)
                     ),
                 ]
-                self._tell_pids()
                 while not stop.is_set():
+                    self._tell_pids()
                     show(self, self.status())
                     with suppress(TimeoutError):
                         async with asyncio.timeout(0.5):
@@ -187,7 +187,9 @@ class Simulation:
     def _tell_pids(self) -> None:
         """Who is who, for tests and people that want to kill one of them."""
         pids = {one.name: one.pid for one in (self.plant, self.collector, *self.servers)}
-        (self.plan.work / "pids.json").write_bytes(orjson.dumps(pids))
+        fresh = self.plan.work / "pids.new"
+        fresh.write_bytes(orjson.dumps(pids))
+        fresh.rename(self.plan.work / "pids.json")
 
     async def _inject(self) -> None:
         """Send the planned faults to the plant at their time."""

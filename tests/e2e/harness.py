@@ -1,0 +1,103 @@
+"""A simulation as a user starts it, and what it says at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEADLINE_S = 110
+
+
+@dataclass
+class Run:
+    """A running `agent simulate --json`."""
+
+    process: subprocess.Popen[bytes]
+    work: Path
+
+    def pid_of(self, name: str, other_than: int = 0) -> int:
+        """The pid of a part, once it runs (again)."""
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            try:
+                pid = int(json.loads((self.work / "pids.json").read_bytes())[name])
+            except FileNotFoundError:
+                pid = 0
+            if pid and pid != other_than:
+                return pid
+            assert self.process.poll() is None, self.said()
+            self.pause()
+        raise AssertionError(f"{name} does not run: {self.said()}")
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a part, and wait until it runs again."""
+        pid = self.pid_of(name)
+        os.kill(pid, signal.SIGKILL)
+        self.pid_of(name, other_than=pid)
+
+    def until_stored(self, points: int) -> None:
+        """Wait until the collector says that so many more points are stored than now."""
+        first = self._stored()
+        deadline = time.monotonic() + 40
+        while self._stored() < first + points:
+            assert time.monotonic() < deadline, self.said()
+            assert self.process.poll() is None, self.said()
+            self.pause()
+
+    def pause(self) -> None:
+        """Between two looks."""
+        try:
+            self.process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            return
+
+    def _stored(self) -> int:
+        command = [sys.executable, "-m", "agent.cli", "status", "--json", "--state-dir", str(self.work / "agent")]
+        answer = subprocess.run(command, capture_output=True, check=False).stdout
+        return int(json.loads(answer)["points"]["stored"]) if answer else 0
+
+    def result(self) -> dict[str, Any]:
+        """The line it prints at the end; fails when it says that something is wrong."""
+        out, err = self.process.communicate(timeout=DEADLINE_S)
+        assert self.process.returncode == 0, (out, err, self.said())
+        lines = out.decode().splitlines()
+        assert len(lines) == 1, lines
+        answer: dict[str, Any] = json.loads(lines[0])
+        return answer
+
+    def said(self) -> str:
+        """The logs of the parts."""
+        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in self.work.glob("*.log"))
+
+
+@contextmanager
+def simulation(work: Path, *arguments: str) -> Iterator[Run]:
+    """`agent simulate --json --work WORK …`, ended by its pid whatever happens."""
+    command = [sys.executable, "-m", "agent.cli", "simulate", "--json", "--work", str(work), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        yield Run(process, work)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+def assert_nothing_lost(answer: dict[str, Any]) -> None:
+    """The line of a run that lost, doubled and altered nothing."""
+    assert answer["produced"] > 0
+    assert (answer["missing"], answer["duplicated"], answer["altered"]) == (0, 0, 0), answer
+    assert answer["stored"] + answer["suppressed"] + answer["gap_explained"] == answer["produced"], answer

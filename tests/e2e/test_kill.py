@@ -1,0 +1,67 @@
+"""kill -9 of each part, one at a time, while a plant runs: nothing is lost, doubled or altered."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import assert_nothing_lost, simulation
+from tests.services.influxd import free_port, running_influxd
+from tests.services.mosquitto import Mosquitto
+
+pytestmark = [pytest.mark.wire, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("part", ["collector", "bridge"])
+def test_kill_of_a_part_of_ours(tmp_path: Path, part: str) -> None:
+    with Mosquitto(tmp_path / "mosquitto") as broker, running_influxd() as database:
+        places = ["--broker", f"mqtt://127.0.0.1:{broker.port}", "--influx", f"{database.url}?db=shopfloor"]
+        with simulation(tmp_path / "run", "--for", "12s", *places) as run:
+            run.pid_of(part)
+            run.until_stored(200)
+            run.kill(part)
+            run.until_stored(200)
+            answer = run.result()
+    assert_nothing_lost(answer)
+    if part != "collector":
+        assert answer["gap_explained"] == 0
+
+
+def test_kill_of_mosquitto(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "mosquitto") as broker, running_influxd() as database:
+        places = ["--broker", f"mqtt://127.0.0.1:{broker.port}", "--influx", f"{database.url}?db=shopfloor"]
+        with simulation(tmp_path / "run", "--for", "12s", *places) as run:
+            run.pid_of("collector")
+            run.until_stored(200)
+            broker.kill()
+            broker.start()
+            run.until_stored(200)
+            answer = run.result()
+    assert_nothing_lost(answer)
+    assert answer["gap_explained"] == 0
+
+
+def test_kill_of_influxd(tmp_path: Path) -> None:
+    port, data = free_port(), tmp_path / "influxd"
+    with Mosquitto(tmp_path / "mosquitto") as broker:
+        places = ["--broker", f"mqtt://127.0.0.1:{broker.port}", "--influx", f"http://127.0.0.1:{port}?db=shopfloor"]
+        with running_influxd(data, port=port) as database, simulation(tmp_path / "run", "--for", "12s", *places) as run:
+            run.pid_of("collector")
+            run.until_stored(200)
+            database.process.kill()
+            database.process.wait()
+            with running_influxd(data, port=port):
+                run.until_stored(200)
+                answer = run.result()
+    assert_nothing_lost(answer)
+    assert answer["gap_explained"] == 0
+
+
+def test_kill_of_the_site_server(tmp_path: Path) -> None:
+    with simulation(tmp_path / "run", "--for", "12s") as run:
+        run.pid_of("serve")
+        run.until_stored(200)
+        run.kill("serve")
+        run.until_stored(200)
+        answer = run.result()
+    assert_nothing_lost(answer)
+    assert answer["gap_explained"] == 0
