@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -57,12 +58,11 @@ class OpcUaLink(Connector):
         if old is not None and old.endpoint != self._settings.endpoint:
             old = None
         same_session = await self._session.open(old)
-        try:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._session.close, keep=same_session)
             await self._read_gaps(old)
             await self._subscription.open(old, same_session=same_session)
-        except BaseException:
-            await self._session.close(keep=same_session)
-            raise
+            stack.pop_all()
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         work = [self._renew, Reader(self._session, self.context, self._outbox, self._state).run]

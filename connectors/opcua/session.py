@@ -7,7 +7,7 @@ import base64
 import struct
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -143,7 +143,8 @@ class OpcUaSession:
         Raises:
             LinkError: it cannot be opened.
         """
-        try:
+        with ExitStack() as stack:
+            stack.callback(self.client.disconnect_socket)
             with link_errors(self.settings.endpoint, opening=True):
                 password = self._password()
                 async with asyncio.timeout(self.settings.timeout_s * 2):
@@ -156,9 +157,7 @@ class OpcUaSession:
                         await self.client.create_session()
                         await self.client.activate_session(self.settings.user, password)
                 await self._ask_about()
-        except BaseException:
-            self.client.disconnect_socket()
-            raise
+            stack.pop_all()
         return taken_over
 
     async def close(self, *, keep: bool) -> None:

@@ -14,13 +14,13 @@ from connectors.opcua.resume import ResumeState
 
 from .conftest import connection, tag
 
+GUID = "72962b91-fa75-4ae6-8d28-b404dc7daf63"
 ENDPOINT = "opc.tcp://plc:4840/x"
 
 
 @pytest.mark.parametrize(
     "node",
-    ["i=1", "ns=2;s=a;b=c", "nsu=urn:x:y;s=한글", "ns=65535;i=4294967295", "b=AAE=", "s= x"]
-    + ["g=72962b91-fa75-4ae6-8d28-b404dc7daf63"],
+    ["i=1", "ns=2;s=a;b=c", "nsu=urn:x:y;s=한글", "ns=65535;i=4294967295", "b=AAE=", "s= x", f"g={GUID}"],
 )
 def test_node_addresses(node: str) -> None:
     assert OpcUaTag(name="a", node=node).node == node
@@ -64,7 +64,8 @@ def test_modes_have_their_own_keys() -> None:
 
 
 def test_where_says_no_secret() -> None:
-    assert connection(ENDPOINT, user="u", password_file="/run/secret").where() == ENDPOINT
+    more = {"user": "u", "password_file": "/run/secret"}
+    assert connection(ENDPOINT, **more).where() == ENDPOINT
 
 
 def test_every_key_is_documented() -> None:
