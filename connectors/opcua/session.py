@@ -127,15 +127,13 @@ class OpcUaSession:
     items_per_call: int = MAX_PER_CALL
 
     def __post_init__(self) -> None:
-        self.client = Client(self.settings.endpoint, timeout=self.settings.timeout_s)
-        self.client.name = self.client.description = f"shopfloor-agent {self.settings.name}"
-        self.client.application_uri = "urn:shopfloor-agent"
-        self.client.product_uri = "urn:shopfloor-agent"
-        self.client.session_timeout = int(self.settings.session_timeout_s * 1000)
-        self.wire = Wire(self.client)
+        self._renew_client()
 
     async def open(self, old: ResumeState | None) -> bool:
         """Connect; take the old session over when the server still has it (OPC 10000-4 §6.7), else make one.
+
+        A token that is a plain number is counted up from the same start after every restart of the server and may by
+        then be someone else's: it is used only after a look at the server's start time.
 
         Returns:
             Whether the session is the old one.
@@ -143,6 +141,19 @@ class OpcUaSession:
         Raises:
             LinkError: it cannot be opened.
         """
+        if old is not None and old.session_token.startswith("i="):
+            try:
+                await self._open(None)
+                if self.server_start != old.server_start:
+                    return False
+                await self.close(keep=False)
+            except LinkRefused as error:
+                if not isinstance(error.__cause__, ua.UaStatusCodeError):
+                    raise  # nobody listens; otherwise there is no room for one more session, and ours is one of them
+            self._renew_client()
+        return await self._open(old)
+
+    async def _open(self, old: ResumeState | None) -> bool:
         with ExitStack() as stack:
             stack.callback(self.client.disconnect_socket)
             with link_errors(self.settings.endpoint, opening=True):
@@ -159,6 +170,14 @@ class OpcUaSession:
                 await self._ask_about()
             stack.pop_all()
         return taken_over
+
+    def _renew_client(self) -> None:
+        self.client = Client(self.settings.endpoint, timeout=self.settings.timeout_s)
+        self.client.name = self.client.description = f"shopfloor-agent {self.settings.name}"
+        self.client.application_uri = "urn:shopfloor-agent"
+        self.client.product_uri = "urn:shopfloor-agent"
+        self.client.session_timeout = int(self.settings.session_timeout_s * 1000)
+        self.wire = Wire(self.client)
 
     async def close(self, *, keep: bool) -> None:
         """End the connection; `keep` leaves the session and its subscriptions for the next link."""

@@ -53,6 +53,7 @@ class Subscription:
         self._items = plan.items(self._settings, context.clock.rate)
         self._fingerprint = ""
         self._deadline_s = 3 * self._settings.keepalive_s
+        self._publishing_ns = int(self._settings.publishing_interval_s * 1e9)
         self._retest = plan.Retest()
         self._in_flight = IN_FLIGHT
         self._resumed = False
@@ -184,7 +185,9 @@ class Subscription:
 
     def _expect(self, revised: Any) -> None:
         """Three keep-alives, as the server revised them, are the longest silence."""
-        self._deadline_s = max(3 * revised.RevisedPublishingInterval * revised.RevisedMaxKeepAliveCount / 1000, 1.0)
+        real_s = revised.RevisedPublishingInterval / 1000
+        self._publishing_ns = int(real_s * self._context.clock.rate * 1e9)
+        self._deadline_s = max(3 * real_s * revised.RevisedMaxKeepAliveCount, 1.0)
 
     async def _create_items(self, wanted: Sequence[plan.Item], nodes: dict[int, NodeId]) -> None:
         """Create monitored items; a refused one is a bad reading, once for each time it is asked for."""
@@ -299,7 +302,7 @@ class Subscription:
 
     def _complete_ns(self, scans: tuple[Scan, ...]) -> int:
         """Until when nothing is missing: one publishing interval ago, or the newest reading when that is older."""
-        publishing_ns = int(self._settings.publishing_interval_s * 1e9)
+        publishing_ns = self._publishing_ns
         complete_ns = self._context.clock.now_ns() - publishing_ns
         newest_ns = max((int(scan.time_ns.max()) for scan in scans), default=complete_ns)
         return newest_ns if complete_ns - 2 * publishing_ns - 1_000_000_000 < newest_ns < complete_ns else complete_ns

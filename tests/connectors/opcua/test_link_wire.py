@@ -231,3 +231,42 @@ async def test_a_foreign_server_that_restarts_leaves_a_gap(tmp_path: Path) -> No
         known = len(consumer.rows)
         await consumer.until(lambda: len(consumer.rows) > known)
     assert [gap.cause for gap in consumer.gaps] == ["no_communication"]
+
+
+async def test_a_session_of_someone_else_is_left_alone(plant: Plant) -> None:
+    """asyncua's server counts its tokens from the same start: after a restart the old one may be another client's."""
+    first = Consumer(connection(plant.endpoint, tag("a", "nsu=urn:test:plant;s=a")))
+    await first.until(lambda: first.rows)
+    other = Consumer(connection(plant.endpoint, tag("b", "nsu=urn:test:plant;s=b")))
+    async with asyncio.timeout(20), other.link() as link:
+        async for delivery in link.deliveries():
+            other.commit(delivery)
+            theirs, ours = ResumeState.from_bytes(other.resume), ResumeState.from_bytes(first.resume)
+            assert theirs is not None
+            assert ours is not None
+            if delivery.scans and first.resume and not first.gaps:  # the server restarted, says the start time
+                stale = dataclasses.replace(ours, session_token=theirs.session_token, server_start="before")
+                first.resume = stale.to_bytes()
+                await first.until(lambda: first.gaps)
+                await plant.write("b", 5)
+            if other.values(0)[-1:] == [5]:
+                break
+    assert [gap.cause for gap in first.gaps] == ["no_communication"]
+    assert len(plant.subscriptions) == 3
+
+
+async def test_a_user_takes_the_session_over(foreign: Foreign, tmp_path: Path) -> None:
+    file = tmp_path / "word"
+    file.write_text(foreign.password)
+    settings = connection(
+        foreign.endpoint, tag("count", "ns=2;s=Counter0"), user=foreign.user, password_file=file, queue_size=1000
+    )
+    consumer = Consumer(settings)
+    await consumer.until(lambda: len(consumer.rows) > 3)
+    before = ResumeState.from_bytes(consumer.resume)
+    await consumer.until(lambda: len(consumer.rows) > 20)
+    after = ResumeState.from_bytes(consumer.resume)
+    assert before is not None
+    assert after is not None
+    assert (before.session_token, before.subscription) == (after.session_token, after.subscription)
+    assert consumer.gaps == []
