@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from agent.rules import PlacedError, check
 from connectors.modbus.config import ModbusConnection
 from connectors.registry import AnyConnection
 from pipelines.journal.journal import JournalSettings
 from pipelines.mqtt import MqttSettings
 from pipelines.settings import Labels, Name, Settings, TagSettings
 from pipelines.source import Place
+
+_MAX_PORT = 65535
 
 
 class StateSettings(Settings):
@@ -70,27 +73,7 @@ class Site(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        seen: dict[tuple[str, str], str] = {}
-        names: set[str] = set()
-        for position, connection in enumerate(self.connections):
-            if connection.name in names:
-                raise PlacedError(("connections", position, "name"), f"{connection.name!r} is used twice")
-            names.add(connection.name)
-            for index, tag in enumerate(connection.tag_list()):
-                place = ("connections", position, "tags", index)
-                machine = tag.machine or connection.machine
-                if machine is None:
-                    raise PlacedError(place, f"tag {tag.name!r} belongs to no machine; set machine here or above")
-                if machine not in self.machines:
-                    raise PlacedError(place, f"machine {machine!r} of tag {tag.name!r} is not in machines")
-                if (machine, tag.name) in seen:
-                    other = seen[machine, tag.name]
-                    raise PlacedError(place, f"tag {tag.name!r} of {machine} is already read by connection {other!r}")
-                seen[machine, tag.name] = connection.name
-        for name, machine_settings in self.machines.items():
-            if machine_settings.state and (name, machine_settings.state.tag) not in seen:
-                state = ("machines", name, "state", "tag")
-                raise PlacedError(state, f"no connection reads tag {machine_settings.state.tag!r} of {name}")
+        check(self)
         return self
 
     def place(self, connection: AnyConnection, tag: TagSettings) -> Place:
@@ -107,17 +90,27 @@ class Site(Settings):
         """This site with the machines and connections of another file of the same site.
 
         Raises:
-            ValueError: the two are of different sites, or clash.
+            PlacedError: the two are of different sites, or clash; the place is in the other file.
         """
-        if (self.company, self.site) != (other.company, other.site):
-            msg = f"belongs to {other.company}/{other.site}, not to {self.company}/{self.site}"
-            raise ValueError(msg)
-        if clash := self.machines.keys() & other.machines.keys():
-            msg = f"machine {min(clash)!r} stands in another file already"
-            raise ValueError(msg)
+        for level in ("company", "site"):
+            if getattr(self, level) != getattr(other, level):
+                raise PlacedError((level,), f"is {getattr(self, level)!r} in the first file; files of one site agree")
+        for part in ("agent", "mqtt", "journal"):
+            if part in other.model_fields_set and getattr(self, part) != getattr(other, part):
+                raise PlacedError((part,), "differs from the first file; write it in the first file only")
+        for name in other.machines:
+            if name in self.machines:
+                raise PlacedError(("machines", name), "stands in another file too; name one of them otherwise")
+        names = {one.name for one in self.connections}
+        for position, one in enumerate(other.connections):
+            if one.name in names:
+                place = ("connections", position, "name")
+                raise PlacedError(place, f"{one.name!r} is used in another file too; name one of them otherwise")
         both = [one.placed_machines() for one in (self, other)]
         update = {"machines": both[0] | both[1], "connections": self.connections + other.connections}
-        return type(self).model_validate(self.model_copy(update=update).model_dump(by_alias=True))
+        joined = self.model_copy(update=update)
+        check(joined)
+        return joined
 
     def placed_machines(self) -> dict[str, MachineSettings]:
         """Machines with their line filled in."""
@@ -144,18 +137,10 @@ class Site(Settings):
 
 def _moved(connection: AnyConnection, endpoint: str) -> AnyConnection:
     host, _, port = endpoint.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
         msg = f"{endpoint!r} is not host:port"
         raise ValueError(msg)
     if isinstance(connection, ModbusConnection):
         return connection.model_copy(update={"host": host, "port": int(port)})
     path = urlsplit(connection.endpoint).path
     return connection.model_copy(update={"endpoint": f"opc.tcp://{host}:{port}{path}"})
-
-
-class PlacedError(ValueError):
-    """A fault found across models, with the place it stands at."""
-
-    def __init__(self, place: tuple[str | int, ...], reason: str) -> None:
-        self.place = place
-        super().__init__(reason)

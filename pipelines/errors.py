@@ -4,6 +4,7 @@
 
     ShopfloorError
     ├─ ConfigError(path, line, reason)     exit 2, before anything starts
+    ├─ PlacedError(place, reason)          a ValueError too: pydantic collects it, the loader makes it a ConfigError
     ├─ DependencyError(what)               exit 3: something the command needs cannot be reached
     ├─ LinkError(endpoint, reason)         the supervisor reopens
     │  ├─ LinkRefused                      nobody listens, or the device says no

@@ -1,0 +1,212 @@
+"""A fault that pydantic found, in words: where it stands in the file, what is wrong, and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from agent.document import Node
+from agent.rules import PlacedError
+from agent.site import Site
+from connectors.registry import KINDS
+
+Place = tuple[str | int, ...]
+_SECRET: Final = re.compile(r"pass|secret|token|credential|api_?key|^pw$|^pwd$", re.IGNORECASE)
+_SHOWN: Final = 60
+"""Characters of a value that a message repeats."""
+_FEW: Final = 12
+_LITERAL: Final = re.compile(r"'([^']*)'")
+_NUMBER: Final = re.compile(r"[-+]?\d+(\.\d+)?")
+_PLAIN: Final = {
+    "string_type": "must be text; put it in quotes",
+    "path_type": "must be the name of a file",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "model_type": "must be a group of keys",
+    "model_attributes_type": "must be a group of keys",
+    "dict_type": "must be a group of keys",
+    "tuple_type": "must be a list, each item after a '-'",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must not be longer than {max_length} characters",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
+_NUMBERS: Final = {"int_type", "float_type", "bool_type"}
+_LISTS: Final = {"tuple_type"}
+_GROUPS: Final = {"model_type", "model_attributes_type", "dict_type"}
+
+
+def explain(root: Node, error: ValidationError) -> tuple[int, str]:
+    """Line and words of the first fault in file order."""
+    found = error.errors(include_url=False)
+    places = [_plain_place(fault["loc"]) for fault in found]
+    above = {place[:length] for place in places for length in range(len(place))}
+    extra = {place[:-1] for place, fault in zip(places, found, strict=True) if fault["type"] == "extra_forbidden"}
+    faults = []
+    for place, fault in zip(places, found, strict=True):
+        if place in above or (fault["type"] == "missing" and place[:-1] in extra):
+            continue  # the consequence of another fault: a misspelt key is missing under its right name
+        faults.append((locate(root, place)[0], -len(place), place, fault))
+    _, _, place, fault = min(faults, key=lambda one: one[:2])
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, PlacedError):
+        place = cause.place
+    line, node = locate(root, place)
+    return line, f"{path_of(root, place)}: {_words(root, place, node, fault)}"
+
+
+def _plain_place(loc: Place) -> Place:
+    """Without what pydantic adds: the kind of a connection, and `[key]` for the name of an item."""
+    if len(loc) > 2 and loc[0] == "connections" and loc[2] in KINDS:  # noqa: PLR2004 - connections, position, kind
+        loc = (*loc[:2], *loc[3:])
+    return loc[:-1] if loc[-1:] == ("[key]",) else loc
+
+
+def locate(root: Node, place: Place) -> tuple[int, Node | None]:
+    """Line of the deepest part of a place that stands in the file; its node if all of it does."""
+    node, line = root, 1
+    for step in place:
+        if step not in node.below:
+            return line, None
+        line, node = node.key_lines[step], node.below[step]
+    return line, node
+
+
+def path_of(root: Node, place: Place) -> str:
+    """A place as people write it: `connections[press].tags[spm].scale`; items without a name are counted from 1."""
+    out, node = "", root
+    for step in place:
+        node = node.below.get(step, Node(0, None))
+        if isinstance(step, int):
+            name = node.data.get("name") if isinstance(node.data, dict) else None
+            out += f"[{_cut(name) if isinstance(name, str) and name else f'#{step + 1}'}]"
+        else:
+            out += f".{_cut(step)}" if out else _cut(step)
+    return out or "the file"
+
+
+def _cut(text: str) -> str:
+    shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return shown if shown.isprintable() else ascii(shown)
+
+
+def _words(root: Node, place: Place, node: Node | None, fault: Any) -> str:
+    kind = fault["type"]
+    if kind == "missing":
+        return "is missing; add it"
+    if kind == "extra_forbidden":
+        return _unknown(root, place)
+    if kind.startswith("union_tag"):
+        return _kind_of_connection(node)
+    if kind == "literal_error":
+        return f"must be {_choice(_LITERAL.findall(fault['ctx']['expected']), node)}"
+    return _plain(place, node, fault) if kind in _PLAIN else _own_words(fault)
+
+
+def _own_words(fault: Any) -> str:
+    """What a model's own check says."""
+    text = " ".join(str(fault["msg"]).removeprefix("Value error, ").split())
+    return text if isinstance(fault.get("ctx", {}).get("error"), PlacedError) else f"{text[0].lower()}{text[1:]}"
+
+
+def _kind_of_connection(node: Node | None) -> str:
+    known = sorted(KINDS)
+    given = node.below.get("type") if node else None
+    if given is None:
+        return f"has no type; add {' or '.join(f'`type: {one}`' for one in known)}"
+    return f"type must be {_choice(known, given)}"
+
+
+def _plain(place: Place, node: Node | None, fault: Any) -> str:
+    kind = fault["type"]
+    words = _PLAIN[kind]
+    if kind in _GROUPS | _NUMBERS | _LISTS | {"string_type"} and node is not None and node.data is None:
+        return f"is empty; {re.split('[;,]', words)[0]}, or remove the key"
+    if kind in _NUMBERS and node is not None and isinstance(node.data, str) and _NUMBER.fullmatch(node.data):
+        words += " without quotes"
+    return words.format(**fault.get("ctx", {})) + _not(place, node)
+
+
+def _not(place: Place, node: Node | None) -> str:
+    """`, not 'value'`, unless it could be a secret."""
+    if node is None or isinstance(node.data, dict | list) or not node.written:
+        return ""
+    if any(isinstance(step, str) and _SECRET.search(step) for step in place) or "@" in node.written:
+        return ""
+    return f", not {_cut(node.written)!r}"
+
+
+def _choice(known: Sequence[str], given: Node | None) -> str:
+    """What may stand there, what does, and what was probably meant."""
+    words = " or ".join([", ".join(known[:-1]), known[-1]]) if len(known) > 1 else known[0]
+    if given is None or isinstance(given.data, dict | list) or not given.written:
+        return words
+    close = _close(given.written, known)
+    return f"{words}, not {_cut(given.written)!r}" + (f"; did you mean {close!r}?" if close else "")
+
+
+def _close(text: str, known: Sequence[str]) -> str | None:
+    small = {one.lower(): one for one in known}
+    return next((small[one] for one in difflib.get_close_matches(text.lower(), small, 1, 0.6)), None)
+
+
+def _unknown(root: Node, place: Place) -> str:
+    """What to do about a key that this model does not have."""
+    key = str(place[-1])
+    schema = Site.model_json_schema(by_alias=True)
+    known = sorted(_keys_at(schema, root, place[:-1]))
+    if _SECRET.search(key) and key not in known:
+        files = [one for one in known if one.endswith("_file") and _SECRET.search(one)]
+        remedy = f"; write it into a file of its own and name that in {files[0]}" if files else ""
+        return f"unknown key, and no secret stands in this file{remedy}"
+    if close := _close(key, [one for one in known if one not in locate(root, place[:-1])[1].below]):  # type: ignore[union-attr]
+        return f"unknown key; did you mean {close!r}?"
+    if elsewhere := sorted({path for path, one in _all_keys(schema, schema, "") if one == key}):
+        return f"unknown key here; it belongs {' or '.join(elsewhere[:3])}"
+    if len(known) > _FEW:
+        return "unknown key; remove it (docs/configuration.md lists all keys)"
+    return f"unknown key; remove it (known here: {', '.join(known)})"
+
+
+def _resolve(schema: dict[str, Any], part: dict[str, Any], data: Any) -> dict[str, Any]:
+    """The object schema behind references, optional values and the choice by `type`."""
+    while True:
+        if "$ref" in part:
+            part = schema["$defs"][part["$ref"].rpartition("/")[2]]
+        elif "anyOf" in part:
+            part = next((one for one in part["anyOf"] if one.get("type") != "null"), {})
+        elif "discriminator" in part:
+            kind = data.get("type") if isinstance(data, dict) else None
+            part = {"$ref": part["discriminator"]["mapping"][kind]} if kind in KINDS else {}
+        else:
+            return part
+
+
+def _keys_at(schema: dict[str, Any], root: Node, place: Place) -> Iterator[str]:
+    part, node = _resolve(schema, schema, root.data), root
+    for step in place:
+        node = node.below[step]
+        inner = part.get("items") if isinstance(step, int) else part.get("properties", {}).get(step)
+        part = _resolve(schema, inner or part.get("additionalProperties") or {}, node.data)
+    yield from part.get("properties", {})
+
+
+def _all_keys(schema: dict[str, Any], part: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Every key there is, after where it belongs."""
+    for kind in KINDS if "discriminator" in part else [""]:
+        one = _resolve(schema, part, {"type": kind})
+        for key, below in one.get("properties", {}).items():
+            yield f"under {path}" if path else "at the top of the file", key
+            yield from _all_keys(schema, below, f"{path}.{key}" if path else key)
+        for name in ("items", "additionalProperties"):
+            if isinstance(one.get(name), dict):
+                yield from _all_keys(schema, one[name], f"{path}[]" if name == "items" else f"{path}.NAME")

@@ -1,0 +1,147 @@
+"""What no single model can see: names used twice, tags of nobody, fields that a store would refuse."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from connectors.modbus.config import ModbusConnection, ModbusTag
+from pipelines.errors import ShopfloorError
+
+if TYPE_CHECKING:
+    from agent.site import Site
+    from pipelines.settings import TagSettings
+
+Place = tuple[str | int, ...]
+Fault = tuple[Place, str]
+_OWN_MEASUREMENTS: Final = {"agent", "alarm", "alarm_action", "context", "cycle", "gap", "state"}
+_OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
+_HOST: Final = re.compile(r"[\w.\-]+")
+
+
+class PlacedError(ShopfloorError, ValueError):
+    """A fault found across models.
+
+    Attributes:
+        place: where it stands: keys and positions from the top of the file.
+    """
+
+    def __init__(self, place: Place, reason: str) -> None:
+        self.place = place
+        super().__init__(reason)
+
+
+def check(site: Site) -> None:
+    """Hold a site to the rules that span its models.
+
+    Raises:
+        PlacedError: the first rule it breaks.
+    """
+    for place, reason in (*_hosts(site), *_machines(site), *_connections(site), *_states(site), *_types(site)):
+        raise PlacedError(place, reason)
+
+
+def _hosts(site: Site) -> Iterator[Fault]:
+    hosts: list[tuple[Place, str]] = [(("mqtt", "host"), site.mqtt.host)]
+    for position, one in enumerate(site.connections):
+        if isinstance(one, ModbusConnection):
+            hosts.append((("connections", position, "host"), one.host))
+    for place, host in hosts:
+        if not _HOST.fullmatch(host) and not _is_address(host):
+            yield place, "must be a host name or an IP address alone; no scheme, user, port or path"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _machines(site: Site) -> Iterator[Fault]:
+    for name, machine in site.machines.items():
+        if machine.machine_class in _OWN_MEASUREMENTS:
+            yield (
+                ("machines", name, "class"),
+                f"{machine.machine_class!r} is a measurement of the product; name another",
+            )
+
+
+def _connections(site: Site) -> Iterator[Fault]:
+    names: set[str] = set()
+    seen: dict[tuple[str, str], str] = {}
+    for position, connection in enumerate(site.connections):
+        here = ("connections", position)
+        if connection.name in names:
+            yield (*here, "name"), f"{connection.name!r} is used twice; name one of them otherwise"
+        names.add(connection.name)
+        if not connection.tag_list():
+            yield here, "reads nothing; list its tags, or remove it"
+        for index, tag in enumerate(connection.tag_list()):
+            place = (*here, "tags", index)
+            machine = tag.machine or connection.machine
+            if machine is None:
+                yield place, "belongs to no machine; set machine here or for the connection"
+                continue
+            if machine not in site.machines:
+                listed = (*(place if tag.machine else here), "machine")
+                yield listed, f"{machine!r} is not in machines; add it there (there are {_few(site.machines)})"
+            if other := seen.get((machine, tag.name)):
+                yield (*place, "name"), f"{machine} has a tag {tag.name!r} in connection {other!r} already; rename one"
+            seen[machine, tag.name] = connection.name
+            yield from _tag(place, tag)
+
+
+def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:
+    if tag.name in _OWN_COLUMNS:
+        yield (*place, "name"), f"{tag.name!r} is a column of every series; name the tag otherwise"
+    if isinstance(tag, ModbusTag) and tag.datatype in {"string", "bool"}:
+        used = {"scale": tag.scale != 1, "offset": tag.offset != 0, "range": tag.range, "deadband": tag.deadband}
+        for key in (key for key, value in used.items() if value):
+            yield (*place, key), f"needs a number, and datatype is {tag.datatype}; remove {key}"
+
+
+def _states(site: Site) -> Iterator[Fault]:
+    read = {
+        (tag.machine or connection.machine, tag.name)
+        for connection in site.connections
+        for tag in connection.tag_list()
+    }
+    for name, machine in site.machines.items():
+        if machine.state and (name, machine.state.tag) not in read:
+            place = ("machines", name, "state", "tag")
+            yield place, f"no connection reads a tag {machine.state.tag!r} of {name}; add it to one, or remove state"
+
+
+def _types(site: Site) -> Iterator[Fault]:
+    """A store keeps one type per measurement and field; InfluxDB refuses the points that come second."""
+    kinds: dict[tuple[str, str], tuple[str, str]] = {}
+    for position, connection in enumerate(site.connections):
+        for index, tag in enumerate(connection.tag_list()):
+            kind = _kind(tag)
+            machine = tag.machine or connection.machine or ""
+            if not kind:
+                continue
+            series = site.machines[machine].machine_class
+            first, other = kinds.setdefault((series, tag.name), (kind, machine))
+            if first != kind:
+                place = ("connections", position, "tags", index)
+                both = f"is stored as {kind}, the same tag of {other} as {first}"
+                yield place, f"{both}; in one class ({series}) they must agree: rename one, or change its class"
+
+
+def _kind(tag: TagSettings) -> str:
+    """Type a tag is stored as; empty when only the device knows."""
+    if not isinstance(tag, ModbusTag):
+        return ""
+    if tag.datatype in {"string", "bool"}:
+        return tag.datatype
+    return "float" if tag.datatype.startswith("float") or tag.scale != 1 or tag.offset != 0 else "int"
+
+
+def _few(names: object) -> str:
+    known = sorted(names)  # type: ignore[call-overload]
+    return ", ".join(known[:6]) + (", …" if len(known) > 6 else "")  # noqa: PLR2004 - what a line holds
