@@ -23,6 +23,7 @@ _MAX_DEPTH: Final = 40
 _MAX_ITEMS: Final = 2_000_000
 """Values once every alias is written out; a file of nine lines can stand for a billion."""
 _MAX_DIGITS: Final = 400
+_SHOWN: Final = 60
 _NULL: Final = {"", "~", "null", "Null", "NULL"}
 _BOOL: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -97,7 +98,7 @@ def read_document(path: Path) -> Node:
         return _Builder(path, text, yaml.SafeLoader).document()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        reason = f"the character U+{ord(error.character):04X} is not allowed; remove it"
+        reason = f"the character {text[error.position]!a} is not allowed; remove it"
         raise ConfigError(path, line, reason) from error
     except yaml.MarkedYAMLError as error:
         raise ConfigError(path, *_in_words(error)) from error
@@ -108,7 +109,24 @@ def _in_words(error: yaml.MarkedYAMLError) -> tuple[int | None, str]:
     unclosed = "end of stream" in problem or "<stream end>" in problem
     mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
     found = [words for said, further, words in _WORDS if said in problem and further in problem]
-    return mark.line + 1 if mark else None, f"not YAML: {found[0] if found else problem}"
+    begun = ""
+    if mark and error.context_mark and "flow" in (error.context or "") and error.context_mark.line != mark.line:
+        begun = f" (begun in line {error.context_mark.line + 1})"
+    return mark.line + 1 if mark else None, f"not YAML: {found[0] if found else problem}{begun}"
+
+
+def path_step(step: str | int, inner: Any) -> str:
+    """One step of a place as people write it: `.key`, `[name]`, or `[#1]` for the first item without a name."""
+    if isinstance(step, str):
+        return f".{cut(step)}"
+    name = inner.get("name") if isinstance(inner, dict) else None
+    return f"[{cut(name) if isinstance(name, str) and name else f'#{step + 1}'}]"
+
+
+def cut(text: str, most: int = _SHOWN) -> str:
+    """Text of the file, short and printable enough for a message of one line."""
+    shown = text if len(text) <= most else f"{text[: most - 1]}…"
+    return shown if shown.isprintable() else ascii(shown)
 
 
 def _line(event: Any) -> int:
@@ -123,6 +141,7 @@ class _Builder:
         self._path = path
         self._events: Iterator[Any] = yaml.parse(text, Loader=parser)
         self._anchors: dict[str, Node | None] = {}
+        self._open: list[tuple[Node, str | int]] = []
 
     def document(self) -> Node:
         """The only document; an empty file holds null."""
@@ -135,7 +154,13 @@ class _Builder:
         return root or Node(1, None)
 
     def _fault(self, event: Any, reason: str) -> ConfigError:
-        return ConfigError(self._path, _line(event), reason)
+        where = cut("".join(self._steps()).removeprefix("."), 2 * _SHOWN)
+        return ConfigError(self._path, _line(event), f"{where}: {reason}" if where else reason)
+
+    def _steps(self) -> Iterator[str]:
+        for index, (_, step) in enumerate(self._open):
+            inner = self._open[index + 1][0].data if index + 1 < len(self._open) else None
+            yield path_step(step, inner)
 
     def _node(self, event: Any, depth: int) -> Node:
         if depth > _MAX_DEPTH:
@@ -143,7 +168,9 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             node = self._anchors.get(event.anchor or "")
             if node is None:
-                raise self._fault(event, "an alias (*) without its anchor (&) above; put text that begins so in quotes")
+                raise self._fault(
+                    event, "this alias (*) has no anchor (&) above; put text that begins with '*' in quotes"
+                )
             return node
         if event.anchor:
             self._anchors[event.anchor] = None
@@ -166,7 +193,9 @@ class _Builder:
         for event in self._events:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
+            self._open.append((node, len(node.below)))
             node.put(len(node.below), _line(event), self._node(event, depth + 1))
+            self._open.pop()
         return node
 
     def _mapping(self, start: Any, depth: int) -> Node:
@@ -180,14 +209,16 @@ class _Builder:
                     event, "a key must be plain text; put text that begins with '{', '[' or '*' in quotes"
                 )
             key, line = self._text(event, event.value), _line(event)
+            self._open.append((node, key))
             value = self._node(next(self._events), depth + 1)
             if key == "<<" and event.implicit[0]:
                 merged += self._merge(event, value)
             elif key in node.below:
                 first = node.key_lines[key]
-                raise self._fault(event, f"key {key[:60]!r} stands twice, first in line {first}; remove one")
+                raise self._fault(event, f"stands twice, first in line {first}; remove one")
             else:
                 node.put(key, line, value)
+            self._open.pop()
         for one in merged:
             for name, below in one.below.items():
                 if name not in node.below:

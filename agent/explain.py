@@ -9,15 +9,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from agent.document import Node
+from agent.document import Node, cut, path_step
 from agent.rules import PlacedError
 from agent.site import Site
 from connectors.registry import KINDS
 
 Place = tuple[str | int, ...]
 _SECRET: Final = re.compile(r"pass|secret|token|credential|api_?key|^pw$|^pwd$", re.IGNORECASE)
-_SHOWN: Final = 60
-"""Characters of a value that a message repeats."""
 _FEW: Final = 12
 _LITERAL: Final = re.compile(r"'([^']*)'")
 _NUMBER: Final = re.compile(r"[-+]?\d+(\.\d+)?")
@@ -35,10 +33,10 @@ _PLAIN: Final = {
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "string_too_long": "must not be longer than {max_length} characters",
-    "greater_than": "must be above {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be below {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
 }
 _NUMBERS: Final = {"int_type", "float_type", "bool_type"}
 _LISTS: Final = {"tuple_type"}
@@ -57,11 +55,27 @@ def explain(root: Node, error: ValidationError) -> tuple[int, str]:
             continue  # the consequence of another fault: a misspelt key is missing under its right name
         faults.append((locate(root, place)[0], -len(place), place, fault))
     _, _, place, fault = min(faults, key=lambda one: one[:2])
+    line, place = _refine(root, place, fault)
+    if fault["loc"][-1:] == ("[key]",):
+        key = Node(line, place[-1], str(place[-1]))
+        return line, f"{path_of(root, place)}: the key {_words(root, place, key, fault)}"
+    node = locate(root, place)[1]
+    return line, f"{path_of(root, place)}: {_words(root, place, node, fault)}"
+
+
+def _refine(root: Node, place: Place, fault: Any) -> tuple[int, Place]:
+    """Line and place of the key that is to be changed, where the fault tells it."""
+    line, node = locate(root, place)
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, PlacedError):
-        place = cause.place
-    line, node = locate(root, place)
-    return line, f"{path_of(root, place)}: {_words(root, place, node, fault)}"
+        return locate(root, cause.place)[0], cause.place
+    keys = ["type"] if fault["type"].startswith("union_tag") else []
+    if fault["type"] == "value_error":
+        keys = re.findall(r"\w+", str(cause))  # the first word that is one of the group's keys
+    for key in keys:
+        if node is not None and key in node.below and isinstance(node.data, dict):
+            return node.key_lines[key], (*place, key)
+    return line, place
 
 
 def _plain_place(loc: Place) -> Place:
@@ -82,21 +96,12 @@ def locate(root: Node, place: Place) -> tuple[int, Node | None]:
 
 
 def path_of(root: Node, place: Place) -> str:
-    """A place as people write it: `connections[press].tags[spm].scale`; items without a name are counted from 1."""
+    """A place as people write it: `connections[press].tags[spm].scale`."""
     out, node = "", root
     for step in place:
         node = node.below.get(step, Node(0, None))
-        if isinstance(step, int):
-            name = node.data.get("name") if isinstance(node.data, dict) else None
-            out += f"[{_cut(name) if isinstance(name, str) and name else f'#{step + 1}'}]"
-        else:
-            out += f".{_cut(step)}" if out else _cut(step)
-    return out or "the file"
-
-
-def _cut(text: str) -> str:
-    shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-    return shown if shown.isprintable() else ascii(shown)
+        out += path_step(step, node.data)
+    return out.removeprefix(".") or "the file"
 
 
 def _words(root: Node, place: Place, node: Node | None, fault: Any) -> str:
@@ -106,7 +111,7 @@ def _words(root: Node, place: Place, node: Node | None, fault: Any) -> str:
     if kind == "extra_forbidden":
         return _unknown(root, place)
     if kind.startswith("union_tag"):
-        return _kind_of_connection(node)
+        return _kind_of_connection(place, node)
     if kind == "literal_error":
         return f"must be {_choice(_LITERAL.findall(fault['ctx']['expected']), node)}"
     return _plain(place, node, fault) if kind in _PLAIN else _own_words(fault)
@@ -118,22 +123,28 @@ def _own_words(fault: Any) -> str:
     return text if isinstance(fault.get("ctx", {}).get("error"), PlacedError) else f"{text[0].lower()}{text[1:]}"
 
 
-def _kind_of_connection(node: Node | None) -> str:
+def _kind_of_connection(place: Place, node: Node | None) -> str:
     known = sorted(KINDS)
-    given = node.below.get("type") if node else None
-    if given is None:
-        return f"has no type; add {' or '.join(f'`type: {one}`' for one in known)}"
-    return f"type must be {_choice(known, given)}"
+    if place[-1] == "type":
+        return f"must be {_choice(known, node)}"
+    if node and (close := _close("type", [str(key) for key in node.below])):
+        return f"has no type; did you mean 'type' by {close!r}?"
+    return f"has no type; add {' or '.join(f'`type: {one}`' for one in known)}"
 
 
 def _plain(place: Place, node: Node | None, fault: Any) -> str:
     kind = fault["type"]
     words = _PLAIN[kind]
     if kind in _GROUPS | _NUMBERS | _LISTS | {"string_type"} and node is not None and node.data is None:
-        return f"is empty; {re.split('[;,]', words)[0]}, or remove the key"
+        return f"is empty; give it {re.split('[;,]', words)[0].removeprefix('must be ')}, or remove the key"
     if kind in _NUMBERS and node is not None and isinstance(node.data, str) and _NUMBER.fullmatch(node.data):
         words += " without quotes"
-    return words.format(**fault.get("ctx", {})) + _not(place, node)
+    if kind in _GROUPS and node is not None and ":" in node.written:
+        words += ", with a space after each ':'"
+    bounds = {
+        name: f"{bound:.15g}" if isinstance(bound, float) else bound for name, bound in fault.get("ctx", {}).items()
+    }
+    return words.format(**bounds) + _not(place, node)
 
 
 def _not(place: Place, node: Node | None) -> str:
@@ -142,7 +153,7 @@ def _not(place: Place, node: Node | None) -> str:
         return ""
     if any(isinstance(step, str) and _SECRET.search(step) for step in place) or "@" in node.written:
         return ""
-    return f", not {_cut(node.written)!r}"
+    return f", not {cut(node.written)!r}"
 
 
 def _choice(known: Sequence[str], given: Node | None) -> str:
@@ -151,7 +162,7 @@ def _choice(known: Sequence[str], given: Node | None) -> str:
     if given is None or isinstance(given.data, dict | list) or not given.written:
         return words
     close = _close(given.written, known)
-    return f"{words}, not {_cut(given.written)!r}" + (f"; did you mean {close!r}?" if close else "")
+    return f"{words}, not {cut(given.written)!r}" + (f"; did you mean {close!r}?" if close else "")
 
 
 def _close(text: str, known: Sequence[str]) -> str | None:

@@ -39,8 +39,36 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the first rule it breaks.
     """
-    for place, reason in (*_hosts(site), *_machines(site), *_connections(site), *_states(site), *_types(site)):
+    for rule in (_hosts, _machines, _connections, _states, _types):  # a later one may rely on the ones before
+        for place, reason in rule(site):
+            raise PlacedError(place, reason)
+
+
+def check_together(first: Site, other: Site) -> None:
+    """Hold two files of one site to what they share.
+
+    Raises:
+        PlacedError: the first clash; the place is in the other file.
+    """
+    for place, reason in _clashes(first, other):
         raise PlacedError(place, reason)
+
+
+def _clashes(first: Site, other: Site) -> Iterator[Fault]:
+    for level in ("company", "site"):
+        if getattr(first, level) != getattr(other, level):
+            yield (level,), f"is {getattr(first, level)!r} in the first file; files of one site agree"
+    for part in ("agent", "mqtt", "journal"):
+        if part in other.model_fields_set and getattr(first, part) != getattr(other, part):
+            yield (part,), "differs from the first file; write it in the first file only"
+    for name in other.machines:
+        if name in first.machines:
+            yield ("machines", name), "stands in another file too; name one of them otherwise"
+    names = {one.name for one in first.connections}
+    for position, one in enumerate(other.connections):
+        if one.name in names:
+            place = ("connections", position, "name")
+            yield place, f"{one.name!r} is used in another file too; name one of them otherwise"
 
 
 def _hosts(site: Site) -> Iterator[Fault]:

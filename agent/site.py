@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from agent.rules import PlacedError, check
+from agent.rules import PlacedError, check, check_together
 from connectors.modbus.config import ModbusConnection
 from connectors.registry import AnyConnection
 from pipelines.journal.journal import JournalSettings
@@ -92,24 +92,17 @@ class Site(Settings):
         Raises:
             PlacedError: the two are of different sites, or clash; the place is in the other file.
         """
-        for level in ("company", "site"):
-            if getattr(self, level) != getattr(other, level):
-                raise PlacedError((level,), f"is {getattr(self, level)!r} in the first file; files of one site agree")
-        for part in ("agent", "mqtt", "journal"):
-            if part in other.model_fields_set and getattr(self, part) != getattr(other, part):
-                raise PlacedError((part,), "differs from the first file; write it in the first file only")
-        for name in other.machines:
-            if name in self.machines:
-                raise PlacedError(("machines", name), "stands in another file too; name one of them otherwise")
-        names = {one.name for one in self.connections}
-        for position, one in enumerate(other.connections):
-            if one.name in names:
-                place = ("connections", position, "name")
-                raise PlacedError(place, f"{one.name!r} is used in another file too; name one of them otherwise")
+        check_together(self, other)
         both = [one.placed_machines() for one in (self, other)]
         update = {"machines": both[0] | both[1], "connections": self.connections + other.connections}
         joined = self.model_copy(update=update)
-        check(joined)
+        try:
+            check(joined)
+        except PlacedError as error:  # this site alone is sound, so the fault came with the other file
+            top, *below = error.place
+            if isinstance(below[0], int):
+                below[0] -= len(self.connections)
+            raise PlacedError((top, *below), str(error)) from error
         return joined
 
     def placed_machines(self) -> dict[str, MachineSettings]:
