@@ -54,6 +54,8 @@ class Normalizer:
         self._deadband = np.array([_deadband(tag) for tag in tags], dtype=np.float64)
         self._has_deadband = bool((self._deadband > 0).any())
         self._any_scaled = bool(self._scaled.any())
+        self._text = np.array([tag.store_as == "string" for tag in tags], dtype=bool)
+        self._any_text = bool(self._text.any())
         self._any_ranged = bool(self._ranged.any())
         self._last = np.full(len(tags), math.nan)
         self._last_status = np.full(len(tags), 0xFFFF_FFFF, dtype=np.uint32)
@@ -64,6 +66,15 @@ class Normalizer:
         """The readings as they are stored; a reading never disappears here but for its tag's deadband."""
         if not len(scan):
             return []
+        if self._any_text and scan.value.dtype.kind != "O":
+            text = self._text[scan.tag]
+            if text.all():
+                return self._finish(_as_text(scan))
+            if text.any():
+                return self._finish(_as_text(scan.take(text))) + self._numbers(scan.take(~text))
+        return self._numbers(scan)
+
+    def _numbers(self, scan: Scan) -> list[Scan]:
         if self._any_scaled and scan.value.dtype.kind in "fiu":
             scaled = self._scaled[scan.tag]
             if scaled.all():
@@ -158,6 +169,20 @@ class Normalizer:
                 self._last_status[tag] = status
                 if good:
                     self._last[tag] = value[index]
+
+
+def _as_text(scan: Scan) -> Scan:
+    """The same readings as text: all digits of an integer, the shortest exact form of a float, `true` and `false`."""
+    value: NDArray[Any] = np.empty(len(scan), dtype=object)
+    status = scan.status
+    if scan.value.dtype.kind == "b":
+        value[:] = ["true" if one else "false" for one in scan.value.tolist()]
+    else:
+        value[:] = [repr(one) for one in scan.value.tolist()]
+    if scan.value.dtype.kind == "f":
+        bad = ~np.isfinite(scan.value) & (status & SEVERITY_MASK != BAD)
+        status = np.where(bad, np.uint32(BAD_OUT_OF_RANGE), status)
+    return Scan(scan.tag, scan.time_ns, value, status)
 
 
 def _deadband(tag: TagSettings) -> float:

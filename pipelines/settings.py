@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 _NAME: Final = re.compile(r"[\w][\w.\-]*", re.UNICODE)
 RESERVED_ENDINGS: Final = ("_quality", "_source_time")
+MAX_SKEW_S: Final = 3.2e9
+"""About a century: in ns it still fits an int64."""
 
 
 def _name(text: str) -> str:
@@ -91,7 +93,10 @@ class TagSettings(Settings):
     """Physically possible values."""
     deadband: Deadband | None = None
     """Report by exception; default: every reading is stored."""
-    max_skew_s: Annotated[float, Field(gt=0)] | None = None
+    store_as: Literal["source", "string"] = "source"
+    """Type in the store. `source`: the device's own, a scaled value is a float. `string`: text, which holds every digit
+    of a 64-bit unsigned integer above 2⁶³−1."""
+    max_skew_s: Annotated[float, Field(gt=0, le=MAX_SKEW_S)] | None = None
     """A source time off by more than this is replaced by the agent's own; default: the connection's `max_skew_s`."""
 
     @model_validator(mode="after")
@@ -101,6 +106,10 @@ class TagSettings(Settings):
             raise ValueError(msg)
         if self.deadband is not None and self.deadband.type == "percent" and self.range is None:
             msg = "a percent deadband needs a range"
+            raise ValueError(msg)
+        numeric = self.scale != 1 or self.offset or self.range is not None or self.deadband is not None
+        if self.store_as == "string" and numeric:
+            msg = "store_as: string stores text; remove scale, offset, range and deadband"
             raise ValueError(msg)
         return self
 
@@ -112,7 +121,7 @@ class ConnectionSettings(Settings):
     """Name of the connection, unique in the file; its resume state is kept under it."""
     machine: Name | None = None
     """Machine of the tags that name none."""
-    max_skew_s: Annotated[float, Field(gt=0)] = 3600.0
+    max_skew_s: Annotated[float, Field(gt=0, le=MAX_SKEW_S)] = 3600.0
     """A source time off by more than this many seconds is replaced by the agent's own and marked Uncertain."""
 
     def where(self) -> str:

@@ -45,14 +45,16 @@ class Stamper:
         self._last = np.zeros(len(max_skew_ns), dtype=np.int64)
         self._source = np.zeros(len(max_skew_ns), dtype=np.int64)
         self._value: NDArray[Any] = np.full(len(max_skew_ns), None, dtype=object)
-        self._shifted: dict[int, tuple[int, int, object]] = {}
-        for tag, source_ns, last_ns, value in orjson.loads(state) if state else ():
+        self._status = np.zeros(len(max_skew_ns), dtype=np.uint32)
+        self._shifted: dict[int, tuple[int, int, object, int]] = {}
+        for tag, source_ns, last_ns, value, code in orjson.loads(state) if state else ():
             if tag < len(max_skew_ns):
-                self._shifted[tag] = (source_ns, last_ns, value)
-                self._source[tag], self._last[tag], self._value[tag] = source_ns, last_ns, value
+                self._shifted[tag] = (source_ns, last_ns, value, code)
+                self._source[tag], self._last[tag] = source_ns, last_ns
+                self._value[tag], self._status[tag] = value, code
 
     def state(self) -> bytes:
-        """Tags whose last time was moved, for the next process: JSON of [tag, source time, time, value]."""
+        """Tags whose last time was moved, for the next process: JSON of [tag, source time, time, value, status]."""
         return orjson.dumps([[tag, *entry] for tag, entry in sorted(self._shifted.items())])
 
     def stamp(self, scan: Scan, now_ns: int, device_time_ns: int | None = None) -> Stamped:
@@ -82,6 +84,7 @@ class Stamper:
         self._last[scan.tag] = scan.time_ns
         self._source[scan.tag] = scan.time_ns
         self._value[scan.tag] = scan.value
+        self._status[scan.tag] = scan.status
         if self._shifted:
             for tag in scan.tag.tolist():
                 self._shifted.pop(tag, None)
@@ -90,24 +93,32 @@ class Stamper:
         time, status = scan.time_ns.copy(), scan.status.copy()
         source_ns = np.zeros(len(scan), dtype=np.int64)
         values = scan.value.tolist()
+        codes = scan.status.tolist()
         for index, tag in enumerate(scan.tag.tolist()):
-            source, last = int(scan.time_ns[index]), int(self._last[tag])
+            source, last, code = int(scan.time_ns[index]), int(self._last[tag]), codes[index]
+            value = None if code & SEVERITY_MASK == BAD else values[index]
             if skewed[index] or source < self._source[tag]:
                 time[index] = max(now_ns, last + 1)
                 source_ns[index] = source
                 if status[index] & SEVERITY_MASK == 0:
                     status[index] = UNCERTAIN
-            elif source == self._source[tag] and values[index] == self._value[tag]:
+            elif source == self._source[tag] and self._repeats(tag, value, code):
                 time[index] = last
             elif source <= last:
                 time[index] = last + 1
             if not skewed[index]:
                 self._source[tag] = max(source, int(self._source[tag]))
             self._last[tag] = time[index]
-            self._value[tag] = values[index]
-            if time[index] != source and status[index] & SEVERITY_MASK != BAD:
-                self._shifted[tag] = (source, int(time[index]), values[index])
+            self._value[tag], self._status[tag] = value, code
+            if time[index] != source:
+                self._shifted[tag] = (source, int(time[index]), value, code)
             else:
                 self._shifted.pop(tag, None)
         stamped = Scan(scan.tag, time, scan.value, status)
         return Stamped(stamped, source_ns if source_ns.any() else None)
+
+    def _repeats(self, tag: int, value: object, code: int) -> bool:
+        """Whether a reading says what the last one of its tag said; -0.0 is not 0.0, and a bad one has no value."""
+        if code != self._status[tag]:
+            return False
+        return code & SEVERITY_MASK == BAD or repr(value) == repr(self._value[tag])

@@ -22,7 +22,9 @@ def tag(**settings: object) -> TagSettings:
     return TagSettings.model_validate({"name": "t", "machine": "M", **settings})
 
 
-def one(normalizer: Normalizer, value: object, status: int = GOOD, dtype: str | None = None) -> list[tuple[object, int]]:
+def one(
+    normalizer: Normalizer, value: object, status: int = GOOD, dtype: str | None = None
+) -> list[tuple[object, int]]:
     scans = normalizer.normalize(scan_of([0], 1, [value], status, dtype))
     return [(scan.value[0], int(scan.status[0])) for scan in scans]
 
@@ -82,7 +84,7 @@ def test_pinned_type_outlives_the_process() -> None:
 def test_bad_readings_do_not_pin() -> None:
     normalizer = Normalizer([tag()])
     one(normalizer, 0.0, BAD_NO_COMMUNICATION)
-    assert one(normalizer, True) == [(True, GOOD)]
+    assert one(normalizer, value=True) == [(True, GOOD)]
 
 
 def test_absolute_deadband() -> None:
@@ -122,3 +124,44 @@ def test_scaled_and_plain_integers_in_one_scan() -> None:
     normalizer = Normalizer([tag(scale=0.1), tag(name="count")])
     scans = normalizer.normalize(scan_of([0, 1], 1, [25, 26], dtype="int64"))
     assert [(scan.value.dtype.name, scan.value.tolist()) for scan in scans] == [("float64", [2.5]), ("int64", [26])]
+
+
+def test_stored_as_text_keeps_every_digit() -> None:
+    normalizer = Normalizer([tag(store_as="string"), tag(name="n")])
+    scans = normalizer.normalize(scan_of([0, 1], 1, [2**64 - 1, 7], dtype="uint64"))
+    assert [(scan.value.tolist(), scan.status.tolist()) for scan in scans] == [
+        (["18446744073709551615"], [0]),
+        ([7], [0]),
+    ]
+    assert normalizer.kinds == {"M/t": "string", "M/n": "int"}
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "text"),
+    [
+        (-(2**63), "int64", "-9223372036854775808"),
+        (0.1, "float64", "0.1"),
+        (-0.0, "float64", "-0.0"),
+        (True, "bool", "true"),
+    ],
+)
+def test_every_type_can_be_stored_as_text(value: object, dtype: str, text: str) -> None:
+    assert one(Normalizer([tag(store_as="string")]), value, dtype=dtype) == [(text, GOOD)]
+
+
+def test_text_of_what_is_no_number_is_bad() -> None:
+    normalizer = Normalizer([tag(store_as="string")])
+    assert one(normalizer, math.nan)[0][1] == BAD_OUT_OF_RANGE
+    assert one(normalizer, math.nan, BAD_NO_COMMUNICATION)[0][1] == BAD_NO_COMMUNICATION
+    assert one(normalizer, "as it is") == [("as it is", GOOD)]
+
+
+@pytest.mark.parametrize("more", [{"scale": 0.1}, {"offset": 1}, {"range": {"low": 0, "high": 1}}])
+def test_text_is_not_scaled(more: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="remove scale, offset, range and deadband"):
+        tag(store_as="string", **more)
+
+
+def test_a_skew_beyond_what_ns_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="less than or equal to 3200000000"):
+        tag(max_skew_s=1e10)

@@ -1,6 +1,6 @@
 """Times identify readings: none shared, none backwards, none made up."""
 
-from pipelines.point import UNCERTAIN, Scan, scan_of
+from pipelines.point import BAD_SENSOR_FAILURE, GOOD, UNCERTAIN, Scan, scan_of
 from pipelines.stamp import Stamper
 
 NOW = 1_790_000_000_000_000_000
@@ -60,3 +60,22 @@ def test_a_clock_that_is_far_off_is_replaced() -> None:
 def test_an_old_value_of_a_right_clock_keeps_its_time() -> None:
     stamper = Stamper([HOUR])
     assert times(stamper, scan_of([0], NOW - 5 * HOUR, [1.0]), NOW, device_time_ns=NOW - 1) == [NOW - 5 * HOUR]
+
+
+def test_a_change_of_status_at_one_time_is_another_reading() -> None:
+    stamper = Stamper([HOUR])
+    assert times(stamper, scan_of([0, 0, 0], NOW, [1.0, 1.0, 1.0], [UNCERTAIN, GOOD, GOOD])) == [NOW, NOW + 1, NOW + 1]
+
+
+def test_a_zero_whose_sign_changes_at_one_time_is_another_reading() -> None:
+    assert times(Stamper([HOUR]), scan_of([0, 0], NOW, [0.0, -0.0])) == [NOW, NOW + 1]
+
+
+def test_a_bad_reading_has_no_value_to_compare() -> None:
+    stamper = Stamper([HOUR])
+    nothing = float("nan")
+    readings = scan_of([0, 0, 0], NOW, [1.0, nothing, nothing], [GOOD, BAD_SENSOR_FAILURE, BAD_SENSOR_FAILURE])
+    assert times(stamper, readings) == [NOW, NOW + 1, NOW + 1]
+    again = Stamper([HOUR], stamper.state())
+    assert times(again, scan_of([0], NOW, [7.0], BAD_SENSOR_FAILURE)) == [NOW + 1]
+    assert times(again, scan_of([0], NOW, [1.0])) == [NOW + 2]

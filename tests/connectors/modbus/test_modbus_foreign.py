@@ -23,7 +23,7 @@ ITEMS: list[tuple[str, Any]] = [
     ("int64", -(2**63)), ("int64", 2**63 - 1), ("uint64", 2**64 - 1), ("uint64", 0x0102030405060708),
     ("float64", 0.1), ("float64", 1.7976931348623157e308), ("float64", 5e-324), ("float64", -0.0),
     ("float64", math.nan), ("float64", math.inf), ("float64", -math.inf),
-    ("string", "압출기 A1 "), ("string", None),
+    ("string", "압출기 A1 "), ("string", None), ("string", '"\\\n, =# \\  '),
 ]  # fmt: skip
 """The map that tests/foreign/*/server.* document."""
 DTYPES = {"string": object, "uint64": "uint64", "float32": "float64", "float64": "float64", "bool": "bool"}

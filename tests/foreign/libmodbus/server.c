@@ -87,6 +87,7 @@ int main(void)
     put_double(25, -INFINITY);
     put_text(26, "압출기 A1 ", strlen("압출기 A1 "));
     put_text(27, "\xff\xfe!!", 4);
+    put_text(28, "\"\\\n, =# \\  ", strlen("\"\\\n, =# \\  "));
     memcpy(map->tab_input_registers, memory, ADDRESSES * sizeof *memory);
     for (int i = 0; i < ADDRESSES; i++)
         map->tab_bits[i] = map->tab_input_bits[i] = i % 3 == 0;

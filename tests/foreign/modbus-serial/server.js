@@ -17,8 +17,9 @@ const ITEMS = [
   (b) => b.writeDoubleBE(0.1), (b) => b.writeDoubleBE(1.7976931348623157e308), (b) => b.writeDoubleBE(5e-324),
   (b) => b.writeDoubleBE(-0), (b) => b.writeDoubleBE(NaN), (b) => b.writeDoubleBE(Infinity), (b) => b.writeDoubleBE(-Infinity),
   (b) => b.write("압출기 A1 "), (b) => b.write("\xff\xfe!!", "latin1"),
+  (b) => b.write('"\\\n, =# \\  '),
 ];
-const WIDTH = [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8];
+const WIDTH = [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8, 8];
 const TEXT = 26; // first item whose words never change places
 
 const memory = Buffer.alloc(2 * 65536);

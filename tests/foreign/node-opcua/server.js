@@ -1,7 +1,9 @@
 // An OPC UA server that is not ours. Environment: CERTIFICATES (a temporary folder, needed), PORT (default: a free
 // one), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
-// (default 3). Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
+// (default 3), LOG (a file that gets a line "name value source_time_ns" for each change of a counter, default: none).
+// Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
 "use strict";
+const fs = require("node:fs");
 const net = require("node:net");
 const opcua = require("node-opcua");
 const { DataType, StatusCodes, VariantArrayType } = opcua;
@@ -16,13 +18,17 @@ const EXTREMES = {
   Int32: [-2147483648, 2147483647],
   UInt32: [0, 4294967295],
   Int64: [[0x80000000, 0], [0x7fffffff, 0xffffffff], [0x00200000, 1]],
-  UInt64: [[0, 0], [0xffffffff, 0xffffffff]],
+  UInt64: [[0, 0], [0xffffffff, 0xffffffff], [0x7fffffff, 0xffffffff], [0x80000000, 0]],
   Float: [1.5, -0.0, 1.401298464324817e-45, 3.4028234663852886e38, NaN, Infinity, -Infinity],
   Double: [0.1, -0.0, 5e-324, 1e308, NaN, Infinity, -Infinity],
-  String: ["", "한글 프레스 1호기", 'quote " backslash \\ tab\t', "a,b=c d"],
+  String: ["", "한글 프레스 1호기", 'quote " backslash \\ tab\t', "a,b=c d", "line 1\nline 2\r\n", "trailing  ", "ends in \\", '"', "\u0001\u007f\u2028😀", "nul \0 inside"],
   DateTime: [new Date(START)],
   Guid: ["72962B91-FA75-4AE6-8D28-B404DC7DAF63"],
   ByteString: [Buffer.from([0, 1, 254, 255])],
+  LocalizedText: [opcua.coerceLocalizedText({ locale: "ko", text: "정상 가동" })],
+  QualifiedName: [opcua.coerceQualifiedName("2:Press")],
+  NodeId: [opcua.resolveNodeId("ns=2;s=Double0")],
+  StatusCode: [StatusCodes.BadSensorFailure],
 };
 
 function text(type, value) {
@@ -32,6 +38,9 @@ function text(type, value) {
   }
   if (type === "DateTime") return value.toISOString().replace(/\.(\d{3})Z$/, ".$10000Z");
   if (type === "ByteString") return value.toString("hex");
+  if (type === "LocalizedText") return value.text;
+  if (type === "QualifiedName") return `${value.namespaceIndex}:${value.name}`;
+  if (type === "StatusCode") return `0x${value.value.toString(16).toUpperCase().padStart(8, "0")}`;
   if (type === "Guid") return value.toLowerCase();
   return Object.is(value, -0) ? "-0" : String(value);
 }
@@ -70,6 +79,7 @@ async function main() {
     securityPolicies: [opcua.SecurityPolicy.None, opcua.SecurityPolicy.Basic256Sha256],
     allowAnonymousSubscriptionTransferOnUnsecuredChannel: true,
     disableDiscovery: true,
+    serverCapabilities: { minSupportedSampleRate: 0 }, // a client that asks for interval 0 gets every change
   });
   await server.initialize();
   const space = server.engine.addressSpace;
@@ -79,14 +89,16 @@ async function main() {
 
   function add(name, type, value, status) {
     const stamp = new Date(START + values.length);
+    const ticks = values.length; // 100 ns each
     const node = own.addVariable({ componentOf: plant, browseName: name, nodeId: `s=${name}`, dataType: type });
     node.setValueFromSource({ dataType: DataType[type], arrayType: VariantArrayType.Scalar, value }, status, stamp);
+    node.$dataValue.sourcePicoseconds = ticks * 100000;
     values.push({
       node: node.nodeId.toString(),
       type,
       value: text(type, value),
       status: status.value,
-      source_time_ns: (BigInt(stamp.getTime()) * 1000000n).toString(),
+      source_time_ns: (BigInt(stamp.getTime()) * 1000000n + BigInt(ticks) * 100n).toString(),
     });
   }
 
@@ -95,6 +107,9 @@ async function main() {
   }
   add("Uncertain", "Double", 2.5, StatusCodes.UncertainLastUsableValue);
   add("Bad", "Double", 0, StatusCodes.BadSensorFailure);
+  add("UncertainText", "String", "마지막 값", StatusCodes.UncertainSubstituteValue);
+  add("UncertainNaN", "Double", NaN, StatusCodes.UncertainLastUsableValue);
+  add("Overridden", "Int32", -7, StatusCodes.GoodLocalOverride);
 
   const array = own.addVariable({ componentOf: plant, browseName: "Array", nodeId: "s=Array", dataType: "Double", valueRank: 1 });
   array.setValueFromSource({ dataType: DataType.Double, arrayType: VariantArrayType.Array, value: new Float64Array([1, 2]) });
@@ -105,10 +120,16 @@ async function main() {
     node.setValueFromSource({ dataType: DataType.UInt32, value: 0 });
     counters.push(node);
   }
+  const log = process.env.LOG && fs.openSync(process.env.LOG, "w");
   let count = 0;
   const timer = setInterval(() => {
     count += 1;
-    for (const node of counters) node.setValueFromSource({ dataType: DataType.UInt32, value: count });
+    for (const node of counters) {
+      node.setValueFromSource({ dataType: DataType.UInt32, value: count });
+      const { sourceTimestamp, sourcePicoseconds } = node.$dataValue;
+      const ns = BigInt(sourceTimestamp.getTime()) * 1000000n + BigInt(Math.floor(sourcePicoseconds / 100000)) * 100n;
+      if (log) fs.writeSync(log, `${node.browseName.name} ${count} ${ns}\n`);
+    }
   }, Number(process.env.PERIOD_MS || 20));
 
   await server.start();
