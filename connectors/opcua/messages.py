@@ -65,10 +65,15 @@ class Published:
 
 
 class Wire:
-    """Sends requests whose body is already encoded; the asyncua `client` is connected."""
+    """Sends requests whose body is already encoded; the asyncua `client` is connected.
+
+    Attributes:
+        device_time_ns: the server's clock when it answered the newest Read, ns since 1970 UTC; None = it did not say.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self.device_time_ns: int | None = None
 
     def send(self, type_id: bytes, body: bytes, timeout_s: float = 0) -> asyncio.Future[Buffer]:
         """Send now; the future is the response, or a ConnectionError when the connection ends.
@@ -125,6 +130,7 @@ class Wire:
         async with asyncio.timeout(timeout_s):
             data = await self.send(_READ, body, timeout_s)
         raw, at = checked(data)
+        self.device_time_ns = _sent_ns(raw)
         return decode_array(raw, at, len(raw), now_ns, handles=False)[0]
 
 
@@ -166,6 +172,13 @@ def checked(data: Buffer) -> tuple[bytes, int]:
     if fault:
         raise ValueError("a service fault with a good status")
     return raw, buffer.cur_pos
+
+
+def _sent_ns(raw: bytes) -> int | None:
+    """ResponseHeader.Timestamp, the first field behind a four-byte node id (OPC 10000-4 §7.33)."""
+    ticks = int.from_bytes(raw[4:12], "little", signed=True) if raw[:1] == b"\x01" else 0
+    since_1970 = ticks - EPOCH_TICKS
+    return since_1970 * 100 if ticks > 0 and abs(since_1970) < LIMIT_TICKS else None
 
 
 def _message(raw: bytes, at: int, fallback_ns: int) -> tuple[Notification, int]:

@@ -99,7 +99,8 @@ class Reader:
                 for tags, body in bodies[index]:
                     scans += await self._read(tags, body)
                 if scans:
-                    await self._outbox.put(Delivery(tuple(scans), self._state()))
+                    clock_ns = self._session.wire.device_time_ns
+                    await self._outbox.put(Delivery(tuple(scans), self._state(), device_time_ns=clock_ns))
 
     def _bodies(self, tags: list[int], nodes: dict[int, NodeId]) -> list[tuple[NDArray[np.int32], bytes]]:
         pieces = plan.batches([tag for tag in tags if tag in nodes], self._session.reads_per_call)

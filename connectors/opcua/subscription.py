@@ -288,14 +288,16 @@ class Subscription:
                 continue  # GoodSubscriptionTransferred: our own take-over, told late
             name = ua.StatusCode(code).name
             raise LinkClosed(self._settings.endpoint, f"the server ended the subscription ({name})")
-        await self._put(scans, None if message.keepalive else message.sequence)
+        await self._put(scans, None if message.keepalive else message.sequence, message.publish_ns)
 
-    async def _put(self, scans: tuple[Scan, ...], sequence: int | None = None) -> None:
+    async def _put(
+        self, scans: tuple[Scan, ...], sequence: int | None = None, device_time_ns: int | None = None
+    ) -> None:
         """Hand over; nothing is said before there is something to say, later empty ones carry the time on."""
         gaps, self._gaps = tuple(self._gaps), []
         if scans or gaps or self._said or sequence is not None:
             self._said = True
-            delivery = Delivery(scans, self.state().to_bytes(), gaps)
+            delivery = Delivery(scans, self.state().to_bytes(), gaps, device_time_ns=device_time_ns)
             await self._outbox.put(
                 delivery if sequence is None else replace(delivery, accepted=partial(self._ledger.accept, sequence))
             )
