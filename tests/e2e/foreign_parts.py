@@ -19,8 +19,11 @@ import yaml
 
 from agent.control import ask
 from pipelines.errors import DependencyError
+from tests.connectors.opcua.conftest import Foreign
 from tests.services.influxd import Influxd
 
+AGES_S = 3e9
+"""A skew that every source time is within."""
 T = TypeVar("T")
 DEADLINE_S = 25
 CLI = [sys.executable, "-m", "agent.cli"]
@@ -105,6 +108,7 @@ def bridge(folder: Path, broker: str, store: str) -> Iterator[Child]:
     """`agent bridge`, one database for each company."""
     arguments = ("bridge", "--mqtt", broker, "--influx", f"{store}?db={{company}}")
     with child(folder / "bridge.log", folder, *arguments) as running:
+        running.until(lambda: f"influx: {store}" in running.said())
         yield running
 
 
@@ -178,10 +182,32 @@ def _typed(kind: str, value: Any) -> Any:
     return value
 
 
-def written(log: Path, name: str) -> dict[int, int]:
-    """Time by value of a counter of tests/foreign/node-opcua, from the server's own log; a torn last line is left."""
-    lines = log.read_text().rpartition("\n")[0].splitlines()
-    return {int(value): int(time_ns) for one, value, time_ns in map(str.split, lines) if one == name}
+@dataclass(frozen=True)
+class Places:
+    """A broker, a store, and a bridge between them."""
+
+    broker: str
+    influx: Influxd
+
+
+@dataclass(frozen=True)
+class Plc:
+    """node-opcua and the log of its counters."""
+
+    server: Foreign
+    log: Path
+
+    def tag(self, name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "node": f"nsu={self.server.namespace};s={name}", **more}
+
+    def connection(self, name: str, *tags: dict[str, Any], **more: Any) -> dict[str, Any]:
+        fields = {"type": "opcua", "name": name, "endpoint": self.server.endpoint, "max_skew_s": AGES_S}
+        return {**fields, "publishing_interval_s": 0.1, "sampling_interval_s": 0, **more, "tags": list(tags)}
+
+    def written(self, name: str) -> dict[int, int]:
+        """Time by value of a counter, from the server's own log; a torn last line is left."""
+        lines = self.log.read_text().rpartition("\n")[0].splitlines()
+        return {int(value): int(time_ns) for one, value, time_ns in map(str.split, lines) if one == name}
 
 
 def fill(folder: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,61 +12,17 @@ from typing import Any
 import pytest
 
 from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, BAD_NOT_SUPPORTED, BAD_OUT_OF_RANGE
-from tests.connectors.modbus.conftest import libmodbus, modbus_serial  # noqa: F401 - fixtures
 from tests.connectors.modbus.test_modbus_foreign import ITEMS
-from tests.connectors.opcua.conftest import Foreign, run_foreign
-from tests.e2e.foreign_parts import Rows, Store, bridge, collector, site_of, written
-from tests.services.influxd import Influxd, running_influxd
-from tests.services.mosquitto import Mosquitto
+from tests.e2e.foreign_parts import Places, Plc, Rows, Store, collector, site_of
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
-AGES_S = 3e9
 NOT_SCALAR = {"Array": "s=Array", "NamespaceArray": "i=2255", "ServerStatus": "i=2256"}
 """Arrays and a structure: nodes that no field can hold."""
 MODES = ("subscribe", "read")
 TEXTS = ("UInt641", "UInt643", "UInt642", "Int640", "Double3", "Boolean0")
 """Nodes that are also read with `store_as: string`."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """A broker, a store, and a bridge between them."""
-
-    broker: str
-    influx: Influxd
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    folder = tmp_path_factory.mktemp("places")
-    with Mosquitto(folder / "mosquitto") as mosquitto, running_influxd() as influx:
-        broker = f"mqtt://127.0.0.1:{mosquitto.port}"
-        with bridge(folder, broker, influx.url):
-            yield Places(broker, influx)
-
-
-@dataclass(frozen=True)
-class Plc:
-    """node-opcua and the log of its counters."""
-
-    server: Foreign
-    log: Path
-
-    def tag(self, name: str, **more: Any) -> dict[str, Any]:
-        return {"name": name, "node": f"nsu={self.server.namespace};s={name}", **more}
-
-    def connection(self, name: str, *tags: dict[str, Any], **more: Any) -> dict[str, Any]:
-        fields = {"type": "opcua", "name": name, "endpoint": self.server.endpoint, "max_skew_s": AGES_S}
-        return {**fields, "publishing_interval_s": 0.1, "sampling_interval_s": 0, **more, "tags": list(tags)}
-
-
-@pytest.fixture(scope="module")
-def plc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plc]:
-    folder = tmp_path_factory.mktemp("plc")
-    with run_foreign(folder / "certificates", LOG=str(folder / "log")) as server:
-        yield Plc(server, folder / "log")
 
 
 @dataclass(frozen=True)
@@ -84,8 +39,8 @@ class Everything:
 def everything(
     places: Places,
     plc: Plc,
-    modbus_serial: int,  # noqa: F811
-    libmodbus: int,  # noqa: F811
+    modbus_serial: int,
+    libmodbus: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Everything:
     opcua = [plc.connection(mode, *_opcua_tags(plc, mode)) for mode in MODES]
@@ -250,7 +205,7 @@ def test_every_change_is_stored_once_across_a_restart(places: Places, plc: Plc, 
             running.until(lambda wanted=points: running.points()["stored"] >= wanted)  # type: ignore[misc]
             assert running.stop() == 0
     for name in counters:
-        truth = written(plc.log, name)
+        truth = plc.written(name)
         stored = store.rows("changes")[name]
         first, last = stored[0][1], stored[-1][1]
         assert last - first > 100
