@@ -1,10 +1,13 @@
 """`agent`: parses arguments and maps errors to exit codes, nothing else.
 
-Exit codes: 0 done, 1 the answer is no, 2 bad configuration or arguments, 3 a dependency is unreachable.
+Exit codes: 0 done, 1 the answer is no, 2 bad configuration or arguments, 3 a dependency is unreachable,
+130 interrupted, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
 
+import difflib
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -12,6 +15,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from agent.urls import refuse_secrets
 from pipelines.errors import ConfigError, ShopfloorError
 
 COMMANDS: Final = {
@@ -58,7 +62,7 @@ class LazyGroup(TyperGroup):
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """typer's own copy of click's UsageError, which it does not export."""
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(cls=LazyGroup, add_completion=False, rich_markup_mode="markdown", suggest_commands=False)
 
 
 @app.callback()
@@ -68,34 +72,60 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _unread()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
     try:
-        result: Any = typer.main.get_command(app)(arguments, prog_name="agent", standalone_mode=False)
-    except ConfigError as error:
-        return _fail(str(error), 2)
-    except ShopfloorError as error:
-        return _fail(str(error), 3)
+        refuse_secrets(arguments)
+        result: Any = typer.main.get_command(app)(arguments or ["--help"], prog_name="agent", standalone_mode=False)
+    except (ShopfloorError, ExceptionGroup) as error:
+        return _fail(_first(error))
     except typer.Exit as error:
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted", 130)
+        return _say("interrupted", 130)
     except _UsageError as error:
-        return _fail(_usage(error), 2)
+        return _say(_usage(error), 2)
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # click makes one of the other
+            raise
+        return _unread()
     return result if isinstance(result, int) else 0
+
+
+def _first(error: Exception) -> Exception:
+    """The error, or the first of a group in which all are ours; any other group holds a bug and goes on as it is."""
+    if isinstance(error, ExceptionGroup) and error.split(ShopfloorError)[1] is not None:
+        raise error
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+def _fail(error: Exception) -> int:
+    return _say(str(error), 2 if isinstance(error, ConfigError) else 3)
 
 
 def _usage(error: Any) -> str:
     where = error.ctx.command_path if error.ctx else "agent"
-    message = error.format_message().rstrip(".")
-    return f"{where}: {message}. See `{where} --help`."
+    message = " ".join(error.format_message().split()).rstrip(".?")
+    close = difflib.get_close_matches(message.removeprefix("No such command ").strip("'"), COMMANDS, 1)
+    return f"{where}: {message}. See `{where} --help`." if not close else f"{where}: {message}; try `agent {close[0]}`"
 
 
-def _fail(reason: str, code: int) -> int:
-    print(f"error: {reason}", file=sys.stderr)
+def _unread() -> int:
+    """Nobody reads the output any more, as after `| head -1`: end as other programs do, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 141
+
+
+def _say(reason: str, code: int) -> int:
+    print(f"error: {' '.join(reason.splitlines())}", file=sys.stderr)
     return code
 
 

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import ValidationError
 
 from pipelines.errors import ConfigError
 from pipelines.mqtt import MqttSettings, TlsSettings
+
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*", re.DOTALL)
+_SECRET: Final = re.compile(r"p|pw|.*(pass|secret|token|key|credential).*", re.IGNORECASE)
+
+
+def refuse_secrets(arguments: Sequence[str]) -> None:
+    """Refuse a password or token in an address: every user of the machine can read it in the process list.
+
+    Raises:
+        ConfigError: one stands there; the message does not repeat it.
+    """
+    for argument in arguments:
+        if match := _URL.search(argument):
+            parts = split_address(match[0])
+            asked = [key for key, _ in parse_qsl(parts.query, keep_blank_values=True) if _SECRET.fullmatch(key)]
+            if asked or parts.password:
+                what = f"`{asked[0]}=` in an address" if asked else "a password in an address"
+                remedy = "write it into a file and name that with the option that ends in password-file"
+                raise ConfigError(None, None, f"{parts.scheme}://{parts.hostname}: {what} is seen by all; {remedy}")
+
+
+def split_address(url: str) -> SplitResult:
+    """The parts of an address.
+
+    Raises:
+        ConfigError: it cannot be one; the message does not repeat it, since a password may stand in it.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigError(None, None, "not an address: expected scheme://host:port, with a port of 1-65535") from error
+    return parts
 
 
 def mqtt_settings(url: str, password_file: Path | None = None, ca_file: Path | None = None) -> MqttSettings:
@@ -17,14 +53,17 @@ def mqtt_settings(url: str, password_file: Path | None = None, ca_file: Path | N
     Raises:
         ConfigError: not such an address, or a password stands in it.
     """
-    parts = urlsplit(url)
+    refuse_secrets([url])
+    parts = split_address(url)
     if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-        raise ConfigError(None, None, f"{parts.scheme or url}: expected mqtt://host:port or mqtts://host:port")
-    if parts.password:
-        raise ConfigError(None, None, "no password in the broker's address; use --mqtt-password-file")
+        raise ConfigError(None, None, "the broker's address: expected mqtt://[user@]host[:port] or mqtts://…")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigError(None, None, f"{parts.scheme}://{parts.hostname}: nothing may follow the port")
     tls = TlsSettings(ca_file=ca_file) if ca_file or parts.scheme == "mqtts" else None
+    port = (8883 if tls else 1883) if parts.port is None else parts.port
+    user = None if parts.username is None else unquote(parts.username)
     try:
-        port = parts.port or (8883 if tls else 1883)
-        return MqttSettings(host=parts.hostname, port=port, user=parts.username, password_file=password_file, tls=tls)
-    except (ValueError, ValidationError) as error:
-        raise ConfigError(None, None, f"{url}: {error}") from error
+        return MqttSettings(host=parts.hostname, port=port, user=user, password_file=password_file, tls=tls)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise ConfigError(None, None, f"{parts.scheme}://{parts.hostname}: {reason}") from None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from agent.output import emit, emit_json
 from connectors.base import Browsable, LinkContext
-from connectors.opcua.config import OpcUaConnection, OpcUaTag
+from connectors.opcua.config import OpcUaConnection
 from connectors.registry import make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError
@@ -26,11 +28,16 @@ def command(
 ) -> int:
     """List what an OPC UA server has: browse path, node id, type, value."""
     if not endpoint.startswith("opc.tcp://"):
-        raise ConfigError(None, None, f"{endpoint}: expected opc.tcp://host:port; Modbus has nothing to browse")
-    tag = OpcUaTag(name="server_time", node="i=2258")
-    settings = OpcUaConnection(
-        name="browse", type="opcua", endpoint=endpoint, user=user, password_file=password_file, machine="-", tags=(tag,)
-    )
+        raise ConfigError(None, None, "browse: expected opc.tcp://host:port; Modbus has nothing to browse")
+    if (user is None) != (password_file is None):
+        raise ConfigError(None, None, "browse: --user and --password-file belong together")
+    try:
+        settings = OpcUaConnection(
+            name="browse", type="opcua", endpoint=endpoint, user=user, password_file=password_file
+        )
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(None, None, f"browse: the endpoint {reason}") from None
     rows = asyncio.run(_browse(settings, show=not json))
     if json:
         emit_json({"nodes": rows})
@@ -44,9 +51,7 @@ async def _browse(settings: OpcUaConnection, *, show: bool) -> list[dict[str, An
         assert isinstance(link, Browsable)
         async for found in link.browse():
             if show:
-                emit(f"{found.path}\t{found.address}\t{found.datatype}\t{found.value}")
+                emit("\t".join(" ".join(text.split()) for text in astuple(found)))
             else:
-                rows.append(
-                    {"path": found.path, "address": found.address, "datatype": found.datatype, "value": found.value}
-                )
+                rows.append(asdict(found))
     return rows

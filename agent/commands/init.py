@@ -21,11 +21,12 @@ def command(
 ) -> int:
     """Write a configuration to begin with, from a line template."""
     source = template(line)
-    if output.exists() and not force:
-        raise ConfigError(output, None, "exists already; name another file or say --force")
     load_site(source)
     try:
-        output.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(source.read_text(encoding="utf-8"))
+    except FileExistsError as error:
+        raise ConfigError(output, None, "exists already; name another file or say --force") from error
     except OSError as error:
         raise ConfigError(output, None, f"cannot write: {error.strerror}") from error
     say(f"{output}: change company, site and the addresses, then `agent check {output}` and `agent run {output}`")

@@ -15,7 +15,7 @@ from agent.site import Site
 from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
 from pipelines.clock import clock_from_environment
-from pipelines.errors import LinkError
+from pipelines.errors import ConfigError, LinkError
 from pipelines.normalize import Normalizer
 from pipelines.point import BAD, SEVERITY_MASK, Delivery
 from pipelines.stats import LinkStats
@@ -25,12 +25,16 @@ def command(
     config: Annotated[list[Path], typer.Argument(help="Configuration file; several of one site are joined.")],
     connection: Annotated[list[str] | None, typer.Option(help="Only this connection; may be repeated.")] = None,
     endpoint: Annotated[list[str] | None, typer.Option(help="NAME=HOST:PORT: elsewhere than the file says.")] = None,
-    timeout_s: Annotated[float, typer.Option(help="Longest wait for every tag, seconds.")] = 10.0,
+    timeout_s: Annotated[float, typer.Option(help="Longest wait for every tag, seconds.", min=0.1)] = 10.0,
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
     """Read every tag once and show it; exit code 1 when one is bad or missing, 3 when no device answers."""
     site = elsewhere(load_sites(config), endpoint or [])
+    known = {one.name for one in site.connections}
+    if unknown := set(connection or []) - known:
+        reason = f"no connection is called {min(unknown)!r}; there are {', '.join(sorted(known))}"
+        raise ConfigError(None, None, f"--connection: {reason}")
     wanted = [one for one in site.connections if not connection or one.name in connection]
     return asyncio.run(_read(site, wanted, timeout_s, json=json))
 
@@ -47,7 +51,7 @@ async def _read(site: Site, connections: list[AnyConnection], timeout_s: float, 
         for row in rows:
             shown = "-" if row["value"] is None else f"{row['value']} {row['unit']}".rstrip()
             emit(f"{row['machine']:<12} {row['tag']:<24} {shown:<24} {row['quality']}")
-    if errors and len(errors) == len(connections):
+    if errors and all(row["quality"] == "missing" for row in rows):
         return 3
     return 1 if errors or any(row["value"] is None for row in rows) else 0
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from agent.control import ask
 from agent.output import emit_json
 from agent.paths import STATE_DIR
+from pipelines.errors import DependencyError
 
 
 def command(
@@ -21,7 +22,10 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
     """Show what a running agent does; exit code 1 when it is not healthy."""
-    status = orjson.loads(ask(state_dir))
+    try:
+        status = orjson.loads(ask(state_dir))
+    except orjson.JSONDecodeError as error:
+        raise DependencyError(str(state_dir), "what answers there is no agent; name its --state-dir") from error
     if json:
         emit_json(status)
     else:
