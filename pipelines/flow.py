@@ -74,6 +74,7 @@ class Flow:
         self._appended: list[Callable[[], None]] = []
         self._size = 0
         self._durable = 0
+        self._committing = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
@@ -136,17 +137,18 @@ class Flow:
 
     async def flush(self) -> None:
         """Append what is open and make everything durable; returns when it is, however long the disk refuses."""
-        while self._lines or self._accepted or self._appended or self.journal.uncommitted_bytes:
-            self.beat_s = time.monotonic()
-            try:
-                self._append()
-                self._tell_drops()
-                await self._commit()
-            except JournalFull as error:
-                self._struggle(str(error))
-                await asyncio.sleep(_RETRY_S)
-            else:
-                self._recovered()
+        async with self._committing:
+            while self._lines or self._accepted or self._appended or self.journal.uncommitted_bytes:
+                self.beat_s = time.monotonic()
+                try:
+                    self._append()
+                    self._tell_drops()
+                    await self._commit()
+                except JournalFull as error:
+                    self._struggle(str(error))
+                    await asyncio.sleep(_RETRY_S)
+                else:
+                    self._recovered()
 
     def _try_append(self) -> None:
         try:

@@ -1,0 +1,148 @@
+"""The writer of the journal: accepted means durable, and the conservation law holds at every look."""
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from connectors.modbus.config import ModbusConnection
+from pipelines.clock import SystemClock
+from pipelines.flow import Flow
+from pipelines.journal.journal import Journal, JournalSettings, Stored
+from pipelines.point import BAD_NO_COMMUNICATION, Delivery, Gap, scan_of
+from pipelines.source import Place, Source
+from pipelines.stats import FlowStats
+
+PLACE = Place("meter", "demo", "site", "L1", "M")
+TAGS = [{"name": f"t{n}", "address": n, "datatype": "uint16"} for n in range(3)]
+CONNECTION = ModbusConnection.model_validate({"name": "c", "type": "modbus", "host": "h", "machine": "M", "tags": TAGS})
+
+
+class Bench:
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.journal = Journal(folder, JournalSettings.model_validate({"min_free_bytes": 0, **settings}))
+        self.journal.open()
+        self.stats = FlowStats()
+        self.flow = Flow(self.journal, SystemClock(), self.stats, PLACE)
+        self.records: list[Stored] = []
+        self.flow.on_record = self.records.append
+        self.source = Source(CONNECTION, [PLACE] * 3, self.journal.resume)
+        self.accepted = 0
+
+    def delivery(self, *values: int, resume: bytes | None = None) -> Delivery:
+        now_ns = SystemClock().now_ns()
+        scan = scan_of(np.arange(len(values)), now_ns, list(values), dtype="int64")
+        return Delivery((scan,), resume, (), self.count)
+
+    def count(self) -> None:
+        self.accepted += 1
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.journal.close()
+
+
+async def test_accepted_only_when_durable(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = os.fdatasync
+
+    def watched(fd: int) -> None:
+        seen.append(bench.accepted)
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", watched)
+    await bench.flow.take(bench.source, bench.delivery(1, 2, 3))
+    assert bench.accepted == 0
+    await bench.flow.flush()
+    assert seen == [0]
+    assert bench.accepted == 1
+    assert bench.stats.accepted == 3
+    assert bench.flow.imbalance == 0
+
+
+async def test_resume_state_is_committed_with_its_readings(bench: Bench, tmp_path: Path) -> None:
+    await bench.flow.take(bench.source, bench.delivery(1, resume=b"here"))
+    await bench.flow.flush()
+    bench.journal.close()
+    again = Bench(tmp_path)
+    assert again.source.link_resume == b"here"
+    again.journal.close()
+
+
+async def test_first_reading_tells_its_quality_and_later_ones_do_not(bench: Bench) -> None:
+    for _ in range(2):
+        await bench.flow.take(bench.source, bench.delivery(7))
+        await bench.flow.flush()
+    first, second = [record.payload() for record in bench.records]
+    assert b"t0=7i,t0_quality=0i" in first
+    assert b"_quality" not in second
+
+
+async def test_a_lost_link_is_told_for_every_tag_and_the_next_reading_is_good_again(bench: Bench) -> None:
+    await bench.flow.take(bench.source, bench.delivery(1, 2, 3))
+    bench.flow.put(bench.source.lost(BAD_NO_COMMUNICATION, SystemClock().now_ns()))
+    await bench.flow.take(bench.source, bench.delivery(4))
+    await bench.flow.flush()
+    body = b"".join(record.payload() for record in bench.records)
+    assert body.count(b"_quality=%di" % BAD_NO_COMMUNICATION) == 3
+    assert b"t0=4i,t0_quality=0i" in body
+
+
+async def test_a_gap_is_a_point_of_its_own(bench: Bench) -> None:
+    await bench.flow.take(bench.source, Delivery((), None, (Gap(1, "agent_down", 100, 200, 5),)))
+    await bench.flow.flush()
+    want = b"gap,cause=agent_down,company=demo,line=L1,machine=M,site=site,tag=t1 filled=false,end=200i,count=5i 100\n"
+    assert bench.records[0].payload() == want
+
+
+async def test_failed_fdatasync_is_never_an_acknowledgement(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = os.fdatasync, []
+
+    def failing(fd: int) -> None:
+        calls.append(fd)
+        if len(calls) == 1:
+            assert bench.accepted == 0
+            raise OSError(errno.EIO, "Input/output error")
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    moved = []
+    bench.flow.on_moved = lambda old, new: moved.append((old.id, new.id))
+    await bench.flow.take(bench.source, bench.delivery(1, 2))
+    await bench.flow.flush()
+    assert bench.accepted == 1
+    assert moved
+    assert all(old == new for old, new in moved)
+    assert bench.stats.accepted == 2
+    assert bench.flow.imbalance == 0
+    assert bench.flow.healthy
+
+
+async def test_two_flushes_at_once_count_once(bench: Bench) -> None:
+    await bench.flow.take(bench.source, bench.delivery(1, 2, 3))
+    await asyncio.gather(bench.flow.flush(), bench.flow.flush())
+    assert bench.stats.accepted == 3
+    assert bench.flow.imbalance == 0
+
+
+async def test_what_is_dropped_at_the_cap_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_bytes=1 << 20, segment_bytes=64 << 10)
+    for number in range(20_000):
+        await bench.flow.take(bench.source, bench.delivery(number % 60000, 1, 2))
+        if number % 100 == 0:
+            await bench.flow.flush()
+            assert bench.flow.imbalance == 0
+            assert bench.journal.bytes_used <= 1 << 20
+    await bench.flow.flush()
+    assert bench.journal.dropped_points > 0
+    assert bench.flow.imbalance == 0
+    told = [record.payload() for record in bench.records if not record.segment.deleted]
+    assert any(b"cause=dropped_at_cap" in body for body in told)
+    bench.journal.close()
