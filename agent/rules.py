@@ -163,6 +163,8 @@ def _types(site: Site) -> Iterator[Fault]:
 
 def _kind(tag: TagSettings) -> str:
     """Type a tag is stored as; empty when only the device knows."""
+    if tag.store_as == "string":
+        return "string"
     if not isinstance(tag, ModbusTag):
         return ""
     if tag.datatype in {"string", "bool"}:
