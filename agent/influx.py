@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-from pipelines.errors import ConfigError
 from pipelines.secret import read_secret
+from pipelines.sinks.influx_address import InfluxAddress, influx_token
 from viewer.stores.influx import InfluxStore
 
 
@@ -15,14 +13,10 @@ def influx_store(url: str, user: str | None = None, password_file: Path | None =
     """A store to read from; `?db=NAME`, or `?bucket=NAME` with the token from the file or `INFLUX_TOKEN`.
 
     Raises:
-        ConfigError: the URL names neither.
+        ConfigError: the URL names neither, or holds a secret.
     """
-    parts = urlsplit(url)
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    secret = read_secret(password_file) if password_file else ""
-    base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-    if "db" in query:
-        return InfluxStore(base, query["db"], username=user, password=secret)
-    if "bucket" in query:
-        return InfluxStore(base, query["bucket"], token=secret or os.environ.get("INFLUX_TOKEN", ""))
-    raise ConfigError(None, None, "--influx: say ?db=NAME for InfluxDB 1.x or ?org=NAME&bucket=NAME for 2.x and 3.x")
+    address = InfluxAddress.parse(url)
+    if address.database:
+        secret = read_secret(password_file) if password_file else ""
+        return InfluxStore(address.url, address.database, username=user, password=secret)
+    return InfluxStore(address.url, address.bucket, token=influx_token(password_file))

@@ -14,14 +14,18 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import orjson
 import structlog
+from pydantic import TypeAdapter
 
 from pipelines.encode.split import field_name, split_fields, split_lines
-from pipelines.errors import RecordRejected, SinkUnavailable
+from pipelines.errors import RecordRejected, RecordTooLarge, SinkUnavailable
 from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.settings import RESERVED_ENDINGS, Name
+from pipelines.sift import sift
 from pipelines.sinks.base import Sink
 from pipelines.topics import BRIDGE_GROUP, DATA_FILTER, AgentTopics, RecordId
 
@@ -29,7 +33,8 @@ _BATCH_BYTES: Final = 4 << 20
 _BATCH_S: Final = 0.02
 _RECEIVE_MAXIMUM: Final = 256
 _BACKOFF_S: Final = (0.2, 30.0)
-_NO_POINT: Final = ("_quality", "_source_time")
+_SHOWN: Final = 200
+_COMPANY: Final[TypeAdapter[str]] = TypeAdapter(Name)
 log = structlog.get_logger()
 
 
@@ -88,7 +93,13 @@ class Bridge:
         Raises:
             LinkError: it could not be opened, or it ended.
         """
-        waiting: asyncio.Queue[Message | None] = asyncio.Queue(maxsize=_RECEIVE_MAXIMUM + 1)
+        waiting: asyncio.Queue[Message | None] = asyncio.Queue(maxsize=2 * _RECEIVE_MAXIMUM + 1)
+
+        def take(message: Message) -> None:
+            if message.qos == 0 and waiting.qsize() >= _RECEIVE_MAXIMUM:
+                self.stats.strangers += 1  # agents send with QoS 1, which Receive Maximum bounds
+                return
+            waiting.put_nowait(message)
 
         def end() -> None:
             with suppress(asyncio.QueueFull):
@@ -97,7 +108,7 @@ class Bridge:
         async with MqttSession(
             self.settings,
             self.client_id,
-            waiting.put_nowait,
+            take,
             manual_ack=True,
             receive_maximum=_RECEIVE_MAXIMUM,
             on_end=end,
@@ -105,8 +116,7 @@ class Bridge:
             await session.subscribe([(BRIDGE_GROUP if self.shared else "") + DATA_FILTER])
             opened()
             while session.over is None:
-                batch = await _batch(waiting)
-                await self._store(session, batch)
+                await self._store(session, await _batch(waiting))
             raise session.over
 
     async def _store(self, session: MqttSession, batch: Sequence[Message]) -> None:
@@ -119,11 +129,14 @@ class Bridge:
                 companies[record.topics.company].append(record)
         for company, records in companies.items():
             refused = await self._write(session, company, records)
+            if session.over is not None:
+                raise session.over  # nobody hears the confirmation: the agent sends again, and is counted then
             stored: dict[AgentTopics, list[str]] = defaultdict(list)
             for record in records:
                 if lines := refused.get(record.id):
                     answer = {"record": str(record.id), "refused": lines}
                     session.publish(record.topics.rejected, orjson.dumps(answer))
+                    self.stats.rejected += len(lines)
                 else:
                     stored[record.topics].append(str(record.id))
                 session.ack(record.message)
@@ -136,77 +149,86 @@ class Bridge:
         self, session: MqttSession, company: str, records: Sequence[Record]
     ) -> dict[RecordId, list[dict[str, object]]]:
         """Store the records of one company; what the store refuses of them, by record."""
-        try:
-            await self._until_available(session, company, b"".join(_body(record) for record in records))
-        except RecordRejected as error:
-            if len(records) > 1:
-                half = len(records) // 2
-                left = await self._write(session, company, records[:half])
-                return left | await self._write(session, company, records[half:])
-            lines = split_lines(records[0].message.payload)
-            culprits = await self._bisect(session, company, lines, error.reason)
-            self.stats.rejected += len(culprits)
-            return {records[0].id: culprits} if culprits else {}
-        return {}
+        bodies = [record.message.payload.rstrip(b"\n") for record in records]
+        attempt = partial(self._attempt, session, company)
+        if len(records) == 1:
+            culprits = [0]
+        elif await attempt(bodies) is None:
+            return {}
+        else:
+            culprits = sorted(await sift(bodies, attempt, points=False))
+        refused = {}
+        for number in culprits:
+            lines = split_lines(bodies[number])
+            refused[records[number].id] = [
+                _refusal(line, reason) for line, reason in await self._write_lines(session, company, lines)
+            ]
+        return refused
 
-    async def _bisect(
-        self, session: MqttSession, company: str, lines: list[bytes], reason: str
-    ) -> list[dict[str, object]]:
-        """Refused lines of one field each; everything else of `lines` is stored."""
-        if len(lines) == 1:
-            fields = split_fields(lines[0])
-            if len(fields) == 1:
-                name = field_name(lines[0])
-                points = int(not name.endswith(_NO_POINT))
-                text = lines[0].decode(errors="replace")
-                return [{"line": text, "field": name, "points": points, "reason": reason}]
-            lines = fields
-        culprits = []
-        half = len(lines) // 2
-        for part in (lines[:half], lines[half:]):
-            try:
-                await self._until_available(session, company, b"\n".join(part) + b"\n")
-            except RecordRejected as error:
-                culprits += await self._bisect(session, company, part, error.reason)
-        return culprits
+    async def _write_lines(self, session: MqttSession, company: str, lines: list[bytes]) -> list[tuple[bytes, str]]:
+        """Store lines; what the store refuses of them, cut down to lines of one field, with its reasons."""
+        if not lines:
+            return []
+        attempt = partial(self._attempt, session, company)
+        refusal = await attempt(lines)
+        if refusal is None:
+            return []
+        if isinstance(refusal, RecordTooLarge) and len(lines) > 1:
+            half = len(lines) // 2
+            left = await self._write_lines(session, company, lines[:half])
+            return left + await self._write_lines(session, company, lines[half:])
+        # Sorted by field, so that a field of a changed type is one stretch.
+        pieces = sorted((piece for line in lines for piece in split_fields(line)), key=field_name)
+        if len(pieces) == 1:
+            return [(pieces[0], refusal.reason)]
+        refused = await sift(pieces, attempt, points=True)
+        return [(pieces[number], refused[number]) for number in sorted(refused)]
 
-    async def _until_available(self, session: MqttSession, company: str, body: bytes) -> None:
-        """Write, and write again for as long as the store is unavailable and the session lives.
+    async def _attempt(self, session: MqttSession, company: str, parts: Sequence[bytes]) -> RecordRejected | None:
+        """Write, and write again for as long as the store is unavailable and the session lives; or its refusal.
 
         Raises:
-            RecordRejected: the store will never take this body.
             LinkError: the session ended; the broker or the agent sends again.
         """
+        body = b"\n".join(parts) + b"\n"
         delay = _BACKOFF_S[0]
+        refusal = None
         while True:
+            if session.over is not None:
+                raise session.over
             try:
                 await self.sink.write(company, body)
             except SinkUnavailable as error:
                 if not self.stats.error:
-                    log.warning("store_unavailable", sink=error.sink, reason=error.reason)
+                    log.warning("store_unavailable", sink=error.sink, company=company, reason=error.reason)
                 self.stats.error = error.reason
-                if session.over is not None:
-                    raise session.over from error
-                await asyncio.sleep(error.retry_after_s or random.uniform(0, delay))  # noqa: S311 - full jitter
+                jitter_s = random.uniform(0, delay)  # noqa: S311 - full jitter
+                await session.pause((error.retry_after_s or 0) + jitter_s)
                 delay = min(delay * 2, _BACKOFF_S[1])
-            else:
-                if self.stats.error:
-                    log.info("store_available", sink=self.sink.name)
-                self.stats.error = ""
-                return
+                continue
+            except RecordRejected as error:
+                refusal = error
+            if self.stats.error:
+                log.info("store_available", sink=self.sink.name)
+            self.stats.error = ""
+            return refusal
 
     def _record(self, message: Message) -> Record | None:
         try:
-            return Record(message, AgentTopics.of(message.topic), RecordId.parse(message.properties["record"]))
+            topics = AgentTopics.of(message.topic)
+            _COMPANY.validate_python(topics.company)  # it names a database
+            return Record(message, topics, RecordId.parse(message.properties["record"]))
         except (ValueError, KeyError) as error:
             self.stats.strangers += 1
-            log.warning("not_a_record", topic=message.topic, reason=str(error))
+            reason = "no User Property `record`" if isinstance(error, KeyError) else " ".join(str(error).split())
+            log.warning("not_a_record", topic=message.topic[:_SHOWN], reason=reason[:_SHOWN])
             return None
 
 
-def _body(record: Record) -> bytes:
-    payload = record.message.payload
-    return payload if payload.endswith(b"\n") else payload + b"\n"
+def _refusal(line: bytes, reason: str) -> dict[str, object]:
+    name = field_name(line)
+    points = int(not name.endswith(RESERVED_ENDINGS))
+    return {"line": line.decode(errors="replace"), "field": name, "points": points, "reason": reason}
 
 
 async def _batch(waiting: asyncio.Queue[Message | None]) -> list[Message]:

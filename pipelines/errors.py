@@ -15,6 +15,7 @@
     ├─ SinkError(sink, reason)
     │  ├─ SinkUnavailable                  keep, back off, send again
     │  └─ RecordRejected                   bisect, quarantine the culprit
+    │     └─ RecordTooLarge                halve
     └─ JournalError(path, reason)
        ├─ JournalFull                      named policy, counted
        └─ JournalCorrupt                   salvage, quarantine, count
@@ -112,6 +113,10 @@ class SinkUnavailable(SinkError):
 
 class RecordRejected(SinkError):
     """The store will never take this body as it is."""
+
+
+class RecordTooLarge(RecordRejected):
+    """The body is larger than the store takes; its parts may not be."""
 
 
 class JournalError(ShopfloorError):

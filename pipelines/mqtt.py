@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final, Self
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 from pydantic import Field
 
-from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
+from pipelines.errors import ConfigError, LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
+from pipelines.paho_client import PahoClient, tls_context
 from pipelines.secret import read_secret
 from pipelines.settings import Settings
 
 _UNTRUSTED: Final = {0x86, 0x87, 0x8C}
 """Bad user name or password, not authorized, bad authentication method (MQTT 5 §3.2.2.2)."""
 SESSION_TAKEN_OVER: Final = 0x8E
+_GOODBYE_S: Final = 2.0
+"""Longest wait for the broker to take what was published before the end; it may be standing still."""
 
 
 class TlsSettings(Settings):
@@ -55,7 +59,7 @@ class MqttSettings(Settings):
     tls: TlsSettings | None = None
     """Encrypt; default: plain TCP, for a broker on the same machine."""
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
-    """Longest silence before a ping; a broker gone without a word is noticed within 1.5 times this."""
+    """Longest silence before a ping; a broker gone without a word is noticed within twice this."""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
     """Longest wait for the broker's answer to connect and subscribe."""
 
@@ -119,14 +123,9 @@ class MqttSession:
         self._loop = asyncio.get_running_loop()
         self._subscribed: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._heard: dict[int, Callable[[int, str], None]] = {}
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-            manual_ack=manual_ack,
-        )
-        self._client.suppress_exceptions = False
+        self._over = asyncio.Event()
+        self._wire = threading.Lock()
+        self._client = PahoClient(client_id, self._thread_ended, manual_ack=manual_ack)
 
     async def __aenter__(self) -> Self:
         """Connect and wait for the broker's answer.
@@ -136,49 +135,46 @@ class MqttSession:
             LinkTimeout: no answer.
             LinkUntrusted: user, password or certificate refused by one side.
         """
-        settings, client = self._settings, self._client
-        if settings.user is not None:
-            password = read_secret(settings.password_file) if settings.password_file else None
-            client.username_pw_set(settings.user, password)
-        if settings.tls:
-            client.tls_set_context(_tls_context(settings.tls))
-        client.connect_timeout = settings.timeout_s
-        client.on_connect = self._paho_connect
-        client.on_disconnect = self._paho_disconnect
-        client.on_message = self._paho_message
-        client.on_publish = self._paho_publish
-        client.on_subscribe = self._paho_subscribe
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.ReceiveMaximum = self._receive_maximum
+        settings = self._settings
+        opened = False
         try:
-            await asyncio.to_thread(
-                client.connect, settings.host, settings.port, settings.keepalive_s, properties=properties
-            )
-            client.loop_start()
+            self._prepare()
+            await asyncio.to_thread(self._connect)
             async with asyncio.timeout(settings.timeout_s):
                 await self._ready.wait()
             if (failed := self._refusal or self.over) is not None:
                 raise failed
+            opened = True
         except TimeoutError:
-            await self._stop()
             raise LinkTimeout(settings.endpoint, f"no answer within {settings.timeout_s:g} s") from None
+        except ssl.SSLCertVerificationError as error:
+            reason = f"its certificate is not trusted: {error.verify_message}; check the CA file and the name"
+            raise LinkUntrusted(settings.endpoint, reason) from error
         except ssl.SSLError as error:
-            await self._stop()
-            raise LinkUntrusted(settings.endpoint, f"TLS: {error.reason or error}; check the CA file") from error
+            reason = f"TLS: {error.reason or error}; does the broker speak TLS on this port?"
+            raise LinkUntrusted(settings.endpoint, reason) from error
         except OSError as error:
-            await self._stop()
             raise LinkRefused(settings.endpoint, f"{error.strerror or error}; is the broker running?") from error
-        except LinkError:
-            await self._stop()
-            raise
+        finally:
+            if not opened:
+                self._loop.run_in_executor(None, self._close)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Say goodbye and stop the network thread."""
+        self._on_end = None
         self._client.disconnect()
-        await self._stop()
+        cut = self._loop.call_later(_GOODBYE_S, self._client.cut)
+        await asyncio.to_thread(self._close)
+        cut.cancel()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but no longer than the session lives."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
 
     async def subscribe(self, topics: list[str]) -> None:
         """Subscribe with QoS 1.
@@ -190,12 +186,16 @@ class MqttSession:
         code, mid = self._client.subscribe([(topic, options) for topic in topics])
         if code != paho.MQTT_ERR_SUCCESS or mid is None:
             raise LinkClosed(self._settings.endpoint, f"cannot subscribe: {paho.error_string(code)}")
+        if self.over is not None:
+            raise self.over
         future = self._subscribed.setdefault(mid, self._loop.create_future())
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 codes = await future
         except TimeoutError:
             raise LinkTimeout(self._settings.endpoint, "no answer to subscribe") from None
+        finally:
+            del self._subscribed[mid]
         for topic, reason in zip(topics, codes, strict=True):
             if reason.is_failure:
                 raise LinkUntrusted(self._settings.endpoint, f"may not subscribe to {topic}: {reason}; check the ACL")
@@ -227,38 +227,60 @@ class MqttSession:
         if self.over is None:
             self.over = reason
             self._ready.set()
+            self._over.set()
+            for future in self._subscribed.values():
+                if not future.done():
+                    future.set_exception(reason)
             if self._on_end is not None:
                 self._on_end()
 
-    async def _stop(self) -> None:
-        await asyncio.to_thread(self._client.loop_stop)
+    def _prepare(self) -> None:
+        """User, password and certificates, read anew for each session; nothing is sent.
+
+        Raises:
+            LinkUntrusted: one of the files cannot be used.
+        """
+        settings, client = self._settings, self._client
+        try:
+            if settings.user is not None:
+                password = read_secret(settings.password_file) if settings.password_file else None
+                client.username_pw_set(settings.user, password)
+            if settings.tls:
+                tls = settings.tls
+                client.tls_set_context(tls_context(tls.ca_file, tls.cert_file, tls.key_file))
+        except ConfigError as error:
+            raise LinkUntrusted(settings.endpoint, str(error)) from error
+        client.connect_timeout = settings.timeout_s
+        client.on_connect = lambda _c, _u, _f, code, _p: self._post(self._connack, code)
+        client.on_disconnect = lambda _c, _u, _f, code, _p: self._post(self.end, self._ending(code))
+        client.on_message = lambda _c, _u, message: self._paho_message(message)
+        client.on_publish = lambda _c, _u, mid, code, _p: self._post(self._puback, mid, code)
+        client.on_subscribe = lambda _c, _u, mid, codes, _p: self._post(self._suback, mid, codes)
+
+    def _connect(self) -> None:
+        """Connect and start the network thread; blocks."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.ReceiveMaximum = self._receive_maximum
+        settings = self._settings
+        with self._wire:
+            self._client.connect(settings.host, settings.port, settings.keepalive_s, properties=properties)
+            self._client.loop_start()
+
+    def _close(self) -> None:
+        with self._wire:  # a connect that was cancelled goes on in its thread
+            self._client.close()
+
+    def _thread_ended(self, reason: str) -> None:
+        self._post(self.end, LinkClosed(self._settings.endpoint, f"the session with the broker ended: {reason}"))
 
     def _post(self, call: Callable[..., None], *arguments: Any) -> None:
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(call, *arguments)
 
-    def _paho_connect(self, client: Any, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
-        del client
-        self._post(self._connack, code)
-
-    def _paho_disconnect(self, client: Any, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
-        del client
-        self._post(self.end, self._ending(code))
-
-    def _paho_message(self, client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
-        del client
+    def _paho_message(self, message: paho.MQTTMessage) -> None:
         pairs = getattr(message.properties, "UserProperty", None) or ()
-        self._post(
-            self._on_message, Message(message.topic, bytes(message.payload), dict(pairs), message.mid, message.qos)
-        )
-
-    def _paho_publish(self, client: Any, _userdata: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
-        del client
-        self._post(self._puback, mid, code)
-
-    def _paho_subscribe(self, client: Any, _userdata: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
-        del client
-        self._post(self._suback, mid, codes)
+        one = Message(message.topic, bytes(message.payload), dict(pairs), message.mid, message.qos)
+        self._post(self._on_message, one)
 
     def _connack(self, code: ReasonCode) -> None:
         if code.is_failure:
@@ -272,18 +294,12 @@ class MqttSession:
             heard(code.value, str(code))
 
     def _suback(self, mid: int, codes: list[ReasonCode]) -> None:
-        self._subscribed.setdefault(mid, self._loop.create_future()).set_result(codes)
+        future = self._subscribed.setdefault(mid, self._loop.create_future())
+        if not future.done():
+            future.set_result(codes)
 
     def _ending(self, code: ReasonCode) -> LinkError:
         if code.value == SESSION_TAKEN_OVER:
             reason = "another client uses the same client id; every agent needs its own state folder"
             return LinkUntrusted(self._settings.endpoint, reason)
         return LinkClosed(self._settings.endpoint, f"the broker closed the connection: {code}")
-
-
-def _tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.cert_file:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context

@@ -63,7 +63,7 @@ class Outbox:
         self._flights: dict[RecordId, Flight] = {}
         self._next: deque[RecordId] = deque()
         self._again: deque[RecordId] = deque()
-        self._early: list[tuple[Stored, int]] = []
+        self._early: dict[RecordId, tuple[Stored, int]] = {}
         self._bytes = 0
         self._connected = False
         self._backlog: deque[_Stretch] = deque()
@@ -108,12 +108,15 @@ class Outbox:
     def moved(self, old: Stored, new: Stored) -> None:
         """A record was written again elsewhere."""
         flight = self._flights.get(old.id)
-        if flight is None:
+        if flight is not None:
+            flight.stored = new
+        elif old.id in self._early:
+            self._early[old.id] = (new, self._early[old.id][1])
+        else:
             self.add(new)
             return
         old.segment.in_flight -= 1
         new.segment.in_flight += 1
-        flight.stored = new
 
     def connected(self) -> None:
         """A broker is there: everything unconfirmed is due."""
@@ -165,22 +168,18 @@ class Outbox:
         if flight.sent_s:
             self._confirm_s.append(now_s - flight.sent_s)
             self._newest_confirmed_s = max(self._newest_confirmed_s, flight.sent_s)
-        self._early.append((flight.stored, refused_points))
+        self._early[record] = (flight.stored, refused_points)
         self.settle()
         return True
 
     def settle(self) -> None:
         """Release what is confirmed and durable."""
-        waiting = []
-        for stored, refused in self._early:
-            if not self._is_durable(stored):
-                waiting.append((stored, refused))
-                continue
+        for stored, refused in [one for one in self._early.values() if self._is_durable(one[0])]:
+            del self._early[stored.id]
             stored.segment.in_flight -= 1
             self._journal.release(stored)
             self._stats.quarantined += refused
             self._stats.stored += stored.points - refused
-        self._early = waiting
 
     def check(self, now_s: float) -> None:
         """Put on the way again what was lost: everything after a long silence, else only what was overtaken."""

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipelines.errors import JournalError
-from pipelines.journal.segment import sync_folder
+from pipelines.journal.segment import sync_folder, write_all
 from pipelines.topics import RecordId
 
 
@@ -19,7 +19,7 @@ class Quarantine:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "quarantine.jsonl"
-        self._seen = {str(entry["record"]) for entry in self.entries()}
+        self._seen = {str(entry.get("record")) for entry in self.entries()}
 
     def put(self, record: RecordId, refused: object) -> None:
         """Keep what was refused of one record; the same record again changes nothing.
@@ -30,10 +30,14 @@ class Quarantine:
         if str(record) in self._seen:
             return
         fresh = not self.path.exists()
+        entry = orjson.dumps({"record": str(record), "refused": refused}) + b"\n"
         try:
-            fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                os.write(fd, orjson.dumps({"record": str(record), "refused": refused}) + b"\n")
+                size = os.fstat(fd).st_size
+                if size and os.pread(fd, 1, size - 1) != b"\n":
+                    entry = b"\n" + entry  # what a full disk tore must not take this one along
+                write_all(fd, entry, size)
                 os.fdatasync(fd)
             finally:
                 os.close(fd)

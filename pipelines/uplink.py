@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
-from pipelines.errors import LinkClosed, LinkError
+from pipelines.errors import JournalError, LinkClosed, LinkError
 from pipelines.mqtt import Message, MqttSession, MqttSettings
 from pipelines.outbox import Flight, Outbox
 from pipelines.quarantine import Quarantine
@@ -129,6 +129,8 @@ class Uplink:
                 self._refused(orjson.loads(message.payload))
         except (ValueError, KeyError, TypeError) as error:
             log.warning("message_not_understood", topic=message.topic, reason=str(error))
+        except JournalError as error:
+            log.error("quarantine_failing", reason=str(error))  # noqa: TRY400 - the reason says it all
         self._wake.set()
 
     def _refused(self, refusal: dict[str, Any]) -> None:
@@ -137,8 +139,17 @@ class Uplink:
         stored = self._outbox.get(record)
         if stored is None:
             return
-        refused = refusal["refused"]
+        refused: list[dict[str, Any]] = [
+            {
+                "line": str(one["line"]),
+                "field": str(one["field"]),
+                "points": int(one["points"]),
+                "reason": str(one["reason"]),
+            }
+            for one in refusal["refused"]
+        ]
         self._quarantine.put(record, refused)
         for one in refused[:3]:
             log.error("point_quarantined", line=one["line"], reason=one["reason"], kept_in=str(self._quarantine.path))
-        self._outbox.confirm(record, time.monotonic(), refused_points=sum(one["points"] for one in refused))
+        points = sum(max(0, one["points"]) for one in refused)
+        self._outbox.confirm(record, time.monotonic(), refused_points=min(points, stored.points))

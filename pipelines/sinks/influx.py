@@ -1,4 +1,4 @@
-"""InfluxDB: `/write` for 1.x, `/api/v2/write` for 2.x and 3.x.
+"""InfluxDB: `/write` for 1.x, `/api/v2/write` for 2.x and 3.x (docs/decisions/0008).
 
 One database or bucket per company when its name holds `{company}`, else one for all.
 """
@@ -6,31 +6,47 @@ One database or bucket per company when its name holds `{company}`, else one for
 from __future__ import annotations
 
 import asyncio
-import os
+import base64
+import json
+import math
+import ssl
 from abc import abstractmethod
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import Final, NoReturn
+from urllib.parse import urlencode
 
+import structlog
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
-from pipelines.errors import ConfigError, RecordRejected, SinkUnavailable
+from pipelines.errors import ConfigError, RecordRejected, RecordTooLarge, SinkUnavailable
 from pipelines.secret import read_secret
 from pipelines.sinks.base import Sink
+from pipelines.sinks.influx_address import InfluxAddress, influx_token
 
-_REFUSED: Final = {400, 413, 422}
+_OK: Final = range(200, 300)
+_TOO_LARGE: Final = 413
+_REFUSED: Final = {400, 422}
+_UNTRUSTED: Final = {401, 403}
+_NOT_FOUND: Final = 404
 _TIMEOUT_S: Final = 30.0
+_REASON_CHARS: Final = 400
+log = structlog.get_logger()
 
 
 class _InfluxSink(Sink):
     """What both versions share: a blocking request in a worker thread, and answers turned into errors."""
 
-    def __init__(self, url: str, database: str) -> None:
+    def __init__(self, url: str, database: str, ca_file: Path | None, timeout_s: float) -> None:
         self.name = url
         self._database = database
+        self._timeout_s = timeout_s
+        ca_certs = str(ca_file) if ca_file else None
+        self._http = urllib3.PoolManager(timeout=timeout_s, retries=False, ca_certs=ca_certs)
+        self._known = False
 
     async def write(self, company: str, body: bytes) -> None:
         """Store line protocol; returns once the server has it.
@@ -39,22 +55,66 @@ class _InfluxSink(Sink):
             SinkUnavailable: unreachable, overloaded, or credentials refused: keep and send again.
             RecordRejected: the server refuses something in the body.
         """
-        await asyncio.to_thread(self._write, self._database.format(company=company), body)
+        await asyncio.to_thread(self._request, self._database.replace("{company}", company), body)
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        self._http.clear()
 
     @abstractmethod
     def _write(self, database: str, body: bytes) -> None:
         """The blocking request."""
 
-    def _answer(self, status: int, reason: str, retry_after: str | None) -> None:
+    def _request(self, database: str, body: bytes) -> None:
+        try:
+            self._write(database, body)
+            if not self._known:
+                self._recognise()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise SinkUnavailable(self.name, self._trouble(error)) from error
+
+    def _recognise(self) -> None:
+        """Warn, once, of a store that alters what it confirms."""
+        self._known = True
+        with suppress(urllib3.exceptions.HTTPError):
+            headers = self._http.request("GET", f"{self.name}/ping").headers
+            if "X-Server-Hostname" in headers and "X-Influxdb-Build" not in headers:
+                reason = (
+                    "VictoriaMetrics keeps ms, no ns and no text: `confirm: stored` does not mean stored as it was read"
+                )
+                log.warning("store_alters_values", sink=self.name, reason=reason, remedy="store in InfluxDB or DuckDB")
+
+    def _answer(self, status: int, body: bytes | str, retry_after: str | None) -> None:
         """Nothing for a success, else the error an HTTP answer stands for."""
-        if status < 300:  # noqa: PLR2004 - HTTP success
+        if status in _OK:
             return
-        if status in _REFUSED:
+        reason, spoken = _reason(body)
+        if status == _TOO_LARGE:
+            raise RecordTooLarge(self.name, reason or "the body is too large")
+        if status in _REFUSED and spoken:
             raise RecordRejected(self.name, reason)
-        if status in {401, 403}:
-            raise SinkUnavailable(self.name, f"credentials refused ({status}): {reason}")
-        wait_s = float(retry_after) if retry_after and retry_after.isdigit() else None
-        raise SinkUnavailable(self.name, f"HTTP {status}: {reason}", wait_s)
+        self._wait(status, reason, retry_after)
+
+    def _wait(self, status: int, reason: str, retry_after: str | None) -> NoReturn:
+        if status in _UNTRUSTED:
+            reason = f"credentials refused ({status}): {reason}; check user, password or token and their rights"
+        elif status == _NOT_FOUND:
+            reason = f"HTTP 404: {reason}; make the database or bucket, or check the address"
+        else:
+            reason = f"HTTP {status}: {reason}"
+        raise SinkUnavailable(self.name, reason, _seconds(retry_after))
+
+    def _trouble(self, error: BaseException) -> str:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return f"its certificate is not trusted: {cause.verify_message}; check the CA file and the name"
+            if isinstance(cause, urllib3.exceptions.TimeoutError | TimeoutError):
+                return f"no answer within {self._timeout_s:g} s"
+            if isinstance(cause, OSError) and cause.strerror:
+                return f"{cause.strerror}; is the database running?"
+            cause = cause.__cause__ or cause.__context__
+        return " ".join(str(error).split())[:_REASON_CHARS]
 
 
 class InfluxV1Sink(_InfluxSink):
@@ -66,34 +126,36 @@ class InfluxV1Sink(_InfluxSink):
         user: user name, or None.
         password: its password.
         ca_file: PEM of the authorities to trust for https; default: the system's.
+        timeout_s: longest wait for an answer.
     """
 
     def __init__(
-        self, url: str, database: str, user: str | None = None, password: str = "", ca_file: Path | None = None
+        self,
+        url: str,
+        database: str,
+        user: str | None = None,
+        password: str = "",
+        ca_file: Path | None = None,
+        timeout_s: float = _TIMEOUT_S,
     ) -> None:
-        super().__init__(url, database)
-        headers = urllib3.make_headers(basic_auth=f"{user}:{password}") if user else {}
-        self._http = urllib3.PoolManager(headers=headers, timeout=_TIMEOUT_S, retries=False, ca_certs=_text(ca_file))
+        super().__init__(url, database, ca_file, timeout_s)
+        if user:
+            secret = base64.b64encode(f"{user}:{password}".encode()).decode()  # RFC 7617 §2.1: UTF-8
+            self._http.headers = {"Authorization": f"Basic {secret}"}
 
     def _write(self, database: str, body: bytes) -> None:
         answer = self._post("/write", {"db": database, "precision": "ns"}, body)
-        if answer.status == 404 and b"database not found" in answer.data:  # noqa: PLR2004 - HTTP not found
-            made = self._post("/query", {"q": f'CREATE DATABASE "{database}"'}, b"")
-            if made.status >= 300:  # noqa: PLR2004 - HTTP success
-                reason = f"database {database} does not exist and this user may not create it"
-                raise SinkUnavailable(self.name, reason)
+        if answer.status == _NOT_FOUND and b"database not found" in answer.data:
+            quoted = database.replace("\\", "\\\\").replace('"', '\\"')
+            made = self._post("/query", {"q": f'CREATE DATABASE "{quoted}"'}, b"")
+            if made.status not in _OK:
+                reason = f"database {database} does not exist and this user may not create it ({_reason(made.data)[0]})"
+                raise SinkUnavailable(self.name, f'{reason}; as an administrator: CREATE DATABASE "{quoted}"')
             answer = self._post("/write", {"db": database, "precision": "ns"}, body)
-        self._answer(answer.status, _reason(answer.data), answer.headers.get("Retry-After"))
+        self._answer(answer.status, answer.data, answer.headers.get("Retry-After"))
 
     def _post(self, path: str, fields: dict[str, str], body: bytes) -> urllib3.BaseHTTPResponse:
-        try:
-            return self._http.request("POST", f"{self.name}{path}?{urlencode(fields)}", body=body)
-        except urllib3.exceptions.HTTPError as error:
-            raise SinkUnavailable(self.name, str(error)) from error
-
-    async def close(self) -> None:
-        """Close idle connections."""
-        self._http.clear()
+        return self._http.request("POST", f"{self.name}{path}?{urlencode(fields)}", body=body)
 
 
 class InfluxV2Sink(_InfluxSink):
@@ -105,12 +167,26 @@ class InfluxV2Sink(_InfluxSink):
         bucket: name, may hold `{company}`.
         token: API token.
         ca_file: PEM of the authorities to trust for https; default: the system's.
+        timeout_s: longest wait for an answer.
     """
 
-    def __init__(self, url: str, org: str, bucket: str, token: str, ca_file: Path | None = None) -> None:
-        super().__init__(url, bucket)
+    def __init__(
+        self,
+        url: str,
+        org: str,
+        bucket: str,
+        token: str,
+        ca_file: Path | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
+        super().__init__(url, bucket, ca_file, timeout_s)
         self._client = InfluxDBClient(
-            url, token, org=org, timeout=round(_TIMEOUT_S * 1000), retries=False, ssl_ca_cert=_text(ca_file)
+            url,
+            token,
+            org=org,
+            timeout=round(timeout_s * 1000),
+            retries=False,
+            ssl_ca_cert=str(ca_file) if ca_file else None,
         )
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
 
@@ -119,13 +195,12 @@ class InfluxV2Sink(_InfluxSink):
             self._api.write(database, record=body, write_precision="ns")  # type: ignore[arg-type]
         except ApiException as error:
             headers: dict[str, str] = dict(error.headers or {})
-            self._answer(error.status or 500, _reason(error.body or b""), headers.get("Retry-After"))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise SinkUnavailable(self.name, str(error)) from error
+            self._answer(error.status or 500, error.body or b"", headers.get("Retry-After"))
 
     async def close(self) -> None:
         """Close the client."""
         self._client.close()  # type: ignore[no-untyped-call]
+        await super().close()
 
 
 def influx_sink(
@@ -136,28 +211,40 @@ def influx_sink(
     The token of 2.x and 3.x comes from `password_file` or the environment variable `INFLUX_TOKEN`.
 
     Raises:
-        ConfigError: the URL names neither a database nor a bucket, or holds a secret.
+        ConfigError: the URL names neither a database nor a bucket, or holds a secret; a file cannot be used.
     """
-    parts = urlsplit(url)
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(None, None, f"--influx {parts.scheme or '?'}://…: expected http:// or https:// and a host")
-    if parts.password or parts.username or query.keys() & {"p", "password", "token"}:
-        raise ConfigError(None, None, "--influx: no secrets in the URL; use --influx-user and --influx-password-file")
-    base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    address = InfluxAddress.parse(url)
+    if ca_file and not ca_file.is_file():
+        raise ConfigError(ca_file, None, "no such file; --influx-ca-file is a PEM of the database's authority")
+    if not address.database:
+        return InfluxV2Sink(address.url, address.org, address.bucket, influx_token(password_file), ca_file)
+    if password_file and not user:
+        raise ConfigError(None, None, "--influx-password-file needs --influx-user for InfluxDB 1.x")
     secret = read_secret(password_file) if password_file else ""
-    if "db" in query:
-        return InfluxV1Sink(base, query["db"], user, secret, ca_file)
-    if "bucket" in query:
-        token = secret or os.environ.get("INFLUX_TOKEN", "")
-        return InfluxV2Sink(base, query.get("org", ""), query["bucket"], token, ca_file)
-    raise ConfigError(None, None, "--influx: say ?db=NAME for InfluxDB 1.x or ?org=NAME&bucket=NAME for 2.x and 3.x")
+    return InfluxV1Sink(address.url, address.database, user, secret, ca_file)
 
 
-def _reason(body: bytes | str) -> str:
+def _reason(body: bytes | str) -> tuple[str, bool]:
+    """The server's words, and whether they are InfluxDB's own: JSON with `error` (1.x) or `message` (2.x, 3.x).
+
+    A 400 of a proxy in between is HTML: it says nothing about the data.
+    """
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
-    return text.strip()[:1000]
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None
+    told = (said.get("error") or said.get("message")) if isinstance(said, dict) else None
+    words = " ".join(str(told or text).split())
+    if len(words) > _REASON_CHARS:  # the end says how many points were dropped
+        words = f"{words[: _REASON_CHARS // 2]} … {words[-_REASON_CHARS // 2 :]}"
+    return words, bool(told)
 
 
-def _text(path: Path | None) -> str | None:
-    return str(path) if path else None
+def _seconds(retry_after: str | None) -> float | None:
+    """Seconds of a Retry-After header; None for a date or nonsense."""
+    try:
+        seconds = float(retry_after or "")
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None

@@ -1,0 +1,184 @@
+"""A strict stand-in for InfluxDB 2.x, for which there is no package: `/api/v2/write` and `/ping`, in a thread.
+
+It checks organisation, bucket, precision and token as InfluxDB 2.7 does, reads every line with the one parser, answers
+with the same JSON bodies, and keeps the points. `script` holds answers for the next writes, in place of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from pipelines.errors import RecordRejected
+from pipelines.sinks.lineprotocol import parse
+
+Key = tuple[str, str, tuple[tuple[str, str], ...], str, int]
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer: status, JSON body (or text), further headers; `reset` hangs up instead, `stall_s` waits before."""
+
+    status: int = 204
+    body: object = None
+    headers: dict[str, str] = field(default_factory=dict)
+    reset: bool = False
+    stall_s: float = 0.0
+
+
+def refusal(code: str, message: str) -> dict[str, str]:
+    return {"code": code, "message": message}
+
+
+@dataclass
+class InfluxV2:
+    """The server and what it saw.
+
+    Attributes:
+        points: (bucket, measurement, tags, field, time_ns) to value.
+        requests: (monotonic time, bytes, status) of each write.
+    """
+
+    org: str = "factory"
+    buckets: frozenset[str] = frozenset({"points"})
+    token: str = "secret-token"
+    max_bytes: int = 1 << 30
+    points: dict[Key, object] = field(default_factory=dict)
+    kinds: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    requests: list[tuple[float, int, int]] = field(default_factory=list)
+    script: deque[Answer] = field(default_factory=deque)
+    url: str = ""
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def write(self, query: dict[str, list[str]], authorization: str, body: bytes) -> Answer:
+        if authorization != f"Token {self.token}":
+            return Answer(401, refusal("unauthorized", "unauthorized access"))
+        if query.get("org") != [self.org]:
+            return Answer(404, refusal("not found", f'organization name "{query.get("org")}" not found'))
+        bucket = query.get("bucket", [""])[0]
+        if bucket not in self.buckets:
+            return Answer(404, refusal("not found", f'bucket "{bucket}" not found'))
+        if query.get("precision") != ["ns"]:
+            return Answer(400, refusal("invalid", "invalid precision"))
+        if len(body) > self.max_bytes:
+            return Answer(413, refusal("request too large", "cannot read data: points batch is too large"))
+        return self.keep(bucket, body)
+
+    def keep(self, bucket: str, body: bytes) -> Answer:
+        """As InfluxDB 2.7: a line it cannot parse refuses all, a field of another type only its point, with 422."""
+        try:
+            columns = parse(body, "influx_v2")
+        except RecordRejected as error:
+            return Answer(400, refusal("invalid", f"unable to parse: {error.reason}"))
+        dropped, said = 0, ""
+        for column in columns:
+            kind = self.kinds.setdefault((bucket, column.measurement, column.field), column.kind)
+            if kind != column.kind:
+                dropped += len(column.time_ns)
+                said = (
+                    f'input field "{column.field}" on measurement "{column.measurement}" is type {column.kind}, '
+                    f"already exists as type {kind}"
+                )
+                continue
+            for time_ns, value in zip(column.time_ns.tolist(), column.value.tolist(), strict=True):
+                self.points[bucket, column.measurement, column.tags, column.field, time_ns] = value
+        if not dropped:
+            return Answer()
+        words = f"failure writing points to database: partial write: field type conflict: {said} dropped={dropped}"
+        return Answer(422, refusal("unprocessable entity", words))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._send(Answer(204, headers={"X-Influxdb-Build": "OSS", "X-Influxdb-Version": "v2.7.0"}))
+
+    def do_POST(self) -> None:
+        store = self.server.store
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        came_s = time.monotonic()
+        parts = urlsplit(self.path)
+        if store.script:
+            answer = store.script.popleft()
+        elif parts.path != "/api/v2/write":
+            answer = Answer(404, refusal("not found", "path not found"))
+        else:
+            answer = store.write(parse_qs(parts.query), self.headers.get("Authorization", ""), body)
+        store.requests.append((came_s, len(body), answer.status))
+        if answer.stall_s:
+            store.released.wait(answer.stall_s)
+        if answer.reset:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body) if answer.body else ""
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status != 204:
+            self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        if answer.status != 204:
+            self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+        return
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self, store: InfluxV2, context: ssl.SSLContext | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.store = store
+        self.context = context
+        self.open: set[Any] = set()
+
+    def get_request(self) -> Any:
+        request, address = super().get_request()
+        request.settimeout(20)
+        if self.context is not None:
+            try:
+                request = self.context.wrap_socket(request, server_side=True)
+            except OSError:
+                request.close()
+                raise
+        self.open.add(request)
+        return request, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        return  # a client that hangs up is what these tests are about
+
+
+@contextlib.contextmanager
+def running_influx_v2(context: ssl.SSLContext | None = None, **settings: Any) -> Iterator[InfluxV2]:
+    """Serve until the end of the block; with a context over https."""
+    store = InfluxV2(**settings)
+    with _Server(store, context) as server:
+        store.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield store
+        finally:
+            store.released.set()
+            server.shutdown()
+            thread.join()
+            for request in server.open:
+                with contextlib.suppress(OSError):
+                    request.close()
