@@ -10,6 +10,7 @@ import difflib
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, Final
 
 import typer
@@ -72,6 +73,8 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # Korean labels on a terminal that knows none
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

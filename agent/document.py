@@ -39,6 +39,7 @@ _WORDS: Final = (
     ("expected ',' or", "", "expected ',' or the closing bracket; put text that holds ':' or ',' in quotes"),
     ("expected the node content", "", "a value is missing or out of place; check commas and brackets"),
     ("unexpected end of stream", "", "a quote is never closed"),
+    ("tag handle", "", "tags (!) are not supported; put text that begins with '!' in quotes"),
     ("unknown escape character", "", "a '\\' in double quotes; use single quotes, or write '\\\\'"),
 )
 """What PyYAML says, a further word of it, and what it means."""

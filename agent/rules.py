@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from connectors.modbus.config import ModbusConnection, ModbusTag
-from pipelines.errors import ShopfloorError
+from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
     from agent.site import Site
@@ -21,7 +21,7 @@ _OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
 _HOST: Final = re.compile(r"[\w.\-]+")
 
 
-class PlacedError(ShopfloorError, ValueError):
+class PlacedError(ConfigError, ValueError):
     """A fault found across models.
 
     Attributes:
@@ -30,7 +30,7 @@ class PlacedError(ShopfloorError, ValueError):
 
     def __init__(self, place: Place, reason: str) -> None:
         self.place = place
-        super().__init__(reason)
+        super().__init__(None, None, reason)
 
 
 def check(site: Site) -> None:
@@ -39,7 +39,14 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the first rule it breaks.
     """
-    for rule in (_hosts, _machines, _connections, _states, _types):  # a later one may rely on the ones before
+    for rule in (
+        _hosts,
+        _certificates,
+        _machines,
+        _connections,
+        _states,
+        _types,
+    ):  # a later one may rely on the ones before
         for place, reason in rule(site):
             raise PlacedError(place, reason)
 
@@ -79,6 +86,13 @@ def _hosts(site: Site) -> Iterator[Fault]:
     for place, host in hosts:
         if not _HOST.fullmatch(host) and not _is_address(host):
             yield place, "must be a host name or an IP address alone; no scheme, user, port or path"
+
+
+def _certificates(site: Site) -> Iterator[Fault]:
+    tls = site.mqtt.tls
+    if tls is not None and (tls.cert_file is None) != (tls.key_file is None):
+        key = "key_file" if tls.cert_file is None else "cert_file"
+        yield ("mqtt", "tls", key), "cert_file and key_file belong together; name both or none"
 
 
 def _is_address(host: str) -> bool:

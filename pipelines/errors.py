@@ -4,7 +4,7 @@
 
     ShopfloorError
     ├─ ConfigError(path, line, reason)     exit 2, before anything starts
-    ├─ PlacedError(place, reason)          a ValueError too: pydantic collects it, the loader makes it a ConfigError
+    │  └─ PlacedError(place, reason)       a ValueError too, so that pydantic collects it; the loader finds the line
     ├─ DependencyError(what)               exit 3: something the command needs cannot be reached
     ├─ LinkError(endpoint, reason)         the supervisor reopens
     │  ├─ LinkRefused                      nobody listens, or the device says no

@@ -321,6 +321,15 @@ def test_only_the_first_line_is_read() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")
 
 
+def test_a_terminal_without_korean() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [*AGENT, "lines"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "injection_molding" in done.stdout
+
+
 # ── a plant that is there ───────────────────────────────────────────────────────────────────────────────────────────
 
 
