@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from pipelines.normalize import Normalizer
 from pipelines.point import BAD, SEVERITY_MASK, Delivery, Gap, Scan
 from pipelines.settings import ConnectionSettings, TagSettings
 from pipelines.stamp import Stamper
+from pipelines.word import Words
 
 CHUNK: Final = 5000
 """Readings encoded at once: a record of this size costs the bridge and the store the least per value."""
@@ -66,7 +67,7 @@ class Source:
         self.name = settings.name
         self.tags = tags
         self._places = places
-        self._keys = {kind: f"{kind}:{settings.name}" for kind in ("link", "kinds", "stamps")}
+        self._keys = {kind: f"{kind}:{settings.name}" for kind in ("link", "kinds", "stamps", "words")}
         kinds = state.get(self._keys["kinds"])
         self._normalizer = Normalizer(
             [_resolved(tag, place) for tag, place in zip(tags, places, strict=True)],
@@ -80,6 +81,8 @@ class Source:
             [(place.series(), tag.name) for tag, place in zip(tags, places, strict=True)],
         )
         self._told = np.zeros(len(tags), dtype=bool)
+        self._words = Words([f"{place.machine}/{tag.name}" for tag, place in zip(tags, places, strict=True)])
+        self._words.restore(state.get(self._keys["words"]))
         self.link_resume = state.get(self._keys["link"])
 
     @property
@@ -121,7 +124,8 @@ class Source:
         column = self._encoder.qualities(tag, time_ns, np.full(n, status, dtype=np.uint32))
         self._told[:] = False
         self._normalizer.forget_deadband(tag)
-        return self._close([column], n)
+        self._words.say(tag, now_ns, np.full(n, status, dtype=np.uint32))
+        return replace(self._close([column], n), resume={self._keys["words"]: self._words.state()})
 
     def _columns(self, scan: Scan, now_ns: int, device_time_ns: int | None) -> list[Column]:
         stamped = self._stamper.stamp(scan, now_ns, device_time_ns)
@@ -138,6 +142,10 @@ class Source:
         if source is not None:
             moved = source != 0
             columns.append(self._encoder.source_times(scan.tag[moved], scan.time_ns[moved], source[moved]))
+        if self._words.pending:
+            tag, status = self._words.outdated(scan)
+            if len(tag):
+                columns.append(self._encoder.qualities(tag, self._words.say(tag, now_ns, status), status))
         return [column for column in columns if len(column.slot)]
 
     def _close(self, columns: list[Column], points: int) -> Lines:
@@ -157,6 +165,8 @@ class Source:
         if len(self._pinned) != len(self._normalizer.kinds):
             self._pinned = dict(self._normalizer.kinds)
             state[self._keys["kinds"]] = orjson.dumps(self._pinned)
+        if self._words.changed:
+            state[self._keys["words"]] = self._words.state()
         stamps = self._stamper.state()
         if stamps != self._stamps:
             self._stamps = state[self._keys["stamps"]] = stamps

@@ -14,6 +14,7 @@ from agent.simulate.children import Outage
 from agent.simulate.session import Simulation
 from connectors.modbus.config import ModbusConnection, ModbusTag
 from connectors.opcua.config import OpcUaTag
+from pipelines.point import BAD
 from pipelines.settings import TagSettings
 from pipelines.source import Place
 from simulators.evidence import modbus_key, opcua_key
@@ -109,13 +110,19 @@ def _expectation(connection: Any, tag: TagSettings) -> tuple[Key, TagOptions]:
 
 
 def _points(store: base.Store, place: Place, tag: str, start_ns: int) -> StoredPoints:
-    """Values and qualities of one tag as readings: a time with a bad quality has no value."""
+    """Values and qualities of one tag as readings: a time with a bad quality has no value.
+
+    A quality that is not bad and stands alone is the agent's word that a quality before it is over, not a reading.
+    """
     where = base.Place(place.company, place.site, place.line, place.machine, place.measurement)
     values = store.points(where, tag, start_ns)
     marks = store.points(where, tag + base.QUALITY, start_ns)
-    times = np.union1d(values.time_ns, marks.time_ns)
+    status = marks.value.astype(np.int64).astype(np.uint32)
+    readings = (status >= BAD) | np.isin(marks.time_ns, values.time_ns)
+    marked_ns, status = marks.time_ns[readings], status[readings]
+    times = np.union1d(values.time_ns, marked_ns)
     quality = np.full(len(times), _NO_QUALITY, dtype=np.uint32)
-    quality[np.searchsorted(times, marks.time_ns)] = marks.value.astype(np.int64).astype(np.uint32)
+    quality[np.searchsorted(times, marked_ns)] = status
     value = np.zeros(len(times), dtype=values.value.dtype)
     value[np.searchsorted(times, values.time_ns)] = values.value
     return StoredPoints(times, value, quality)

@@ -22,8 +22,6 @@ from pipelines.errors import DependencyError
 from tests.connectors.opcua.conftest import Foreign
 from tests.services.influxd import Influxd
 
-AGES_S = 3e9
-"""A skew that every source time is within."""
 T = TypeVar("T")
 DEADLINE_S = 25
 CLI = [sys.executable, "-m", "agent.cli"]
@@ -201,7 +199,7 @@ class Plc:
         return {"name": name, "node": f"nsu={self.server.namespace};s={name}", **more}
 
     def connection(self, name: str, *tags: dict[str, Any], **more: Any) -> dict[str, Any]:
-        fields = {"type": "opcua", "name": name, "endpoint": self.server.endpoint, "max_skew_s": AGES_S}
+        fields = {"type": "opcua", "name": name, "endpoint": self.server.endpoint}
         return {**fields, "publishing_interval_s": 0.1, "sampling_interval_s": 0, **more, "tags": list(tags)}
 
     def written(self, name: str) -> dict[int, int]:

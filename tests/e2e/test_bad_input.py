@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.point import BAD_NO_COMMUNICATION
+from pipelines.point import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE
+from tests.connectors.opcua.conftest import run_foreign
 from tests.e2e.foreign_parts import Places, Plc, Store, agent, bridge, collector, fill, site_of, write_site
 from tests.services.influxd import free_port
 from tests.services.mosquitto import Mosquitto
@@ -51,6 +52,38 @@ def test_an_unreachable_plc_and_a_wrong_node(places: Places, plc: Plc, tmp_path:
     for name in ("wrong", "wrong_read"):
         assert name not in rows
         assert {status for _, status in rows[f"{name}_quality"]} == {BAD_NODE_ID_UNKNOWN}
+
+
+def test_a_plc_that_comes_back_is_good_again(places: Places, tmp_path: Path) -> None:
+    """Also a tag that has not changed since: its source time is older than the loss of the link."""
+    port = str(free_port())
+    with run_foreign(tmp_path / "first", PORT=port) as server:
+        tags = [Plc(server, tmp_path).tag(name) for name in ("Double0", "Bad", "Counter0")]
+        site = site_of("back", [Plc(server, tmp_path).connection("plant", *tags)])
+        store = Store(places.influx, "back")
+        with collector(tmp_path, site, places.broker) as running:
+            running.until(lambda: store.has("plant", ["Double0", "Bad"]))
+            server.process.kill()
+            running.until(lambda: len(store.rows("plant")["Double0_quality"]) == 2)
+            with run_foreign(tmp_path / "second", PORT=port):
+                running.until(lambda: len(store.rows("plant")["Double0_quality"]) == 3)
+                running.until(lambda: len(store.rows("plant")["Bad_quality"]) == 3)
+                assert running.points()["quarantined"] == 0
+                assert running.stop() == 0
+    rows = store.rows("plant")
+    ((time_ns, value),) = rows["Double0"]
+    assert value == 0.1
+    times, statuses = zip(*rows["Double0_quality"], strict=True)
+    assert statuses == (0, BAD_NO_COMMUNICATION, 0)
+    assert times[0] == time_ns < times[1] < times[2]
+    assert [status for _, status in rows["Bad_quality"]] == [
+        BAD_SENSOR_FAILURE,
+        BAD_NO_COMMUNICATION,
+        BAD_SENSOR_FAILURE,
+    ]
+    assert [one["link"] for one in running.events("link_down")] == [one["link"] for one in running.events("link_up")]
+    assert len(running.events("link_down")) == 1
+    assert "127.0.0.1:" + port in running.events("link_down")[0]["reason"]
 
 
 def test_reading_an_unreachable_plc_once(plc: Plc, tmp_path: Path) -> None:
