@@ -75,13 +75,14 @@ class Source:
         )
         self._pinned = dict(self._normalizer.kinds)
         skews = [round((tag.max_skew_s or settings.max_skew_s) * 1e9) for tag in tags]
-        self._stamper = Stamper(skews, state.get(self._keys["stamps"]))
+        names = [f"{place.machine}/{tag.name}" for tag, place in zip(tags, places, strict=True)]
+        self._stamper = Stamper(skews, state.get(self._keys["stamps"]), names)
         self._stamps = state.get(self._keys["stamps"], b"[]")
         self._encoder = LineEncoder(
             [(place.series(), tag.name) for tag, place in zip(tags, places, strict=True)],
         )
         self._told = np.zeros(len(tags), dtype=bool)
-        self._words = Words([f"{place.machine}/{tag.name}" for tag, place in zip(tags, places, strict=True)])
+        self._words = Words(names)
         self._words.restore(state.get(self._keys["words"]))
         self.link_resume = state.get(self._keys["link"])
 

@@ -38,24 +38,30 @@ class Stamper:
     Args:
         max_skew_ns: per tag, int64.
         state: what `state` returned in an earlier process, or None.
+        keys: name of each tag, the same after a restart; default: its position.
     """
 
-    def __init__(self, max_skew_ns: Sequence[int], state: bytes | None = None) -> None:
+    def __init__(
+        self, max_skew_ns: Sequence[int], state: bytes | None = None, keys: Sequence[str] | None = None
+    ) -> None:
         self._max_skew = np.array(max_skew_ns, dtype=np.int64)
         self._last = np.zeros(len(max_skew_ns), dtype=np.int64)
         self._source = np.zeros(len(max_skew_ns), dtype=np.int64)
         self._value: NDArray[Any] = np.full(len(max_skew_ns), None, dtype=object)
         self._status = np.zeros(len(max_skew_ns), dtype=np.uint32)
         self._shifted: dict[int, tuple[int, int, object, int]] = {}
-        for tag, source_ns, last_ns, value, code in orjson.loads(state) if state else ():
-            if tag < len(max_skew_ns):
+        self._keys: Sequence[str | int] = keys or range(len(max_skew_ns))
+        tags = {key: tag for tag, key in enumerate(self._keys)}
+        for key, source_ns, last_ns, value, code in orjson.loads(state) if state else ():
+            tag = tags.get(key)
+            if tag is not None:
                 self._shifted[tag] = (source_ns, last_ns, value, code)
                 self._source[tag], self._last[tag] = source_ns, last_ns
                 self._value[tag], self._status[tag] = value, code
 
     def state(self) -> bytes:
-        """Tags whose last time was moved, for the next process: JSON of [tag, source time, time, value, status]."""
-        return orjson.dumps([[tag, *entry] for tag, entry in sorted(self._shifted.items())])
+        """Tags whose last time was moved, for the next process: JSON of [key, source time, time, value, status]."""
+        return orjson.dumps([[self._keys[tag], *entry] for tag, entry in sorted(self._shifted.items())])
 
     def stamp(self, scan: Scan, now_ns: int, device_time_ns: int | None = None) -> Stamped:
         """The same readings with final times, in the same order."""

@@ -35,6 +35,13 @@ def test_a_moved_stamp_is_found_again_after_a_restart() -> None:
     assert times(again, scan_of([0], NOW, [2.0])) == [NOW + 1]
 
 
+def test_a_moved_stamp_stays_with_its_tag_when_the_configuration_is_edited() -> None:
+    stamper = Stamper([HOUR], keys=["P1/a"])
+    times(stamper, scan_of([0, 0], NOW, [1.0, 2.0]))
+    again = Stamper([HOUR, HOUR], stamper.state(), ["P1/new", "P1/a"])
+    assert times(again, scan_of([0, 1], [NOW - 5, NOW], [9.0, 2.0])) == [NOW - 5, NOW + 1]
+
+
 def test_nothing_is_kept_when_nothing_moved() -> None:
     stamper = Stamper([HOUR])
     times(stamper, scan_of([0], NOW, [1.0]))
