@@ -48,7 +48,7 @@ class Collector:
 
     def __init__(self, site: Site, state_dir: Path, clock: Clock) -> None:
         try:
-            state_dir.mkdir(parents=True, exist_ok=True)
+            state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise JournalError(state_dir, f"cannot make the state folder: {error.strerror}") from error
         self.site = site

@@ -8,5 +8,7 @@ from typing import Final
 
 LINES: Final = Path(__file__).parent / "lines"
 """Line templates that come with the product."""
-STATE_DIR: Final = Path(os.environ.get("STATE_DIRECTORY") or Path.home() / ".local" / "state" / "shopfloor-agent")
+STATE_DIR: Final = Path(
+    os.environ.get("STATE_DIRECTORY") or Path(os.environ.get("HOME") or "/var/lib") / ".local/state/shopfloor-agent"
+)
 """State folder: systemd's when run by it, else the user's."""

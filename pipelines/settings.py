@@ -37,7 +37,7 @@ FieldName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_
 class Settings(BaseModel):
     """Base of every configuration model: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Labels(Settings):

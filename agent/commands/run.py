@@ -47,6 +47,9 @@ def elsewhere(site: Site, endpoints: list[str]) -> Site:
     Raises:
         ConfigError: not of that form, or no such connection.
     """
+    for one in endpoints:
+        if "=" not in one:
+            raise ConfigError(None, None, f"--endpoint {one}: expected NAME=HOST:PORT")
     try:
         return site.at(dict(one.split("=", 1) for one in endpoints))
     except ValueError as error:
