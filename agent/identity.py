@@ -9,14 +9,15 @@ from pathlib import Path
 
 import orjson
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, JournalError
 
 
 def agent_id(state_dir: Path) -> str:
     """The id of the agent whose state is in `state_dir`; made at the first start.
 
     Raises:
-        ConfigError: the folder was copied from another machine, or the identity cannot be read or kept.
+        ConfigError: the folder was copied from another machine, or the identity in it is damaged.
+        JournalError: it cannot be read or kept.
     """
     path = state_dir / "identity.json"
     machine = _machine()
@@ -33,8 +34,12 @@ def agent_id(state_dir: Path) -> str:
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
         fresh.rename(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(path, None, f"cannot use the identity: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(path, None, f"is damaged ({error}); delete it to begin as a new agent") from error
+    except OSError as error:
+        raise JournalError(
+            path, f"cannot keep the agent's identity: {error.strerror}; free space on this disk"
+        ) from error
     return agent
 
 

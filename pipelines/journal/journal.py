@@ -113,12 +113,14 @@ class Journal:
         """Lock the folder, recover what is in it, and begin a segment of this epoch.
 
         Raises:
-            JournalError: another process uses the folder.
+            JournalError: another process uses the folder, or it cannot be used.
             JournalFull: no room for a new segment.
-            OSError: the folder cannot be used.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock_fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock_fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise JournalError(self.folder, f"cannot use the journal's folder: {error.strerror}") from error
         try:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

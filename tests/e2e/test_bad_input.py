@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.identity import agent_id
 from pipelines.point import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE
 from tests.connectors.opcua.conftest import run_foreign
 from tests.e2e.foreign_parts import Places, Plc, Store, agent, bridge, collector, fill, site_of, write_site
@@ -105,6 +106,7 @@ def test_a_closed_broker_loses_nothing(places: Places, plc: Plc, tmp_path: Path)
         assert running.points()["stored"] == 0
         (down,) = running.events("link_down")
         assert f"127.0.0.1:{mosquitto.port}" in down["reason"]
+        assert agent("status", "--json", "--state-dir", str(running.state)).returncode == 1
         with mosquitto, bridge(tmp_path, broker, places.influx.url):
             running.until(lambda: running.points()["stored"] >= 300)
             assert running.stop() == 0
@@ -132,6 +134,8 @@ def test_a_type_the_database_refuses(places: Places, plc: Plc, tmp_path: Path) -
         running.until(lambda: running.points()["quarantined"] and running.points()["stored"] >= 50)
         points = running.points()
         assert (points["quarantined"], points["imbalance"], points["dropped"]) == (1, 0, 0)
+        status = agent("status", "--json", "--state-dir", str(running.state))
+        assert json.loads(status.stdout)["points"]["quarantined"] == 1
         listed = agent("quarantine", "--json", "--state-dir", str(running.state))
         assert running.stop() == 0
     assert listed.returncode == 1
@@ -188,3 +192,30 @@ def test_a_full_disk(places: Places, plc: Plc, tmp_path: Path, min_free_bytes: i
         assert running.stop() == 0
     assert len(running.events("journal_failing")) == len(running.events("journal_recovered")) == 1
     _assert_every_change(plc, store)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["first start", "later start"])
+def test_a_disk_that_is_full_at_the_start(plc: Plc, tmp_path: Path, *, kept: bool) -> None:
+    site = site_of("start", [plc.connection("changes", plc.tag("Counter0"))], journal={"min_free_bytes": 0})
+    config = write_site(tmp_path, site)
+    with small_disk(tmp_path / "disk") as disk:
+        state = disk / "state"
+        if kept:
+            state.mkdir()
+            agent_id(state)
+        fill(disk)
+        answer = agent("run", str(config), "--state-dir", str(state), "--mqtt", "mqtt://127.0.0.1:1")
+    assert answer.returncode == 3
+    (line,) = answer.stderr.decode().splitlines()
+    assert line.startswith(f"error: {state}")
+    assert "No space left on device" in line
+
+
+def test_a_journal_folder_that_is_a_file(plc: Plc, tmp_path: Path) -> None:
+    site = site_of("start", [plc.connection("changes", plc.tag("Counter0"))])
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "journal").write_text("in the way")
+    answer = agent("run", str(write_site(tmp_path, site)), "--state-dir", str(tmp_path / "state"))
+    assert answer.returncode == 3
+    (line,) = answer.stderr.decode().splitlines()
+    assert line == f"error: {tmp_path / 'state' / 'journal'}: cannot use the journal's folder: File exists"
