@@ -1,0 +1,192 @@
+"""The viewer: pages over one store. Server-rendered, no outside resource, a content security policy without exceptions.
+
+Pages: `/` machines, `/machine/{company}/{site}/{machine}` one machine ("-" stands for a level that is not there),
+`/healthz`. `?lang=ko|en` switches the language and is remembered in a cookie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import jinja2
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from pipelines.clock import Clock
+from pipelines.errors import DependencyError
+from viewer.catalog import STATES, Catalog
+from viewer.chart import BUCKETS, draw
+from viewer.headers import SecurityHeaders
+from viewer.overview import NS, Freshness, MachineView, TagView, overview
+from viewer.stores.base import Store, StoredGap
+from viewer.words import LANGUAGES, Words
+
+PERIODS_S: Final = {"10m": 600, "1h": 3600, "8h": 28_800, "1d": 86_400}
+REFRESH_S: Final = {"10m": 5, "1h": 15, "8h": 60, "1d": 120}
+"""How often the charts of a period are drawn again."""
+CARD_TAGS: Final = 6
+"""Values shown on a machine's card."""
+_LANGUAGE_COOKIE: Final = "lang"
+_YEAR_S: Final = 31_536_000
+_HERE: Final = Path(__file__).parent
+
+
+def machine_url(view: MachineView) -> str:
+    """Path of a machine's page."""
+    return "/machine/" + "/".join(quote(level or "-", safe="") for level in view.info.key)
+
+
+class _Viewer:
+    def __init__(self, store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str]) -> None:
+        self.store = store
+        self.catalog = catalog
+        self.clock = clock
+        self.notices = tuple(notices)
+        self.words = {language: Words(language) for language in LANGUAGES}
+        loader = jinja2.FileSystemLoader(_HERE / "pages")
+        self.templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+        self.templates.globals.update(machine_url=machine_url, states=STATES, LANGUAGES=LANGUAGES, CARD_TAGS=CARD_TAGS)
+
+    async def machines(self, request: Request) -> Response:
+        return await run_in_threadpool(self._machines, request)
+
+    async def machine(self, request: Request) -> Response:
+        return await run_in_threadpool(self._machine, request)
+
+    async def health(self, _: Request) -> Response:
+        try:
+            await run_in_threadpool(self.store.latest)
+        except DependencyError as error:
+            return JSONResponse({"status": "store unreachable", "reason": error.reason}, 503)
+        return JSONResponse({"status": "ok"})
+
+    async def trouble(self, request: Request, error: Exception) -> Response:
+        words = self.words[self._language(request)]
+        if isinstance(error, DependencyError):
+            return self._page(request, "trouble.html", 503, reason=f"{words('store_down')} — {error}")
+        return self._page(request, "trouble.html", 404, reason=words("not_found"))
+
+    def _machines(self, request: Request) -> Response:
+        now_ns = self.clock.now_ns()
+        views = overview(self.store.latest(), self.catalog, now_ns)
+        counts = [(code, sum(view.state == code for view in views)) for code in range(len(STATES))]
+        groups: dict[tuple[str, str, str], list[MachineView]] = {}
+        for view in views:
+            groups.setdefault((view.info.company, view.info.site, view.info.line), []).append(view)
+        return self._page(
+            request,
+            "machines.html",
+            now_ns=now_ns,
+            groups=sorted(groups.items()),
+            total=len(views),
+            connected=sum(view.freshness is Freshness.OK for view in views),
+            counts=[(code, count) for code, count in counts if count],
+            refresh_s=2,
+        )
+
+    def _machine(self, request: Request) -> Response:
+        now_ns = self.clock.now_ns()
+        key = tuple("" if level == "-" else level for level in request.path_params.values())
+        views = overview(self.store.latest(), self.catalog, now_ns)
+        view = next((view for view in views if view.info.key == key), None)
+        if view is None:
+            raise HTTPException(404)
+        period = request.query_params.get("period", "10m")
+        if period not in PERIODS_S:
+            period = "10m"
+        zoom = _zoom(request.query_params)
+        end_ns = now_ns if zoom is None else zoom[1]
+        start_ns = end_ns - PERIODS_S[period] * NS if zoom is None else zoom[0]
+        words = self.words[self._language(request)]
+        live_only = request.query_params.get("part") == "live"
+        charts = [] if live_only else self._charts(view, start_ns, end_ns, words)
+        return self._page(
+            request,
+            "machine.html",
+            now_ns=now_ns,
+            view=view,
+            charts=charts,
+            period=period,
+            periods=tuple(PERIODS_S),
+            zoom=zoom,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            refresh_s=2,
+            charts_refresh_s=0 if zoom else REFRESH_S[period],
+        )
+
+    def _charts(self, view: MachineView, start_ns: int, end_ns: int, words: Words) -> list[tuple[TagView, Any]]:
+        gaps = [
+            gap
+            for gap in self.store.gaps(view.info.company)
+            if (gap.place.site, gap.place.machine) == (view.info.site, view.info.name)
+            and _overlaps(gap, start_ns, end_ns)
+        ]
+        charts = []
+        for tag in view.tags:
+            if tag.place is not None and not isinstance(tag.value, str):
+                trend = self.store.trend(tag.place, tag.info.name, start_ns, end_ns, BUCKETS)
+                own = [gap for gap in gaps if gap.tag == tag.info.name]
+                label = words.label(tag.info.label, tag.info.name)
+                charts.append((tag, draw(trend, own, start_ns, end_ns, words, label)))
+        return charts
+
+    def _language(self, request: Request) -> str:
+        for language in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
+            if language in LANGUAGES:
+                return language
+        return LANGUAGES[0]
+
+    def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        language = self._language(request)
+        text = self.templates.get_template(template).render(
+            t=self.words[language], notices=self.notices, path=request.url.path, **values
+        )
+        response = HTMLResponse(text, status)
+        if request.query_params.get("lang") == language:
+            response.set_cookie(_LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
+        return response
+
+
+def _zoom(query: Mapping[str, str]) -> tuple[int, int] | None:
+    """The span `from`–`to` (ms since 1970 UTC) as ns, when it is one."""
+    texts = query.get("from", ""), query.get("to", "")
+    if not all(text.isdecimal() and len(text) <= 13 for text in texts):  # noqa: PLR2004 - until the year 2286
+        return None
+    start_ms, end_ms = map(int, texts)
+    return (start_ms * 1_000_000, end_ms * 1_000_000) if start_ms < end_ms else None
+
+
+def _overlaps(gap: StoredGap, start_ns: int, end_ns: int) -> bool:
+    return gap.start_ns < end_ns and (gap.end_ns is None or gap.end_ns > start_ns)
+
+
+def make_app(store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> Starlette:
+    """The viewer as an ASGI application.
+
+    Args:
+        store: where values come from; it is asked in threads.
+        catalog: labels, units and state maps.
+        clock: what "now" is.
+        notices: shown on top of every page, for example that the broker is an embedded one.
+    """
+    viewer = _Viewer(store, catalog, clock, notices)
+    return Starlette(
+        routes=[
+            Route("/", viewer.machines, name="machines"),
+            Route("/machine/{company}/{site}/{machine}", viewer.machine, name="machine"),
+            Route("/healthz", viewer.health, name="health"),
+            Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={DependencyError: viewer.trouble, HTTPException: viewer.trouble},
+    )

@@ -1,0 +1,126 @@
+"""What the site files say of machines and tags: labels, units, state maps. Validated elsewhere; read leniently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+STATES: Final = ("UNKNOWN", "RUN", "IDLE", "SETUP", "DOWN", "PLANNED", "MAINT", "OFF", "MINOR")
+"""Canonical machine states, code 0 to 8."""
+UNKNOWN: Final = 0
+STATE_TAG: Final = "state"
+"""The tag that holds the state where the site file names none."""
+
+MachineKey = tuple[str, str, str]
+"""Company, site, machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagInfo:
+    """A tag as people see it.
+
+    Attributes:
+        name: the field.
+        label: language to text.
+        unit: engineering unit.
+        decimals: digits after the point that the device has; None = not known.
+        period_s: how often it is read, seconds; None = on change, or not known.
+    """
+
+    name: str
+    label: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
+    decimals: int | None = None
+    period_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineInfo:
+    """A machine as people see it."""
+
+    company: str
+    site: str
+    line: str
+    name: str
+    label: Mapping[str, str] = field(default_factory=dict)
+    state_tag: str = STATE_TAG
+    states: Mapping[str, int] = field(default_factory=dict)
+    """Raw value, as text, to canonical code; empty = the raw value is the code."""
+    tags: Mapping[str, TagInfo] = field(default_factory=dict)
+
+    @property
+    def key(self) -> MachineKey:
+        """Company, site, machine."""
+        return self.company, self.site, self.name
+
+    def state_code(self, value: object) -> int:
+        """Canonical code of a raw state value; 0 where the value means none."""
+        raw = _key(value)
+        if self.states:
+            return self.states.get(raw, UNKNOWN)
+        return int(raw) if raw.isdecimal() and int(raw) < len(STATES) else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Every configured machine, in the order of the site files."""
+
+    machines: Mapping[MachineKey, MachineInfo]
+
+    @classmethod
+    def of(cls, sites: Iterable[Mapping[str, Any]]) -> Catalog:
+        """From site files as plain mappings: company, site, line, machines and connections."""
+        found = [machine for site in sites for machine in _machines(site)]
+        return cls({machine.key: machine for machine in found})
+
+
+def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
+    tags: dict[str, dict[str, TagInfo]] = {}
+    for connection in site.get("connections") or ():
+        for tag in connection.get("tags") or ():
+            machine = tag.get("machine") or connection.get("machine")
+            if machine:
+                period_s = tag.get("period_s") or connection.get("period_s")
+                tags.setdefault(machine, {})[tag["name"]] = _tag(tag, period_s)
+    configured = site.get("machines") or {}
+    found = []
+    for name in [*configured, *(name for name in tags if name not in configured)]:
+        machine = configured.get(name) or {}
+        state = machine.get("state") or {}
+        found.append(
+            MachineInfo(
+                site.get("company") or "",
+                site.get("site") or "",
+                machine.get("line") or site.get("line") or "",
+                name,
+                _label(machine),
+                state.get("tag") or STATE_TAG,
+                {_key(raw): _code(code) for raw, code in (state.get("map") or {}).items()},
+                tags.get(name, {}),
+            )
+        )
+    return found
+
+
+def _tag(tag: Mapping[str, Any], period_s: float | None) -> TagInfo:
+    exponent = Decimal(str(tag.get("scale") or 1)).normalize().as_tuple().exponent
+    decimals = -exponent if isinstance(exponent, int) and exponent < 0 else None
+    return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s)
+
+
+def _label(node: Mapping[str, Any]) -> dict[str, str]:
+    return {language: text for language, text in (node.get("label") or {}).items() if text}
+
+
+def _key(value: object) -> str:
+    """A raw state as text, so that 1, 1.0, True and "1" are one."""
+    if isinstance(value, (bool, float)) and value == int(value):
+        return str(int(value))
+    return str(value)
+
+
+def _code(code: Any) -> int:
+    text = str(code).upper()
+    return STATES.index(text) if text in STATES else int(code)

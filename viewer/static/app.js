@@ -1,0 +1,117 @@
+"use strict";
+// Keeps a page up to date: asks the server for it again and replaces the parts marked data-live that changed.
+// Charts are asked for less often. Without JavaScript every page still shows what it knew when it was loaded.
+
+const page = document.body;
+const offline = document.getElementById("offline");
+
+function address(extra) {
+  const url = new URL(window.location.href);
+  for (const [key, value] of Object.entries(extra)) url.searchParams.set(key, value);
+  return url;
+}
+
+async function fetchPage(extra) {
+  const answer = await fetch(address(extra), { headers: { Accept: "text/html" }, cache: "no-store" });
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+function replaceChanged(fresh, selector) {
+  for (const old of document.querySelectorAll(selector)) {
+    const next = fresh.getElementById(old.id);
+    if (next && next.innerHTML !== old.innerHTML && !old.contains(document.activeElement)) {
+      old.replaceChildren(...Array.from(next.childNodes, (node) => document.importNode(node, true)));
+    }
+  }
+}
+
+// One request at a time; the next one starts when this one ended and the page is looked at.
+function repeat(seconds, work) {
+  if (!(seconds > 0)) return;
+  const turn = async () => {
+    if (!document.hidden) {
+      try {
+        await work();
+        offline.hidden = true;
+      } catch {
+        offline.hidden = false;
+      }
+    }
+    window.setTimeout(turn, seconds * 1000);
+  };
+  window.setTimeout(turn, seconds * 1000);
+}
+
+repeat(Number(page.dataset.refresh), async () => {
+  replaceChanged(await fetchPage({ part: "live" }), "[data-live]");
+});
+
+const charts = document.getElementById("charts");
+let dragging = null;
+
+if (charts) {
+  repeat(Number(charts.dataset.refresh), async () => {
+    const fresh = await fetchPage({});
+    if (!dragging) replaceChanged(fresh, "#charts figure");
+  });
+
+  // Position of the pointer in the units of the drawing.
+  const position = (svg, event) => {
+    const box = svg.getBoundingClientRect();
+    const width = Number(svg.dataset.width);
+    const x = ((event.clientX - box.left) / box.width) * width;
+    return Math.min(Math.max(x, Number(svg.dataset.left)), width - Number(svg.dataset.right));
+  };
+
+  const readUnder = (plot, x) => {
+    const points = JSON.parse(plot.dataset.points);
+    let best = points[0];
+    for (const point of points) if (Math.abs(point[0] - x) < Math.abs(best[0] - x)) best = point;
+    const [at, time, mean, low, high, count] = best;
+    const cursor = plot.querySelector(".cursor");
+    cursor.setAttribute("x1", at);
+    cursor.setAttribute("x2", at);
+    const spread = low === high ? "" : ` (${plot.dataset.lowHigh} ${low} – ${high}, n=${count})`;
+    plot.closest("figure").querySelector("output").textContent = `${time}  ${mean}${spread}`;
+  };
+
+  charts.addEventListener("pointermove", (event) => {
+    const plot = event.target.closest(".plot");
+    if (!plot) return;
+    const svg = plot.querySelector("svg");
+    const x = position(svg, event);
+    readUnder(plot, x);
+    if (dragging && dragging.svg === svg) {
+      const box = svg.querySelector(".select");
+      box.setAttribute("x", Math.min(x, dragging.x));
+      box.setAttribute("width", Math.abs(x - dragging.x));
+    }
+  });
+
+  charts.addEventListener("pointerdown", (event) => {
+    const svg = event.target.closest("svg.chart");
+    if (svg && event.pointerType === "mouse" && event.button === 0) {
+      dragging = { svg, x: position(svg, event) };
+      event.preventDefault();
+    }
+  });
+
+  window.addEventListener("pointerup", (event) => {
+    if (!dragging) return;
+    const { svg, x } = dragging;
+    dragging = null;
+    svg.querySelector(".select").setAttribute("width", 0);
+    const ends = [x, position(svg, event)].sort((a, b) => a - b);
+    if (ends[1] - ends[0] < 8) return;
+    const left = Number(svg.dataset.left);
+    const span = Number(svg.dataset.width) - left - Number(svg.dataset.right);
+    const start = Number(svg.dataset.start);
+    const time = (at) => Math.round(start + ((at - left) / span) * (Number(svg.dataset.end) - start));
+    window.location.href = address({ from: time(ends[0]), to: time(ends[1]) });
+  });
+}
+
+const print = document.getElementById("print");
+print.hidden = false;
+print.addEventListener("click", () => window.print());

@@ -1,0 +1,122 @@
+"""How numbers, times, states and qualities are said in one language. Times are Korean Standard Time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from pipelines.point import SEVERITY_MASK
+from viewer.overview import NS, TagView, is_bad
+from viewer.stores.base import Value
+
+LANGUAGES: Final = ("ko", "en")
+KST: Final = dt.timezone(dt.timedelta(hours=9), "KST")
+_FOLDER: Final = Path(__file__).parent / "i18n"
+_CODE_BITS: Final = 0xFFFF_0000
+_AGES: Final = ((60, 1, "seconds_ago"), (3600, 60, "minutes_ago"), (86_400, 3600, "hours_ago"))
+_DAY_S: Final = 86_400
+
+
+def local(time_ns: int) -> dt.datetime:
+    """A moment in KST; digits below a microsecond are cut."""
+    return dt.datetime.fromtimestamp(time_ns // NS, KST).replace(microsecond=time_ns % NS // 1000)
+
+
+def number_text(value: float, decimals: int | None = None) -> str:
+    """A number with thousands separators; without known decimals about four digits are shown.
+
+    Integers keep every digit.
+    """
+    if isinstance(value, int):
+        return f"{value:,}"
+    if decimals is not None:
+        return f"{value:,.{decimals}f}"
+    size = abs(value)
+    if size and (size < 0.01 or size >= 1e9):  # noqa: PLR2004 - two decimals would show nothing, or too much
+        return f"{value:.4g}"
+    return f"{value:,.{0 if size >= 10_000 else 1 if size >= 100 else 2}f}"  # noqa: PLR2004
+
+
+class Words:
+    """The words of one language.
+
+    Args:
+        language: one of `LANGUAGES`.
+    """
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._texts: dict[str, Any] = yaml.safe_load((_FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text under a key, with its `{names}` filled in."""
+        return str(self._texts[key]).format(**values)
+
+    def label(self, label: Mapping[str, str], name: str) -> str:
+        """A label in this language, else in any, else the name."""
+        return label.get(self.language) or next((text for text in label.values() if text), name)
+
+    def state(self, code: int) -> str:
+        """A canonical state."""
+        return str(self._texts["states"][code])
+
+    def freshness(self, word: str) -> str:
+        """A freshness."""
+        return str(self._texts["freshness"][word])
+
+    def quality(self, status: int) -> str:
+        """A StatusCode; one without words of its own says its severity and number."""
+        known = self._texts["qualities"]
+        if status & SEVERITY_MASK == 0:
+            return str(known["good"])
+        text = known.get(f"{status & _CODE_BITS:08X}")
+        severity = known["bad" if is_bad(status) else "uncertain"]
+        return str(text) if text else f"{severity} (0x{status:08X})"
+
+    def value(self, value: Value | None, decimals: int | None = None) -> str:
+        """A value without its unit; nothing collected is said in words, never as 0."""
+        match value:
+            case None:
+                return self("no_data")
+            case bool():
+                return self("on" if value else "off")
+            case str():
+                return value
+            case _:
+                return number_text(value, decimals)
+
+    def tag_value(self, tag: TagView) -> str:
+        """The value of a tag, or why there is none."""
+        if tag.value is None and is_bad(tag.status):
+            return self.quality(tag.status)
+        return self.value(tag.value, tag.info.decimals)
+
+    def tag_quality(self, tag: TagView) -> str:
+        """The quality of a tag; one that was never read has none."""
+        return self("no_data") if tag.place is None else self.quality(tag.status)
+
+    def age(self, time_ns: int | None, now_ns: int) -> str:
+        """How long ago."""
+        if time_ns is None:
+            return self("never")
+        age_s = max(0, (now_ns - time_ns) // NS)
+        for limit_s, unit_s, key in _AGES:
+            if age_s < limit_s:
+                return self(key, n=age_s // unit_s)
+        return self("days_ago", n=age_s // _DAY_S)
+
+    def clock(self, time_ns: int | None, now_ns: int) -> str:
+        """Time of day; with the date when it is another day."""
+        if time_ns is None:
+            return self("never")
+        moment = local(time_ns)
+        same_day = moment.date() == local(now_ns).date()
+        return f"{moment:%H:%M:%S}" if same_day else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+    def moment(self, time_ns: int) -> str:
+        """Date and time with the zone."""
+        return f"{local(time_ns):%Y-%m-%d %H:%M:%S} KST"
