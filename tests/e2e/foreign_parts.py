@@ -23,7 +23,7 @@ from tests.connectors.opcua.conftest import Foreign
 from tests.services.influxd import Influxd
 
 T = TypeVar("T")
-DEADLINE_S = 25
+DEADLINE_S = 40
 CLI = [sys.executable, "-m", "agent.cli"]
 Rows = dict[str, list[tuple[int, Any]]]
 
