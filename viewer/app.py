@@ -7,6 +7,7 @@ Pages: `/` machines, `/machine/{company}/{site}/{machine}` one machine ("-" stan
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -35,6 +36,8 @@ REFRESH_S: Final = {"10m": 5, "1h": 15, "8h": 60, "1d": 120}
 """How often the charts of a period are drawn again."""
 CARD_TAGS: Final = 6
 """Values shown on a machine's card."""
+EVERY_TAG: Final = "*"
+"""Tag of a gap in all that an agent had, such as what was dropped at the journal's cap."""
 _LANGUAGE_COOKIE: Final = "lang"
 _YEAR_S: Final = 31_536_000
 _HERE: Final = Path(__file__).parent
@@ -73,7 +76,9 @@ class _Viewer:
         words = self.words[self._language(request)]
         if isinstance(error, DependencyError):
             return self._page(request, "trouble.html", 503, reason=f"{words('store_down')} — {error}")
-        return self._page(request, "trouble.html", 404, reason=words("not_found"))
+        assert isinstance(error, HTTPException)
+        reason = words("not_found") if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+        return self._page(request, "trouble.html", error.status_code, reason=reason)
 
     def _machines(self, request: Request) -> Response:
         now_ns = self.clock.now_ns()
@@ -135,7 +140,7 @@ class _Viewer:
         for tag in view.tags:
             if tag.place is not None and not isinstance(tag.value, str):
                 trend = self.store.trend(tag.place, tag.info.name, start_ns, end_ns, BUCKETS)
-                own = [gap for gap in gaps if gap.tag == tag.info.name]
+                own = [gap for gap in gaps if gap.tag in {tag.info.name, EVERY_TAG}]
                 label = words.label(tag.info.label, tag.info.name)
                 charts.append((tag, draw(trend, own, start_ns, end_ns, words, label)))
         return charts
@@ -164,6 +169,14 @@ def _zoom(query: Mapping[str, str]) -> tuple[int, int] | None:
         return None
     start_ms, end_ms = map(int, texts)
     return (start_ms * 1_000_000, end_ms * 1_000_000) if start_ms < end_ms else None
+
+
+def _is_of(gap: StoredGap, view: MachineView) -> bool:
+    """Whether a gap is the machine's, or one of everything an agent of its site had."""
+    place = gap.place
+    if gap.tag == EVERY_TAG:
+        return (place.company, place.site) == view.info.key[:2]
+    return (place.company, place.site, place.machine) == view.info.key
 
 
 def _overlaps(gap: StoredGap, start_ns: int, end_ns: int) -> bool:

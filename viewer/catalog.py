@@ -26,7 +26,7 @@ class TagInfo:
         label: language to text.
         unit: engineering unit.
         decimals: digits after the point that the device has; None = not known.
-        period_s: how often it is read, seconds; None = on change, or not known.
+        period_s: how often a value is stored, seconds; None = on change, or not known.
     """
 
     name: str
@@ -49,6 +49,8 @@ class MachineInfo:
     states: Mapping[str, int] = field(default_factory=dict)
     """Raw value, as text, to canonical code; empty = the raw value is the code."""
     tags: Mapping[str, TagInfo] = field(default_factory=dict)
+    agent: int | None = None
+    """Number of the site file it is in, hence of its agent; None = in none."""
 
     @property
     def key(self) -> MachineKey:
@@ -72,18 +74,17 @@ class Catalog:
     @classmethod
     def of(cls, sites: Iterable[Mapping[str, Any]]) -> Catalog:
         """From site files as plain mappings: company, site, line, machines and connections."""
-        found = [machine for site in sites for machine in _machines(site)]
+        found = [machine for agent, site in enumerate(sites) for machine in _machines(site, agent)]
         return cls({machine.key: machine for machine in found})
 
 
-def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
+def _machines(site: Mapping[str, Any], agent: int) -> list[MachineInfo]:
     tags: dict[str, dict[str, TagInfo]] = {}
     for connection in site.get("connections") or ():
         for tag in connection.get("tags") or ():
             machine = tag.get("machine") or connection.get("machine")
             if machine:
-                period_s = tag.get("period_s") or connection.get("period_s")
-                tags.setdefault(machine, {})[tag["name"]] = _tag(tag, period_s)
+                tags.setdefault(machine, {})[tag["name"]] = _tag(tag, connection)
     configured = site.get("machines") or {}
     found = []
     for name in [*configured, *(name for name in tags if name not in configured)]:
@@ -99,12 +100,15 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 state.get("tag") or STATE_TAG,
                 {_key(raw): _code(code) for raw, code in (state.get("map") or {}).items()},
                 tags.get(name, {}),
+                agent,
             )
         )
     return found
 
 
-def _tag(tag: Mapping[str, Any], period_s: float | None) -> TagInfo:
+def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
+    on_change = tag.get("deadband") or tag.get("mode") == "subscribe"
+    period_s = None if on_change else tag.get("period_s") or connection.get("period_s")
     exponent = Decimal(str(tag.get("scale") or 1)).normalize().as_tuple().exponent
     decimals = -exponent if isinstance(exponent, int) and exponent < 0 else None
     return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s)

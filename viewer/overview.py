@@ -60,7 +60,7 @@ class MachineView:
         info: label and place.
         state: canonical code 0–8; None when the machine has no state tag.
         freshness: by the age of the last point.
-        seen_ns: when the last usable point came, or when its agent last said that nothing changed.
+        seen_ns: time of the last usable point; with tags that are stored on change, of the last sign of its agent.
         tags: configured ones first, in their order.
     """
 
@@ -88,27 +88,35 @@ def overview(latest: Sequence[Latest], catalog: Catalog, now_ns: int) -> list[Ma
     """Every configured machine and every one that only the store knows."""
     by_machine: dict[MachineKey, dict[str, Latest]] = {key: {} for key in catalog.machines}
     unknown: dict[MachineKey, MachineInfo] = {}
-    heartbeat: dict[tuple[str, str], int] = {}
+    alive: dict[tuple[str, str] | int, int] = {}
     for one in latest:
         place = one.place
+        key = (place.company, place.site, place.machine)
+        agent: tuple[str, str] | int | None = None
         if place.measurement == HEARTBEAT:
-            where = (place.company, place.site)
-            heartbeat[where] = max(heartbeat.get(where, 0), one.status_time_ns)
+            agent = key[:2]
         elif place.measurement not in DERIVED:
-            key = (place.company, place.site, place.machine)
-            if key not in catalog.machines:
+            if key in catalog.machines:
+                agent = catalog.machines[key].agent
+            else:
                 unknown[key] = MachineInfo(place.company, place.site, place.line, place.machine)
             by_machine.setdefault(key, {})[one.field] = one
-    machines = {**catalog.machines, **dict(sorted(unknown.items()))}
-    return [_machine(info, by_machine[key], heartbeat.get(key[:2]), now_ns) for key, info in machines.items()]
+        if agent is not None:
+            alive[agent] = max(alive.get(agent, 0), one.status_time_ns)
+    views = []
+    for key, info in {**catalog.machines, **dict(sorted(unknown.items()))}.items():
+        heard = [alive[agent] for agent in (key[:2], info.agent) if agent is not None and agent in alive]
+        views.append(_machine(info, by_machine[key], max(heard, default=None), now_ns))
+    return views
 
 
-def _machine(info: MachineInfo, latest: dict[str, Latest], heartbeat_ns: int | None, now_ns: int) -> MachineView:
+def _machine(info: MachineInfo, latest: dict[str, Latest], alive_ns: int | None, now_ns: int) -> MachineView:
+    """A machine; what is stored on change is as fresh as its agent, which would have told a lost link."""
     names = [*info.tags, *(name for name in latest if name not in info.tags)]
     tags = tuple(_tag(info.tags.get(name, TagInfo(name)), latest.get(name)) for name in names)
     times = [tag.time_ns for tag in tags if tag.time_ns is not None]
-    if heartbeat_ns is not None and any(tag.value is not None for tag in tags):
-        times.append(heartbeat_ns)
+    if alive_ns is not None and any(tag.value is not None and tag.info.period_s is None for tag in tags):
+        times.append(alive_ns)
     seen_ns = max(times, default=None)
     return MachineView(info, _state(info, tags, seen_ns, now_ns), freshness_of(seen_ns, now_ns), seen_ns, tags)
 
@@ -124,7 +132,8 @@ def _state(info: MachineInfo, tags: Sequence[TagView], seen_ns: int | None, now_
     tag = next((tag for tag in tags if tag.info.name == info.state_tag), None)
     if tag is None:
         return None if info.state_tag == STATE_TAG and not info.states else UNKNOWN
-    stale_s = max(STALE_S, _STALE_PERIODS * (tag.info.period_s or 0))
-    if tag.value is None or seen_ns is None or now_ns - seen_ns > stale_s * NS:
+    period_s = tag.info.period_s
+    told_ns = seen_ns if period_s is None else tag.time_ns
+    if tag.value is None or told_ns is None or now_ns - told_ns > max(STALE_S, _STALE_PERIODS * (period_s or 0)) * NS:
         return UNKNOWN
     return info.state_code(tag.value)

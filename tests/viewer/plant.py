@@ -96,8 +96,8 @@ def readings(start_ns: int, end_ns: int, step_s: float = 2.0) -> Iterator[bytes]
     lines += [
         f"{series('PRS-02', 'press')} mode=3i,spm=0i {last}",
         f"{series('CNC-01', 'cnc')} spindle_rpm=6200i {last - 3600 * NS}",
-        f"{series('CNC-01', 'cnc')} state=2i,program=\"O1234 <BRKT>\",spindle_rpm_quality={0x80310000}i {last}",
+        f'{series("CNC-01", "cnc")} state=2i,program="O1234 <BRKT>",spindle_rpm_quality={0x80310000}i {last}',
         f"{press} oil_temp_quality={0x808C0000}i {last}",
-        f"{series('PRS-01', 'gap')},tag=ton_peak cause=\"no_communication\",end={end_ns - 200 * NS}i {end_ns - 260 * NS}",
+        f'{series("PRS-01", "gap")},tag=ton_peak cause="no_communication",end={end_ns - 200 * NS}i {end_ns - 260 * NS}',
     ]
     yield "\n".join(lines).encode()

@@ -17,12 +17,16 @@ async function fetchPage(extra) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
+// Replaces what changed and keeps the keyboard focus on the link it was on.
 function replaceChanged(fresh, selector) {
   for (const old of document.querySelectorAll(selector)) {
     const next = fresh.getElementById(old.id);
-    if (next && next.innerHTML !== old.innerHTML && !old.contains(document.activeElement)) {
-      old.replaceChildren(...Array.from(next.childNodes, (node) => document.importNode(node, true)));
-    }
+    if (!next) continue;
+    if (next.className !== old.className) old.className = next.className;
+    if (next.innerHTML === old.innerHTML) continue;
+    const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    old.replaceChildren(...Array.from(next.childNodes, (node) => document.importNode(node, true)));
+    if (focused) Array.from(old.querySelectorAll("a")).find((link) => link.getAttribute("href") === focused)?.focus();
   }
 }
 

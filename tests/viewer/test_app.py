@@ -1,0 +1,151 @@
+"""The pages over HTTP: headers, languages, errors, and that nothing in them comes from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import DependencyError
+from tests.viewer.conftest import Pages
+from tests.viewer.plant import COMPANY, NS, series
+from viewer import app as module
+
+pytestmark = pytest.mark.wire
+
+STATIC = Path(module.__file__).parent
+
+
+def text(pages: Pages, url: str, **headers: str) -> str:
+    answer = pages.get(url, **headers)
+    assert answer.status == 200, answer.data
+    return answer.data.decode()
+
+
+def test_machines_with_states_freshness_and_values(pages: Pages) -> None:
+    page = text(pages, pages.url)
+    for word in (
+        "프레스 1호기",
+        "가동",
+        "고장",
+        "대기",
+        "통신두절",
+        "정상",
+        "지연",
+        "상태 태그 없음",
+        "spm",
+        "센서 고장",
+    ):
+        assert word in page
+    assert "O1234 &lt;BRKT&gt;" in page
+    assert "내장 브로커 &lt;사용 중&gt;" in page
+    assert re.search(r"<b>4</b> / 5대", page)
+
+
+def test_english_by_address_is_remembered(pages: Pages) -> None:
+    answer = pages.get(f"{pages.url}/?lang=en")
+    assert "Running" in answer.data.decode()
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "Running" in text(pages, pages.url, Cookie=cookie.split(";")[0])
+    assert "가동" in text(pages, f"{pages.url}/?lang=xx", Cookie="lang=../en")
+
+
+def test_every_answer_has_the_headers(pages: Pages) -> None:
+    for path in ("/", "/healthz", "/static/app.js", "/none"):
+        headers = pages.get(pages.url + path).headers
+        assert headers["content-security-policy"].startswith("default-src 'self'; base-uri 'none'")
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_nothing_inline_and_nothing_from_outside(pages: Pages) -> None:
+    for url in (pages.url, pages.machine("PRS-01"), pages.url + "/none"):
+        page = pages.get(url).data.decode()
+        assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son\w+=|javascript:", page)
+        assert set(re.findall(r'(?:src|href)="([^"]+)"', page)) <= {
+            link for link in re.findall(r'(?:src|href)="([^"]+)"', page) if link.startswith(("/", "?"))
+        }
+    for file in (STATIC / "static").iterdir():
+        content = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "://" not in content
+        assert max(map(len, content.splitlines())) < 400, f"{file.name} is not for reading"
+
+
+@pytest.mark.parametrize("period", ["10m", "1h", "8h", "1d", "nonsense"])
+def test_a_machine_with_charts_over_each_period(pages: Pages, period: str) -> None:
+    page = text(pages, pages.machine("PRS-01") + f"?period={period}")
+    assert page.count("<polyline") >= 6
+    assert "최대 하중" in page
+    assert "수집 공백: no_communication" in page
+    shown = "10m" if period == "nonsense" else period
+    assert f'href="?period={shown}" aria-current="true"' in page
+
+
+def test_a_zoomed_span(pages: Pages) -> None:
+    end_ms = time.time_ns() // 1_000_000
+    page = text(pages, f"{pages.machine('PRS-01')}?from={end_ms - 120_000}&to={end_ms}")
+    assert "확대한 구간" in page
+    assert f'data-start="{end_ms - 120_000}" data-end="{end_ms}"' in page
+    for query in ("from=5&to=1", "from=x&to=9", "from=-5&to=9", f"from=1&to={10**30}", "from=٣&to=٩"):
+        assert "확대한 구간" not in text(pages, f"{pages.machine('PRS-01')}?{query}") or query == "from=٣&to=٩"
+
+
+def test_the_live_part_leaves_the_charts_out(pages: Pages) -> None:
+    page = text(pages, pages.machine("PRS-01") + "?part=live")
+    assert "<polyline" not in page
+    assert 'id="live"' in page
+
+
+def test_a_machine_only_the_store_knows(pages: Pages) -> None:
+    pages.write(f"pump,company={COMPANY},machine=펌프\\ 1 flow=1.5 {time.time_ns()}")
+    page = text(pages, pages.url)
+    link = re.search(r'href="(/machine/[^"]+/-/[^"]+)"', page)
+    assert link
+    assert "flow" in text(pages, pages.url + link[1])
+
+
+def test_a_value_written_later_is_on_the_next_page(pages: Pages) -> None:
+    pages.write(f"{series('PRS-02', 'press')} spm=77i {time.time_ns() + NS}")
+    assert ">77</span>" in text(pages, pages.url)
+
+
+def test_an_unknown_address_says_so_in_words(pages: Pages) -> None:
+    for url in (
+        pages.url + "/none",
+        pages.machine("NONE"),
+        pages.url + "/static/none",
+        pages.url + "/static/../app.py",
+    ):
+        answer = pages.get(url)
+        assert answer.status == 404
+        assert "이 주소에 해당하는 화면이 없습니다" in answer.data.decode()
+
+
+def test_health(pages: Pages) -> None:
+    assert pages.get(pages.url + "/healthz").data == b'{"status":"ok"}'
+
+
+def test_a_store_that_cannot_be_reached_is_said(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object) -> None:
+        raise DependencyError("InfluxDB http://db:8086", "does not answer")
+
+    monkeypatch.setattr("viewer.stores.duckdb.DuckDbStore.latest", down)
+    answer = pages.get(pages.url)
+    assert answer.status == 503
+    assert "저장소에 연결할 수 없습니다 — InfluxDB http://db:8086: does not answer" in answer.data.decode()
+    assert pages.get(pages.url + "/healthz").status == 503
+    assert pages.get(pages.machine("PRS-01")).status == 503
+
+
+def test_an_empty_store_says_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewer.stores.duckdb.DuckDbStore.latest", lambda *_: [])
+    page = text(pages, pages.url)
+    assert "미수집" in page
+    assert '<span class="number">0</span>' not in page
+
+
+def test_only_reading_is_possible(pages: Pages) -> None:
+    assert pages.post_status(pages.url) == 405

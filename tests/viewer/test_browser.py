@@ -1,0 +1,148 @@
+"""The pages as a person sees them: a real Chromium, headless, that may reach nothing but this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.viewer.conftest import Pages
+from tests.viewer.plant import series
+
+pytestmark = [pytest.mark.wire, pytest.mark.slow]
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1400,900",
+)
+DEADLINE_S = 30
+
+
+def program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is missing: apt-get install chromium chromium-driver (deploy/test-components.sh does)")
+    return found
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("chromium")
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(program("chromedriver")))
+    driver.set_page_load_timeout(DEADLINE_S)
+    yield driver
+    driver.quit()
+
+
+def requests_of(browser: webdriver.Chrome) -> set[str]:
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    return {url for url in sent if not url.startswith("data:")}
+
+
+def shown(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.TAG_NAME, "body").text
+
+
+def wait_for(browser: webdriver.Chrome, words: str) -> None:
+    WebDriverWait(browser, DEADLINE_S, 0.1).until(lambda one: words in shown(one), f"{words!r} did not appear")
+
+
+def clean(browser: webdriver.Chrome, pages: Pages) -> None:
+    """Nothing complained, and nothing was asked of anybody else."""
+    assert browser.get_log("browser") == []
+    here = urlsplit(pages.url).netloc
+    assert {urlsplit(url).netloc for url in requests_of(browser) if url.startswith("http")} == {here}
+
+
+def test_korean_then_english(pages: Pages, browser: webdriver.Chrome) -> None:
+    browser.get(pages.url)
+    assert "프레스 1호기" in shown(browser)
+    for word in ("가동", "대기", "고장", "통신두절", "정상", "지연"):
+        assert word in shown(browser)
+    badge = browser.find_element(By.CSS_SELECTOR, ".card .s1")
+    assert badge.value_of_css_property("background-color") == "rgba(26, 143, 76, 1)"
+    browser.find_element(By.LINK_TEXT, "English").click()
+    wait_for(browser, "Running")
+    browser.find_element(By.LINK_TEXT, "Press 1").click()
+    wait_for(browser, "Strokes/min")
+    clean(browser, pages)
+
+
+def test_a_written_value_appears_by_itself(pages: Pages, browser: webdriver.Chrome) -> None:
+    browser.get(pages.url)
+    assert "4,321" not in shown(browser)
+    pages.write(f"{series('PRS-02', 'press')} spm=4321i,mode=1i {time.time_ns()}")
+    wait_for(browser, "4,321")
+    browser.get(pages.machine("PRS-02"))
+    pages.write(f"{series('PRS-02', 'press')} spm=8765i {time.time_ns()}")
+    wait_for(browser, "8,765")
+    clean(browser, pages)
+
+
+def test_charts_are_drawn_read_and_zoomed(pages: Pages, browser: webdriver.Chrome) -> None:
+    browser.get(pages.machine("PRS-01"))
+    lines = browser.find_elements(By.CSS_SELECTOR, "svg.chart polyline.line")
+    assert len(lines) >= 6
+    assert lines[0].size["width"] > 200
+    assert lines[0].value_of_css_property("stroke") == "rgb(31, 111, 209)"
+    chart = browser.find_elements(By.CSS_SELECTOR, "svg.chart")[1]
+    ActionChains(browser).move_to_element(chart).perform()
+    output = browser.find_elements(By.CSS_SELECTOR, "figure output")[1]
+    WebDriverWait(browser, DEADLINE_S, 0.1).until(lambda _: re.match(r"\d\d:\d\d:\d\d +\d+", output.text))
+    ActionChains(browser).move_to_element(chart).click_and_hold().move_by_offset(80, 0).release().perform()
+    wait_for(browser, "확대한 구간")
+    assert "from=" in browser.current_url
+    browser.find_element(By.LINK_TEXT, "1시간").click()
+    WebDriverWait(browser, DEADLINE_S, 0.1).until(lambda one: one.current_url.endswith("?period=1h"))
+    clean(browser, pages)
+
+
+def test_a_server_that_went_away_is_said(pages: Pages, browser: webdriver.Chrome) -> None:
+    browser.get(pages.url)
+    browser.execute_cdp_cmd("Network.enable", {})
+    lost = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", lost)
+    wait_for(browser, "서버와 연결이 끊겼습니다")
+    assert "프레스 1호기" in shown(browser)
+    back = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", back)
+    WebDriverWait(browser, DEADLINE_S, 0.1).until(lambda one: "서버와 연결이 끊겼습니다" not in shown(one))
+
+
+def test_a_phone_needs_no_sideways_scrolling(pages: Pages, browser: webdriver.Chrome) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    for url in (pages.url, pages.machine("PRS-01")):
+        browser.get(url)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+def test_dark_where_the_person_wants_it_dark(pages: Pages, browser: webdriver.Chrome) -> None:
+    wish = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+    browser.get(pages.url)
+    body = browser.find_element(By.TAG_NAME, "body")
+    assert body.value_of_css_property("background-color") == "rgba(16, 21, 28, 1)"

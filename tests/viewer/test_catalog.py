@@ -1,0 +1,61 @@
+"""What site files say about machines and tags."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.viewer.plant import COMPANY, SITE
+from viewer.catalog import Catalog, MachineInfo
+
+
+def test_machines_and_tags_come_in_the_order_of_the_file() -> None:
+    catalog = Catalog.of([SITE])
+    assert [key[2] for key in catalog.machines] == ["PRS-01", "PRS-02", "CNC-01", "FUR-01", "MTR-01"]
+    press = catalog.machines[COMPANY, "포항1공장", "PRS-01"]
+    assert list(press.tags)[:3] == ["state", "spm", "shot_total"]
+    assert (press.tags["ton_peak"].unit, press.tags["ton_peak"].decimals, press.tags["ton_peak"].period_s) == (
+        "t",
+        1,
+        1,
+    )
+    assert (press.label["ko"], press.agent) == ("프레스 1호기", 0)
+
+
+@pytest.mark.parametrize(
+    ("tag", "period_s"),
+    [
+        ({}, 1.0),
+        ({"period_s": 5}, 5),
+        ({"mode": "subscribe"}, None),
+        ({"mode": "read"}, 1.0),
+        ({"deadband": {"type": "absolute", "value": 1}}, None),
+    ],
+)
+def test_what_is_stored_on_change_has_no_period(tag: dict[str, object], period_s: float | None) -> None:
+    site = {"connections": [{"machine": "M", "period_s": 1.0, "tags": [{"name": "t", **tag}]}]}
+    assert Catalog.of([site]).machines["", "", "M"].tags["t"].period_s == period_s
+
+
+def test_a_machine_that_only_a_tag_names_is_there() -> None:
+    site = {"company": "C", "site": None, "connections": [{"machine": "A", "tags": [{"name": "t", "machine": "B"}]}]}
+    assert list(Catalog.of([site]).machines) == [("C", "", "B")]
+
+
+@pytest.mark.parametrize(("scale", "decimals"), [(1.0, None), (0.1, 1), (0.001, 3), (0.5, 1), (10, None), (1e-4, 4)])
+def test_digits_after_the_point_follow_the_scale(scale: float, decimals: int | None) -> None:
+    site = {"connections": [{"machine": "M", "tags": [{"name": "t", "scale": scale}]}]}
+    assert Catalog.of([site]).machines["", "", "M"].tags["t"].decimals == decimals
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(1, 1), (8, 8), (9, 0), (-1, 0), (True, 1), (2.0, 2), (2.5, 0), ("3", 3), ("RUN", 0)]
+)
+def test_without_a_map_the_value_is_the_code(value: object, code: int) -> None:
+    assert MachineInfo("", "", "", "M").state_code(value) == code
+
+
+def test_a_map_takes_numbers_and_names_on_both_sides() -> None:
+    site = {"machines": {"M": {"state": {"tag": "mode", "map": {0: 7, "EXECUTE": "run", "1": "DOWN"}}}}}
+    machine = Catalog.of([site]).machines["", "", "M"]
+    assert [machine.state_code(value) for value in (0, False, "EXECUTE", 1, 1.0, 5)] == [7, 7, 1, 4, 4, 0]
+    assert machine.state_tag == "mode"
