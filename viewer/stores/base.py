@@ -71,6 +71,7 @@ class Trend:
         high: float64, shape (n,).
         count: readings in the bucket, int64, shape (n,).
         bucket_ns: width of a bucket.
+        boolean: whether the tag is on or off; 1.0 is on.
     """
 
     time_ns: NDArray[np.int64]
@@ -79,6 +80,7 @@ class Trend:
     high: NDArray[np.float64]
     count: NDArray[np.int64]
     bucket_ns: int
+    boolean: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,12 @@ class Store(Protocol):
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
         """One tag from `start_ns` to before `end_ns`, down-sampled in the store; text tags give an empty trend."""
+        ...
+
+    def trends(
+        self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int
+    ) -> dict[str, Trend]:
+        """What `trend` says of each field, asked for together."""
         ...
 
     def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
@@ -172,6 +180,7 @@ def downsample(points: Points, start_ns: int, bucket_ns: int) -> Trend:
         np.maximum.reduceat(value, first),
         count,
         bucket_ns,
+        points.value.dtype.kind == "b",
     )
 
 

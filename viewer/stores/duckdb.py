@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -101,21 +101,42 @@ class DuckDbStore:
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
         """One tag in buckets, made in the store; text tags give an empty trend."""
+        return self.trends(place, [field], start_ns, end_ns, buckets)[field]
+
+    def trends(
+        self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int
+    ) -> dict[str, Trend]:
+        """Every field in buckets, with one query for each type."""
         width = bucket_width_ns(start_ns, end_ns, buckets)
-        kind, numbers = self._find(place, field)
-        if kind in {None, "string"}:
-            return empty_trend(width)
-        rows = self._query(
-            "SELECT (time_ns - $start) // $width AS bucket, min(value)::DOUBLE AS low,"  # noqa: S608 - one of four tables
-            " avg(value::DOUBLE) AS mean,"
-            f" max(value)::DOUBLE AS high, count(*) AS count FROM points_{kind}"
-            " WHERE series IN (SELECT unnest($numbers)) AND time_ns >= $start AND time_ns < $end"
-            " GROUP BY bucket ORDER BY bucket",
-            {"start": start_ns, "width": width, "end": end_ns, "numbers": numbers},
-        )
-        bucket = np.asarray(rows["bucket"], dtype=np.int64)
-        low, mean, high = (np.asarray(rows[name], dtype=np.float64) for name in ("low", "mean", "high"))
-        return Trend(start_ns + bucket * width, low, mean, high, np.asarray(rows["count"], dtype=np.int64), width)
+        found = {field: empty_trend(width) for field in fields}
+        wanted: dict[Kind, list[tuple[int, int]]] = {}
+        for position, field in enumerate(found):
+            kind, numbers = self._find(place, field)
+            if kind is not None and kind != "string":
+                wanted.setdefault(kind, []).extend((number, position) for number in numbers)
+        names = list(found)
+        for kind, pairs in wanted.items():
+            rows = self._query(
+                "SELECT position, (time_ns - $start) // $width AS bucket, min(value)::DOUBLE AS low,"  # noqa: S608 - one of four tables
+                " avg(value::DOUBLE) AS mean, max(value)::DOUBLE AS high, count(*) AS count"
+                f" FROM points_{kind} JOIN (SELECT unnest($numbers) AS id, unnest($positions) AS position) ON series = id"
+                " WHERE time_ns >= $start AND time_ns < $end GROUP BY position, bucket ORDER BY position, bucket",
+                {
+                    "start": start_ns,
+                    "end": end_ns,
+                    "width": width,
+                    "numbers": [number for number, _ in pairs],
+                    "positions": [position for _, position in pairs],
+                },
+            )
+            position, bucket, count = (np.asarray(rows[name], np.int64) for name in ("position", "bucket", "count"))
+            low, mean, high = (np.asarray(rows[name], np.float64) for name in ("low", "mean", "high"))
+            for one in np.unique(position).tolist():
+                at = slice(*np.searchsorted(position, (one, one + 1)).tolist())
+                found[names[one]] = Trend(
+                    start_ns + bucket[at] * width, low[at], mean[at], high[at], count[at], width, kind == "bool"
+                )
+        return found
 
     def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
         """Every value of one field, exactly as written."""

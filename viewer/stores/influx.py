@@ -6,7 +6,7 @@ Times are asked for in ns and integers stay integers in the JSON answer. Credent
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -115,30 +115,35 @@ class InfluxStore:
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
         """One tag in buckets, made in the store; text tags give an empty trend."""
+        return self.trends(place, [field], start_ns, end_ns, buckets)[field]
+
+    def trends(
+        self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int
+    ) -> dict[str, Trend]:
+        """Every field in buckets; numbers in one request, what is on or off down-sampled here."""
         width = bucket_width_ns(start_ns, end_ns, buckets)
-        kind = self._fields(place.measurement).get(place.measurement, {}).get(field)
-        if kind in {None, "string"}:
-            return empty_trend(width)
-        if kind == "boolean":
-            return downsample(self.points(place, field, start_ns, end_ns), start_ns, width)
-        name = identifier(field)
-        tables = self._ask(
-            f"SELECT min({name}), mean({name}), max({name}), count({name}) FROM {identifier(place.measurement)}"  # noqa: S608
-            f" WHERE {_at(place)} AND time >= {start_ns} AND time < {end_ns}"
-            f" GROUP BY time({width}ns, {start_ns % width}ns) fill(none)"
-        )
-        rows = [row for table in tables for row in table.rows]
-        if not rows:
-            return empty_trend(width)
-        time_ns, low, mean, high, count = zip(*rows, strict=True)
-        return Trend(
-            np.array(time_ns, dtype=np.int64),
-            np.array(low, dtype=np.float64),
-            np.array(mean, dtype=np.float64),
-            np.array(high, dtype=np.float64),
-            np.array(count, dtype=np.int64),
-            width,
-        )
+        found = {field: empty_trend(width) for field in fields}
+        kinds = self._fields(place.measurement).get(place.measurement, {})
+        for field in found:
+            if kinds.get(field) == "boolean":
+                found[field] = downsample(self.points(place, field, start_ns, end_ns), start_ns, width)
+        numbers = [field for field in found if kinds.get(field) in {"float", "integer"}]
+        for first in range(0, len(numbers), _STATEMENTS_PER_REQUEST):
+            part = numbers[first : first + _STATEMENTS_PER_REQUEST]
+            rows: dict[str, list[list[Any]]] = {}
+            for table in self._ask(";".join(_trend_query(place, field, start_ns, end_ns, width) for field in part)):
+                rows.setdefault(part[table.statement], []).extend(table.rows)
+            for field, buckets_of in rows.items():
+                time_ns, low, mean, high, count = zip(*buckets_of, strict=True)
+                found[field] = Trend(
+                    np.array(time_ns, dtype=np.int64),
+                    np.array(low, dtype=np.float64),
+                    np.array(mean, dtype=np.float64),
+                    np.array(high, dtype=np.float64),
+                    np.array(count, dtype=np.int64),
+                    width,
+                )
+        return found
 
     def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
         """Every value of one field, exactly as written."""
@@ -207,3 +212,12 @@ def _at(place: Place) -> str:
     values = (place.company, place.site, place.line, place.machine)
     pairs = zip(_PLACE_TAGS, values, strict=True)
     return " AND ".join(f"{identifier(tag)} = {literal(value)}" for tag, value in pairs)
+
+
+def _trend_query(place: Place, field: str, start_ns: int, end_ns: int, width_ns: int) -> str:
+    name = identifier(field)
+    return (
+        f"SELECT min({name}), mean({name}), max({name}), count({name}) FROM {identifier(place.measurement)}"  # noqa: S608
+        f" WHERE {_at(place)} AND time >= {start_ns} AND time < {end_ns}"
+        f" GROUP BY time({width_ns}ns, {start_ns % width_ns}ns) fill(none)"
+    )
