@@ -19,7 +19,7 @@ from typing import Final
 
 import orjson
 import structlog
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from pipelines.encode.split import field_name, split_fields, split_lines
 from pipelines.errors import RecordRejected, RecordTooLarge, SinkUnavailable
@@ -216,13 +216,25 @@ class Bridge:
     def _record(self, message: Message) -> Record | None:
         try:
             topics = AgentTopics.of(message.topic)
-            _COMPANY.validate_python(topics.company)  # it names a database
+            if not _is_name(topics.company):
+                self._stranger(message, "the company names a database: letters, digits, '_', '.' and '-' only")
+                return None
             return Record(message, topics, RecordId.parse(message.properties["record"]))
         except (ValueError, KeyError) as error:
-            self.stats.strangers += 1
-            reason = "no User Property `record`" if isinstance(error, KeyError) else " ".join(str(error).split())
-            log.warning("not_a_record", topic=message.topic[:_SHOWN], reason=reason[:_SHOWN])
+            self._stranger(message, "no User Property `record`" if isinstance(error, KeyError) else str(error))
             return None
+
+    def _stranger(self, message: Message, reason: str) -> None:
+        self.stats.strangers += 1
+        log.warning("not_a_record", topic=message.topic[:_SHOWN], reason=reason)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        _COMPANY.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _refusal(line: bytes, reason: str) -> dict[str, object]:

@@ -118,6 +118,7 @@ class MqttSession:
         self._ready = asyncio.Event()
         self._refusal: LinkError | None = None
         self._settings = settings
+        self._client_id = client_id
         self._on_message = on_message
         self._receive_maximum = receive_maximum
         self._loop = asyncio.get_running_loop()
@@ -252,7 +253,7 @@ class MqttSession:
             raise LinkUntrusted(settings.endpoint, str(error)) from error
         client.connect_timeout = settings.timeout_s
         client.on_connect = lambda _c, _u, _f, code, _p: self._post(self._connack, code)
-        client.on_disconnect = lambda _c, _u, _f, code, _p: self._post(self.end, self._ending(code))
+        client.on_disconnect = lambda _c, _u, flags, code, _p: self._post(self.end, self._ending(flags, code))
         client.on_message = lambda _c, _u, message: self._paho_message(message)
         client.on_publish = lambda _c, _u, mid, code, _p: self._post(self._puback, mid, code)
         client.on_subscribe = lambda _c, _u, mid, codes, _p: self._post(self._suback, mid, codes)
@@ -298,8 +299,13 @@ class MqttSession:
         if not future.done():
             future.set_result(codes)
 
-    def _ending(self, code: ReasonCode) -> LinkError:
+    def _ending(self, flags: paho.DisconnectFlags, code: ReasonCode) -> LinkError:
+        endpoint = self._settings.endpoint
         if code.value == SESSION_TAKEN_OVER:
             reason = "another client uses the same client id; every agent needs its own state folder"
-            return LinkUntrusted(self._settings.endpoint, reason)
-        return LinkClosed(self._settings.endpoint, f"the broker closed the connection: {code}")
+            return LinkUntrusted(endpoint, reason)
+        if flags.is_disconnect_packet_from_server:
+            return LinkClosed(endpoint, f"the broker closed the connection: {code}")
+        # mosquitto 2.0.11 does not say that a session was taken over; it just hangs up.
+        hint = f"again and again: is another client using the client id {self._client_id}?"
+        return LinkClosed(endpoint, f"connection lost ({code}); {hint}")

@@ -172,6 +172,14 @@ class Outbox:
         self.settle()
         return True
 
+    def give_up(self, record: RecordId) -> None:
+        """A record that was altered on disk: never sent, dropped and told."""
+        flight = self._flights.pop(record, None)
+        if flight is not None:
+            self._bytes -= flight.stored.size
+            flight.stored.segment.in_flight -= 1
+            self._journal.give_up(flight.stored)
+
     def settle(self) -> None:
         """Release what is confirmed and durable."""
         for stored, refused in [one for one in self._early.values() if self._is_durable(one[0])]:

@@ -61,6 +61,17 @@ class PahoClient(Client):
                 sock.shutdown(socket.SHUT_RDWR)
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho forgets it then."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
     """TLS 1.2 or later; the server's certificate and name are verified.
 
@@ -75,6 +86,7 @@ def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | N
     path = ca_file
     try:
         context = ssl.create_default_context(cafile=ca_file)
+        context.sslsocket_class = _TlsSocket
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         path = cert_file
         if cert_file:

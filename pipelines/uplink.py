@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
-from pipelines.errors import JournalError, LinkClosed, LinkError
+from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError
 from pipelines.mqtt import Message, MqttSession, MqttSettings
 from pipelines.outbox import Flight, Outbox
 from pipelines.quarantine import Quarantine
@@ -97,6 +97,10 @@ class Uplink:
         stored = flight.stored
         try:
             payload = stored.payload()
+        except JournalCorrupt as error:
+            log.error("record_altered_on_disk", path=str(error.path), reason=error.reason)  # noqa: TRY400 - it says all
+            self._outbox.give_up(stored.id)
+            return
         except OSError as error:
             raise LinkClosed(str(stored.segment.path), f"cannot read a record: {error.strerror}") from error
         properties = {"agent": self._topics.agent, "record": str(stored.id)}

@@ -109,7 +109,8 @@ class _InfluxSink(Sink):
         while cause is not None:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return f"its certificate is not trusted: {cause.verify_message}; check the CA file and the name"
-            if isinstance(cause, urllib3.exceptions.TimeoutError | TimeoutError):
+            late = isinstance(cause, urllib3.exceptions.TimeoutError | TimeoutError)
+            if late and not isinstance(cause, urllib3.exceptions.NewConnectionError):
                 return f"no answer within {self._timeout_s:g} s"
             if isinstance(cause, OSError) and cause.strerror:
                 return f"{cause.strerror}; is the database running?"
@@ -194,8 +195,10 @@ class InfluxV2Sink(_InfluxSink):
         try:
             self._api.write(database, record=body, write_precision="ns")  # type: ignore[arg-type]
         except ApiException as error:
+            if not error.status:  # influxdb-client puts TLS errors in its own
+                raise SinkUnavailable(self.name, self._trouble(error)) from error
             headers: dict[str, str] = dict(error.headers or {})
-            self._answer(error.status or 500, error.body or b"", headers.get("Retry-After"))
+            self._answer(error.status, error.body or b"", headers.get("Retry-After"))
 
     async def close(self) -> None:
         """Close the client."""

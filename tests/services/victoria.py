@@ -28,7 +28,12 @@ def running_victoria() -> Iterator[str]:
         address = f"127.0.0.1:{free_port()}"
         log = Path(folder) / "log"
         with log.open("wb") as output:
-            command = [program, f"-httpListenAddr={address}", f"-storageDataPath={folder}/data", "-retentionPeriod=100y"]
+            command = [
+                program,
+                f"-httpListenAddr={address}",
+                f"-storageDataPath={folder}/data",
+                "-retentionPeriod=100y",
+            ]
             process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
             deadline = time.monotonic() + START_DEADLINE_S

@@ -1,0 +1,294 @@
+"""Journal, flow, outbox and uplink against a real mosquitto and a bridge whose store the test controls."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from pipelines.bridge import Bridge
+from pipelines.clock import SystemClock
+from pipelines.errors import LinkError, RecordRejected
+from pipelines.flow import Flow
+from pipelines.journal.journal import Journal, JournalSettings
+from pipelines.journal.segment import Segment
+from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.outbox import Outbox
+from pipelines.quarantine import Quarantine
+from pipelines.sinks.base import Sink
+from pipelines.source import Lines, Place
+from pipelines.stats import FlowStats
+from pipelines.topics import AgentTopics, RecordId
+from pipelines.uplink import Confirm, Uplink
+from tests.services.mosquitto import Mosquitto
+
+pytestmark = pytest.mark.wire
+
+
+async def until(met: Callable[[], object], deadline_s: float = 10.0) -> None:
+    async with asyncio.timeout(deadline_s):
+        while not met():  # noqa: ASYNC110 - what is watched are no events of ours
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker") as broker:
+        yield broker
+
+
+class Store(Sink):
+    """Keeps lines; refuses those that hold `bad`."""
+
+    name = "store"
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.sessions = 0
+
+    def opened(self) -> None:
+        """A bridge of this store is there."""
+        self.sessions += 1
+
+    async def write(self, company: str, body: bytes) -> None:  # noqa: ARG002 - one for all
+        await self.open.wait()
+        if b"bad" in body:
+            raise RecordRejected(self.name, "it says bad")
+        self.bodies.append(body)
+
+    @property
+    def lines(self) -> list[bytes]:
+        return [line for body in self.bodies for line in body.splitlines()]
+
+
+class Agent:
+    """Everything of an agent behind its sources; conservation is looked at on every change."""
+
+    def __init__(self, folder: Path, broker: Mosquitto, confirm: Confirm = "stored") -> None:
+        self.stats = FlowStats()
+        self.journal = Journal(folder / "journal", JournalSettings(min_free_bytes=0, commit_s=0.01))
+        self.journal.open()
+        self.flow = Flow(self.journal, SystemClock(), self.stats, Place("agent", "C", "S", "", "A"))
+        self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
+        self.quarantine = Quarantine(folder)
+        self.topics = AgentTopics("C", "S", "A")
+        settings = MqttSettings(host=broker.host, port=broker.port)
+        self.uplink = Uplink(settings, self.topics, self.outbox, self.quarantine, confirm, b"{}")
+        self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
+        self.flow.on_change = self.changed
+        self.imbalances: set[int] = set()
+        self.sessions = 0
+        self.allowed = asyncio.Event()
+        self.allowed.set()
+        self.count = 0
+
+    def changed(self) -> None:
+        self.outbox.settle()
+        self.imbalances.add(self.flow.imbalance)
+        self.uplink.wake()
+
+    async def put(self, body: bytes | None = None) -> None:
+        """One record of one point, durable when this returns."""
+        self.append(body)
+        await self.flow.flush()
+
+    def append(self, body: bytes | None = None) -> None:
+        self.count += 1
+        line = body or b"m f=%d %d\n" % (self.count, self.count)
+        self.flow.put(Lines(line, line.count(b"\n"), (self.count, self.count), {}))
+
+    async def keep_open(self) -> None:
+        while True:
+            await self.allowed.wait()
+            try:
+                await self.uplink.run(self.opened)
+            except LinkError:
+                await asyncio.sleep(0.02)
+
+    def opened(self) -> None:
+        self.sessions += 1
+
+
+async def bridging(broker: Mosquitto, store: Store) -> None:
+    while True:
+        try:
+            name = f"bridge-{secrets.token_hex(4)}"
+            await Bridge(MqttSettings(host=broker.host, port=broker.port), store, name).run(store.opened)
+        except LinkError:
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(*parts: Any) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(part) for part in parts]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+@asynccontextmanager
+async def agent_of(folder: Path, broker: Mosquitto, confirm: Confirm = "stored") -> AsyncIterator[Agent]:
+    agent = Agent(folder, broker, confirm)
+    async with running(agent.keep_open()):
+        await until(lambda: agent.sessions)
+        yield agent
+    assert agent.imbalances <= {0}
+    assert agent.flow.imbalance == 0
+    agent.journal.close()
+
+
+async def test_a_confirmation_before_the_commit_waits_for_it(tmp_path: Path, broker: Mosquitto) -> None:
+    store = Store()
+    async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+        agent.append()
+        agent.flow._try_append()
+        await until(lambda: store.lines and not agent.outbox.in_flight)
+        assert agent.stats.stored == 0
+        assert not agent.outbox.idle
+        await agent.flow.flush()
+        assert (agent.stats.accepted, agent.stats.stored) == (1, 1)
+        assert agent.outbox.idle
+
+
+async def test_a_sync_that_fails_once_stores_everything_once(
+    tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, failures = Journal.sync, [OSError(5, "Input/output error")]
+
+    def failing(journal: Journal, segment: Segment) -> None:
+        if failures:
+            raise failures.pop()
+        sync(journal, segment)
+
+    store = Store()
+    async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+        agent.append()
+        agent.flow._try_append()
+        await until(lambda: store.lines and not agent.outbox.in_flight)  # confirmed, and then the commit fails
+        monkeypatch.setattr(Journal, "sync", failing)
+        await agent.put()
+        await until(lambda: agent.outbox.idle)
+        assert not failures
+        assert agent.stats.stored == agent.stats.accepted == 2
+        assert agent.journal.points_queued == 0
+    assert store.lines == [b"m f=1 1", b"m f=2 2"]
+
+
+async def test_a_broker_that_goes_and_comes_back(tmp_path: Path, broker: Mosquitto) -> None:
+    seen: list[tuple[bytes, bool]] = []
+    store = Store()
+
+    def look(message: Message) -> None:
+        seen.append((message.payload, "historical" in message.properties))
+
+    async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+        await agent.put()
+        await until(lambda: agent.outbox.idle)
+        agent.allowed.clear()
+        broker.kill()
+        await until(lambda: agent.uplink.error)
+        for _ in range(20):
+            await agent.put()
+        store.open.clear()
+        broker.start()
+        async with MqttSession(MqttSettings(host=broker.host, port=broker.port), "looker", look) as session:
+            await session.subscribe([agent.topics.data])
+            await until(lambda: store.sessions == 2)
+            agent.allowed.set()
+            await until(lambda: agent.stats.published > 1)
+            await agent.put()
+            store.open.set()
+            await until(lambda: agent.outbox.idle)
+        await agent.put()
+        await until(lambda: agent.outbox.idle)
+        assert agent.stats.stored == 23
+    assert sorted(set(store.lines)) == sorted(b"m f=%d %d" % (number, number) for number in range(1, 24))
+    backlog = [int(body.split()[-1]) for body, historical in seen if historical]
+    first = list(dict.fromkeys(backlog))
+    assert first == list(range(2, 22))
+    assert (b"m f=22 22\n", False) in seen
+
+
+async def test_a_bridge_that_comes_late(tmp_path: Path, broker: Mosquitto) -> None:
+    store = Store()
+    async with agent_of(tmp_path, broker) as agent:
+        for _ in range(20):
+            await agent.put()
+        await until(lambda: agent.outbox.deaf)
+        assert agent.outbox.deaf == "No matching subscribers"
+        assert agent.stats.stored == 0
+        async with running(bridging(broker, store)):
+            await until(lambda: agent.outbox.idle, 8)
+        assert agent.outbox.deaf == ""
+        assert agent.stats.stored == 20
+
+
+async def test_refused_lines_are_kept_and_counted(tmp_path: Path, broker: Mosquitto) -> None:
+    store = Store()
+    async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+        await agent.put(b'm a=1 1\nm a="bad" 2\nm a=3 3\n')
+        await until(lambda: agent.outbox.idle)
+        assert (agent.stats.stored, agent.stats.quarantined) == (2, 1)
+        (entry,) = Quarantine(tmp_path).entries()
+    refused = {"line": 'm a="bad" 2', "field": "a", "points": 1, "reason": "it says bad"}
+    assert entry["refused"] == [refused]
+
+
+async def test_confirmations_twice_unknown_and_senseless_break_nothing(tmp_path: Path, broker: Mosquitto) -> None:
+    store = Store()
+    store.open.clear()
+    async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+        await agent.put(b"m f=1 1\n")
+        await until(lambda: agent.stats.published)
+        (record,) = agent.outbox._flights
+        answers: list[tuple[str, bytes]] = [
+            (agent.topics.stored, str(RecordId("0" * 32, 7)).encode()),
+            (agent.topics.stored, b"\xff nonsense"),
+            (agent.topics.rejected, b"[]"),
+            (agent.topics.rejected, b"{"),
+            (agent.topics.rejected, orjson.dumps({"record": str(record), "refused": ["x"]})),
+            (agent.topics.rejected, orjson.dumps({"record": str(record), "refused": [{"line": "x"}]})),
+            (agent.topics.stored, f"{record}\n{record}".encode()),
+            (agent.topics.stored, str(record).encode()),
+        ]
+        async with MqttSession(MqttSettings(host=broker.host, port=broker.port), "b", lambda _: None) as session:
+            for topic, body in answers:
+                session.publish(topic, body)
+            await until(lambda: agent.outbox.idle)
+            assert not list(agent.quarantine.entries())
+            store.open.set()
+            await agent.put()
+            await until(lambda: agent.outbox.idle)
+        assert agent.stats.stored == 2
+
+
+async def test_confirmed_by_the_broker_alone(tmp_path: Path, broker: Mosquitto) -> None:
+    async with agent_of(tmp_path, broker, "broker") as agent:
+        await agent.put()
+        await until(lambda: agent.outbox.deaf)
+        assert agent.stats.stored == 0
+        async with MqttSession(MqttSettings(host=broker.host, port=broker.port), "any", lambda _: None) as session:
+            await session.subscribe([agent.topics.data])
+            await until(lambda: agent.outbox.idle)
+        assert agent.stats.stored == 1
+
+
+def test_a_torn_quarantine_entry_takes_no_other_along(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path)
+    first, second = RecordId("a" * 32, 1), RecordId("a" * 32, 2)
+    quarantine.put(first, [])
+    with quarantine.path.open("ab") as file:
+        file.write(b'{"record": "torn')
+    again = Quarantine(tmp_path)
+    again.put(second, [])
+    again.put(second, [])
+    assert [entry["record"] for entry in again.entries()] == [str(first), str(second)]
