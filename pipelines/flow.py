@@ -179,6 +179,9 @@ class Flow:
         self._accepted = []
 
     async def _commit(self) -> None:
+        if self.journal.torn:
+            self.journal.rewrite_uncommitted()
+        self._tell_moves()
         waiting, self._appended = self._appended, []
         segment, records = self.journal.take_uncommitted()
         if records:
@@ -187,8 +190,8 @@ class Flow:
             except OSError as error:
                 self._appended = waiting + self._appended
                 self._struggle(f"{segment.path}: fdatasync failed: {error.strerror}; writing the records again")
-                for old, new in self.journal.rewrite_uncommitted():
-                    self.on_moved(old, new)
+                self.journal.rewrite_uncommitted()
+                self._tell_moves()
                 return
             self.journal.committed(records)
             self._durable = records[-1].id.counter
@@ -200,6 +203,11 @@ class Flow:
             accepted()
         self.on_change()
         self._drained.set()
+
+    def _tell_moves(self) -> None:
+        moved, self.journal.moved = self.journal.moved, []
+        for old, new in moved:
+            self.on_moved(old, new)
 
     def _tell_drops(self) -> None:
         """What was given up at the cap, as gap points of the agent."""

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from pipelines.errors import JournalError, JournalFull
+from pipelines.errors import JournalCorrupt, JournalError, JournalFull
 from pipelines.journal.format import (
     RECORD_MAGIC,
     RECORD_OVERHEAD,
@@ -68,8 +68,18 @@ class Stored:
     payload_at: tuple[int, int]
 
     def payload(self) -> bytes:
-        """The line protocol, read from the file."""
-        return self.segment.read(*self.payload_at)
+        """The line protocol, read from the file and checked, so that nothing altered is ever sent.
+
+        Raises:
+            JournalCorrupt: the bytes on disk are not those that were written.
+            OSError: the file cannot be read.
+        """
+        data = self.segment.read(self.offset, self.size)
+        head = record_at(data, 0)
+        if head is None or head.counter != self.id.counter:
+            raise JournalCorrupt(self.segment.path, f"record {self.id} was altered on disk")
+        start, length = head.payload
+        return data[start : start + length]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,16 @@ class Dropped:
     last_ns: int
 
 
+@dataclass(slots=True)
+class _Copy:
+    """A record that is not durable yet: where it is, its bytes, its times and the resume state it carries."""
+
+    stored: Stored
+    data: bytes
+    span_ns: tuple[int, int]
+    resume: Mapping[str, bytes]
+
+
 class Journal:
     """Segments in a folder; one process at a time.
 
@@ -90,6 +110,8 @@ class Journal:
         resume: committed and appended resume state by key, newest wins.
         segments: oldest first; the last one is written.
         dropped: what was given up at the cap and not yet told, oldest first.
+        torn: whether a sync failed and records are still to be written again; nothing is durable before that is done.
+        moved: (old, new) of records that were written again after a failed sync, not yet told.
         dropped_points: values given up at the cap since the start.
         damaged_bytes: bytes found at start that belong to no intact record.
         fsyncs: number of `fdatasync` calls.
@@ -106,7 +128,10 @@ class Journal:
         self.damaged_bytes = 0
         self.fsyncs = 0
         self._counter = 0
-        self._uncommitted: list[tuple[Stored, bytes, tuple[int, int]]] = []
+        self.moved: list[tuple[Stored, Stored]] = []
+        self.torn = False
+        self._durable_resume: dict[str, bytes] = {}
+        self._uncommitted: list[_Copy] = []
         self._lock_fd = -1
 
     def open(self) -> None:
@@ -130,6 +155,7 @@ class Journal:
         for path in sorted(self.folder.glob("*.seg")):
             if _is_segment_name(path):
                 before = self._recover(path, before)
+        self._durable_resume = dict(self.resume)
         self._begin_segment()
         for segment in self.segments[:-1]:
             self._delete_if_done(segment)
@@ -169,7 +195,7 @@ class Journal:
     @property
     def uncommitted_bytes(self) -> int:
         """Bytes appended and not yet synced."""
-        return sum(stored.size for stored, _, _ in self._uncommitted)
+        return sum(copy.stored.size for copy in self._uncommitted)
 
     def append(
         self, payload: bytes, points: int, span_ns: tuple[int, int], resume: Mapping[str, bytes], *, gap: bool = False
@@ -185,12 +211,12 @@ class Journal:
         stored = self._write(counter, data, points, span_ns, len(payload))
         self._counter = counter
         self.resume.update(resume)
-        self._uncommitted.append((stored, data, span_ns))
+        self._uncommitted.append(_Copy(stored, data, span_ns, resume))
         return stored
 
     def take_uncommitted(self) -> tuple[Segment, list[Stored]]:
         """The segment to sync and the records that are durable once `sync` of it has returned."""
-        return self.segments[-1], [stored for stored, _, _ in self._uncommitted]
+        return self.segments[-1], [copy.stored for copy in self._uncommitted]
 
     def sync(self, segment: Segment) -> None:
         """`fdatasync`; safe to call from a worker thread.
@@ -204,22 +230,25 @@ class Journal:
     def committed(self, stored: list[Stored]) -> None:
         """Forget the copies of records that are durable now."""
         durable = {record.id.counter for record in stored}
-        self._uncommitted = [item for item in self._uncommitted if item[0].id.counter not in durable]
+        for copy in self._uncommitted:
+            if copy.stored.id.counter in durable:
+                self._durable_resume.update(copy.resume)
+        self._uncommitted = [copy for copy in self._uncommitted if copy.stored.id.counter not in durable]
 
-    def rewrite_uncommitted(self) -> list[tuple[Stored, Stored]]:
-        """After a failed sync: the same records under the same ids in a new segment, as (old, new) pairs.
+    def rewrite_uncommitted(self) -> None:
+        """After a failed sync: the same records under the same ids in a new segment; see `moved`.
 
         Raises:
             JournalFull: the disk takes nothing; call again later.
         """
+        self.torn = True
         self._begin_segment()
-        moved = []
-        for index, (old, data, span_ns) in enumerate(self._uncommitted):
-            new = self._write(old.id.counter, data, old.points, span_ns, old.payload_at[1])
+        for copy in self._uncommitted:
+            old, length = copy.stored, copy.stored.payload_at[1]
+            copy.stored = self._place(old.id.counter, copy.data, old.points, copy.span_ns, length)
             old.segment.forget(old.id.counter, old.points)
-            self._uncommitted[index] = (new, data, span_ns)
-            moved.append((old, new))
-        return moved
+            self.moved.append((old, copy.stored))
+        self.torn = False
 
     def release(self, stored: Stored) -> None:
         """A record is stored or quarantined: it will not be sent again, and its segment goes when it is the last."""
@@ -238,6 +267,13 @@ class Journal:
                 yield Stored(record, segment, start + at, head.size, head.points, payload_at)
             at = data.find(RECORD_MAGIC, at + (head.size if head else 1))
 
+    def give_up(self, stored: Stored) -> None:
+        """A record that was altered on disk: it is dropped, counted, and told as a gap."""
+        first_ns, last_ns = stored.segment.span_ns or (0, 0)
+        self.dropped.append(Dropped(stored.points, 1, first_ns, last_ns))
+        self.dropped_points += stored.points
+        self.release(stored)
+
     def drop_oldest(self) -> Dropped | None:
         """Give up the oldest whole segment that is neither written nor in flight; None when there is none."""
         for segment in self.segments[:-1]:
@@ -254,8 +290,10 @@ class Journal:
 
     def _write(self, counter: int, data: bytes, points: int, span_ns: tuple[int, int], length: int) -> Stored:
         if self.segments[-1].size + len(data) > self.settings.segment_bytes and self.segments[-1].records:
-            self._seal()
-            self._begin_segment()
+            self._next_segment()
+        return self._place(counter, data, points, span_ns, length)
+
+    def _place(self, counter: int, data: bytes, points: int, span_ns: tuple[int, int], length: int) -> Stored:
         segment = self.segments[-1]
         try:
             offset = segment.append(data, points, span_ns)
@@ -264,14 +302,21 @@ class Journal:
         payload_at = (offset + len(data) - length, length)
         return Stored(RecordId(self.epoch, counter), segment, offset, len(data), points, payload_at)
 
-    def _seal(self) -> None:
-        """Sync a segment that is left, so that later commits need to sync only the last one."""
-        os.fdatasync(self.segments[-1].fd)
+    def _next_segment(self) -> None:
+        """Sync the segment that is left, so that later commits need to sync only the last one."""
+        try:
+            self.sync(self.segments[-1])
+        except OSError:
+            self.rewrite_uncommitted()
+            return
+        for copy in self._uncommitted:
+            self._durable_resume.update(copy.resume)
+        self._begin_segment()
 
     def _begin_segment(self) -> None:
         sequence = self.segments[-1].sequence + 1 if self.segments else 1
         try:
-            self.segments.append(Segment.create(self.folder, sequence, self.epoch, self.resume))
+            self.segments.append(Segment.create(self.folder, sequence, self.epoch, self._durable_resume))
         except OSError as error:
             raise JournalFull(self.folder, f"cannot begin a segment: {error.strerror}; free space") from error
         if len(self.segments) > 1:

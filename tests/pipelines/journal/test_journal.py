@@ -1,12 +1,14 @@
 """The journal against a list: whatever happens, every committed record comes back once, in order, unchanged."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.errors import JournalError, JournalFull
+from pipelines.errors import JournalCorrupt, JournalError, JournalFull
 from pipelines.journal.format import done_counters, done_entry, read_segment, record_bytes, segment_header
 from pipelines.journal.journal import Journal, JournalSettings, Stored
 
@@ -110,14 +112,66 @@ def test_segment_in_flight_is_not_dropped(tmp_path: Path) -> None:
 def test_failed_sync_moves_records_under_the_same_ids(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     old = [journal.append(bytes([65 + n]), 1, (n, n), {}) for n in range(3)]
-    moved = journal.rewrite_uncommitted()
-    assert [new.id for _, new in moved] == [record.id for record in old]
+    journal.rewrite_uncommitted()
+    assert [new.id for _, new in journal.moved] == [record.id for record in old]
     assert journal.points_queued == 3
     commit(journal)
     journal.close()
     again = opened(tmp_path)
     assert [record.payload() for record in waiting(again)] == [b"A", b"B", b"C"]
     again.close()
+
+
+def test_state_of_records_that_are_not_durable_is_in_no_header(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.append(b"a", 1, (1, 1), {"k": b"durable"})
+    commit(journal)
+    journal.append(b"b", 1, (2, 2), {"k": b"not yet"})
+    journal.rewrite_uncommitted()
+    header = journal.segments[-1].read(0, journal.segments[-1].size)
+    assert read_segment(header).snapshot == {"k": b"durable"}
+    commit(journal)
+    journal.close()
+    again = opened(tmp_path)
+    assert again.resume == {"k": b"not yet"}
+    again.close()
+
+
+def test_failed_sync_of_a_full_segment_moves_its_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = opened(tmp_path)
+    real, calls = os.fdatasync, []
+
+    def failing(fd: int) -> None:
+        calls.append(fd)
+        if len(calls) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        real(fd)
+
+    journal.append(b"x" * 50_000, 1, (1, 1), {})
+    monkeypatch.setattr(os, "fdatasync", failing)
+    journal.append(b"y" * 50_000, 1, (2, 2), {})
+    assert [new.payload()[:1] for _, new in journal.moved] == [b"x"]
+    commit(journal)
+    journal.close()
+    again = opened(tmp_path)
+    assert [record.payload()[:1] for record in waiting(again)] == [b"x", b"y"]
+    assert again.points_queued == 2
+    again.close()
+
+
+def test_a_record_altered_on_disk_is_never_handed_out(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    stored = journal.append(b"a x=1 1", 1, (1, 1), {})
+    commit(journal)
+    raw = bytearray(stored.segment.path.read_bytes())
+    raw[-2] ^= 1
+    stored.segment.path.write_bytes(raw)
+    with pytest.raises(JournalCorrupt, match="altered on disk"):
+        stored.payload()
+    journal.give_up(stored)
+    assert journal.dropped_points == 1
+    assert journal.points_queued == 0
+    journal.close()
 
 
 def test_foreign_files_do_not_stop_the_start(tmp_path: Path) -> None:
