@@ -27,7 +27,7 @@ def stages(folder: Path) -> list[Stage]:
     lines = encoder()
     tag = np.arange(N, dtype=np.int32)
     time_ns = NOW_NS + np.arange(N, dtype=np.int64) * 1000
-    value = np.random.default_rng(1).normal(100, 20, N)
+    value = np.random.default_rng(1).normal(100, 20, N).round(2)  # what a PLC has: two decimals
     rows = list(zip([f"tag{number}" for number in range(N)], time_ns.tolist(), value.tolist(), strict=True))
 
     def encode() -> bytes:

@@ -79,7 +79,9 @@ class LineEncoder:
         heads = [f"{prefix} " for prefix in prefixes] * len(suffixes)
         keys = [f"{name}{suffix}=" for suffix in suffixes for name in names]
         starts = [(head + key).encode() for head, key in zip(heads, keys, strict=True)]
-        self._pieces = starts + [f",{key}".encode() for key in keys]
+        self._pieces = np.array([*starts, *(f",{key}".encode() for key in keys)], dtype=object)
+        self._asked: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._answer: list[bytes] = []
         self._machine = np.array([machines[prefix] for prefix in prefixes] * len(suffixes), dtype=np.int64)
 
     def values(self, tag: NDArray[np.int32], time_ns: NDArray[np.int64], value: NDArray[Any]) -> Column:
@@ -93,6 +95,13 @@ class LineEncoder:
     def source_times(self, tag: NDArray[np.int32], time_ns: NDArray[np.int64], source: NDArray[np.int64]) -> Column:
         """Source times that were replaced."""
         return Column(tag + np.int64(_SOURCE * self._n), time_ns, column_texts(source))
+
+    def _prefixes(self, pieces: NDArray[np.int64]) -> list[bytes]:
+        """What stands before each value; kept, since a poll asks for the same tags again and again."""
+        if not np.array_equal(pieces, self._asked):
+            self._asked = pieces
+            self._answer = self._pieces[pieces].tolist()
+        return self._answer
 
     def lines(self, columns: Sequence[Column]) -> bytes:
         """Line protocol of everything, grouped by machine and time, each line ended by a newline."""
@@ -114,14 +123,16 @@ class LineEncoder:
         starts[0] = True
         np.not_equal(time_ns[1:], time_ns[:-1], out=starts[1:])
         starts[1:] |= machine[1:] != machine[:-1]
-        pieces = slot + np.where(starts, 0, len(self._pieces) // 2)
-        prefix = itemgetter(*pieces.tolist())(self._pieces) if n > 1 else (self._pieces[int(pieces[0])],)
+        prefix = self._prefixes(slot + np.where(starts, 0, len(self._pieces) // 2))
         parts: list[bytes] = [b""] * (3 * n)
         parts[0::3] = prefix
         parts[1::3] = text
-        times = orjson.dumps(time_ns[starts], option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+        whole = bool(starts.all())
+        times = orjson.dumps(
+            np.ascontiguousarray(time_ns) if whole else time_ns[starts], option=orjson.OPT_SERIALIZE_NUMPY
+        )[1:-1]
         stamps = (b" " + times.replace(b",", b"\n, ") + b"\n").split(b",")
-        if len(stamps) == n:
+        if whole:
             parts[2::3] = stamps
         else:
             ends = np.empty(n, dtype=bool)

@@ -33,6 +33,13 @@ def test_equal_time_and_machine_share_a_line() -> None:
     assert stored(body) == {("P,1=x", "a", 5): 1.5, ("M", "b", 5): 2.5, ("P,1=x", "c", 5): 3.5}
 
 
+def test_one_broadcast_time_for_many_machines() -> None:
+    encoder = LineEncoder([(PRESS, "a"), (METER, "b")])
+    time = np.broadcast_to(np.int64(9), (2,))
+    body = encoder.lines([encoder.values(np.arange(2, dtype=np.int32), time, np.array([1.0, 2.0]))])
+    assert stored(body) == {("P,1=x", "a", 9): 1.0, ("M", "b", 9): 2.0}
+
+
 def test_absent_levels_are_left_out() -> None:
     assert METER.prefix() == "meter,machine=M"
     assert PRESS.prefix() == "press,company=데모,machine=P\\,1\\=x,site=g\\ 1"
