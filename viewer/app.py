@@ -6,11 +6,11 @@ Pages: `/` machines, `/machine/{company}/{site}/{machine}` one machine ("-" stan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import jinja2
 from starlette.applications import Starlette
@@ -25,10 +25,11 @@ from starlette.staticfiles import StaticFiles
 from pipelines.clock import Clock
 from pipelines.errors import DependencyError
 from viewer.catalog import STATES, Catalog
-from viewer.chart import BUCKETS, draw
+from viewer.chart import BUCKETS, Chart, draw
 from viewer.headers import SecurityHeaders
 from viewer.overview import NS, Freshness, MachineView, TagView, overview
-from viewer.stores.base import Store, StoredGap
+from viewer.states import Run, draw_states, runs
+from viewer.stores.base import QUALITY, Place, Store, StoredGap, Trend
 from viewer.words import LANGUAGES, Words
 
 PERIODS_S: Final = {"10m": 600, "1h": 3600, "8h": 28_800, "1d": 86_400}
@@ -40,6 +41,8 @@ EVERY_TAG: Final = "*"
 """Tag of a gap in all that an agent had, such as what was dropped at the journal's cap."""
 _LANGUAGE_COOKIE: Final = "lang"
 _YEAR_S: Final = 31_536_000
+_LAST_MS: Final = 4_102_444_800_000
+"""The year 2100; a time in ns must fit 64 bits."""
 _HERE: Final = Path(__file__).parent
 
 
@@ -129,21 +132,41 @@ class _Viewer:
             charts_refresh_s=0 if zoom else REFRESH_S[period],
         )
 
-    def _charts(self, view: MachineView, start_ns: int, end_ns: int, words: Words) -> list[tuple[TagView, Any]]:
+    def _charts(self, view: MachineView, start_ns: int, end_ns: int, words: Words) -> list[tuple[TagView, Chart]]:
         gaps = [
             gap
             for gap in self.store.gaps(view.info.company)
-            if (gap.place.site, gap.place.machine) == (view.info.site, view.info.name)
-            and _overlaps(gap, start_ns, end_ns)
+            if _is_of(gap, view) and gap.start_ns < end_ns and (gap.end_ns is None or gap.end_ns > start_ns)
         ]
+        trends: dict[tuple[Place, str], Trend] = {}
+        for place in {tag.place for tag in view.tags if tag.place is not None}:
+            fields = [tag.info.name for tag in view.tags if tag.place == place and not _is_state(tag, view)]
+            found = self.store.trends(place, fields, start_ns, end_ns, BUCKETS)
+            trends.update({(place, field): trend for field, trend in found.items()})
         charts = []
         for tag in view.tags:
-            if tag.place is not None and not isinstance(tag.value, str):
-                trend = self.store.trend(tag.place, tag.info.name, start_ns, end_ns, BUCKETS)
-                own = [gap for gap in gaps if gap.tag in {tag.info.name, EVERY_TAG}]
-                label = words.label(tag.info.label, tag.info.name)
+            if tag.place is None or (isinstance(tag.value, str) and not _is_state(tag, view)):
+                continue
+            own = [gap for gap in gaps if gap.tag in {tag.info.name, EVERY_TAG}]
+            label = words.label(tag.info.label, tag.info.name)
+            if _is_state(tag, view):
+                states = self._states(tag, view, start_ns, end_ns)
+                charts.append((tag, draw_states(states, own, start_ns, end_ns, words, label)))
+            else:
+                trend = trends[tag.place, tag.info.name]
                 charts.append((tag, draw(trend, own, start_ns, end_ns, words, label)))
         return charts
+
+    def _states(self, tag: TagView, view: MachineView, start_ns: int, end_ns: int) -> list[Run]:
+        assert tag.place is not None
+        on_change = tag.info.name in view.info.tags and tag.info.period_s is None
+        until_ns = min(end_ns, view.seen_ns or end_ns) if on_change else min(end_ns, self.clock.now_ns())
+        values = self.store.points(tag.place, tag.info.name, start_ns, end_ns)
+        quality = self.store.points(tag.place, tag.info.name + QUALITY, start_ns, end_ns)
+        found = runs(values, quality, view.info.state_code, until_ns, on_change=on_change)
+        if not found and on_change and tag.value is not None and (tag.time_ns or end_ns) < start_ns < until_ns:
+            return [(start_ns, until_ns, view.info.state_code(tag.value))]
+        return found
 
     def _language(self, request: Request) -> str:
         for language in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
@@ -154,7 +177,7 @@ class _Viewer:
     def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         language = self._language(request)
         text = self.templates.get_template(template).render(
-            t=self.words[language], notices=self.notices, path=request.url.path, **values
+            t=self.words[language], notices=self.notices, in_language=_in_language(request), **values
         )
         response = HTMLResponse(text, status)
         if request.query_params.get("lang") == language:
@@ -162,13 +185,19 @@ class _Viewer:
         return response
 
 
+def _in_language(request: Request) -> Callable[[str], str]:
+    """The same page in another language, period and zoom kept."""
+    kept = {key: value for key, value in request.query_params.items() if key in {"period", "from", "to"}}
+    return lambda language: "?" + urlencode({**kept, "lang": language})
+
+
 def _zoom(query: Mapping[str, str]) -> tuple[int, int] | None:
     """The span `from`–`to` (ms since 1970 UTC) as ns, when it is one."""
     texts = query.get("from", ""), query.get("to", "")
-    if not all(text.isdecimal() and len(text) <= 13 for text in texts):  # noqa: PLR2004 - until the year 2286
+    if not all(text.isdecimal() and len(text) <= 13 for text in texts):  # noqa: PLR2004 - more is no time
         return None
     start_ms, end_ms = map(int, texts)
-    return (start_ms * 1_000_000, end_ms * 1_000_000) if start_ms < end_ms else None
+    return (start_ms * 1_000_000, end_ms * 1_000_000) if start_ms < end_ms < _LAST_MS else None
 
 
 def _is_of(gap: StoredGap, view: MachineView) -> bool:
@@ -179,8 +208,8 @@ def _is_of(gap: StoredGap, view: MachineView) -> bool:
     return (place.company, place.site, place.machine) == view.info.key
 
 
-def _overlaps(gap: StoredGap, start_ns: int, end_ns: int) -> bool:
-    return gap.start_ns < end_ns and (gap.end_ns is None or gap.end_ns > start_ns)
+def _is_state(tag: TagView, view: MachineView) -> bool:
+    return view.state is not None and tag.info.name == view.info.state_tag
 
 
 def make_app(store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> Starlette:

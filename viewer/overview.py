@@ -43,6 +43,7 @@ class TagView:
         value: newest usable value; None when there is none, or when it is bad now.
         time_ns: time of the newest stored value.
         status: StatusCode that holds now.
+        told_ns: time of the newest reading, good or bad.
     """
 
     info: TagInfo
@@ -50,6 +51,7 @@ class TagView:
     value: Value | None = None
     time_ns: int | None = None
     status: int = 0
+    told_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _tag(info: TagInfo, latest: Latest | None) -> TagView:
     if latest is None:
         return TagView(info)
     value = None if is_bad(latest.status) else latest.value
-    return TagView(info, latest.place, value, latest.time_ns, latest.status)
+    return TagView(info, latest.place, value, latest.time_ns, latest.status, latest.status_time_ns)
 
 
 def _state(info: MachineInfo, tags: Sequence[TagView], seen_ns: int | None, now_ns: int) -> int | None:

@@ -77,7 +77,9 @@ def test_nothing_inline_and_nothing_from_outside(pages: Pages) -> None:
 @pytest.mark.parametrize("period", ["10m", "1h", "8h", "1d", "nonsense"])
 def test_a_machine_with_charts_over_each_period(pages: Pages, period: str) -> None:
     page = text(pages, pages.machine("PRS-01") + f"?period={period}")
-    assert page.count("<polyline") >= 6
+    assert page.count("<polyline") >= 5
+    assert '<rect class="s1"' in page
+    assert ">꺼짐</text>" in page
     assert "최대 하중" in page
     assert "수집 공백: no_communication" in page
     shown = "10m" if period == "nonsense" else period

@@ -72,6 +72,12 @@ def test_latest_pairs_values_with_the_quality_that_holds(store: tuple[Store, Wri
     }
 
 
+def test_a_whole_number_of_a_float_tag_stays_a_float(store: tuple[Store, Write]) -> None:
+    reader, write = store
+    write(f"press,{TAGS} f=835,i=835i {T0}".encode())
+    assert {one.field: type(one.value) for one in reader.latest()} == {"f": float, "i": int}
+
+
 def test_latest_follows_later_and_late_writes(store: tuple[Store, Write]) -> None:
     reader, write = store
     write(f"press,{TAGS} a=1i {T0 + 100}\nmeter,machine=M a=5i {T0}".encode())

@@ -57,7 +57,9 @@ let dragging = null;
 if (charts) {
   repeat(Number(charts.dataset.refresh), async () => {
     const fresh = await fetchPage({});
-    if (!dragging) replaceChanged(fresh, "#charts figure");
+    if (dragging) return;
+    const figures = (root) => root.querySelectorAll("#charts figure").length;
+    replaceChanged(fresh, figures(fresh) === figures(document) ? "#charts figure" : "#charts");
   });
 
   // Position of the pointer in the units of the drawing.
@@ -76,7 +78,7 @@ if (charts) {
     const cursor = plot.querySelector(".cursor");
     cursor.setAttribute("x1", at);
     cursor.setAttribute("x2", at);
-    const spread = low === high ? "" : ` (${plot.dataset.lowHigh} ${low} – ${high}, n=${count})`;
+    const spread = low === high || count < 2 ? "" : ` (${plot.dataset.lowHigh} ${low} – ${high}, n=${count})`;
     plot.closest("figure").querySelector("output").textContent = `${time}  ${mean}${spread}`;
   };
 

@@ -124,9 +124,7 @@ class Store(Protocol):
         """One tag from `start_ns` to before `end_ns`, down-sampled in the store; text tags give an empty trend."""
         ...
 
-    def trends(
-        self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int
-    ) -> dict[str, Trend]:
+    def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
         """What `trend` says of each field, asked for together."""
         ...
 

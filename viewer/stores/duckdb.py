@@ -103,23 +103,21 @@ class DuckDbStore:
         """One tag in buckets, made in the store; text tags give an empty trend."""
         return self.trends(place, [field], start_ns, end_ns, buckets)[field]
 
-    def trends(
-        self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int
-    ) -> dict[str, Trend]:
+    def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
         """Every field in buckets, with one query for each type."""
         width = bucket_width_ns(start_ns, end_ns, buckets)
         found = {field: empty_trend(width) for field in fields}
         wanted: dict[Kind, list[tuple[int, int]]] = {}
-        for position, field in enumerate(found):
+        for which, field in enumerate(found):
             kind, numbers = self._find(place, field)
             if kind is not None and kind != "string":
-                wanted.setdefault(kind, []).extend((number, position) for number in numbers)
+                wanted.setdefault(kind, []).extend((number, which) for number in numbers)
         names = list(found)
         for kind, pairs in wanted.items():
             rows = self._query(
                 "SELECT position, (time_ns - $start) // $width AS bucket, min(value)::DOUBLE AS low,"  # noqa: S608 - one of four tables
                 " avg(value::DOUBLE) AS mean, max(value)::DOUBLE AS high, count(*) AS count"
-                f" FROM points_{kind} JOIN (SELECT unnest($numbers) AS id, unnest($positions) AS position) ON series = id"
+                f" FROM points_{kind} JOIN (SELECT unnest($numbers) id, unnest($positions) AS position) ON series = id"
                 " WHERE time_ns >= $start AND time_ns < $end GROUP BY position, bucket ORDER BY position, bucket",
                 {
                     "start": start_ns,
@@ -131,9 +129,9 @@ class DuckDbStore:
             )
             position, bucket, count = (np.asarray(rows[name], np.int64) for name in ("position", "bucket", "count"))
             low, mean, high = (np.asarray(rows[name], np.float64) for name in ("low", "mean", "high"))
-            for one in np.unique(position).tolist():
-                at = slice(*np.searchsorted(position, (one, one + 1)).tolist())
-                found[names[one]] = Trend(
+            for which in np.unique(position).tolist():
+                at = slice(*np.searchsorted(position, (which, which + 1)).tolist())
+                found[names[which]] = Trend(
                     start_ns + bucket[at] * width, low[at], mean[at], high[at], count[at], width, kind == "bool"
                 )
         return found
@@ -159,19 +157,24 @@ class DuckDbStore:
         with self._lock:
             self._learn_series(self._cursor_or_error())
             known = list(enumerate(self._series))
+        wanted: dict[Kind, list[int]] = {}
+        for number, one in known:
+            if one.place.measurement == GAP and company in {None, one.place.company}:
+                wanted.setdefault(one.kind, []).append(number)
         fields: dict[tuple[int, Place, str], dict[str, Any]] = {}
         tags: dict[str, dict[str, str]] = {}
         since = _ALWAYS[0] if start_ns is None else start_ns
-        for number, one in known:
-            if one.place.measurement != GAP or company not in {None, one.place.company}:
-                continue
-            spelled = json.dumps(one.tags)
-            tags[spelled] = one.tags
+        for kind, numbers in wanted.items():
             rows = self._query(
-                f"SELECT time_ns, value FROM points_{one.kind} WHERE series = $number AND time_ns >= $start",  # noqa: S608
-                {"number": number, "start": since},
+                f"SELECT series, time_ns, value FROM points_{kind}"  # noqa: S608 - one of four tables
+                " WHERE series IN (SELECT unnest($numbers)) AND time_ns >= $start",
+                {"numbers": numbers, "start": since},
             )
-            for time_ns, value in zip(rows["time_ns"].tolist(), rows["value"].tolist(), strict=True):
+            columns = (rows[name].tolist() for name in ("series", "time_ns", "value"))
+            for number, time_ns, value in zip(*columns, strict=True):
+                one = self._series[number]
+                spelled = json.dumps(one.tags)
+                tags[spelled] = one.tags
                 fields.setdefault((time_ns, one.place, spelled), {})[one.field] = value
         found = sorted(fields.items(), key=lambda item: item[0])
         return [gap_of(place, tags[spelled], time_ns, values) for (time_ns, place, spelled), values in found]

@@ -96,7 +96,8 @@ class InfluxStore:
     def latest(self, place: Place | None = None) -> list[Latest]:
         """The newest of every tag, or of one machine's."""
         wanted: list[tuple[str, str]] = []
-        for measurement, fields in self._fields().items():
+        kinds = self._fields()
+        for measurement, fields in kinds.items():
             if measurement != GAP and (place is None or place.measurement == measurement):
                 wanted += [(measurement, field) for field in fields]
         where = "" if place is None else f" WHERE {_at(place)}"
@@ -109,17 +110,18 @@ class InfluxStore:
                 for name, field in part
             ]
             for table in self._ask(";".join(statements)):
-                field = part[table.statement][1]
-                newest[place_of(table.measurement, table.tags), field] = (table.rows[0][0], table.rows[0][1])
+                measurement, field = part[table.statement]
+                time_ns, value = table.rows[0]
+                if kinds[measurement][field] == "float":
+                    value = float(value)  # JSON from Go writes 835.0 as 835
+                newest[place_of(table.measurement, table.tags), field] = (time_ns, value)
         return pair_with_quality(newest)
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
         """One tag in buckets, made in the store; text tags give an empty trend."""
         return self.trends(place, [field], start_ns, end_ns, buckets)[field]
 
-    def trends(
-        self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int
-    ) -> dict[str, Trend]:
+    def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
         """Every field in buckets; numbers in one request, what is on or off down-sampled here."""
         width = bucket_width_ns(start_ns, end_ns, buckets)
         found = {field: empty_trend(width) for field in fields}
