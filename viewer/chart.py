@@ -27,11 +27,12 @@ _ROOM: Final = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawn trend: the picture, and what the reader under the pointer needs."""
+    """A drawn trend: the picture, what the reader under the pointer needs, and the states that need a legend."""
 
     svg: Markup
     points: str
     empty: bool
+    states: tuple[int, ...] = ()
 
 
 def draw(trend: Trend, gaps: Sequence[StoredGap], start_ns: int, end_ns: int, words: Words, label: str) -> Chart:

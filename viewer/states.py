@@ -87,4 +87,9 @@ def draw_states(
         moment = f"{local(begin):%H:%M:%S}–{local(end):%H:%M:%S}"
         rows += [[round(x, 1), moment, word, word, word, 1] for x in {left, (left + right) / 2, right}]
     parts = [*bands, *shades(axes, gaps, words), *time_axis(axes)]
-    return Chart(frame(axes, label, parts), orjson.dumps(rows).decode(), empty=False)
+    return Chart(
+        frame(axes, label, parts),
+        orjson.dumps(rows).decode(),
+        empty=False,
+        states=tuple(sorted({run[2] for run in found})),
+    )

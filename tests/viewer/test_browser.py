@@ -50,10 +50,17 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(program("chromedriver")))
-    driver.set_page_load_timeout(DEADLINE_S)
-    yield driver
-    driver.quit()
+    service = webdriver.ChromeService(program("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    try:
+        driver.set_page_load_timeout(DEADLINE_S)
+        yield driver
+    finally:
+        try:
+            driver.quit()
+        finally:
+            service.process.kill()
+            service.process.wait()
 
 
 def requests_of(browser: webdriver.Chrome) -> set[str]:
@@ -88,6 +95,9 @@ def test_korean_then_english(pages: Pages, browser: webdriver.Chrome) -> None:
     wait_for(browser, "Running")
     browser.find_element(By.LINK_TEXT, "Press 1").click()
     wait_for(browser, "Strokes/min")
+    assert "lang=" not in browser.current_url
+    browser.refresh()
+    wait_for(browser, "Running")
     clean(browser, pages)
 
 
@@ -146,3 +156,33 @@ def test_dark_where_the_person_wants_it_dark(pages: Pages, browser: webdriver.Ch
     browser.get(pages.url)
     body = browser.find_element(By.TAG_NAME, "body")
     assert body.value_of_css_property("background-color") == "rgba(16, 21, 28, 1)"
+
+
+def test_states_are_a_band_of_words(pages: Pages, browser: webdriver.Chrome) -> None:
+    browser.get(pages.machine("PRS-01"))
+    band = browser.find_element(By.CSS_SELECTOR, "#charts rect.s1")
+    assert band.value_of_css_property("fill") == "rgb(26, 143, 76)"
+    assert "가동" in [text.text for text in browser.find_elements(By.CSS_SELECTOR, "#charts .band-word")]
+    assert {"꺼짐", "켜짐"} <= {text.text for text in browser.find_elements(By.CSS_SELECTOR, "#charts .axis.value")}
+
+
+def test_a_tag_that_appears_later_gets_its_chart_by_itself(pages: Pages, browser: webdriver.Chrome) -> None:
+    browser.get(pages.machine("PRS-02"))
+    before = len(browser.find_elements(By.CSS_SELECTOR, "#charts figure"))
+    pages.write(f"{series('PRS-02', 'press')} fresh_tag=1.5 {time.time_ns()}")
+    WebDriverWait(browser, DEADLINE_S, 0.1).until(
+        lambda one: len(one.find_elements(By.CSS_SELECTOR, "#charts figure")) == before + 1
+    )
+    clean(browser, pages)
+
+
+def test_paper_has_no_controls(pages: Pages, browser: webdriver.Chrome) -> None:
+    browser.get(pages.machine("PRS-01"))
+    controls = browser.find_elements(By.CSS_SELECTOR, ".top nav, .periods, .hint")
+    assert all(control.is_displayed() for control in controls)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not any(control.is_displayed() for control in controls)
+    assert browser.find_element(By.CSS_SELECTOR, "#live table").is_displayed()
+    assert browser.find_element(By.CSS_SELECTOR, "#charts svg").is_displayed()
+    body = browser.find_element(By.TAG_NAME, "body")
+    assert body.value_of_css_property("background-color") == "rgba(255, 255, 255, 1)"

@@ -67,6 +67,10 @@ def test_every_state_has_its_word_and_its_colour(state: int) -> None:
     assert svg.get("aria-label") == '"<x>'
 
 
+def test_the_legend_holds_the_states_that_are_drawn() -> None:
+    assert draw_states([(0, 1, 4), (1, 2, 1), (2, 3, 4)], (), 0, 600 * NS, WORDS, "x").states == (1, 4)
+
+
 def test_a_narrow_stretch_has_no_room_for_its_word() -> None:
     svg = ET.fromstring(draw_states([(0, NS, 4)], (), 0, 600 * NS, WORDS, "x").svg)  # noqa: S314
     assert svg.find("text[@class='band-word on4']") is None
