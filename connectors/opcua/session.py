@@ -21,7 +21,8 @@ from connectors.opcua.messages import Wire, checked
 from connectors.opcua.plan import MAX_PER_CALL
 from connectors.opcua.resume import ResumeState
 from connectors.opcua.scalars import BROKEN
-from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
+from pipelines.errors import ConfigError, LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
+from pipelines.secret import read_secret
 
 _CODES: Final = ua.StatusCodes
 _UNTRUSTED: Final = {
@@ -237,12 +238,10 @@ class OpcUaSession:
 
     def _password(self) -> str | None:
         path = self.settings.password_file
-        if path is None:
-            return None
         try:
-            return path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
-        except OSError as error:
-            raise LinkUntrusted(self.settings.endpoint, f"password_file {path}: {error.strerror}") from error
+            return read_secret(path) if path else None
+        except ConfigError as error:
+            raise LinkUntrusted(self.settings.endpoint, f"password_file {error}") from error
 
     async def _take_over(self, old: ResumeState, password: str | None) -> bool:
         client = self.client
