@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -58,6 +59,10 @@ class Ledger:
         self._due.append(sequence)
 
     def acknowledge(self) -> list[int]:
-        """Numbers to acknowledge now; each is handed out once."""
+        """Numbers to acknowledge now; each is handed out once, and again after `restore`."""
         due, self._due = self._due, []
         return due
+
+    def restore(self, numbers: Iterable[int]) -> None:
+        """The request that was to acknowledge these was refused: the next one says it again."""
+        self._due[:0] = numbers

@@ -101,18 +101,20 @@ class Subscription:
         Raises:
             LinkError: it ended.
         """
-        pending: deque[asyncio.Future[Buffer]] = deque()
+        pending: deque[tuple[asyncio.Future[Buffer], list[int]]] = deque()
         with link_errors(self._settings.endpoint):
             try:
                 if self._resumed:
                     await self._fetch_missed()
                 while True:
                     while len(pending) < self._in_flight:
-                        pending.append(self._session.wire.publish(self.id, self._ledger.acknowledge()))
+                        acknowledged = self._ledger.acknowledge()
+                        pending.append((self._session.wire.publish(self.id, acknowledged), acknowledged))
                         self._context.stats.requests += 1
-                    await self._answer(await self._wait(pending.popleft()))
+                    future, acknowledged = pending.popleft()
+                    await self._answer(await self._wait(future), acknowledged)
             finally:
-                for future in pending:
+                for future, _ in pending:
                     if not future.cancel():
                         future.exception()
 
@@ -216,15 +218,17 @@ class Subscription:
                 self._settings.endpoint, f"no word from the subscription for {self._deadline_s:g} s"
             ) from None
 
-    async def _answer(self, data: Buffer) -> None:
-        """Handle one PublishResponse."""
+    async def _answer(self, data: Buffer, acknowledged: Sequence[int]) -> None:
+        """Handle the answer to one PublishRequest, which acknowledged these numbers."""
         now_ns = self._context.clock.now_ns()
         try:
             answer = published(data, now_ns)
         except ua.uaerrors.BadTooManyPublishRequests:
             self._in_flight = max(1, self._in_flight - 1)
+            self._ledger.restore(acknowledged)
             return
         except ua.uaerrors.BadTimeout:
+            self._ledger.restore(acknowledged)
             return
         except ValueError:
             self._context.stats.rejected["malformed"] += 1

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.opcua.items import BAD_NODE_ID_UNKNOWN
 from connectors.opcua.resume import ResumeState
-from pipelines.errors import LinkClosed, LinkTimeout
+from pipelines.errors import LinkClosed, LinkTimeout, LinkUntrusted
 from pipelines.point import Delivery
 
 from .conftest import Consumer, Foreign, Plant, connection, proxy_to, run_foreign, tag
@@ -73,6 +73,40 @@ async def test_several_publish_requests_are_in_flight(plant: Plant) -> None:
 
     await consumer.until(done)
     assert held >= 2
+
+
+@pytest.mark.parametrize("fault", ["too_many", "timeout"])
+async def test_what_a_refused_request_acknowledged_is_said_again(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    consumer = Consumer(connection(plant.endpoint, tag("a", "nsu=urn:test:plant;s=a")))
+    service = plant.server.iserver.subscription_service
+    publish = service.publish
+    said: list[int] = []
+
+    def listen(acknowledgements: list[Any]) -> Any:
+        said.extend(one.SequenceNumber for one in acknowledgements)
+        return publish(acknowledgements)
+
+    monkeypatch.setattr(service, "publish", listen)
+    refused = False
+
+    def done() -> bool:
+        nonlocal refused
+        if said and not refused:
+            (subscription,) = plant.subscriptions.values()
+            server = subscription.pub_request_callback.__self__
+            while server._publish_requests:
+                if fault == "too_many":
+                    server._evict_publish_request()
+                else:
+                    server._send_publish_request_timeout(server._publish_requests.popleft())
+            refused = True
+        return len(said) > 1
+
+    await consumer.until(done)
+    assert said[0] == said[1]
+    assert consumer.error is None
 
 
 async def test_cut_connections_lose_and_double_nothing(plant: Plant) -> None:
@@ -270,3 +304,20 @@ async def test_a_user_takes_the_session_over(foreign: Foreign, tmp_path: Path) -
     assert after is not None
     assert (before.session_token, before.subscription) == (after.session_token, after.subscription)
     assert consumer.gaps == []
+
+
+async def test_a_password_comes_from_the_credentials_folder(
+    foreign: Foreign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd's LoadCredential: a bare name, looked up there."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "agent_plc").write_text(foreign.password + "\n")
+    word = tag("count", "ns=2;s=Counter0")
+    consumer = Consumer(connection(foreign.endpoint, word, user=foreign.user, password_file=Path("agent_plc")))
+    await consumer.until(lambda: consumer.rows)
+    with pytest.raises(LinkUntrusted) as missing:
+        await Consumer(connection(foreign.endpoint, word, user=foreign.user, password_file=Path("agent_gone"))).until(
+            lambda: True
+        )
+    file = tmp_path / "agent_gone"
+    assert missing.value.reason == f"password_file {file}: cannot read the secret: No such file or directory"
