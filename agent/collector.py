@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from agent.control import serve_control
 from agent.identity import agent_id
@@ -19,18 +20,21 @@ from agent.supervise import keep_open
 from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
 from pipelines.clock import Clock
+from pipelines.encode.line import line
 from pipelines.errors import JournalError
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.outbox import Outbox
 from pipelines.point import BAD_NO_COMMUNICATION
 from pipelines.quarantine import Quarantine
-from pipelines.source import Place, Source
+from pipelines.source import Lines, Place, Source
 from pipelines.stats import FlowStats, LinkStats
 from pipelines.topics import AgentTopics
 from pipelines.uplink import Uplink
 
+log = structlog.get_logger()
 _STUCK_S: Final = 15.0
+_HEARTBEAT_S: Final = 10.0
 
 
 class Collector:
@@ -60,6 +64,8 @@ class Collector:
         self.topics = AgentTopics(site.company, site.site, self.agent)
         self.journal = Journal(state_dir / "journal", site.journal)
         self.journal.open()
+        if self.journal.damaged_bytes:
+            log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
         place = Place("agent", site.company, site.site, site.line or "", self.agent)
         self.flow = Flow(self.journal, clock, self.stats, place)
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
@@ -84,6 +90,7 @@ class Collector:
                 services.create_task(self.flow.run(), name="flow"),
                 services.create_task(keep_open(self.site.mqtt.endpoint, self.uplink.run), name="uplink"),
                 services.create_task(serve_control(self.state_dir / "control.sock", self.status), name="control"),
+                services.create_task(self._heartbeat(), name="heartbeat"),
                 services.create_task(watchdog(self.alive, self._status_line), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
@@ -97,7 +104,7 @@ class Collector:
             with suppress(TimeoutError):
                 async with asyncio.timeout(drain_s):
                     await self.flow.flush()
-                    await self._drain()
+                    await self._drain(drain_s)
             for task in running:
                 task.cancel()
         self.journal.close()
@@ -107,6 +114,17 @@ class Collector:
         """Whether the writer of the journal made progress lately; never whether PLC or broker are there."""
         return time.monotonic() - self.flow.beat_s < _STUCK_S
 
+    def troubles(self) -> list[str]:
+        """What is not well now, in words; empty when all is."""
+        found = [f"{name}: {one.error or 'not connected yet'}" for name, one in self.links.items() if not one.connected]
+        if not self.flow.healthy:
+            found.append(f"{self.journal.folder}: the journal takes nothing")
+        if reason := self.uplink.error or self.outbox.deaf:
+            found.append(f"{self.site.mqtt.endpoint}: {reason}")
+        if self.stats.quarantined:
+            found.append(f"{self.quarantine.path}: {self.stats.quarantined} points were refused by the store")
+        return found
+
     def status(self) -> dict[str, Any]:
         """Everything `agent status` shows."""
         stats, journal = self.stats, self.journal
@@ -115,7 +133,8 @@ class Collector:
             "company": self.site.company,
             "site": self.site.site,
             "epoch": self.journal.epoch,
-            "healthy": self.flow.healthy and not self.uplink.error and not self.outbox.deaf,
+            "healthy": not self.troubles(),
+            "troubles": self.troubles(),
             "connections": {
                 name: {
                     "connected": link.connected,
@@ -158,6 +177,7 @@ class Collector:
 
         async def session(opened: Callable[[], None]) -> None:
             nonlocal absence
+            await self.flow.flush()  # a link must know what is durable: it acknowledges everything before that
             context = LinkContext(connection, source.link_resume, self.clock, stats, absence)
             try:
                 async with make_link(connection.type, context) as link:
@@ -167,7 +187,6 @@ class Collector:
                     opened()
                     async for delivery in link.deliveries():
                         await self.flow.take(source, delivery)
-                        source.link_resume = delivery.resume or source.link_resume
                         stats.readings += sum(len(scan) for scan in delivery.scans)
                         stats.last_reading_ns = self.clock.now_ns()
             finally:
@@ -179,11 +198,29 @@ class Collector:
 
         await keep_open(connection.name, session, lost)
 
+    async def _heartbeat(self) -> None:
+        """A point of measurement `agent` now and then: whoever looks at the store sees that this agent lives."""
+        place = Place("agent", self.site.company, self.site.site, self.site.line or "", self.agent)
+        while True:
+            now_ns = self.clock.now_ns()
+            fields: dict[str, object] = {
+                "connections": len(self.links),
+                "connected": sum(link.connected for link in self.links.values()),
+                "queued": self.flow.points_queued,
+                "dropped": self.journal.dropped_points,
+                "quarantined": self.stats.quarantined,
+            }
+            self.flow.put(Lines(line(place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))
+            await asyncio.sleep(_HEARTBEAT_S / self.clock.rate)
+
     def _changed(self) -> None:
         self.outbox.settle()
         self.uplink.wake()
 
-    async def _drain(self) -> None:
+    async def _drain(self, at_most_s: float) -> None:
+        if not self.outbox.idle and at_most_s > 0:
+            waiting = self.flow.points_queued
+            log.info("waiting_for_confirmations", points=waiting, at_most_s=at_most_s, broker=self.uplink.error or "ok")
         while not self.outbox.idle:
             self.outbox.settle()
             await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, NoReturn
 
@@ -70,8 +71,11 @@ class Flow:
         self._stats = stats
         self._place = place
         self._lines: list[Lines] = []
-        self._accepted: list[Callable[[], None]] = []
-        self._appended: list[Callable[[], None]] = []
+        self._accepted: list[tuple[Delivery, Source]] = []
+        self._appended: list[tuple[Delivery, Source]] = []
+        self._held: list[Stored] = []
+        self._rotating = False
+        self._sync = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._size = 0
         self._durable = 0
         self._committing = asyncio.Lock()
@@ -90,7 +94,7 @@ class Flow:
             if self._size >= RECORD_BYTES:
                 self._try_append()
         self._stats.suppressed += source.suppressed - before
-        self._accepted.append(delivery.accepted)
+        self._accepted.append((delivery, source))
         self._wanted.set()
 
     def put(self, lines: Lines) -> None:
@@ -162,6 +166,8 @@ class Flow:
         Raises:
             JournalFull: it stays open.
         """
+        if self._rotating:
+            return
         if self._lines:
             body = b"".join(lines.body for lines in self._lines)
             points = sum(lines.points for lines in self._lines)
@@ -169,45 +175,74 @@ class Flow:
             resume = {key: value for lines in self._lines for key, value in lines.resume.items()}
             span = (min(first for first, _ in spans), max(last for _, last in spans))
             stored = self.journal.append(body, points, span, resume)
-            self._lines, self._size = [], 0
-            if body:
+            if any(lines.replaced for lines in self._lines):
+                # Taken again after a crash, these readings would get another time: they must not be out before.
+                self._held.append(stored)
+            elif body:
                 self.on_record(stored)
                 self.on_change()
+            self._lines, self._size = [], 0
             if self.journal.uncommitted_bytes > _WAITING_BYTES:
                 self._drained.clear()
         self._appended += self._accepted
         self._accepted = []
 
     async def _commit(self) -> None:
+        """Make what is appended durable, acknowledge it, and leave a full segment.
+
+        Raises:
+            JournalFull: the disk takes no further segment; what was synced holds.
+        """
         if self.journal.torn:
             self.journal.rewrite_uncommitted()
         self._tell_moves()
+        self._rotating = self.journal.is_full_segment
+        if self._rotating:
+            self._drained.clear()
+        try:
+            await self._sync_appended()
+            self.journal.rotate()
+        finally:
+            self._rotating = False
+
+    async def _sync_appended(self) -> None:
         waiting, self._appended = self._appended, []
         segment, records = self.journal.take_uncommitted()
         if records:
             try:
-                await asyncio.to_thread(self.journal.sync, segment)
+                await asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
             except OSError as error:
                 self._appended = waiting + self._appended
                 self._struggle(f"{segment.path}: fdatasync failed: {error.strerror}; writing the records again")
                 self.journal.rewrite_uncommitted()
                 self._tell_moves()
                 return
-            self.journal.committed(records)
-            self._durable = records[-1].id.counter
-            self._stats.accepted += sum(record.points for record in records)
-            for record in records:
-                if not record.payload_at[1]:
-                    self.journal.release(record)
-        for accepted in waiting:
-            accepted()
+            self._committed(records)
+        for delivery, source in waiting:
+            if delivery.resume is not None:
+                source.link_resume = delivery.resume
+            delivery.accepted()
         self.on_change()
         self._drained.set()
+
+    def _committed(self, records: list[Stored]) -> None:
+        self.journal.committed(records)
+        self._durable = records[-1].id.counter
+        self._stats.accepted += sum(record.points for record in records)
+        for record in records:
+            if not record.payload_at[1]:
+                self.journal.release(record)
+        held, self._held = self._held, []
+        for record in held:
+            self.on_record(record)
 
     def _tell_moves(self) -> None:
         moved, self.journal.moved = self.journal.moved, []
         for old, new in moved:
-            self.on_moved(old, new)
+            if old in self._held:
+                self._held[self._held.index(old)] = new
+            else:
+                self.on_moved(old, new)
 
     def _tell_drops(self) -> None:
         """What was given up at the cap, as gap points of the agent."""

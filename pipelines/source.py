@@ -45,12 +45,15 @@ class Lines:
         points: readings and gaps in it.
         span_ns: oldest and newest time.
         resume: journal state these lines lead to, by key.
+        replaced: whether a time in them is the agent's own instead of the source's: the same reading taken again would
+            get another one, so nobody may see these lines before they are durable.
     """
 
     body: bytes
     points: int
     span_ns: tuple[int, int]
     resume: Mapping[str, bytes]
+    replaced: bool = False
 
 
 class Source:
@@ -82,6 +85,7 @@ class Source:
             [(place.series(), tag.name) for tag, place in zip(tags, places, strict=True)],
         )
         self._told = np.zeros(len(tags), dtype=bool)
+        self._replaced = False
         self._words = Words(names)
         self._words.restore(state.get(self._keys["words"]))
         self.link_resume = state.get(self._keys["link"])
@@ -115,7 +119,7 @@ class Source:
         resume = self._state(delivery.resume)
         if resume:
             last = out.pop() if out else Lines(b"", 0, (now_ns, now_ns), {})
-            out.append(Lines(last.body, last.points, last.span_ns, resume))
+            out.append(replace(last, resume=resume))
         return out
 
     def lost(self, status: int, now_ns: int) -> Lines:
@@ -141,6 +145,7 @@ class Source:
             columns.append(self._encoder.qualities(scan.tag[told], scan.time_ns[told], scan.status[told]))
             self._told[scan.tag] = True
         if source is not None:
+            self._replaced = True
             moved = source != 0
             columns.append(self._encoder.source_times(scan.tag[moved], scan.time_ns[moved], source[moved]))
         if self._words.pending:
@@ -151,7 +156,8 @@ class Source:
 
     def _close(self, columns: list[Column], points: int) -> Lines:
         times = np.concatenate([column.time_ns for column in columns])
-        return Lines(self._encoder.lines(columns), points, (int(times.min()), int(times.max())), {})
+        replaced, self._replaced = self._replaced, False
+        return Lines(self._encoder.lines(columns), points, (int(times.min()), int(times.max())), {}, replaced)
 
     def _gaps(self, gaps: Sequence[Gap]) -> Lines:
         body = b"".join(gap_line(self._places[gap.tag], self.tags[gap.tag].name, gap) for gap in gaps)

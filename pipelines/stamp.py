@@ -3,20 +3,24 @@
 Different readings of one tag with the same source time are moved by +1 ns each. A source time that runs backwards
 against the last accepted one of its tag, or is off by more than the tag's `max_skew_s`, is replaced by the agent's time
 of the read, marked Uncertain, and kept beside the value as `<field>_source_time`. A time in the past is not off when
-the device's own clock is known to be right: the value simply has not changed since.
+the device's own clock is known to be right: the value simply has not changed since. When a clock that was ahead is set
+right, stamps follow it at once; what it had stamped stays where it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN, Scan
+
+_STEPPED_NS: Final = 10 * 10**9
+"""A last time this far ahead of now was stamped by a clock that was wrong then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,9 @@ class Stamper:
         for index, tag in enumerate(scan.tag.tolist()):
             source, last, code = int(scan.time_ns[index]), int(self._last[tag]), codes[index]
             value = None if code & SEVERITY_MASK == BAD else values[index]
+            if last - now_ns > _STEPPED_NS and not skewed[index]:
+                # A clock that was ahead has been set right: what it stamped lies in the future, this reading is right.
+                self._source[tag], last = min(source, int(self._source[tag])), min(source - 1, last)
             if skewed[index] or source < self._source[tag]:
                 time[index] = max(now_ns, last + 1)
                 source_ns[index] = source

@@ -15,7 +15,6 @@ from pydantic import Field
 from pipelines.errors import JournalCorrupt, JournalError, JournalFull
 from pipelines.journal.format import (
     RECORD_MAGIC,
-    RECORD_OVERHEAD,
     pack_state,
     record_at,
     record_bytes,
@@ -128,6 +127,8 @@ class Journal:
         self.damaged_bytes = 0
         self.fsyncs = 0
         self._counter = 0
+        self._cap = settings.max_bytes
+        self._segment_bytes = settings.segment_bytes
         self.moved: list[tuple[Stored, Stored]] = []
         self.torn = False
         self._durable_resume: dict[str, bytes] = {}
@@ -156,6 +157,15 @@ class Journal:
             if _is_segment_name(path):
                 before = self._recover(path, before)
         self._durable_resume = dict(self.resume)
+        free = self._free_bytes() - self.settings.min_free_bytes
+        self._cap = min(self.settings.max_bytes, self.bytes_used + max(0, free))
+        self._segment_bytes = min(self.settings.segment_bytes, self.settings.max_bytes // 8)
+        try:
+            for segment in self.segments:
+                if segment.open_records:  # a killed process may have left them in the page cache only
+                    segment.make_durable()
+        except OSError as error:
+            raise JournalError(self.folder, f"the disk fails: {error.strerror}") from error
         self._begin_segment()
         for segment in self.segments[:-1]:
             self._delete_if_done(segment)
@@ -208,7 +218,7 @@ class Journal:
         counter = self._counter + 1
         data = record_bytes(counter, points, span_ns, pack_state(resume), payload)
         self._make_room(len(data), 0 if gap else _GAP_RESERVE)
-        stored = self._write(counter, data, points, span_ns, len(payload))
+        stored = self._place(counter, data, points, span_ns, len(payload))
         self._counter = counter
         self.resume.update(resume)
         self._uncommitted.append(_Copy(stored, data, span_ns, resume))
@@ -227,6 +237,11 @@ class Journal:
         self.fsyncs += 1
         os.fdatasync(segment.fd)
 
+    @property
+    def is_full_segment(self) -> bool:
+        """Whether the segment being written has its size and should be left."""
+        return self.segments[-1].size >= self._segment_bytes
+
     def committed(self, stored: list[Stored]) -> None:
         """Forget the copies of records that are durable now."""
         durable = {record.id.counter for record in stored}
@@ -234,6 +249,17 @@ class Journal:
             if copy.stored.id.counter in durable:
                 self._durable_resume.update(copy.resume)
         self._uncommitted = [copy for copy in self._uncommitted if copy.stored.id.counter not in durable]
+
+    def rotate(self) -> None:
+        """Leave a full segment; only when nothing is uncommitted: a header vouches for durable state alone.
+
+        Raises:
+            JournalFull: no room for the next segment.
+        """
+        if self.is_full_segment and not self._uncommitted:
+            self._begin_segment()
+            self.segments[-2].close()
+            self._delete_if_done(self.segments[-2])
 
     def rewrite_uncommitted(self) -> None:
         """After a failed sync: the same records under the same ids in a new segment; see `moved`.
@@ -288,11 +314,6 @@ class Journal:
             return lost
         return None
 
-    def _write(self, counter: int, data: bytes, points: int, span_ns: tuple[int, int], length: int) -> Stored:
-        if self.segments[-1].size + len(data) > self.settings.segment_bytes and self.segments[-1].records:
-            self._next_segment()
-        return self._place(counter, data, points, span_ns, length)
-
     def _place(self, counter: int, data: bytes, points: int, span_ns: tuple[int, int], length: int) -> Stored:
         segment = self.segments[-1]
         try:
@@ -302,25 +323,12 @@ class Journal:
         payload_at = (offset + len(data) - length, length)
         return Stored(RecordId(self.epoch, counter), segment, offset, len(data), points, payload_at)
 
-    def _next_segment(self) -> None:
-        """Sync the segment that is left, so that later commits need to sync only the last one."""
-        try:
-            self.sync(self.segments[-1])
-        except OSError:
-            self.rewrite_uncommitted()
-            return
-        for copy in self._uncommitted:
-            self._durable_resume.update(copy.resume)
-        self._begin_segment()
-
     def _begin_segment(self) -> None:
         sequence = self.segments[-1].sequence + 1 if self.segments else 1
         try:
             self.segments.append(Segment.create(self.folder, sequence, self.epoch, self._durable_resume))
         except OSError as error:
             raise JournalFull(self.folder, f"cannot begin a segment: {error.strerror}; free space") from error
-        if len(self.segments) > 1:
-            self._delete_if_done(self.segments[-2])
 
     def _delete_if_done(self, segment: Segment) -> None:
         if segment.open_records == 0 and segment is not self.segments[-1] and segment in self.segments:
@@ -329,19 +337,23 @@ class Journal:
             sync_folder(self.folder)
 
     def _make_room(self, size: int, reserve: int) -> None:
-        while not self._fits(size, reserve):
+        while self.bytes_used + size + reserve > self._cap:
             if self.settings.at_cap == "reject_new" or self.drop_oldest() is None:
                 raise JournalFull(
                     self.folder,
-                    f"no room for {size + RECORD_OVERHEAD} bytes under max_bytes={self.settings.max_bytes} and "
-                    f"min_free_bytes={self.settings.min_free_bytes}; raise the cap or free space",
+                    f"no room for {size} bytes under the cap of {self._cap} bytes (max_bytes="
+                    f"{self.settings.max_bytes}, or what this disk had free at the start); raise it or free space",
                 )
+        if self._free_bytes() - size < self.settings.min_free_bytes:
+            # Somebody else filled the disk: dropping what was accepted would not help for long.
+            raise JournalFull(
+                self.folder,
+                f"less than min_free_bytes={self.settings.min_free_bytes} is free on this disk; free space",
+            )
 
-    def _fits(self, size: int, reserve: int) -> bool:
-        if self.bytes_used + size + reserve > self.settings.max_bytes:
-            return False
+    def _free_bytes(self) -> int:
         disk = os.statvfs(self.folder)
-        return disk.f_bavail * disk.f_frsize - size >= self.settings.min_free_bytes
+        return disk.f_bavail * disk.f_frsize
 
 
 def _is_segment_name(path: Path) -> bool:

@@ -36,7 +36,7 @@ class Segment:
         done: counters released while others are not.
         in_flight: records handed to the broker and not yet confirmed; such a segment is not dropped.
         deleted: whether the file is gone.
-        fd: file descriptor while it is written or read; -1 = closed.
+        fd: file descriptor while it is written; -1 = closed.
         damaged_bytes: bytes recovery could not use.
     """
 
@@ -49,7 +49,6 @@ class Segment:
     span_ns: tuple[int, int] | None = None
     done: set[int] = field(default_factory=set)
     fd: int = -1
-    done_fd: int = -1
     in_flight: int = 0
     deleted: bool = False
     damaged_bytes: int = 0
@@ -124,18 +123,35 @@ class Segment:
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the file."""
-        if self.fd < 0:
-            self.fd = os.open(self.path, os.O_RDONLY)
-        return os.pread(self.fd, length, offset)
+        if self.fd >= 0:
+            return os.pread(self.fd, length, offset)
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            return os.pread(fd, length, offset)
+        finally:
+            os.close(fd)
+
+    def make_durable(self) -> None:
+        """Sync a file that was recovered.
+
+        Raises:
+            OSError: the disk failed.
+        """
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
 
     def release(self, counter: int, points: int) -> None:
         """A record is stored or quarantined; it will not be sent again."""
         self.forget(counter, points)
         with contextlib.suppress(OSError):  # a full disk only means that the record is sent again after a restart
-            if self.done_fd < 0:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-                self.done_fd = os.open(self.path.with_suffix(".done"), flags, 0o600)
-            os.write(self.done_fd, done_entry(self.epoch, counter))
+            fd = os.open(self.path.with_suffix(".done"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(fd, done_entry(self.epoch, counter))
+            finally:
+                os.close(fd)
 
     def forget(self, counter: int, points: int) -> None:
         """The record lives on elsewhere, or needs to live no longer."""
@@ -144,11 +160,10 @@ class Segment:
         self.open_points -= points
 
     def close(self) -> None:
-        """Close what is open."""
-        for fd in (self.fd, self.done_fd):
-            if fd >= 0:
-                os.close(fd)
-        self.fd = self.done_fd = -1
+        """Close the file; it is opened again for each read."""
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
 
     def delete(self) -> None:
         """Remove the file and its companion."""

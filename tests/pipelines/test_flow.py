@@ -125,6 +125,47 @@ async def test_failed_fdatasync_is_never_an_acknowledgement(bench: Bench, monkey
     assert bench.flow.healthy
 
 
+async def test_a_link_learns_its_resume_state_only_when_it_is_durable(bench: Bench) -> None:
+    await bench.flow.take(bench.source, bench.delivery(1, resume=b"7"))
+    assert bench.source.link_resume is None
+    await bench.flow.flush()
+    assert bench.source.link_resume == b"7"
+
+
+async def test_readings_with_a_time_of_ours_are_not_out_before_they_are_durable(bench: Bench) -> None:
+    skewed = scan_of([0], SystemClock().now_ns() + 10**13, [1], dtype="int64")
+    await bench.flow.take(bench.source, Delivery((skewed,)))
+    bench.flow._try_append()
+    assert bench.journal.uncommitted_bytes > 0
+    assert bench.records == []
+    await bench.flow.flush()
+    assert b"_source_time" in bench.records[0].payload()
+
+
+async def test_a_commit_that_fails_beside_a_full_segment_is_no_acknowledgement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, max_bytes=1 << 20, segment_bytes=64 << 10)
+    real, calls = os.fdatasync, []
+
+    def failing(fd: int) -> None:
+        calls.append(bench.accepted)
+        if len(calls) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    await bench.flow.take(bench.source, Delivery((scan_of(np.zeros(3000), np.arange(3000) + 10**18, np.arange(3000)),)))
+    bench.flow._try_append()
+    assert bench.journal.is_full_segment
+    await asyncio.gather(bench.flow.flush(), bench.flow.take(bench.source, bench.delivery(1)))
+    await bench.flow.flush()
+    assert calls[:2] == [0, 0]
+    assert bench.flow.imbalance == 0
+    assert len(bench.journal.segments) >= 2
+    bench.journal.close()
+
+
 async def test_two_flushes_at_once_count_once(bench: Bench) -> None:
     await bench.flow.take(bench.source, bench.delivery(1, 2, 3))
     await asyncio.gather(bench.flow.flush(), bench.flow.flush())

@@ -86,3 +86,22 @@ def test_a_bad_reading_has_no_value_to_compare() -> None:
     again = Stamper([HOUR], stamper.state())
     assert times(again, scan_of([0], NOW, [7.0], BAD_SENSOR_FAILURE)) == [NOW + 1]
     assert times(again, scan_of([0], NOW, [1.0])) == [NOW + 2]
+
+
+def test_a_clock_set_back_does_not_freeze_the_stamps() -> None:
+    stamper = Stamper([HOUR])
+    ahead = NOW + 9 * HOUR
+    assert times(stamper, scan_of([0], ahead, [1.0]), ahead) == [ahead]
+    for step in range(3):
+        at = NOW + step * 10**9
+        stamped = stamper.stamp(scan_of([0], at, [float(step)]), at)
+        assert stamped.scan.time_ns.tolist() == [at]
+        assert stamped.scan.status.tolist() == [0]
+
+
+def test_a_future_stamp_of_an_earlier_process_does_not_freeze_the_next() -> None:
+    stamper = Stamper([HOUR])
+    ahead = NOW + 9 * HOUR
+    times(stamper, scan_of([0, 0], ahead, [1.0, 2.0]), ahead)
+    again = Stamper([HOUR], stamper.state())
+    assert times(again, scan_of([0], NOW, [3.0]), NOW) == [NOW]

@@ -1,6 +1,5 @@
 """The journal against a list: whatever happens, every committed record comes back once, in order, unchanged."""
 
-import errno
 import os
 from pathlib import Path
 
@@ -26,6 +25,7 @@ def commit(journal: Journal) -> list[Stored]:
     segment, records = journal.take_uncommitted()
     journal.sync(segment)
     journal.committed(records)
+    journal.rotate()
     return records
 
 
@@ -82,7 +82,9 @@ def test_reject_new_at_cap(tmp_path: Path) -> None:
     with pytest.raises(JournalFull, match="max_bytes"):
         for _ in range(100):
             journal.append(b"x" * 30_000, 1, (1, 1), {})
+            commit(journal)
     assert journal.bytes_used <= SMALL.max_bytes
+    assert journal.dropped_points == 0
     journal.close()
 
 
@@ -105,6 +107,7 @@ def test_segment_in_flight_is_not_dropped(tmp_path: Path) -> None:
     first.segment.in_flight = 1
     for _ in range(100):
         journal.append(b"x" * 30_000, 1, (1, 1), {})
+        commit(journal)
     assert first.payload() == b"x" * 30_000
     journal.close()
 
@@ -137,26 +140,60 @@ def test_state_of_records_that_are_not_durable_is_in_no_header(tmp_path: Path) -
     again.close()
 
 
-def test_failed_sync_of_a_full_segment_moves_its_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_segment_is_left_only_when_nothing_is_uncommitted(tmp_path: Path) -> None:
     journal = opened(tmp_path)
-    real, calls = os.fdatasync, []
+    journal.append(b"x" * 70_000, 1, (1, 1), {"k": b"1"})
+    segment, records = journal.take_uncommitted()
+    journal.append(b"y", 1, (2, 2), {"k": b"2"})
+    journal.sync(segment)
+    journal.committed(records)
+    journal.rotate()
+    assert len(journal.segments) == 1
+    commit(journal)
+    assert len(journal.segments) == 2
+    assert read_segment(journal.segments[-1].read(0, 1000)).snapshot == {"k": b"2"}
+    journal.close()
 
-    def failing(fd: int) -> None:
-        calls.append(fd)
-        if len(calls) == 1:
-            raise OSError(errno.EIO, "Input/output error")
+
+def test_what_a_killed_process_left_is_synced_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = opened(tmp_path)
+    stored = journal.append(b"a", 1, (1, 1), {})
+    inode = stored.segment.path.stat().st_ino
+    journal.close()
+    synced = []
+    real = os.fdatasync
+
+    def watched(fd: int) -> None:
+        synced.append(os.fstat(fd).st_ino)
         real(fd)
 
-    journal.append(b"x" * 50_000, 1, (1, 1), {})
-    monkeypatch.setattr(os, "fdatasync", failing)
-    journal.append(b"y" * 50_000, 1, (2, 2), {})
-    assert [new.payload()[:1] for _, new in journal.moved] == [b"x"]
-    commit(journal)
-    journal.close()
+    monkeypatch.setattr(os, "fdatasync", watched)
     again = opened(tmp_path)
-    assert [record.payload()[:1] for record in waiting(again)] == [b"x", b"y"]
-    assert again.points_queued == 2
+    assert synced == [inode]
     again.close()
+
+
+def test_a_disk_filled_by_somebody_else_drops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = opened(tmp_path, SMALL.model_copy(update={"min_free_bytes": 1 << 20}))
+    for number in range(10):
+        journal.append(b"x" * 30_000, 1, (number, number), {})
+        commit(journal)
+    monkeypatch.setattr(Journal, "_free_bytes", lambda _: 1000)
+    with pytest.raises(JournalFull, match="min_free_bytes"):
+        journal.append(b"x", 1, (1, 1), {})
+    assert journal.dropped_points == 0
+    assert journal.points_queued == 10
+    journal.close()
+
+
+def test_files_are_not_kept_open(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for number in range(20):
+        journal.append(b"x" * 30_000, 1, (number, number), {})
+        commit(journal)
+    assert len(waiting(journal)) == 20
+    assert [segment.fd >= 0 for segment in journal.segments] == [False] * (len(journal.segments) - 1) + [True]
+    journal.close()
 
 
 def test_a_record_altered_on_disk_is_never_handed_out(tmp_path: Path) -> None:
