@@ -55,6 +55,7 @@ def stages(folder: Path) -> list[Stage]:
         segment, records = journal.take_uncommitted()
         journal.sync(segment)
         journal.committed(records)
+        journal.rotate()
         journal.release(stored)
 
     database = sqlite3.connect(folder / "queue.sqlite")
