@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from asyncua import Server, ua
@@ -17,14 +21,31 @@ from simulators.subscriptions import Witness, WitnessServer, datetime_of
 from simulators.truth import TruthLog
 
 HOST: Final = "127.0.0.1"
+_EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_PORTS: Final = range(20_000, 32_000)
+_ENOUGH: Final = 1_000
+_ATTEMPTS: Final = 5
+
+
+def _ports() -> range:
+    """Ports that the kernel gives to no outgoing connection."""
+    try:
+        first, last = (int(word) for word in _EPHEMERAL.read_text().split())
+    except (OSError, ValueError):
+        return _PORTS
+    below, above = range(_PORTS.start, first), range(last + 1, 65_536)
+    return next((one for one in (below, above) if len(one) >= _ENOUGH), _PORTS)
 
 
 def _free_port() -> int:
     """A port that is free now: the endpoint's URL must carry it before asyncua listens."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    ports = _ports()
+    for _ in range(_ENOUGH):
+        port = secrets.choice(ports)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"no free port between {ports.start} and {ports.stop}")
 
 
 def _data_value(value: Any, datatype: str, time_ns: int) -> ua.DataValue:
@@ -73,7 +94,17 @@ class OpcUaServer:
                 self.port,
             )
             return
-        self.port = port or _free_port()
+        for left in reversed(range(1 if port else _ATTEMPTS)):
+            try:
+                await self._open(port or _free_port())
+            except OSError as error:  # taken between the look and asyncua's bind
+                if error.errno != errno.EADDRINUSE or not left:
+                    raise
+            else:
+                return
+
+    async def _open(self, port: int) -> None:
+        self.port = port
         server = Server(iserver=WitnessServer(self._witness))
         await server.init()
         server.set_endpoint(f"opc.tcp://{HOST}:{self.port}")

@@ -18,7 +18,8 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from tests.services.mosquitto import HOST, Mosquitto, binary, free_port, make_certificates
+from tests.services.mosquitto import HOST, Mosquitto, binary, make_certificates
+from tests.services.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

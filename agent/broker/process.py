@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Literal
@@ -15,6 +17,9 @@ from pipelines.errors import DependencyError
 Kind = Literal["mosquitto", "embedded"]
 
 HOST: Final = "127.0.0.1"
+_EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_PORTS: Final = range(20_000, 32_000)
+_ENOUGH: Final = 1_000
 _START_S: Final = 10.0
 _ANSWER_S: Final = 2.0
 _END_S: Final = 3.0
@@ -58,11 +63,27 @@ class Broker:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of loopback that nobody has now and the kernel gives to no outgoing connection.
+
+    Raises:
+        DependencyError: there is none.
+    """
+    ports = _ports()
+    for _ in range(_ENOUGH):
+        port = secrets.choice(ports)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise DependencyError("broker", f"no free port between {ports.start} and {ports.stop}; choose one with --mqtt-port")
+
+
+def _ports() -> range:
+    try:
+        first, last = (int(word) for word in _EPHEMERAL.read_text().split())
+    except (OSError, ValueError):
+        return _PORTS
+    below, above = range(_PORTS.start, first), range(last + 1, 65_536)
+    return next((one for one in (below, above) if len(one) >= _ENOUGH), _PORTS)
 
 
 async def start(broker: Broker, state_dir: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +15,10 @@ from urllib.parse import quote, urlencode
 import pytest
 import urllib3
 
+from tests.services.ports import free_port
+
 START_DEADLINE_S = 30.0
+ATTEMPTS = 5
 
 CONFIG = """
 reporting-disabled = true
@@ -65,13 +67,6 @@ class Influxd:
         assert answer.status == 204, answer.data
 
 
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _answers(url: str) -> bool:
     try:
         return urllib3.request("GET", f"{url}/ping", retries=False, timeout=1).status == 204
@@ -92,24 +87,36 @@ def running_influxd(folder: Path | None = None, *, auth: bool = False, port: int
     if program is None:
         pytest.fail("influxd is missing: apt-get install influxdb (deploy/test-components.sh does)")
     with tempfile.TemporaryDirectory(prefix="influxd-") as temporary:
-        home = folder or Path(temporary)
-        http = port or free_port()
-        config = Path(temporary) / "influxdb.conf"
-        config.write_text(CONFIG.format(folder=home, rpc=free_port(), http=http, auth=str(auth).lower()))
-        log = Path(temporary) / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen([program, "-config", str(config)], stdout=output, stderr=output)
-        server = Influxd(f"http://127.0.0.1:{http}", process)
-        try:
-            deadline = time.monotonic() + START_DEADLINE_S
-            while not _answers(server.url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"influxd did not start: {log.read_text(errors='replace')[-2000:]}")
-                time.sleep(0.02)
-            yield server
-        finally:
-            process.kill()
-            process.wait()
+        for attempt in range(1 if port else ATTEMPTS):
+            http = port or free_port()
+            config = Path(temporary) / "influxdb.conf"
+            home = folder or Path(temporary)
+            config.write_text(CONFIG.format(folder=home, rpc=free_port(), http=http, auth=str(auth).lower()))
+            log = Path(temporary) / f"log{attempt}"
+            with log.open("wb") as output:
+                process = subprocess.Popen([program, "-config", str(config)], stdout=output, stderr=output)
+            try:
+                server = Influxd(f"http://127.0.0.1:{http}", process)
+                if not _started(server, log, last=bool(port) or attempt == ATTEMPTS - 1):
+                    continue
+                yield server
+                return
+            finally:
+                process.kill()
+                process.wait()
+
+
+def _started(server: Influxd, log: Path, *, last: bool) -> bool:
+    """Whether it answers; false when its port was taken and another one may be tried."""
+    deadline = time.monotonic() + START_DEADLINE_S
+    while not _answers(server.url):
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            said = log.read_text(errors="replace")[-2000:]
+            if "address already in use" in said and not last:
+                return False
+            pytest.fail(f"influxd did not start: {said}")
+        time.sleep(0.02)
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-HOST: Final = "127.0.0.1"
+from tests.services.ports import HOST, free_port
+
 _START_S: Final = 10.0
+_MOVES: Final = 4
 
 
 def binary(name: str, package: str) -> str:
@@ -38,13 +40,6 @@ def binary(name: str, package: str) -> str:
     if path is None:
         pytest.fail(f"{name} is missing: sudo apt install {package} (or deploy/test-components.sh)")
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Mosquitto:
@@ -111,7 +106,9 @@ class Mosquitto:
         if persistence:
             config += ["persistence true", f"persistence_location {self.folder}/", "autosave_interval 1"]
         self._config = self.folder / "mosquitto.conf"
-        self._config.write_text("\n".join([*config, *lines]) + "\n")
+        self._text = "\n".join([*config, *lines]) + "\n"
+        self._config.write_text(self._text)
+        self._moves = 0 if port else _MOVES
 
     def _passwords(self, users: Mapping[str, str]) -> Path:
         path = self.folder / "passwords"
@@ -134,6 +131,7 @@ class Mosquitto:
             with socket.socket() as probe:
                 probe.settimeout(1)
                 if probe.connect_ex((HOST, self.port)) == 0:
+                    self._moves = 0  # from now on it is known by this port
                     return self
             try:
                 code = self.process.wait(0.01)  # doubles as the pause between two looks
@@ -142,7 +140,18 @@ class Mosquitto:
             if code is not None or time.monotonic() > deadline:
                 self.stop()
                 said = self.log.read_text() if self.log.exists() else ""
+                if self._moves and "Address already in use" in said:
+                    return self._move()
                 pytest.fail(f"mosquitto did not start (exit code {code}):\n{said}")
+
+    def _move(self) -> Self:
+        """Somebody took the port between our look at it and mosquitto's bind."""
+        self._moves -= 1
+        old, self.port = self.port, free_port()
+        self._text = self._text.replace(f"listener {old} ", f"listener {self.port} ", 1)
+        self._config.write_text(self._text)
+        self.log.unlink()
+        return self.start()
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would end it; `start()` brings it back on the same port."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from tests.services.influxd import free_port
+from tests.services.ports import free_port
 
 START_DEADLINE_S = 20.0
 

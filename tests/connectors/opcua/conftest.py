@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -25,7 +26,9 @@ from pipelines.clock import SystemClock
 from pipelines.errors import LinkError
 from pipelines.point import Delivery, Gap
 from pipelines.stats import LinkStats
+from tests.services.ports import free_port
 
+ATTEMPTS = 5
 FOREIGN = Path(__file__).parents[2] / "foreign" / "node-opcua"
 
 
@@ -96,11 +99,18 @@ class Plant:
         return f"opc.tcp://127.0.0.1:{self.port}/plant"
 
     async def start(self, names: tuple[str, ...] = ("a", "b"), first_namespaces: tuple[str, ...] = ()) -> None:
-        if not self.port:
-            probe = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
-            self.port = probe.sockets[0].getsockname()[1]
-            probe.close()
-            await probe.wait_closed()
+        fixed = self.port
+        for left in reversed(range(1 if fixed else ATTEMPTS)):
+            self.port = fixed or free_port()
+            try:
+                await self._start(names, first_namespaces)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or not left:
+                    raise
+            else:
+                return
+
+    async def _start(self, names: tuple[str, ...], first_namespaces: tuple[str, ...]) -> None:
         self.server = Server()
         await self.server.init()
         self.server.set_endpoint(self.endpoint)
@@ -242,9 +252,5 @@ class Consumer:
 
 
 @pytest.fixture
-async def unused_port() -> int:
-    probe = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
-    port: int = probe.sockets[0].getsockname()[1]
-    probe.close()
-    await probe.wait_closed()
-    return port
+def unused_port() -> int:
+    return free_port()
