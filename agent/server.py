@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,10 @@ from viewer.catalog import Catalog
 from viewer.stores.base import Store
 
 _TICK_S: Final = 0.02
+STUCK_S: Final = 15.0
+"""A viewer that has not turned for so long is stuck."""
+WRITE_STUCK_S: Final = 120.0
+"""A single write that takes so long is stuck: an unreachable store answers with its time-out long before."""
 
 
 def catalog_of(sites: Sequence[Path]) -> Catalog:
@@ -42,12 +47,48 @@ def bridge_of(mqtt: MqttSettings, sink: Sink, *, shared: bool) -> Bridge:
     return Bridge(mqtt, sink, f"sf-bridge-{secrets.token_hex(6)}", shared)
 
 
+class BeatingSink(Sink):
+    """A store whose writes are watched: waiting for work is well, one write without an end is not.
+
+    Args:
+        sink: the store.
+        stuck_s: longest single write, seconds.
+    """
+
+    def __init__(self, sink: Sink, stuck_s: float = WRITE_STUCK_S) -> None:
+        self.name = sink.name
+        self._sink = sink
+        self._stuck_s = stuck_s
+        self._since_s: float | None = None
+
+    async def write(self, company: str, body: bytes) -> None:
+        """See `Sink.write`."""
+        self._since_s = time.monotonic()
+        try:
+            await self._sink.write(company, body)
+        finally:
+            self._since_s = None
+
+    async def close(self) -> None:
+        """See `Sink.close`."""
+        await self._sink.close()
+
+    def alive(self) -> bool:
+        """Whether no write has been under way for too long; true while the store refuses or is away."""
+        return self._since_s is None or time.monotonic() - self._since_s < self._stuck_s
+
+
 class ViewerServer(QuietServer):
     """The viewer on an address; port 0 takes a free one."""
 
+    _beat_s = float("inf")
+    """Monotonic time of uvicorn's last turn; not started is no fault."""
+
     def __init__(self, store: Store, catalog: Catalog, notices: Sequence[str], host: str, port: int) -> None:
         app = make_app(store, catalog, clock_from_environment(), notices)
-        super().__init__(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, ws="none"))
+        # The page has nothing to start or end, and a cancelled lifespan would leave a traceback in the log.
+        quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "lifespan": "off"}
+        super().__init__(uvicorn.Config(app, host=host, port=port, **quiet))
 
     async def url(self) -> str:
         """Where it answers, once it does.
@@ -62,6 +103,15 @@ class ViewerServer(QuietServer):
         port = self.servers[0].sockets[0].getsockname()[1]
         return f"http://{self.config.host}:{port}/"
 
+    async def on_tick(self, counter: int) -> bool:
+        """A turn of uvicorn, ten times a second."""
+        self._beat_s = time.monotonic()
+        return await super().on_tick(counter)
+
+    def alive(self) -> bool:
+        """Whether uvicorn's loop turned lately."""
+        return time.monotonic() - self._beat_s < STUCK_S
+
     async def run_until_cancelled(self) -> None:
         """Serve; an address in use ends quietly, `url` tells it."""
         try:
@@ -73,10 +123,18 @@ class ViewerServer(QuietServer):
 async def serve_until_stopped(
     parts: Sequence[Coroutine[Any, Any, None]],
     started: Callable[[], Coroutine[Any, Any, dict[str, str]]],
+    beats: Sequence[Callable[[], bool]],
     *,
     json: bool,
 ) -> int:
-    """Run parts until SIGINT or SIGTERM; say where things are once they are there."""
+    """Run parts until SIGINT or SIGTERM; say where things are once they are there.
+
+    Args:
+        parts: what runs; a part that ends with an error ends all.
+        started: waits until everything answers; where things are.
+        beats: the service manager's watchdog is fed while each says true, and while the event loop turns.
+        json: say it as JSON.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -84,7 +142,7 @@ async def serve_until_stopped(
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(part) for part in parts]
-            running.append(group.create_task(watchdog(lambda: True, lambda: "serving")))
+            running.append(group.create_task(watchdog(lambda: all(beat() for beat in beats), lambda: "serving")))
             places = await started()
             notify("READY=1")
             if json:

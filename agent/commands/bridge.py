@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.logs import set_up_logs
-from agent.server import bridge_of, bridging, serve_until_stopped
+from agent.server import BeatingSink, bridge_of, bridging, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.mqtt import MqttSettings
 from pipelines.sinks.base import Sink
@@ -41,7 +41,9 @@ async def _bridge(settings: MqttSettings, sink: Sink, *, json: bool) -> int:
     async def started() -> dict[str, str]:
         return {"mqtt": settings.endpoint, "influx": sink.name}
 
+    writer = BeatingSink(sink)
+    parts = [bridging(bridge_of(settings, writer, shared=True))]
     try:
-        return await serve_until_stopped([bridging(bridge_of(settings, sink, shared=True))], started, json=json)
+        return await serve_until_stopped(parts, started, [writer.alive], json=json)
     finally:
         await sink.close()

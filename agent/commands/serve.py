@@ -12,7 +12,7 @@ import typer
 from agent.broker import local_broker
 from agent.logs import set_up_logs
 from agent.paths import STATE_DIR
-from agent.server import ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
+from agent.server import BeatingSink, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.errors import ConfigError
 from pipelines.mqtt import MqttSettings
@@ -66,9 +66,11 @@ async def _serve(
         sink = DuckDbSink(folder / STORE_FILE)
         stack.push_async_callback(sink.close)
         server = ViewerServer(DuckDbStore(sink.cursor), catalog, notices, *address)
-        bridge = bridge_of(mqtt, sink, shared=shared)
+        writer = BeatingSink(sink)
+        bridge = bridge_of(mqtt, writer, shared=shared)
 
         async def started() -> dict[str, str]:
             return {"viewer": await server.url(), "mqtt": bridge.settings.endpoint, "notice": " ".join(notices)}
 
-        return await serve_until_stopped([bridging(bridge), server.run_until_cancelled()], started, json=json)
+        parts = [bridging(bridge), server.run_until_cancelled()]
+        return await serve_until_stopped(parts, started, [writer.alive, server.alive], json=json)

@@ -43,6 +43,6 @@ async def _view(store: Store, sites: list[Path], address: tuple[str, int], *, js
         return {"viewer": await server.url()}
 
     try:
-        return await serve_until_stopped([server.run_until_cancelled()], started, json=json)
+        return await serve_until_stopped([server.run_until_cancelled()], started, [server.alive], json=json)
     finally:
         store.close()
