@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import signal
 import time
@@ -59,15 +60,16 @@ class BeatingSink(Sink):
         self.name = sink.name
         self._sink = sink
         self._stuck_s = stuck_s
-        self._since_s: float | None = None
+        self._since_s: dict[object, float] = {}
 
     async def write(self, company: str, body: bytes) -> None:
         """See `Sink.write`."""
-        self._since_s = time.monotonic()
+        this = object()
+        self._since_s[this] = time.monotonic()
         try:
             await self._sink.write(company, body)
         finally:
-            self._since_s = None
+            del self._since_s[this]
 
     async def close(self) -> None:
         """See `Sink.close`."""
@@ -75,13 +77,13 @@ class BeatingSink(Sink):
 
     def alive(self) -> bool:
         """Whether no write has been under way for too long; true while the store refuses or is away."""
-        return self._since_s is None or time.monotonic() - self._since_s < self._stuck_s
+        return time.monotonic() - min(self._since_s.values(), default=math.inf) < self._stuck_s
 
 
 class ViewerServer(QuietServer):
     """The viewer on an address; port 0 takes a free one."""
 
-    _beat_s = float("inf")
+    _beat_s = math.inf
     """Monotonic time of uvicorn's last turn; not started is no fault."""
 
     def __init__(self, store: Store, catalog: Catalog, notices: Sequence[str], host: str, port: int) -> None:
