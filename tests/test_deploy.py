@@ -18,6 +18,7 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from pipelines.journal.journal import JournalSettings
 from tests.services.mosquitto import HOST, Mosquitto, binary, make_certificates
 from tests.services.ports import free_port
 
@@ -26,6 +27,7 @@ DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
 EXPOSURE_LIMIT = 15  # tenths: 1.5 of 10
+SLOW_CARD_BYTES_PER_S = 5_000_000
 DEADLINE_S = 15.0
 SECRETS = {"bridge": "b-secret", "demo.gyeongsan": "g-secret", "other.seoul": "s-secret"}
 
@@ -56,6 +58,13 @@ def test_unit_has_no_unknown_key_and_what_the_design_asks(unit: Path, tmp_path: 
     assert service["LoadCredential"].split(":")[1].startswith("/etc/shopfloor/credentials/")
     assert service["StateDirectory"] == unit.stem
     assert read["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+def test_the_agent_may_read_a_full_journal_before_it_is_ready() -> None:
+    unit = (DEPLOY / "systemd/shopfloor-agent.service").read_text()
+    found = re.search(r"^TimeoutStartSec=(\d+)min$", unit, re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) * 60 > JournalSettings().max_bytes / SLOW_CARD_BYTES_PER_S
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
