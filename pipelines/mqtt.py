@@ -46,7 +46,12 @@ class TlsSettings(Settings):
 
 
 class MqttSettings(Settings):
-    """The MQTT 5 broker."""
+    """The MQTT 5 broker.
+
+    Its largest message should be 1 MiB or more (mosquitto: `message_size_limit`, `max_packet_size`; EMQX:
+    `mqtt.max_packet_size`): a record takes about 512 KiB, more when a single delivery is larger. One the broker will
+    not take is not sent again and again: its lines stay on disk, see `agent quarantine`.
+    """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Name or address of the broker."""
@@ -101,6 +106,7 @@ class MqttSession:
 
     Attributes:
         over: what ended the session; None while it is open.
+        max_packet_bytes: the largest packet the broker takes (MQTT 5 §3.2.2.3.6); None when it did not say.
     """
 
     def __init__(
@@ -114,6 +120,7 @@ class MqttSession:
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self.over: LinkError | None = None
+        self.max_packet_bytes: int | None = None
         self._on_end = on_end
         self._ready = asyncio.Event()
         self._refusal: LinkError | None = None
@@ -176,6 +183,11 @@ class MqttSession:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._over.wait()
+
+    async def ended(self) -> LinkError:
+        """What ended the session; returns when it has."""
+        await self._over.wait()
+        return self.over or LinkClosed(self._settings.endpoint, "the session ended")
 
     async def subscribe(self, topics: list[str]) -> None:
         """Subscribe with QoS 1.
@@ -252,7 +264,7 @@ class MqttSession:
         except ConfigError as error:
             raise LinkUntrusted(settings.endpoint, str(error)) from error
         client.connect_timeout = settings.timeout_s
-        client.on_connect = lambda _c, _u, _f, code, _p: self._post(self._connack, code)
+        client.on_connect = lambda _c, _u, _f, code, said: self._post(self._connack, code, said)
         client.on_disconnect = lambda _c, _u, flags, code, _p: self._post(self.end, self._ending(flags, code))
         client.on_message = lambda _c, _u, message: self._paho_message(message)
         client.on_publish = lambda _c, _u, mid, code, _p: self._post(self._puback, mid, code)
@@ -283,7 +295,8 @@ class MqttSession:
         one = Message(message.topic, bytes(message.payload), dict(pairs), message.mid, message.qos)
         self._post(self._on_message, one)
 
-    def _connack(self, code: ReasonCode) -> None:
+    def _connack(self, code: ReasonCode, said: Properties | None) -> None:
+        self.max_packet_bytes = getattr(said, "MaximumPacketSize", None)
         if code.is_failure:
             kind = LinkUntrusted if code.value in _UNTRUSTED else LinkRefused
             self._refusal = kind(self._settings.endpoint, f"the broker says: {code}")

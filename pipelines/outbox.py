@@ -1,7 +1,8 @@
 """Which record is sent next: live first, what must be sent again, then the backlog beside it.
 
 Pure but for the journal it reads; time is handed in. A record leaves only when its store confirmed or refused it.
-What is unconfirmed is sent again on reconnect, after a long silence, or when later records overtook it by far.
+What is unconfirmed is sent again on reconnect, after a long silence, or when later records overtook it by far. One
+on its way when sessions ended is suspected of ending them: it is sent last and alone, and in the end not at all.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ WINDOW_BYTES: Final = 8 << 20
 _SILENCE_S: Final = 30.0
 _OVERTAKEN_S: Final = 5.0
 _PROBE_S: Final = 2.0
+_SUSPECTED: Final = 2
+"""Sessions that ended before the broker answered for a record, after which it is sent last and alone."""
+_ENDINGS: Final = 3
+"""Sessions it ended alone, after which it is not sent any more."""
+PACKET_TOO_LARGE: Final = 0x95
 
 
 @dataclass(slots=True)
@@ -31,11 +37,17 @@ class Flight:
         stored: where it is.
         historical: whether it is sent as backlog.
         sent_s: monotonic time of the last send; 0 = waiting to be sent.
+        heard: whether the broker answered for the last send.
+        endings: sessions in a row that ended before it did.
+        alone: of these, sessions that worked, with this record alone unanswered.
     """
 
     stored: Stored
     historical: bool
     sent_s: float = 0.0
+    heard: bool = False
+    endings: int = 0
+    alone: int = 0
 
 
 @dataclass(slots=True)
@@ -73,6 +85,9 @@ class Outbox:
         self._newest_confirmed_s = 0.0
         self.deaf = ""
         self._probe_s = 0.0
+        self._suspects: deque[RecordId] = deque()
+        self._lone: RecordId | None = None
+        self._works = False
         for segment in journal.segments:
             if segment.open_records and segment is not journal.segments[-1]:
                 self._backlog.append(_Stretch(segment, 0, segment.size))
@@ -121,12 +136,28 @@ class Outbox:
     def connected(self) -> None:
         """A broker is there: everything unconfirmed is due."""
         self._connected = True
+        self._works = False
         self.deaf = ""
         self._all_again()
 
+    def works(self) -> None:
+        """The broker answered for something else in this session: what ends it now is what was sent."""
+        self._works = True
+
     def disconnected(self) -> None:
         """The broker is gone: nothing is sent."""
+        if self._connected:
+            unheard = self._unheard()
+            for flight in unheard:
+                flight.endings += 1
+                flight.alone += int(len(unheard) == 1 and self._works)
         self._connected = False
+        self._lone = None
+
+    @property
+    def ending(self) -> list[Stored]:
+        """Records that ended a session each time they were sent; the broker does not take them."""
+        return [flight.stored for flight in self._flights.values() if flight.alone >= _ENDINGS]
 
     def next(self, now_s: float) -> Flight | None:
         """The record to send now, marked as sent; None when there is nothing to do."""
@@ -134,19 +165,36 @@ class Outbox:
             return None
         if self.deaf and now_s - self._probe_s < _PROBE_S:
             return None
+        if self._lone is not None:
+            lone = self._flights.get(self._lone)
+            if lone is not None and lone.sent_s and not lone.heard:
+                return None
+            self._lone = None
         flight = self._pop(self._next) or self._pop(self._again)
         if flight is None and self._bytes < WINDOW_BYTES // 2:
             flight = self._from_backlog()
         if flight is None and self.deaf:
             self._all_again()
             flight = self._pop(self._again)
+        if flight is None and self._suspects:
+            flight = self._suspect()
         if flight is not None:
             flight.sent_s = self._probe_s = now_s
+            flight.heard = False
             self._stats.published += 1
         return flight
 
     def heard(self, record: RecordId, code: int, reason: str) -> None:
-        """The broker's answer to a publish (MQTT 5 §3.4.2.1): only 0x00 reached somebody; the others are kept."""
+        """The broker's answer to a publish (MQTT 5 §3.4.2.1): only 0x00 reached somebody; the others are kept.
+
+        0x95, packet too large, is about this record and no other: whoever sent it puts it into quarantine.
+        """
+        self._works = True
+        if (answered := self._flights.get(record)) is not None:
+            answered.heard = True
+            answered.endings = answered.alone = 0
+        if code == PACKET_TOO_LARGE:
+            return
         if code == 0:
             if self.deaf:
                 self.deaf = ""
@@ -219,11 +267,26 @@ class Outbox:
         while queue:
             flight = self._flights.get(queue.popleft())
             if flight is not None and not flight.sent_s:
+                if flight.endings < _SUSPECTED:
+                    return flight
+                self._suspects.append(flight.stored.id)
+        return None
+
+    def _suspect(self) -> Flight | None:
+        """The next suspected record, alone and in a session that works; nothing else is sent until it is answered."""
+        while self._works and self._suspects and not self._unheard():
+            record = self._suspects.popleft()
+            flight = self._flights.get(record)
+            if flight is not None and not flight.sent_s:
+                self._lone = record
                 return flight
         return None
 
+    def _unheard(self) -> list[Flight]:
+        return [flight for flight in self._flights.values() if flight.sent_s and not flight.heard]
+
     def _all_again(self, *, but: RecordId | None = None) -> None:
-        waiting = set(self._next) | set(self._again)
+        waiting = {*self._next, *self._again, *self._suspects}
         for record, flight in self._flights.items():
             if record != but and (flight.sent_s or record not in waiting):
                 flight.sent_s = 0.0

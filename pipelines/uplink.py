@@ -11,13 +11,18 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
+from pipelines.encode.split import split_lines
 from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError
+from pipelines.journal.journal import Stored
 from pipelines.mqtt import Message, MqttSession, MqttSettings
-from pipelines.outbox import Flight, Outbox
+from pipelines.outbox import PACKET_TOO_LARGE, Flight, Outbox
 from pipelines.quarantine import Quarantine
 from pipelines.topics import AgentTopics, RecordId
 
 _TICK_S: Final = 0.5
+_HEADER_BYTES: Final = 128
+"""Most that a PUBLISH takes besides topic, agent and payload: fixed header, packet identifier, User Properties."""
+_REMEDY: Final = "raise the largest message of the broker (mosquitto: message_size_limit, max_packet_size)"
 Confirm = Literal["stored", "broker"]
 log = structlog.get_logger()
 
@@ -52,6 +57,7 @@ class Uplink:
         self._birth = birth
         self._wake = asyncio.Event()
         self._deaf = ""
+        self._overhead = len(topics.data.encode()) + len(topics.agent.encode()) + _HEADER_BYTES
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -70,16 +76,22 @@ class Uplink:
             client_id = f"sf-{self._topics.agent}"
             async with MqttSession(self._settings, client_id, self._on_message, on_end=self.wake) as session:
                 await session.subscribe([self._topics.stored, self._topics.rejected])
-                session.publish(self._topics.birth, self._birth, retain=True)
                 opened()
                 self.error = ""
                 self._outbox.connected()
+                session.publish(self._topics.birth, self._birth, retain=True, heard=self._works)
                 await self._send(session)
         except LinkError as error:
             self.error = error.reason
             raise
         finally:
             self._outbox.disconnected()
+            for stored in self._outbox.ending:
+                self._keep_whole(stored, f"the broker ends the session each time this record is sent; {_REMEDY}")
+
+    def _works(self, _code: int, _reason: str) -> None:
+        self._outbox.works()
+        self._wake.set()
 
     async def _send(self, session: MqttSession) -> None:
         while session.over is None:
@@ -103,6 +115,10 @@ class Uplink:
             return
         except OSError as error:
             raise LinkClosed(str(stored.segment.path), f"cannot read a record: {error.strerror}") from error
+        most = session.max_packet_bytes
+        if most is not None and len(payload) + self._overhead > most:
+            self._keep_whole(stored, f"too large for the broker, which takes packets of {most} bytes; {_REMEDY}")
+            return
         properties = {"agent": self._topics.agent, "record": str(stored.id)}
         if flight.historical:
             properties["historical"] = "1"
@@ -111,9 +127,40 @@ class Uplink:
             if code == 0 and self._confirm == "broker":
                 self._outbox.confirm(stored.id, time.monotonic())
             self._outbox.heard(stored.id, code, reason)
+            if code == PACKET_TOO_LARGE:
+                self._keep_whole(stored, f"the broker says: {reason}; {_REMEDY}")
             self._wake.set()
 
         session.publish(self._topics.data, payload, properties, heard=heard)
+
+    def _keep_whole(self, stored: Stored, reason: str) -> None:
+        """A record that cannot get through: all its lines go to quarantine, then it goes; a full disk keeps it here.
+
+        Its values are counted with its first line, since only the journal knows how many there are.
+        """
+        if self._outbox.get(stored.id) is None:
+            return
+        try:
+            lines = split_lines(stored.payload())
+            refused = [
+                {
+                    "line": line.decode(errors="replace"),
+                    "field": "*",
+                    "points": 0 if number else stored.points,
+                    "reason": reason,
+                }
+                for number, line in enumerate(lines)
+            ]
+            self._quarantine.put(stored.id, refused)
+        except JournalCorrupt as error:
+            log.error("record_altered_on_disk", path=str(error.path), reason=error.reason)  # noqa: TRY400 - it says all
+            self._outbox.give_up(stored.id)
+        except (JournalError, OSError) as error:
+            log.error("quarantine_failing", reason=str(error))  # noqa: TRY400 - the reason says it all
+        else:
+            kept_in = str(self._quarantine.path)
+            log.error("record_quarantined", record=str(stored.id), points=stored.points, reason=reason, kept_in=kept_in)
+            self._outbox.confirm(stored.id, time.monotonic(), refused_points=stored.points)
 
     def _tell_deaf(self) -> None:
         if self._outbox.deaf != self._deaf:
@@ -142,6 +189,9 @@ class Uplink:
         record = RecordId.parse(str(refusal["record"]))
         stored = self._outbox.get(record)
         if stored is None:
+            return
+        if "reason" in refusal:
+            self._keep_whole(stored, str(refusal["reason"]))
             return
         refused: list[dict[str, Any]] = [
             {

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.journal.journal import Journal, JournalSettings, Stored
-from pipelines.outbox import Outbox
+from pipelines.outbox import PACKET_TOO_LARGE, Outbox
 from pipelines.stats import FlowStats
+from pipelines.topics import RecordId
 
 SETTINGS = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_bytes=0)
 
@@ -160,3 +161,55 @@ def test_window_is_bounded_and_half_is_kept_for_live(tmp_path: Path) -> None:
     assert flight is not None
     assert flight.stored.id == live.id
     big.close()
+
+
+def test_too_large_makes_nobody_deaf_and_is_not_sent_again_at_once(bench: Bench) -> None:
+    bench.outbox.connected()
+    first, _ = bench.add(1), bench.add(2)
+    assert len(bench.sent()) == 2
+    bench.outbox.heard(first.id, PACKET_TOO_LARGE, "Packet too large")
+    assert bench.outbox.deaf == ""
+    assert bench.sent(4.0) == []
+    assert bench.outbox.get(first.id) is first
+
+
+def test_who_ends_sessions_is_found_among_others(bench: Bench) -> None:
+    outbox = bench.outbox
+    outbox.connected()
+    records = [bench.add(number) for number in range(1, 6)]
+    sessions = 0
+    while not outbox.ending:
+        sessions += 1
+        assert sessions < 10
+        outbox.connected()
+        outbox.works()
+        gone = False
+        while not gone and (flights := _next_all(bench)):
+            gone = records[2].id in flights  # the broker hangs up before it answers for what came with it
+            for record in [] if gone else flights:
+                outbox.heard(record, 0, "Success")
+                outbox.confirm(record, 2.0)
+        outbox.disconnected()
+    assert [stored.id for stored in outbox.ending] == [records[2].id]
+    assert bench.stats.stored == 4
+    assert sessions == 5
+
+
+def _next_all(bench: Bench) -> list[RecordId]:
+    out = []
+    while (flight := bench.outbox.next(1.0)) is not None:
+        out.append(flight.stored.id)
+    return out
+
+
+def test_sessions_that_never_worked_suspect_nobody_for_good(bench: Bench) -> None:
+    bench.add(1)
+    for _ in range(10):
+        bench.outbox.connected()
+        bench.sent()
+        bench.outbox.disconnected()
+    assert bench.outbox.ending == []
+    bench.outbox.connected()
+    assert bench.sent() == []
+    bench.outbox.works()
+    assert bench.sent() == [(b"1", True)]

@@ -102,7 +102,7 @@ class Agent:
 
     def append(self, body: bytes | None = None) -> None:
         self.count += 1
-        line = body or b"m f=%d %d\n" % (self.count, self.count)
+        line = body or b"m,company=C,site=S f=%d %d\n" % (self.count, self.count)
         self.flow.put(Lines(line, line.count(b"\n"), (self.count, self.count), {}))
 
     async def keep_open(self) -> None:
@@ -180,7 +180,7 @@ async def test_a_sync_that_fails_once_stores_everything_once(
         assert not failures
         assert agent.stats.stored == agent.stats.accepted == 2
         assert agent.journal.points_queued == 0
-    assert store.lines == [b"m f=1 1", b"m f=2 2"]
+    assert store.lines == [b"m,company=C,site=S f=1 1", b"m,company=C,site=S f=2 2"]
 
 
 async def test_a_broker_that_goes_and_comes_back(tmp_path: Path, broker: Mosquitto) -> None:
@@ -211,11 +211,13 @@ async def test_a_broker_that_goes_and_comes_back(tmp_path: Path, broker: Mosquit
         await agent.put()
         await until(lambda: agent.outbox.idle)
         assert agent.stats.stored == 23
-    assert sorted(set(store.lines)) == sorted(b"m f=%d %d" % (number, number) for number in range(1, 24))
+    assert sorted(set(store.lines)) == sorted(
+        b"m,company=C,site=S f=%d %d" % (number, number) for number in range(1, 24)
+    )
     backlog = [int(body.split()[-1]) for body, historical in seen if historical]
     first = list(dict.fromkeys(backlog))
     assert first == list(range(2, 22))
-    assert (b"m f=22 22\n", False) in seen
+    assert (b"m,company=C,site=S f=22 22\n", False) in seen
 
 
 async def test_a_bridge_that_comes_late(tmp_path: Path, broker: Mosquitto) -> None:
@@ -235,11 +237,11 @@ async def test_a_bridge_that_comes_late(tmp_path: Path, broker: Mosquitto) -> No
 async def test_refused_lines_are_kept_and_counted(tmp_path: Path, broker: Mosquitto) -> None:
     store = Store()
     async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
-        await agent.put(b'm a=1 1\nm a="bad" 2\nm a=3 3\n')
+        await agent.put(b"".join(b"m,company=C,site=S a=%s\n" % one for one in (b"1 1", b'"bad" 2', b"3 3")))
         await until(lambda: agent.outbox.idle)
         assert (agent.stats.stored, agent.stats.quarantined) == (2, 1)
         (entry,) = Quarantine(tmp_path).entries()
-    refused = {"line": 'm a="bad" 2', "field": "a", "points": 1, "reason": "it says bad"}
+    refused = {"line": 'm,company=C,site=S a="bad" 2', "field": "a", "points": 1, "reason": "it says bad"}
     assert entry["refused"] == [refused]
 
 
@@ -247,7 +249,7 @@ async def test_confirmations_twice_unknown_and_senseless_break_nothing(tmp_path:
     store = Store()
     store.open.clear()
     async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
-        await agent.put(b"m f=1 1\n")
+        await agent.put(b"m,company=C,site=S f=1 1\n")
         await until(lambda: agent.stats.published)
         (record,) = agent.outbox._flights
         answers: list[tuple[str, bytes]] = [
@@ -280,6 +282,48 @@ async def test_confirmed_by_the_broker_alone(tmp_path: Path, broker: Mosquitto) 
             await session.subscribe([agent.topics.data])
             await until(lambda: agent.outbox.idle)
         assert agent.stats.stored == 1
+
+
+BIG = b"".join(b"m,company=C,site=S f=%d %d\n" % (number, number) for number in range(1, 201))
+
+
+@pytest.mark.parametrize("limit", ["message_size_limit 2000", "max_packet_size 2000"])
+@pytest.mark.parametrize("among", [0, 5])
+async def test_a_record_the_broker_does_not_take_stops_no_other(tmp_path: Path, limit: str, among: int) -> None:
+    """The first is not told by mosquitto, which hangs up; the second stands in its CONNACK."""
+    store = Store()
+    with Mosquitto(tmp_path / "b", lines=[limit]) as broker:
+        async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+            for _ in range(among):
+                agent.append()
+                agent.flow._try_append()
+            agent.append(BIG)
+            agent.flow._try_append()
+            for _ in range(among):
+                agent.append()
+                agent.flow._try_append()
+            await agent.flow.flush()
+            await until(lambda: agent.stats.quarantined == 200)
+            await agent.put()
+            await until(lambda: agent.outbox.idle)
+            assert agent.stats.stored == 2 * among + 1
+            assert agent.sessions <= 6
+    (entry,) = Quarantine(tmp_path).entries()
+    assert [one["line"] for one in entry["refused"]] == BIG.decode().splitlines()
+    assert sum(one["points"] for one in entry["refused"]) == 200
+    assert "message_size_limit" in entry["refused"][0]["reason"]
+    assert BIG.splitlines()[-1] not in store.lines
+
+
+async def test_a_record_that_is_not_our_own_is_kept_and_not_sent_for_ever(tmp_path: Path, broker: Mosquitto) -> None:
+    store = Store()
+    async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+        await agent.put(b"m,company=D,site=S f=1 1\n")
+        await agent.put()
+        await until(lambda: agent.outbox.idle)
+        assert (agent.stats.stored, agent.stats.quarantined) == (1, 1)
+    (entry,) = Quarantine(tmp_path).entries()
+    assert "without the tags company=C and site=S" in entry["refused"][0]["reason"]
 
 
 def test_a_torn_quarantine_entry_takes_no_other_along(tmp_path: Path) -> None:
