@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from agent.control import ask
@@ -38,7 +39,7 @@ def _show(status: dict[str, Any]) -> None:
     console.print(f"{status['company']}/{status['site']}/{status['agent']}", style="bold")
     table = Table("연결 Connection", "상태 State", "수집 Readings", "요청 Requests", "지연 Overruns")
     for name, link in status["connections"].items():
-        state = "연결 connected" if link["connected"] else f"단절 down: {link['error'] or 'connecting'}"
+        state = "연결 connected" if link["connected"] else f"단절 down: {escape(link['error'] or 'connecting')}"
         table.add_row(name, state, str(link["readings"]), str(link["requests"]), str(link["overruns"]))
     console.print(table)
     points, journal = status["points"], status["journal"]
@@ -47,7 +48,8 @@ def _show(status: dict[str, Any]) -> None:
         f"dropped {points['dropped']}, quarantined {points['quarantined']}, imbalance {points['imbalance']}"
     )
     broker = status["broker"]
-    console.print(f"broker: {broker['endpoint']} {broker['error'] or 'ok'}")
-    console.print(
-        f"journal: {journal['bytes']} of {journal['max_bytes']} bytes, {'ok' if journal['ok'] else 'FAILING'}"
-    )
+    console.print(f"broker: {broker['endpoint']} {broker['error'] or 'ok'}", markup=False, soft_wrap=True)
+    well = "ok" if journal["ok"] else "takes nothing: is the disk full?"
+    console.print(f"journal: {journal['bytes']} of {journal['max_bytes']} bytes, {well}")
+    for trouble in status.get("troubles", ()):
+        console.print(f"문제 trouble: {trouble}", style="bold", markup=False, soft_wrap=True)

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,18 @@ def commands(folder: Path) -> dict[str, list[str]]:
     }
 
 
+def tells_what_is_not_well(folder: Path) -> None:
+    command = [sys.executable, "-m", "agent.cli", "status", "--state-dir", str(folder / ("state" * 40))]
+    deadline_s = time.monotonic() + DEADLINE_S
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stderr
+        lines = [line for line in done.stdout.splitlines() if line.startswith("문제 trouble: ")]
+        if "Connection refused; is the broker running?" in "".join(lines) and "trouble: meter: " in "".join(lines):
+            return
+        assert time.monotonic() < deadline_s, done.stdout
+
+
 @pytest.mark.parametrize("name", ["run", "serve", "bridge"])
 def test_ready_and_watchdog_without_plc_broker_and_database(name: str, manager: Manager, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "agent.cli", *commands(tmp_path)[name]]
@@ -147,6 +160,8 @@ def test_ready_and_watchdog_without_plc_broker_and_database(name: str, manager: 
     try:
         manager.until("READY=1")
         manager.until("WATCHDOG=1")
+        if name == "run":
+            tells_what_is_not_well(tmp_path)
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         while manager.next(WATCHDOG_S * 2):  # what was sent before it stood still
