@@ -24,10 +24,10 @@ from starlette.staticfiles import StaticFiles
 
 from pipelines.clock import Clock
 from pipelines.errors import DependencyError
-from viewer.catalog import STATES, Catalog
+from viewer.catalog import Catalog
 from viewer.chart import BUCKETS, Chart, draw
 from viewer.headers import SecurityHeaders
-from viewer.overview import NS, Freshness, MachineView, TagView, overview
+from viewer.overview import NS, MachineView, Summary, TagView, overview
 from viewer.states import Run, draw_states, runs
 from viewer.stores.base import QUALITY, Place, Store, StoredGap, Trend
 from viewer.words import LANGUAGES, Words
@@ -60,7 +60,7 @@ class _Viewer:
         self.words = {language: Words(language) for language in LANGUAGES}
         loader = jinja2.FileSystemLoader(_HERE / "pages")
         self.templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-        self.templates.globals.update(machine_url=machine_url, states=STATES, LANGUAGES=LANGUAGES, CARD_TAGS=CARD_TAGS)
+        self.templates.globals.update(machine_url=machine_url, LANGUAGES=LANGUAGES, CARD_TAGS=CARD_TAGS)
 
     async def machines(self, request: Request) -> Response:
         return await run_in_threadpool(self._machines, request)
@@ -86,7 +86,6 @@ class _Viewer:
     def _machines(self, request: Request) -> Response:
         now_ns = self.clock.now_ns()
         views = overview(self.store.latest(), self.catalog, now_ns)
-        counts = [(code, sum(view.state == code for view in views)) for code in range(len(STATES))]
         groups: dict[tuple[str, str, str], list[MachineView]] = {}
         for view in views:
             groups.setdefault((view.info.company, view.info.site, view.info.line), []).append(view)
@@ -95,9 +94,7 @@ class _Viewer:
             "machines.html",
             now_ns=now_ns,
             groups=sorted(groups.items()),
-            total=len(views),
-            connected=sum(view.freshness is Freshness.OK for view in views),
-            counts=[(code, count) for code, count in counts if count],
+            summary=Summary.of(views),
             refresh_s=2,
         )
 
@@ -154,7 +151,7 @@ class _Viewer:
                 charts.append((tag, draw_states(states, own, start_ns, end_ns, words, label)))
             else:
                 trend = trends[tag.place, tag.info.name]
-                charts.append((tag, draw(trend, own, start_ns, end_ns, words, label)))
+                charts.append((tag, draw(trend, own, start_ns, end_ns, words, label, tag.info.decimals)))
         return charts
 
     def _states(self, tag: TagView, view: MachineView, start_ns: int, end_ns: int) -> list[Run]:

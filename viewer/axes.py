@@ -68,12 +68,12 @@ def nice_step(span: float, ticks: int) -> float:
     return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
 
 
-def scale(low: float, high: float) -> tuple[float, float, list[float]]:
-    """Ends of the value axis and its ticks; a constant gets room above and below."""
+def scale(low: float, high: float, *, whole: bool = False) -> tuple[float, float, list[float]]:
+    """Ends of the value axis and its ticks, whole ones where values are; a constant gets room above and below."""
     if high - low <= max(_TINY, 1e-9 * max(abs(low), abs(high))):
         room = max(abs(high) * 0.05, 1.0)
         low, high = low - room, high + room
-    step = nice_step(high - low, _VALUE_TICKS)
+    step = max(nice_step(high - low, _VALUE_TICKS), 1.0 if whole else 0.0)
     first, last = math.floor(low / step), math.ceil(high / step)
     return first * step, last * step, [n * step for n in range(first, last + 1)]
 

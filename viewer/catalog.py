@@ -13,6 +13,9 @@ UNKNOWN: Final = 0
 STATE_TAG: Final = "state"
 """The tag that holds the state where the site file names none."""
 
+_MAX_DECIMALS: Final = 6
+"""A scale with more digits is no count of digits, but a fraction or a float32."""
+
 MachineKey = tuple[str, str, str]
 """Company, site, machine."""
 
@@ -49,8 +52,6 @@ class MachineInfo:
     states: Mapping[str, int] = field(default_factory=dict)
     """Raw value, as text, to canonical code; empty = the raw value is the code."""
     tags: Mapping[str, TagInfo] = field(default_factory=dict)
-    agent: int | None = None
-    """Number of the site file it is in, hence of its agent; None = in none."""
 
     @property
     def key(self) -> MachineKey:
@@ -74,11 +75,11 @@ class Catalog:
     @classmethod
     def of(cls, sites: Iterable[Mapping[str, Any]]) -> Catalog:
         """From site files as plain mappings: company, site, line, machines and connections."""
-        found = [machine for agent, site in enumerate(sites) for machine in _machines(site, agent)]
+        found = [machine for site in sites for machine in _machines(site)]
         return cls({machine.key: machine for machine in found})
 
 
-def _machines(site: Mapping[str, Any], agent: int) -> list[MachineInfo]:
+def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
     tags: dict[str, dict[str, TagInfo]] = {}
     for connection in site.get("connections") or ():
         for tag in connection.get("tags") or ():
@@ -100,7 +101,6 @@ def _machines(site: Mapping[str, Any], agent: int) -> list[MachineInfo]:
                 state.get("tag") or STATE_TAG,
                 {_key(raw): _code(code) for raw, code in (state.get("map") or {}).items()},
                 tags.get(name, {}),
-                agent,
             )
         )
     return found
@@ -110,7 +110,7 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
     on_change = tag.get("deadband") or tag.get("mode") == "subscribe"
     period_s = None if on_change else tag.get("period_s") or connection.get("period_s")
     exponent = Decimal(str(tag.get("scale") or 1)).normalize().as_tuple().exponent
-    decimals = -exponent if isinstance(exponent, int) and exponent < 0 else None
+    decimals = -exponent if isinstance(exponent, int) and -_MAX_DECIMALS <= exponent < 0 else None
     return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -35,15 +36,26 @@ class Chart:
     states: tuple[int, ...] = ()
 
 
-def draw(trend: Trend, gaps: Sequence[StoredGap], start_ns: int, end_ns: int, words: Words, label: str) -> Chart:
-    """A trend from `start_ns` to `end_ns` with its known gaps shaded; times of the axis are KST."""
+def draw(
+    trend: Trend,
+    gaps: Sequence[StoredGap],
+    start_ns: int,
+    end_ns: int,
+    words: Words,
+    label: str,
+    decimals: int | None = None,
+) -> Chart:
+    """A trend from `start_ns` to `end_ns` with its known gaps shaded; times of the axis are KST.
+
+    `decimals` are the digits after the point that the tag has; None = not known.
+    """
     if not len(trend.count):
         return Chart(Markup(), "[]", empty=True)
     if trend.boolean:
         low, high, ticks, texts = -_ROOM, 1 + _ROOM, [0.0, 1.0], [words("off"), words("on")]
         left = left_for([text * 2 for text in texts])
     else:
-        low, high, ticks = scale(float(trend.low.min()), float(trend.high.max()))
+        low, high, ticks = scale(float(trend.low.min()), float(trend.high.max()), whole=trend.whole)
         texts = tick_texts(ticks)
         left = left_for(texts)
     axes = Axes(start_ns, end_ns, low, high, left=left)
@@ -54,7 +66,7 @@ def draw(trend: Trend, gaps: Sequence[StoredGap], start_ns: int, end_ns: int, wo
         parts += _line(
             xs, [[axes.y(v) for v in column[piece].tolist()] for column in (trend.low, trend.mean, trend.high)]
         )
-    return Chart(frame(axes, label, parts), _points(axes, trend, middle, words), empty=False)
+    return Chart(frame(axes, label, parts), _points(axes, trend, middle, words, decimals), empty=False)
 
 
 def shades(axes: Axes, gaps: Sequence[StoredGap], words: Words) -> list[str]:
@@ -106,9 +118,9 @@ def _line(xs: list[float], columns: list[list[float]]) -> list[str]:
     return [f'<polygon class="band" points="{" ".join(there + back)}"/>', f'<polyline class="line" points="{path}"/>']
 
 
-def _points(axes: Axes, trend: Trend, middle: Any, words: Words) -> str:
+def _points(axes: Axes, trend: Trend, middle: Any, words: Words, decimals: int | None) -> str:
     """JSON of [x, time, mean, low, high, count] per bucket, for the reader under the pointer."""
-    text: Callable[[float], str] = number_text
+    text: Callable[[float], str] = partial(number_text, decimals=0 if trend.whole else decimals)
     if trend.boolean:
         text = lambda share: words.value(share == 1) if share in {0, 1} else f"{words('on')} {share:.0%}"  # noqa: E731
     columns = (trend.mean.tolist(), trend.low.tolist(), trend.high.tolist(), trend.count.tolist())

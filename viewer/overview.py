@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from pipelines.point import SEVERITY_MASK
-from viewer.catalog import STATE_TAG, UNKNOWN, Catalog, MachineInfo, MachineKey, TagInfo
+from viewer.catalog import STATE_TAG, STATES, UNKNOWN, Catalog, MachineInfo, MachineKey, TagInfo
 from viewer.stores.base import Latest, Place, Value
 
 NS: Final = 1_000_000_000
 DERIVED: Final = frozenset({"agent", "alarm", "alarm_action", "context", "cycle", "gap", "state"})
 """Measurements that are no machine class."""
 HEARTBEAT: Final = "agent"
+"""Measurement that every agent writes every ten seconds, with its own id as machine."""
+ALIVE_S: Final = 30.0
+"""An agent whose newest heartbeat is older is not alive."""
+_HEARD_OF_S: Final = 86_400.0
+"""An agent silent for longer was taken away; nobody waits for it."""
 STALE_S: Final = 10.0
 """A state older than this, or than three periods, says nothing."""
 _STALE_PERIODS: Final = 3
 
 
 class Freshness(StrEnum):
-    """How long ago the last point came."""
+    """How long ago the last good or uncertain reading came; lost too while every tag is bad."""
 
     OK = "ok"
     DELAYED = "delayed"
@@ -31,6 +37,15 @@ class Freshness(StrEnum):
 
 FRESHNESS_S: Final = ((60.0, Freshness.OK), (600.0, Freshness.DELAYED), (86_400.0, Freshness.LOST))
 """Below so many seconds it is that fresh; beyond the last, nothing is collected."""
+
+
+class Badge(StrEnum):
+    """What is said of a machine where its state cannot be."""
+
+    LOST = "lost"
+    NONE = "none"
+    UNKNOWN = "unknown"
+    NO_STATE = "no_state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +76,9 @@ class MachineView:
     Attributes:
         info: label and place.
         state: canonical code 0–8; None when the machine has no state tag.
-        freshness: by the age of the last point.
-        seen_ns: time of the last usable point; with tags that are stored on change, of the last sign of its agent.
+        freshness: by `seen_ns`; lost while every tag is bad.
+        seen_ns: time of the last good or uncertain reading; with tags that are stored on change, of the last
+            heartbeat while the agents of its site are alive.
         tags: configured ones first, in their order.
     """
 
@@ -71,6 +87,40 @@ class MachineView:
     freshness: Freshness
     seen_ns: int | None
     tags: tuple[TagView, ...]
+
+    @property
+    def badge(self) -> int | Badge:
+        """The one word for the machine: a state 1–8 only while it is in touch, so that no two badges contradict."""
+        if self.freshness in {Freshness.LOST, Freshness.NONE}:
+            return Badge(self.freshness.value)
+        if self.state is None:
+            return Badge.NO_STATE
+        return self.state or Badge.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Machines counted by what their cards say; each of the two groups of numbers adds up to `total`.
+
+    Attributes:
+        total: machines.
+        freshness: machines of each freshness.
+        badges: machines of each badge that a card has, states first.
+    """
+
+    total: int
+    freshness: Mapping[Freshness, int]
+    badges: Mapping[int | Badge, int]
+
+    @classmethod
+    def of(cls, views: Sequence[MachineView]) -> Summary:
+        """Count the cards."""
+        fresh = Counter(view.freshness for view in views)
+        badges = Counter(view.badge for view in views)
+        order = (*range(1, len(STATES)), *Badge)
+        return cls(
+            len(views), {one: fresh[one] for one in Freshness}, {one: badges[one] for one in order if badges[one]}
+        )
 
 
 def is_bad(status: int) -> bool:
@@ -90,37 +140,63 @@ def overview(latest: Sequence[Latest], catalog: Catalog, now_ns: int) -> list[Ma
     """Every configured machine and every one that only the store knows."""
     by_machine: dict[MachineKey, dict[str, Latest]] = {key: {} for key in catalog.machines}
     unknown: dict[MachineKey, MachineInfo] = {}
-    alive: dict[tuple[str, str] | int, int] = {}
     for one in latest:
         place = one.place
-        key = (place.company, place.site, place.machine)
-        agent: tuple[str, str] | int | None = None
-        if place.measurement == HEARTBEAT:
-            agent = key[:2]
-        elif place.measurement not in DERIVED:
-            if key in catalog.machines:
-                agent = catalog.machines[key].agent
-            else:
+        if place.measurement not in DERIVED:
+            key = (place.company, place.site, place.machine)
+            if key not in catalog.machines:
                 unknown[key] = MachineInfo(place.company, place.site, place.line, place.machine)
             by_machine.setdefault(key, {})[one.field] = one
-        if agent is not None:
-            alive[agent] = max(alive.get(agent, 0), one.status_time_ns)
-    views = []
-    for key, info in {**catalog.machines, **dict(sorted(unknown.items()))}.items():
-        heard = [alive[agent] for agent in (key[:2], info.agent) if agent is not None and agent in alive]
-        views.append(_machine(info, by_machine[key], max(heard, default=None), now_ns))
-    return views
+    alive = alive_sites(latest, now_ns)
+    machines = {**catalog.machines, **dict(sorted(unknown.items()))}
+    return [_machine(info, by_machine[key], alive.get(key[:2]), now_ns) for key, info in machines.items()]
+
+
+def alive_sites(latest: Iterable[Latest], now_ns: int) -> dict[tuple[str, str], int]:
+    """Company and site to the oldest of its agents' newest heartbeats, ns since 1970 UTC.
+
+    Only sites where every agent heard of in the last day is alive: it is not known which agent reads a machine.
+    """
+    newest: dict[MachineKey, int] = {}
+    for one in latest:
+        if one.place.measurement == HEARTBEAT and one.time_ns is not None:
+            agent = (one.place.company, one.place.site, one.place.machine)
+            newest[agent] = max(newest.get(agent, one.time_ns), one.time_ns)
+    sites: dict[tuple[str, str], int] = {}
+    for (company, name, _), time_ns in newest.items():
+        if now_ns - time_ns < _HEARD_OF_S * NS:
+            site = (company, name)
+            sites[site] = min(sites.get(site, time_ns), time_ns)
+    return {site: time_ns for site, time_ns in sites.items() if now_ns - time_ns < ALIVE_S * NS}
 
 
 def _machine(info: MachineInfo, latest: dict[str, Latest], alive_ns: int | None, now_ns: int) -> MachineView:
     """A machine; what is stored on change is as fresh as its agent, which would have told a lost link."""
     names = [*info.tags, *(name for name in latest if name not in info.tags)]
     tags = tuple(_tag(info.tags.get(name, TagInfo(name)), latest.get(name)) for name in names)
-    times = [tag.time_ns for tag in tags if tag.time_ns is not None]
-    if alive_ns is not None and any(tag.value is not None and tag.info.period_s is None for tag in tags):
+    times = [time_ns for tag in tags if (time_ns := _usable_ns(tag)) is not None]
+    if alive_ns is not None and any(_holds(tag, info) for tag in tags):
         times.append(alive_ns)
     seen_ns = max(times, default=None)
-    return MachineView(info, _state(info, tags, seen_ns, now_ns), freshness_of(seen_ns, now_ns), seen_ns, tags)
+    told = [tag for tag in tags if tag.told_ns is not None]
+    # A field that is no longer configured keeps its last quality for ever and says nothing of the machine.
+    told = [tag for tag in told if tag.info.name in info.tags] or told
+    lost = bool(told) and all(is_bad(tag.status) for tag in told)
+    freshness = Freshness.LOST if lost else freshness_of(seen_ns, now_ns)
+    return MachineView(info, _state(info, tags, seen_ns, alive_ns, now_ns), freshness, seen_ns, tags)
+
+
+def _usable_ns(tag: TagView) -> int | None:
+    """Time of the newest reading that is known to be good or uncertain."""
+    if not is_bad(tag.status):
+        return tag.told_ns
+    assert tag.told_ns is not None
+    return tag.time_ns if tag.time_ns is not None and tag.time_ns < tag.told_ns else None
+
+
+def _holds(tag: TagView, info: MachineInfo) -> bool:
+    """Whether the newest value holds for as long as the agent lives: stored on change, and not bad."""
+    return tag.value is not None and tag.info.period_s is None and tag.info.name in info.tags
 
 
 def _tag(info: TagInfo, latest: Latest | None) -> TagView:
@@ -130,12 +206,17 @@ def _tag(info: TagInfo, latest: Latest | None) -> TagView:
     return TagView(info, latest.place, value, latest.time_ns, latest.status, latest.status_time_ns)
 
 
-def _state(info: MachineInfo, tags: Sequence[TagView], seen_ns: int | None, now_ns: int) -> int | None:
+def _state(
+    info: MachineInfo, tags: Sequence[TagView], seen_ns: int | None, alive_ns: int | None, now_ns: int
+) -> int | None:
     tag = next((tag for tag in tags if tag.info.name == info.state_tag), None)
     if tag is None:
         return None if info.state_tag == STATE_TAG and not info.states else UNKNOWN
-    period_s = tag.info.period_s
-    told_ns = seen_ns if period_s is None else tag.time_ns
-    if tag.value is None or told_ns is None or now_ns - told_ns > max(STALE_S, _STALE_PERIODS * (period_s or 0)) * NS:
+    if tag.value is None:
         return UNKNOWN
+    if alive_ns is None or not _holds(tag, info):
+        period_s = tag.info.period_s
+        told_ns = seen_ns if period_s is None else tag.time_ns
+        if told_ns is None or now_ns - told_ns > max(STALE_S, _STALE_PERIODS * (period_s or 0)) * NS:
+            return UNKNOWN
     return info.state_code(tag.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ _FOLDER: Final = Path(__file__).parent / "i18n"
 _CODE_BITS: Final = 0xFFFF_0000
 _AGES: Final = ((60, 1, "seconds_ago"), (3600, 60, "minutes_ago"), (86_400, 3600, "hours_ago"))
 _DAY_S: Final = 86_400
+_DIGITS: Final = 4
+"""Significant digits of a number of unknown resolution; a float32 has seven."""
 
 
 def local(time_ns: int) -> dt.datetime:
@@ -27,18 +30,18 @@ def local(time_ns: int) -> dt.datetime:
 
 
 def number_text(value: float, decimals: int | None = None) -> str:
-    """A number with thousands separators; without known decimals about four digits are shown.
+    """A number with thousands separators; without known decimals four significant digits are shown.
 
-    Integers keep every digit.
+    Integers keep every digit, and so does what stands before the point.
     """
     if isinstance(value, int):
         return f"{value:,}"
     if decimals is not None:
         return f"{value:,.{decimals}f}"
     size = abs(value)
-    if size and (size < 0.01 or size >= 1e9):  # noqa: PLR2004 - two decimals would show nothing, or too much
+    if size and not 0.01 <= size < 1e9:  # noqa: PLR2004 - too many zeros, or no number at all
         return f"{value:.4g}"
-    return f"{value:,.{0 if size >= 10_000 else 1 if size >= 100 else 2}f}"  # noqa: PLR2004
+    return f"{value:,.{max(0, _DIGITS - 1 - math.floor(math.log10(size))) if size else 2}f}"
 
 
 class Words:

@@ -41,11 +41,11 @@ class Pages:
 
     def get(self, url: str, **headers: str) -> urllib3.BaseHTTPResponse:
         """An answer, whatever its status."""
-        return urllib3.request("GET", url, headers=headers, retries=False, redirect=False)
+        return urllib3.request("GET", url, headers=headers, retries=False, redirect=False, timeout=60)
 
     def post_status(self, url: str) -> int:
         """Status of a POST without a body."""
-        return urllib3.request("POST", url, retries=False).status
+        return urllib3.request("POST", url, retries=False, timeout=60).status
 
     def write(self, body: str) -> None:
         """Store line protocol."""

@@ -5,17 +5,28 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.errors import DependencyError
+from pipelines.point import BAD_NO_COMMUNICATION
 from tests.viewer.conftest import Pages
-from tests.viewer.plant import COMPANY, NS, series
+from tests.viewer.plant import COMPANY, NS, SITE, series
 from viewer import app as module
 
 pytestmark = pytest.mark.wire
 
 STATIC = Path(module.__file__).parent
+
+
+def tags_of(machine: str) -> list[dict[str, Any]]:
+    return [
+        tag
+        for connection in SITE["connections"]
+        for tag in connection["tags"]
+        if tag.get("machine", connection.get("machine")) == machine
+    ]
 
 
 def text(pages: Pages, url: str, **headers: str) -> str:
@@ -31,7 +42,7 @@ def test_machines_with_states_freshness_and_values(pages: Pages) -> None:
         "가동",
         "고장",
         "대기",
-        "통신두절",
+        "상태 미확인",
         "정상",
         "지연",
         "상태 태그 없음",
@@ -147,6 +158,39 @@ def test_an_empty_store_says_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -
     page = text(pages, pages.url)
     assert "미수집" in page
     assert '<span class="number">0</span>' not in page
+    assert "통신두절" not in page
+    assert re.search(r"<b>0</b> / 5대", page)
+
+
+def test_a_plant_that_went_away_is_lost_in_the_header_and_on_every_card(pages: Pages) -> None:
+    now_ns = time.time_ns()
+    pages.write(f"agent,company={COMPANY},site={SITE['site']},line=L,machine=agent-1 queued=0i {now_ns}")
+    for machine, told in SITE["machines"].items():
+        bad = ",".join(f"{tag['name']}_quality={BAD_NO_COMMUNICATION}i" for tag in tags_of(machine))
+        pages.write(f"{series(machine, told['class'])} {bad} {now_ns}")
+    page = text(pages, pages.url)
+    summary, cards = page.split('id="machines"')
+    assert re.search(r"<b>0</b> / 5대", summary)
+    assert re.search(r"통신두절</span></dt><dd><b>5</b>", summary)
+    assert cards.count('<span class="fresh lost">단절</span>') == cards.count("통신두절</span> <span class=") == 5
+    assert "agent-1" not in page
+
+
+def test_a_state_is_a_word_in_the_table(pages: Pages) -> None:
+    for machine, word in (("PRS-01", "가동"), ("PRS-02", "고장")):
+        live = text(pages, pages.machine(machine)).split('id="live"')[1].split("</table>")[0]
+        cell = re.findall(r'<td class="right">(.*?)</td>', live, re.DOTALL)[0]
+        assert re.sub(r"<[^>]+>", "", cell).strip() == word
+    pages.write(f"{series('PRS-02', 'press')} mode=99i {time.time_ns()}")
+    live = text(pages, pages.machine("PRS-02") + "?part=live").split('id="live"')[1]
+    assert re.search(r'상태 미확인</span> <span class="unit">99<', live)
+
+
+def test_the_words_for_a_lost_server_are_not_in_the_page_until_it_is_lost(pages: Pages) -> None:
+    notice = re.search(r'<p class="notice bad" id="offline"([^>]*)>(.*?)</p>', text(pages, pages.url))
+    assert notice
+    assert notice[1].endswith(" hidden")
+    assert notice[2] == ""
 
 
 def test_only_reading_is_possible(pages: Pages) -> None:

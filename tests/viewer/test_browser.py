@@ -84,10 +84,10 @@ def clean(browser: webdriver.Chrome, pages: Pages) -> None:
     assert {urlsplit(url).netloc for url in requests_of(browser) if url.startswith("http")} == {here}
 
 
-def test_korean_then_english(pages: Pages, browser: webdriver.Chrome) -> None:
+def test_korean_then_english(browser: webdriver.Chrome, pages: Pages) -> None:
     browser.get(pages.url)
     assert "프레스 1호기" in shown(browser)
-    for word in ("가동", "대기", "고장", "통신두절", "정상", "지연"):
+    for word in ("가동", "대기", "고장", "상태 미확인", "정상", "지연"):
         assert word in shown(browser)
     badge = browser.find_element(By.CSS_SELECTOR, ".card .s1")
     assert badge.value_of_css_property("background-color") == "rgba(26, 143, 76, 1)"
@@ -132,6 +132,8 @@ def test_charts_are_drawn_read_and_zoomed(pages: Pages, browser: webdriver.Chrom
 
 def test_a_server_that_went_away_is_said(pages: Pages, browser: webdriver.Chrome) -> None:
     browser.get(pages.url)
+    notice = browser.find_element(By.ID, "offline")
+    assert (notice.get_property("hidden"), notice.get_property("textContent")) == (True, "")
     browser.execute_cdp_cmd("Network.enable", {})
     lost = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", lost)
@@ -140,6 +142,7 @@ def test_a_server_that_went_away_is_said(pages: Pages, browser: webdriver.Chrome
     back = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", back)
     WebDriverWait(browser, DEADLINE_S, 0.1).until(lambda one: "서버와 연결이 끊겼습니다" not in shown(one))
+    assert (notice.get_property("hidden"), notice.get_property("textContent")) == (True, "")
 
 
 def test_a_phone_needs_no_sideways_scrolling(pages: Pages, browser: webdriver.Chrome) -> None:

@@ -18,7 +18,7 @@ def test_machines_and_tags_come_in_the_order_of_the_file() -> None:
         1,
         1,
     )
-    assert (press.label["ko"], press.agent) == ("프레스 1호기", 0)
+    assert press.label["ko"] == "프레스 1호기"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,9 @@ def test_a_machine_that_only_a_tag_names_is_there() -> None:
     assert list(Catalog.of([site]).machines) == [("C", "", "B")]
 
 
-@pytest.mark.parametrize(("scale", "decimals"), [(1.0, None), (0.1, 1), (0.001, 3), (0.5, 1), (10, None), (1e-4, 4)])
+@pytest.mark.parametrize(
+    ("scale", "decimals"), [(1.0, None), (0.1, 1), (0.001, 3), (0.5, 1), (10, None), (1e-4, 4), (0.10000000149, None)]
+)
 def test_digits_after_the_point_follow_the_scale(scale: float, decimals: int | None) -> None:
     site = {"connections": [{"machine": "M", "tags": [{"name": "t", "scale": scale}]}]}
     assert Catalog.of([site]).machines["", "", "M"].tags["t"].decimals == decimals

@@ -21,10 +21,11 @@ WORDS = Words("ko")
 START = 1_700_000_000 * NS
 
 
-def trend(offsets_s: list[float], values: list[float], bucket_s: float = 2.0) -> Trend:
+def trend(offsets_s: list[float], values: list[float], bucket_s: float = 2.0, *, whole: bool = False) -> Trend:
     value = np.array(values, dtype=np.float64)
     time_ns = START + (np.array(offsets_s) * NS).astype(np.int64)
-    return Trend(time_ns, value - 1, value, value + 1, np.ones(len(values), dtype=np.int64), int(bucket_s * NS))
+    count = np.ones(len(values), dtype=np.int64)
+    return Trend(time_ns, value - 1, value, value + 1, count, int(bucket_s * NS), whole=whole)
 
 
 def picture(found: Trend, gaps: tuple[StoredGap, ...] = (), span_s: int = 600) -> ET.Element:
@@ -66,9 +67,30 @@ def test_rare_values_are_one_line() -> None:
 
 
 def test_the_reader_gets_what_is_drawn() -> None:
-    chart = draw(trend([0, 100], [1234.5, 2.0]), (), START, START + 600 * NS, WORDS, "x")
+    chart = draw(trend([0, 100], [1234.5, 2.0]), (), START, START + 600 * NS, WORDS, "x", 1)
     first = orjson.loads(chart.points)[0]
     assert first[1:] == ["07:13:20", "1,234.5", "1,233.5", "1,235.5", 1]
+
+
+def test_integers_have_no_half_ticks() -> None:
+    values = {
+        whole: [
+            str(text.text)
+            for text in picture(trend([0, 100], [71_204.0, 71_204.0], whole=whole)).findall("text")
+            if text.get("class") == "axis value"
+        ]
+        for whole in (True, False)
+    }
+    assert values[True] == ["71,203", "71,204", "71,205"]
+    assert "71,203.5" in values[False]
+
+
+def test_the_reader_of_integers_gets_integers_and_of_scaled_values_their_decimals() -> None:
+    found = trend([0], [71_204.5], whole=True)
+    assert orjson.loads(draw(found, (), START, START + NS, WORDS, "x").points)[0][2] == "71,204"
+    found = trend([0], [1.121999979019165])
+    assert orjson.loads(draw(found, (), START, START + NS, WORDS, "x", 1).points)[0][2:5] == ["1.1", "0.1", "2.1"]
+    assert orjson.loads(draw(found, (), START, START + NS, WORDS, "x").points)[0][2] == "1.122"
 
 
 @given(
@@ -91,3 +113,10 @@ def test_the_value_axis_holds_the_values(low: float, span: float) -> None:
     assert low + span <= last + slack
     assert 2 <= len(ticks) <= 12
     assert all(math.isfinite(tick) for tick in ticks)
+
+
+@given(st.integers(-(2**53), 2**53), st.integers(0, 2**53))
+def test_the_axis_of_integers_has_integer_ticks(low: int, span: int) -> None:
+    _, _, ticks = scale(float(low), float(low + span), whole=True)
+    assert all(tick == round(tick) for tick in ticks)
+    assert 2 <= len(ticks) <= 12

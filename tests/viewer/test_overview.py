@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.point import BAD_NO_COMMUNICATION, UNCERTAIN
 from viewer.catalog import Catalog
-from viewer.overview import NS, Freshness, MachineView, freshness_of, overview
+from viewer.overview import NS, Badge, Freshness, MachineView, Summary, freshness_of, is_bad, overview
 from viewer.stores.base import Latest, Place
 
 NOW = 1_700_000_000 * NS
@@ -81,19 +83,137 @@ def test_an_uncertain_value_is_shown() -> None:
     assert (view.state, view.tags[0].value) == (1, 1)
 
 
-def test_a_state_stored_on_change_holds_while_its_agent_is_heard() -> None:
-    catalog = Catalog.of([site({"mode": "subscribe"}, ("M", "N")), site(None, ("O",))])
+def heartbeat(age_s: float, agent: str = "A", line: str = "") -> Latest:
+    time_ns = NOW - int(age_s * NS)
+    return Latest(Place("C", "S", line, agent, "agent"), "queued", 0, time_ns, 0, time_ns)
+
+
+def told_bad(field: str, value: Any, good_s: float, bad_s: float, machine: str = "M") -> Latest:
+    """A tag whose last good reading is older than the bad one."""
+    place = Place("C", "S", "", machine, "press")
+    return Latest(place, field, value, NOW - int(good_s * NS), BAD_NO_COMMUNICATION, NOW - int(bad_s * NS))
+
+
+ON_CHANGE = Catalog.of([site({"mode": "subscribe"}, ("M", "N"))])
+"""Machines with a state on change and a polled `v`."""
+
+
+def test_a_machine_whose_every_tag_is_bad_is_lost_at_once() -> None:
+    view = one(told_bad("state", 1, 13, 12), told_bad("v", 1.0, 13, 12))
+    assert (view.freshness, view.seen_ns, view.badge) == (Freshness.LOST, NOW - 13 * NS, Badge.LOST)
+    assert one(told_bad("state", 1, 13, 12), reading("v", 1.0, 13)).freshness is Freshness.OK
+    never_good = Latest(Place("C", "S", "", "M", "press"), "v", None, None, BAD_NO_COMMUNICATION, NOW)
+    assert (one(never_good).freshness, one(never_good).seen_ns) == (Freshness.LOST, None)
+
+
+def test_a_value_stored_with_a_bad_quality_is_no_sign_of_life() -> None:
+    view = one(reading("v", 1.0, 1, BAD_NO_COMMUNICATION), reading("state", 1, 700))
+    assert (view.freshness, view.seen_ns) == (Freshness.LOST, NOW - 700 * NS)
+
+
+def test_an_uncertain_reading_is_a_sign_of_life() -> None:
+    assert one(reading("v", 1.0, 1, UNCERTAIN)).freshness is Freshness.OK
+
+
+def test_a_field_no_longer_configured_does_not_keep_a_machine_connected() -> None:
+    assert one(told_bad("v", 1.0, 13, 12), reading("old_name", 1.0, 13)).freshness is Freshness.LOST
+
+
+def test_what_is_on_change_is_fresh_while_its_agent_is_alive() -> None:
     old = reading("state", 2, 3000)
-    assert one(old, catalog=catalog).state == 0
-    assert one(old, catalog=catalog).freshness is Freshness.LOST
-    same_agent = one(old, reading("v", 1.0, 1, machine="N"), catalog=catalog)
-    assert (same_agent.state, same_agent.freshness) == (2, Freshness.OK)
-    assert one(old, reading("v", 1.0, 1, machine="O"), catalog=catalog).state == 0
-    heartbeat = reading("uptime_s", 5.0, 1, machine="A", measurement="agent")
-    assert one(old, heartbeat, catalog=catalog).state == 2
-    lost = reading("state", 2, 3000, BAD_NO_COMMUNICATION)
-    assert one(lost, heartbeat, catalog=catalog).state == 0
-    assert one(lost, heartbeat, catalog=catalog).freshness is Freshness.LOST
+    assert (one(old, catalog=ON_CHANGE).state, one(old, catalog=ON_CHANGE).freshness) == (0, Freshness.LOST)
+    for age_s in (0, 11, 29.9):
+        view = one(old, heartbeat(age_s), catalog=ON_CHANGE)
+        assert (view.state, view.freshness, view.seen_ns) == (2, Freshness.OK, NOW - int(age_s * NS))
+    assert one(old, heartbeat(30), catalog=ON_CHANGE).state == 0
+    assert one(old, heartbeat(30), catalog=ON_CHANGE).freshness is Freshness.LOST
+
+
+def test_a_heartbeat_says_nothing_of_bad_of_polled_and_of_unknown_tags() -> None:
+    bad = reading("state", 2, 3000, BAD_NO_COMMUNICATION)
+    assert one(bad, heartbeat(1), catalog=ON_CHANGE).badge is Badge.LOST
+    assert one(bad, reading("v", 1.0, 3000), heartbeat(1), catalog=ON_CHANGE).freshness is Freshness.LOST
+    assert one(reading("state", 2, 3000), heartbeat(1)).badge is Badge.LOST
+    assert one(reading("old_name", 2, 3000), heartbeat(1), catalog=ON_CHANGE).badge is Badge.LOST
+
+
+def test_another_machine_is_no_sign_of_life() -> None:
+    view = one(reading("state", 2, 3000), reading("v", 1.0, 1, machine="N"), catalog=ON_CHANGE)
+    assert view.freshness is Freshness.LOST
+    own = one(reading("state", 2, 3000), reading("v", 1.0, 1), catalog=ON_CHANGE)
+    assert (own.state, own.freshness) == (2, Freshness.OK)
+
+
+def test_a_live_agent_does_not_hide_a_dead_one() -> None:
+    old = reading("state", 2, 3000)
+    both = one(old, heartbeat(1), heartbeat(20, "B"), catalog=ON_CHANGE)
+    assert (both.state, both.seen_ns) == (2, NOW - 20 * NS)
+    assert one(old, heartbeat(1), heartbeat(31, "B"), catalog=ON_CHANGE).badge is Badge.LOST
+    assert one(old, heartbeat(1), heartbeat(86_399, "B"), catalog=ON_CHANGE).badge is Badge.LOST
+    assert one(old, heartbeat(1), heartbeat(86_400, "B"), catalog=ON_CHANGE).state == 2
+    moved = one(old, heartbeat(1, line="L2"), heartbeat(500, line="L1"), catalog=ON_CHANGE)
+    assert moved.state == 2
+
+
+def test_an_agent_of_another_site_is_not_asked() -> None:
+    elsewhere = Latest(Place("C", "T", "", "A", "agent"), "queued", 0, NOW, 0, NOW)
+    assert one(reading("state", 2, 3000), elsewhere, catalog=ON_CHANGE).badge is Badge.LOST
+
+
+@pytest.mark.parametrize(
+    ("latest", "badge"),
+    [
+        ([], Badge.NONE),
+        ([reading("state", 1, 1)], 1),
+        ([reading("state", 9, 1)], Badge.UNKNOWN),
+        ([reading("state", 1, 11)], Badge.UNKNOWN),
+        ([reading("state", 1, 601)], Badge.LOST),
+        ([reading("state", 1, 90_000)], Badge.NONE),
+        ([told_bad("state", 1, 1, 0), reading("v", 1.0, 1)], Badge.UNKNOWN),
+    ],
+)
+def test_a_card_has_one_word_that_fits_its_freshness(latest: list[Latest], badge: int | Badge) -> None:
+    assert one(*latest).badge == badge
+
+
+def test_a_fresh_empty_store_has_no_machine_with_communication_lost() -> None:
+    summary = Summary.of(overview([], Catalog.of([site(None, ("M", "N"))]), NOW))
+    assert (summary.total, summary.freshness[Freshness.NONE], summary.freshness[Freshness.OK]) == (2, 2, 0)
+    assert summary.badges == {Badge.NONE: 2}
+
+
+def test_lost_machines_without_a_state_tag_are_counted() -> None:
+    plain = {"company": "C", "site": "S", "connections": [{"machine": "M", "tags": [{"name": "kw"}]}]}
+    views = overview([told_bad("kw", 1.0, 13, 12), told_bad("state", 1, 13, 12, "X")], Catalog.of([plain]), NOW)
+    assert [view.state for view in views] == [None, 0]
+    assert Summary.of(views).badges == {Badge.LOST: 2}
+    assert Summary.of(views).freshness[Freshness.OK] == 0
+
+
+AGES = st.sampled_from([0.0, 9, 12, 31, 61, 599, 601, 90_000])
+STATUSES = st.sampled_from([0, UNCERTAIN, BAD_NO_COMMUNICATION])
+MIXES = st.lists(
+    st.builds(reading, st.sampled_from(["state", "v"]), st.integers(0, 9), AGES, STATUSES, st.sampled_from("MNOP")),
+    max_size=12,
+)
+
+
+@given(MIXES, st.lists(st.builds(heartbeat, AGES, st.sampled_from("AB")), max_size=3), st.booleans())
+def test_the_numbers_of_the_header_are_those_of_the_cards(
+    latest: list[Latest], heartbeats: list[Latest], on_change: bool
+) -> None:
+    catalog = Catalog.of([site({"mode": "subscribe"} if on_change else None, ("M", "N", "O"))])
+    views = overview([*latest, *heartbeats], catalog, NOW)
+    summary = Summary.of(views)
+    assert summary.total == len(views) == sum(summary.freshness.values()) == sum(summary.badges.values())
+    assert summary.badges.get(Badge.LOST, 0) == summary.freshness[Freshness.LOST]
+    assert summary.badges.get(Badge.NONE, 0) == summary.freshness[Freshness.NONE]
+    assert not {view.info.name for view in views} & {"A", "B"}
+    for view in views:
+        told = [tag for tag in view.tags if tag.told_ns is not None]
+        if told and all(is_bad(tag.status) for tag in told):
+            assert view.freshness is Freshness.LOST
+        assert (view.freshness is Freshness.NONE) or told
 
 
 def test_what_only_the_store_knows_is_shown_by_its_name() -> None:

@@ -137,6 +137,7 @@ def test_trend_is_what_numpy_makes_of_the_points(store: tuple[Store, Write], buc
         points = reader.points(PRESS, field, start, end)
         trend = reader.trend(PRESS, field, start, end, buckets)
         expected = downsample(points, start, trend.bucket_ns)
+        assert (trend.boolean, trend.whole) == (expected.boolean, expected.whole) == (field == "b", field == "i")
         assert trend.count.sum() == len(points.value)
         assert trend.time_ns.tolist() == expected.time_ns.tolist()
         assert trend.count.tolist() == expected.count.tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import yaml
 
@@ -35,7 +37,11 @@ def test_both_languages_say_the_same_things() -> None:
         (2**63 - 1, None, "9,223,372,036,854,775,807"),
         (840.5, 1, "840.5"),
         (840.0, 1, "840.0"),
-        (-12.345, None, "-12.35"),
+        (-12.3456, None, "-12.35"),
+        (1.121999979019165, None, "1.122"),
+        (1.121999979019165, 2, "1.12"),
+        (0.550000011920929, None, "0.5500"),
+        (math.nan, None, "nan"),
         (123.456, None, "123.5"),
         (12345.6, None, "12,346"),
         (0.0, None, "0.00"),

@@ -30,6 +30,13 @@ function replaceChanged(fresh, selector) {
   }
 }
 
+// The words are in the page only while they are true: nothing hidden is left for a screen reader to find.
+function sayOffline(lost) {
+  if (offline.hidden === !lost) return;
+  offline.hidden = !lost;
+  offline.textContent = lost ? offline.dataset.text : "";
+}
+
 // One request at a time; the next one starts when this one ended and the page is looked at.
 function repeat(seconds, work) {
   if (!(seconds > 0)) return;
@@ -37,9 +44,9 @@ function repeat(seconds, work) {
     if (!document.hidden) {
       try {
         await work();
-        offline.hidden = true;
+        sayOffline(false);
       } catch {
-        offline.hidden = false;
+        sayOffline(true);
       }
     }
     window.setTimeout(turn, seconds * 1000);

@@ -72,6 +72,7 @@ class Trend:
         count: readings in the bucket, int64, shape (n,).
         bucket_ns: width of a bucket.
         boolean: whether the tag is on or off; 1.0 is on.
+        whole: whether the tag holds integers, such as a counter or an enumeration.
     """
 
     time_ns: NDArray[np.int64]
@@ -81,6 +82,7 @@ class Trend:
     count: NDArray[np.int64]
     bucket_ns: int
     boolean: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ def downsample(points: Points, start_ns: int, bucket_ns: int) -> Trend:
         count,
         bucket_ns,
         points.value.dtype.kind == "b",
+        points.value.dtype.kind in "iu",
     )
 
 

@@ -132,7 +132,14 @@ class DuckDbStore:
             for which in np.unique(position).tolist():
                 at = slice(*np.searchsorted(position, (which, which + 1)).tolist())
                 found[names[which]] = Trend(
-                    start_ns + bucket[at] * width, low[at], mean[at], high[at], count[at], width, kind == "bool"
+                    start_ns + bucket[at] * width,
+                    low[at],
+                    mean[at],
+                    high[at],
+                    count[at],
+                    width,
+                    kind == "bool",
+                    kind == "int",
                 )
         return found
 

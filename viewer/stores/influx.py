@@ -144,6 +144,7 @@ class InfluxStore:
                     np.array(high, dtype=np.float64),
                     np.array(count, dtype=np.int64),
                     width,
+                    whole=kinds[field] == "integer",
                 )
         return found
 
