@@ -6,7 +6,7 @@ exec 1>&2
 cd "$(dirname "$0")/.."
 
 missing=""
-for package in mosquitto mosquitto-clients influxdb victoria-metrics libmodbus-dev gcc strace chromium chromium-driver \
+for package in mosquitto mosquitto-clients influxdb victoria-metrics libmodbus-dev gcc libc6-dev strace chromium chromium-driver \
   systemd; do
   case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in
     installed) ;;

@@ -5,6 +5,7 @@
 "use strict";
 const fs = require("node:fs");
 const net = require("node:net");
+globalThis.crypto ??= require("node:crypto").webcrypto; // Debian 12's node 18 keeps it behind a flag
 const opcua = require("node-opcua");
 const { DataType, StatusCodes, VariantArrayType } = opcua;
 
