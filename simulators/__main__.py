@@ -112,6 +112,7 @@ class Process:
         await self.start(ports)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.run_signals()), group.create_task(self.truth.keep_synced())]
+            tasks.append(group.create_task(self.truth.keep_stalls(self.clock.now_ns, self.clock.rate)))
             inner = group.create_task(self._faults())
             await self.stopping.wait()
             for task in (*tasks, inner):

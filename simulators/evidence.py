@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from simulators.words import register_count
+
+STALL_NEAR_S: Final = 0.5
+"""A poll this close to a stall of the plant may have been delayed by the same load, real seconds."""
 
 Key = tuple[Any, ...]
 """Where a value comes from: (device, unit, table, address) or (device, node)."""
@@ -30,6 +34,8 @@ class Item(NamedTuple):
         left_ns: when the plant was done with it: response left, or source time of a change.
         shape: (function code, address, count) of the request; empty for OPC UA.
         required: False = it may be stored but need not be.
+        slack_ns: polls: the stored time may lie outside the interval by this much; twice the longest stall of the plant
+            near the poll until the judge adds what it grants.
     """
 
     start_ns: int
@@ -39,6 +45,7 @@ class Item(NamedTuple):
     left_ns: int
     shape: tuple[int, ...] = ()
     required: bool = True
+    slack_ns: int = 0
 
 
 @dataclass
@@ -102,12 +109,30 @@ class _File:
         self._tags: dict[str, _Tag] = {}
         self._by_id: dict[int, list[_Tag]] = {}
         self._spans: list[tuple[Key, int, int, list[_Tag]]] = []
+        self._stalls: list[tuple[int, int]] = []
+        self._rate = 1.0
         self._headed = False
 
     def result(self) -> dict[str, list[Item]]:
         if not self._headed:
             raise ValueError("a truth begins with its header")
-        return {name: tag.items for name, tag in self._tags.items()}
+        near_ns = round(STALL_NEAR_S * self._rate * 1e9)
+        starts = [start for start, _ in self._stalls]
+        longest_ns = max((end - start for start, end in self._stalls), default=0)
+        slacks: dict[int, int] = {}
+
+        def slack_ns(item: Item) -> int:
+            if item.start_ns not in slacks:
+                first = bisect.bisect_left(starts, item.start_ns - near_ns - longest_ns)
+                last = bisect.bisect_right(starts, item.end_ns + near_ns)
+                near = (b - a for a, b in self._stalls[first:last] if b >= item.start_ns - near_ns)
+                slacks[item.start_ns] = 2 * max(near, default=0)
+            return slacks[item.start_ns]
+
+        return {
+            name: [item._replace(slack_ns=slack_ns(item)) for item in tag.items] if tag.mode == POLL else tag.items
+            for name, tag in self._tags.items()
+        }
 
     def take(self, line: Mapping[str, Any]) -> None:
         kind = line["k"]
@@ -118,12 +143,14 @@ class _File:
             "item": self._item,
             "change": self._change,
             "overflow": self._overflow,
+            "stall": self._stall,
         }
         if kind in handler:
             handler[kind](line)
 
     def _header(self, line: Mapping[str, Any]) -> None:
         self._headed = True
+        self._rate = line.get("rate", 1.0)
         for signal in line["signals"]:
             key = _key(signal)
             tags = [self._tags.setdefault(name, _Tag(self._modes[name])) for name in self._names.get(key, ())]
@@ -131,6 +158,9 @@ class _File:
             if tags and "table" in signal:
                 first = signal["address"]
                 self._spans.append((key[:3], first, first + register_count(signal["datatype"]), tags))
+
+    def _stall(self, line: Mapping[str, Any]) -> None:
+        self._stalls.append((line["start_ns"], line["end_ns"]))
 
     def _of(self, signal: int, mode: str) -> list[_Tag]:
         return [tag for tag in self._by_id.get(signal, ()) if tag.mode == mode]

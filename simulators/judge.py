@@ -6,10 +6,15 @@ reference; `missing` = produced − suppressed − stored − gap_explained; `al
 
 Rules:
 
-- A poll matches a stored time inside its request–response interval widened by `slack_ns`, in order; a change or a read
-  matches its source time exactly, or up to `nudge_ns` later.
+- A poll matches a stored time inside its request–response interval, in order. What the client measures is wider than
+  what the plant sees, by the time both wait for a processor: the interval is widened by `slack_ns` and by twice the
+  longest stall the plant saw of itself within 0.5 s, together at most half a period; by half a period in the 2 s
+  after the first poll after a kill, while the collector still loads its parts.
+- A change or a read matches its source time exactly, or up to `nudge_ns` later.
 - A request that also covers tags it was not sent for (bridged registers) produces nothing for those
   (`simulators.matching.own_items`).
+- Every tag must be asked for, polls at about their period (`simulators.pace`).
+- Without an outage nothing is explained by a gap.
 - Deadband: a reading is stored when its status differs from the last stored one or |value − last stored good value| ≥
   deadband. What is stored although the deadband would hold it back (a first reading, one after a gap) is no error
   and is counted as `unsuppressed`.
@@ -29,11 +34,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.evidence import ANY_BAD, POLL, SUBSCRIBE, Item, Key, items_of
-from simulators.matching import BAD, expected, match, own_items, same
+from simulators.matching import BAD, Shape, expected, match, own_items, same, within
+from simulators.pace import Pace, too_slow
 
 BAD_NO_COMMUNICATION: Final = 0x8031_0000
 NEAR_OUTAGE_NS: Final = 1_000_000_000
 BEFORE_KILL_NS: Final = 500_000_000
+AFTER_KILL_NS: Final = 2_000_000_000
 MOST_EXAMPLES: Final = 20
 
 
@@ -43,11 +50,12 @@ class TagOptions:
 
     Attributes:
         mode: `poll`, `subscribe` or `read`.
-        slack_ns: polls: the stored time may lie outside the request–response interval by this much (at most half the
-            period makes sense).
+        slack_ns: polls: the stored time may lie outside the request–response interval by this much.
         nudge_ns: changes and reads: the stored time may be later than the source time by this much.
         deadband: smallest change that is stored, engineering units (percent × range / 100); 0 = none.
         range: lowest and highest possible value, engineering units.
+        period_ns: polls: planned time between two; 0 = not known: no limit to the slack, no check of the pace.
+        requests: polls: what is sent for this tag, see `own_items`; None = every request that covers it.
     """
 
     mode: str = POLL
@@ -55,6 +63,8 @@ class TagOptions:
     nudge_ns: int = 1
     deadband: float = 0.0
     range: tuple[float, float] | None = None
+    period_ns: int = 0
+    requests: tuple[Shape, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +130,20 @@ class Verdict:
         tags: the terms per tag.
         left_ns: per tag, for each stored point in the order given: when its value left the plant (response left, or
             source time of a change), 0 = matched nothing; int64, shape (n,).
-        examples: up to 20 sentences on what is wrong.
+        examples: up to 20 sentences on what is missing, doubled or altered.
+        wrong: sentences on what is wrong with the run, such as a tag that was never read.
     """
 
     total: Counts = field(default_factory=Counts)
     tags: dict[str, Counts] = field(default_factory=dict)
     left_ns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Nothing missing, doubled or altered."""
-        return not (self.total.missing or self.total.duplicated or self.total.altered)
+        """Nothing missing, doubled, altered, or wrong with the run."""
+        return not (self.total.missing or self.total.duplicated or self.total.altered or self.wrong)
 
 
 def judge(
@@ -142,6 +154,7 @@ def judge(
     gaps: Sequence[GapPoint] = (),
     outages: Sequence[Outage] = (),
     end_ns: int | None = None,
+    overruns: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Compare the store with the truth.
 
@@ -153,23 +166,45 @@ def judge(
         gaps: gap points of the store.
         outages: what was injected.
         end_ns: what left the plant after this may be stored but need not be; None = everything must be.
+        overruns: device → scheduled polls that its client says it left out.
 
     Raises:
         ValueError: a truth has no header, or a tag's key is in none of them.
     """
     modes = {tag: options[tag].mode for tag in mapping}
     verdict = Verdict()
-    for tag, items in items_of(truths, mapping, modes).items():
+    found = {tag: own_items(items, options[tag].requests) for tag, items in items_of(truths, mapping, modes).items()}
+    spans = [(outage.start_ns, outage.end_ns) for outage in outages]
+    for tag, items in found.items():
         if end_ns is not None:
             items = [item._replace(required=item.required and item.left_ns <= end_ns) for item in items]  # noqa: PLW2901
         explaining = [gap for gap in gaps if gap.tag == tag and gap.cause]
         one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, outages, verdict)
         verdict.tags[tag] = one.judge()
         verdict.total.add(verdict.tags[tag])
+    for device in sorted({key[0] for key in mapping.values()}):
+        tags = {
+            tag: Pace(options[tag].mode, items, options[tag].period_ns)
+            for tag, items in found.items()
+            if mapping[tag][0] == device
+        }
+        verdict.wrong += too_slow(tags, spans, end_ns, (overruns or {}).get(device, 0))
+    if verdict.total.gap_explained and not outages:
+        verdict.wrong.append(f"{verdict.total.gap_explained} readings explained by gaps, and nothing was injected")
     return verdict
 
 
 _NOTHING: Final = StoredPoints(np.empty(0, np.int64), np.empty(0, object), np.empty(0, np.uint32))
+
+
+def _widened(item: Item, options: TagOptions, fresh: Sequence[int]) -> Item:
+    """The item with the slack it has in the end."""
+    if options.mode != POLL:
+        return item
+    slack_ns = options.slack_ns + item.slack_ns
+    if options.period_ns and any(0 <= item.start_ns - first <= AFTER_KILL_NS for first in fresh):
+        slack_ns = options.period_ns // 2
+    return item._replace(slack_ns=min(slack_ns, options.period_ns // 2) if options.period_ns else slack_ns)
 
 
 class _Tag:
@@ -187,7 +222,9 @@ class _Tag:
     ) -> None:
         self._tag = tag
         self._options = options
-        self._items = [expected(item, options.range) for item in items]
+        back = [next((i.start_ns for i in items if i.start_ns >= o.end_ns), None) for o in outages if o.kind == "kill"]
+        fresh = [first for first in back if first is not None]
+        self._items = [_widened(expected(item, options.range), options, fresh) for item in items]
         self._order = np.argsort(points.time_ns, kind="stable")
         self._times: list[int] = points.time_ns[self._order].tolist()
         self._values: list[Any] = points.value[self._order].tolist()
@@ -199,12 +236,8 @@ class _Tag:
 
     def judge(self) -> Counts:
         options, counts = self._options, self._counts
-        width = (options.slack_ns, options.slack_ns) if options.mode == POLL else (0, options.nudge_ns)
+        width = (0, 0) if options.mode == POLL else (0, options.nudge_ns)
         matched = match(self._items, self._times, self._values, self._quality, width)
-        own = own_items(self._items, matched)
-        if len(own) < len(self._items):
-            self._items = own
-            matched = match(self._items, self._times, self._values, self._quality, width)
         left_ns = np.zeros(len(self._times), dtype=np.int64)
         point_of = {item: point for point, item in enumerate(matched) if item is not None}
         for index, point in point_of.items():
@@ -280,9 +313,7 @@ class _Tag:
         for point in points:
             value, quality = self._values[point], self._quality[point]
             repeat = any(
-                index in taken
-                and item.start_ns - width[0] <= self._times[point] <= item.end_ns + width[1]
-                and same(item, value, quality)
+                index in taken and within(item, self._times[point], width) and same(item, value, quality)
                 for index, item in enumerate(self._items)
             )
             alike = [index for index in lost if same(self._items[index], value, quality)]

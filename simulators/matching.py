@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import bisect
 import math
-import statistics
 import struct
-from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 from simulators.evidence import ANY_BAD, Item
 
+Shape = tuple[int, ...]
+"""Function code, address and count of a Modbus request."""
 BAD: Final = 0x8000_0000
 BAD_OUT_OF_RANGE: Final = 0x803C_0000
 
@@ -43,6 +41,11 @@ def expected(item: Item, limits: tuple[float, float] | None) -> Item:
     return item._replace(status=BAD_OUT_OF_RANGE) if outside or not math.isfinite(value) else item
 
 
+def within(item: Item, time: int, width: tuple[int, int]) -> bool:
+    """Whether a stored time may be the item's."""
+    return item.start_ns - width[0] - item.slack_ns <= time <= item.end_ns + width[1] + item.slack_ns
+
+
 def match(
     items: Sequence[Item],
     times: Sequence[int],
@@ -52,19 +55,21 @@ def match(
 ) -> list[int | None]:
     """For each stored point the index of its item, or None; order is kept and no item is given twice.
 
-    Both are in order of time. Among the items whose interval, widened by `width` (before, after), holds the stored
-    time, one that is the same in value and status is preferred, then the nearest, then the first.
+    Both are in order of time. Among the items whose interval, widened by `width` (before, after) and on both sides by
+    the item's own slack, holds the stored time, one that is the same in value and status is preferred, then the
+    nearest, then the first.
     """
     matched: list[int | None] = []
     first = 0
+    slack_ns = max((item.slack_ns for item in items), default=0)
     for time, value, quality in zip(times, values, qualities, strict=True):
-        while first < len(items) and items[first].end_ns + width[1] < time:
+        while first < len(items) and items[first].end_ns + width[1] + slack_ns < time:
             first += 1
         best: tuple[bool, int, int] | None = None
         index = first
-        while index < len(items) and items[index].start_ns - width[0] <= time:
+        while index < len(items) and items[index].start_ns - width[0] - slack_ns <= time:
             item = items[index]
-            if time <= item.end_ns + width[1]:
+            if within(item, time, width):
                 away = max(item.start_ns - time, time - item.end_ns, 0)
                 rank = (not same(item, value, quality), away, index)
                 best = rank if best is None else min(best, rank)
@@ -77,28 +82,26 @@ def match(
     return matched
 
 
-def own_items(items: Sequence[Item], matched: Sequence[int | None]) -> list[Item]:
-    """The items of requests that were sent for this tag; all of them when nothing is stored.
+def own_items(items: Sequence[Item], requests: Sequence[Shape] | None) -> list[Item]:
+    """The items of requests that were sent for this tag; a request that bridges registers covers others too.
 
-    A request that bridges registers covers tags it was not sent for. A tag's own request shapes (function code,
-    address, count) are those of whose responses at least half as large a part is stored as of the best one. So that no
-    loss hides behind a change of plan, an item of another shape counts too when no own one is within three usual
-    spacings.
+    Args:
+        items: in order of time.
+        requests: (function code, address, count) of the planned request that reads the tag, then of the parts it is
+            divided into when the device refuses it: those count only after the planned one was refused once. None =
+            every request that covers the tag; empty = none does.
     """
-    responses = Counter(item.shape for item in items if item.required)
-    hits = Counter(items[index].shape for index in matched if index is not None)
-    if len(responses) <= 1 or not hits:
+    if requests is None:
         return list(items)
-    rate = {shape: hits[shape] / count for shape, count in responses.items()}
-    own = {shape for shape, share in rate.items() if share >= max(rate.values()) / 2}
-    times = [item.start_ns for item in items if item.shape in own]
-    usual_ns = statistics.median(b - a for a, b in pairwise(times)) if len(times) > 1 else math.inf
-    return [item for item in items if item.shape in own or _alone(item.start_ns, times, 3 * usual_ns)]
-
-
-def _alone(time: int, times: Sequence[int], within_ns: float) -> bool:
-    at = bisect.bisect(times, time)
-    return all(abs(time - near) > within_ns for near in times[max(at - 1, 0) : at + 1])
+    own: list[Item] = []
+    divided = False
+    for item in items:
+        if item.shape in requests[:1]:
+            divided |= item.status == ANY_BAD
+            own.append(item)
+        elif divided and item.shape in requests[1:]:
+            own.append(item)
+    return own
 
 
 def _is_word(quality: int) -> bool:

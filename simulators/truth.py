@@ -17,6 +17,7 @@ UTC. `ids` are the integer ids of the header's table. Kinds:
 - ``write`` {device, fc | service, unit?, address?}: somebody tried to write or call.
 - ``fault`` {fault, device, start_ns, end_ns}: an injected fault began, with its planned end; again at its real end
   with `ended: true`.
+- ``stall`` {start_ns, end_ns}: the plant got no turn between the two; what happened then was seen only at the end.
 - ``freeze`` {time}: from here on no signal changes. ``stop`` {time}: the last line of a clean stop.
 
 Values are JSON: bool, int, float (shortest text that reads back bit for bit) or string.
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -34,6 +35,10 @@ import orjson
 
 SYNC_S: Final = 0.05
 """Real seconds between two syncs; below 100 ms with a sync that takes its time."""
+BEAT_S: Final = 0.01
+"""Real seconds between two looks at the plant's own lateness."""
+STALL_S: Final = 0.005
+"""Real seconds of lateness from which on a stall is written down."""
 _BUFFER: Final = 1 << 20
 
 
@@ -68,6 +73,20 @@ class TruthLog:
                 self._dirty = False
                 self._file.flush()
                 await asyncio.to_thread(os.fdatasync, self._file.fileno())
+
+    async def keep_stalls(self, now_ns: Callable[[], int], rate: float) -> None:
+        """Write down when the plant got no turn, until cancelled.
+
+        Args:
+            now_ns: plant time.
+            rate: plant seconds per real second.
+        """
+        while True:
+            due_ns = now_ns() + round(BEAT_S * rate * 1e9)
+            await asyncio.sleep(BEAT_S)
+            end_ns = now_ns()
+            if end_ns - due_ns > STALL_S * rate * 1e9:
+                self.write("stall", start_ns=due_ns, end_ns=end_ns)
 
     def close(self) -> None:
         """Sync and close."""

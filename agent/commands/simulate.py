@@ -29,7 +29,7 @@ from agent.simulate.table import table
 from agent.urls import mqtt_settings
 from pipelines.errors import ConfigError
 from pipelines.mqtt import MqttSettings
-from simulators.judge import Verdict
+from simulators.judge import MOST_EXAMPLES, Verdict
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
 
@@ -55,7 +55,8 @@ def command(
 ) -> int:
     """Run a simulated plant, the collector and the site server, and judge at the end whether anything was lost.
 
-    Exit code 1 when a value is missing, duplicated or altered.
+    Exit code 1 when a value is missing, duplicated or altered, a tag was not read as configured, or something that was
+    accepted or published is not in the store.
     """
     set_up_logs("warning")
     lines = tuple(line or DEFAULT_LINES)
@@ -129,8 +130,8 @@ def _judged(simulation: Simulation) -> tuple[Verdict, dict[str, Any]]:
 
 
 def _tell(verdict: Verdict, answer: dict[str, Any], notice: str, *, json: bool) -> None:
-    for example in verdict.examples:
-        say(f"wrong: {example}")
+    for sentence in (*verdict.wrong[:MOST_EXAMPLES], *verdict.examples):
+        say(f"wrong: {sentence}")
     if json:
         emit_json(answer)
         return

@@ -1,4 +1,8 @@
-"""The judgement: what the plant says it produced against what the store holds, and the line that is printed."""
+"""The judgement: what the plant says it produced against what the store holds, and the line that is printed.
+
+Beside the plant's truth (`simulators.judge`), what the agent says of itself is held against the store
+(`agent.simulate.kept`).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,10 @@ from numpy.typing import NDArray
 
 from agent.config import load_site
 from agent.simulate.children import Outage
+from agent.simulate.kept import lost_after_publishing, lost_before_publishing
 from agent.simulate.session import Simulation
 from connectors.modbus.config import ModbusConnection, ModbusTag
+from connectors.modbus.plan import Request, plan, split
 from connectors.opcua.config import OpcUaTag
 from pipelines.point import BAD
 from pipelines.settings import TagSettings
@@ -25,6 +31,12 @@ from viewer.stores import base
 
 Key = tuple[Any, ...]
 _NO_QUALITY: Final = 0
+_CODES: Final = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+"""Function codes that read each table (MODBUS Application Protocol V1.1b3 §6.1-6.4)."""
+SLACK_S: Final = 0.05
+"""What a poll's stored time may lie outside of what the plant saw: half of what request and response wait in the client
+for a processor, real seconds. On two cores under two busy loops the most was 10 ms; half a period would let a poll be
+stamped by anything. Where the plant itself waited longer, the judge adds twice that."""
 
 
 def judge_run(simulation: Simulation, store: base.Store) -> tuple[Verdict, NDArray[np.float64]]:
@@ -42,17 +54,22 @@ def judge_run(simulation: Simulation, store: base.Store) -> tuple[Verdict, NDArr
     places: dict[str, tuple[Place, str]] = {}
     for site in map(load_site, simulation.plan.sites):
         for connection in site.connections:
-            for tag in connection.tag_list():
+            for index, tag in enumerate(connection.tag_list()):
                 place = site.place(connection, tag)
                 name = f"{place.machine}/{tag.name}"
-                mapping[name], options[name] = _expectation(connection, tag)
+                mapping[name], options[name] = _expectation(connection, index, tag, header["rate"])
                 places[name] = (place, tag.name)
                 stored[name] = _points(store, place, tag.name, header["started_ns"])
     gaps = [
         GapPoint(f"{gap.place.machine}/{gap.tag}", gap.cause, gap.start_ns, gap.end_ns)
         for gap in store.gaps(start_ns=header["started_ns"])
     ]
-    verdict = judge([truth], mapping, options, stored, gaps, _outages(simulation.outages, truth), frozen_ns)
+    outages = _outages(simulation.outages, truth)
+    overruns = simulation.links("overruns")
+    verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns)
+    verdict.wrong += lost_after_publishing(simulation, store, places.values(), header["started_ns"])
+    kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
+    verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not outages)
     latencies = [
         _latency(simulation, *places[name], points.time_ns, verdict.left_ns[name]) for name, points in stored.items()
     ]
@@ -70,7 +87,7 @@ def result(simulation: Simulation, verdict: Verdict, latency_ms: NDArray[np.floa
         "tags": sum(len(one.tag_list()) for site in sites for one in site.connections),
         "produced": total.produced,
         "suppressed": total.suppressed,
-        "accepted": simulation.accepted,
+        "accepted": simulation.points("accepted"),
         "stored": total.stored,
         "missing": total.missing,
         "gap_explained": total.gap_explained,
@@ -88,10 +105,14 @@ def result(simulation: Simulation, verdict: Verdict, latency_ms: NDArray[np.floa
 
 def details(verdict: Verdict) -> dict[str, Any]:
     """Per tag, for the folder of the run."""
-    return {"examples": verdict.examples, "tags": {name: asdict(one) for name, one in verdict.tags.items()}}
+    return {
+        "wrong": verdict.wrong,
+        "examples": verdict.examples,
+        "tags": {name: asdict(one) for name, one in verdict.tags.items()},
+    }
 
 
-def _expectation(connection: Any, tag: TagSettings) -> tuple[Key, TagOptions]:
+def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> tuple[Key, TagOptions]:
     bounds = (tag.range.low, tag.range.high) if tag.range else None
     deadband = 0.0
     if tag.deadband:
@@ -101,12 +122,30 @@ def _expectation(connection: Any, tag: TagSettings) -> tuple[Key, TagOptions]:
         assert isinstance(connection, ModbusConnection)
         unit = connection.unit if tag.unit is None else tag.unit
         period_s = connection.period_s if tag.period_s is None else tag.period_s
-        slack_ns = round(period_s * 0.5e9)
+        slack_ns, period_ns = round(SLACK_S * rate * 1e9), round(period_s * 1e9)
         key = modbus_key(connection.name, unit, tag.table, tag.address)
-        return key, TagOptions("poll", slack_ns, 0, deadband, bounds)
+        return key, TagOptions("poll", slack_ns, 0, deadband, bounds, period_ns, requests_of(connection, index))
     assert isinstance(tag, OpcUaTag)
     mode = "subscribe" if tag.mode == "subscribe" else "read"
     return opcua_key(connection.name, tag.node), TagOptions(mode, 0, 1, deadband, bounds)
+
+
+def requests_of(connection: ModbusConnection, index: int) -> tuple[tuple[int, int, int], ...]:
+    """(function code, address, count) of the planned request that reads a tag, then of its parts when it is divided.
+
+    Args:
+        connection: its settings.
+        index: the tag's position in the connection's tags.
+    """
+    found: list[tuple[int, int, int]] = []
+    parts: tuple[Request, ...] = plan(connection)
+    while parts:
+        mine = next((part for part in parts if index in part.tags), None)
+        if mine is None:
+            break
+        found.append((_CODES[mine.table], mine.address, mine.count))
+        parts = split(connection, mine) if len(mine.tags) > 1 else ()
+    return tuple(found)
 
 
 def _points(store: base.Store, place: Place, tag: str, start_ns: int) -> StoredPoints:

@@ -24,6 +24,8 @@ from pipelines.mqtt import MqttSettings
 _QUIET_S: Final = 2.0
 _QUIET_LIMIT_S: Final = 20.0
 DRAIN_S: Final = 60.0
+_WAITING: Final = "are sent after the next start"
+"""What `agent run` says last when its journal is not empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Simulation:
         servers: `agent serve`, or `agent bridge` and `agent view`.
         outages: children that died and came back.
         witness: what crossed the broker.
-        accepted: points the collector said it accepted, over all its lives.
+        lives: the last status of each life of the collector, by epoch.
+        drained: whether the collector said at its end that everything is confirmed.
     """
 
     plan: Plan
@@ -86,8 +89,8 @@ class Simulation:
     collector: Child
     servers: list[Child]
     witness: Witness
-    accepted: int = 0
-    _lives: dict[str, int] = field(default_factory=dict)
+    lives: dict[str, dict[str, Any]] = field(default_factory=dict)
+    drained: bool = True
     outages: list[Outage] = field(default_factory=list)
 
     @classmethod
@@ -120,6 +123,18 @@ class Simulation:
         return cls(
             plan, clock, child("plant", plant), child("collector", [], prints=False), servers, Witness(clock.now_ns)
         )
+
+    def points(self, name: str) -> int:
+        """A counter of points, over all lives of the collector, as far as it was asked."""
+        return sum(life["points"][name] for life in self.lives.values())
+
+    def links(self, name: str) -> dict[str, int]:
+        """A counter of each connection, over all lives of the collector."""
+        totals: dict[str, int] = {}
+        for life in self.lives.values():
+            for link, counters in life["connections"].items():
+                totals[link] = totals.get(link, 0) + counters[name]
+        return totals
 
     @property
     def viewer(self) -> str:
@@ -157,6 +172,8 @@ class Simulation:
                 for task in tasks[1:]:
                     task.cancel()
                 await self.collector.end(DRAIN_S + 10)
+                assert self.collector.process is not None
+                self.drained = self.collector.process.returncode == 0 and _WAITING not in self.collector.tail()
                 await self.plant.end(10)
                 tasks[0].cancel()
         except* DependencyError as errors:
@@ -172,8 +189,7 @@ class Simulation:
             answer: dict[str, Any] = orjson.loads(ask(self.plan.state_dir, timeout_s=1.0))
         except (DependencyError, orjson.JSONDecodeError):
             return {}
-        self._lives[answer["epoch"]] = answer["points"]["accepted"]
-        self.accepted = sum(self._lives.values())
+        self.lives[answer["epoch"]] = answer
         return answer
 
     def _aim_collector(self) -> None:

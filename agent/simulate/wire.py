@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -35,6 +35,11 @@ class Witness:
     wire_duplicates: int = 0
     _waiting: dict[str, list[Column]] = field(default_factory=dict)
     _stored: dict[Series, dict[int, int]] = field(default_factory=dict)
+
+    @property
+    def published(self) -> Mapping[Series, Collection[int]]:
+        """Times of the values that were published, per machine and field, ns since 1970 UTC."""
+        return self._stored
 
     async def run(self, settings: MqttSettings) -> NoReturn:
         """Listen for ever; ends by cancellation."""

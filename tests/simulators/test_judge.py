@@ -280,15 +280,91 @@ def test_a_refused_request_may_be_stored_as_bad() -> None:
     assert ruling("ton", truth, told).total == Counts(produced=2, stored=2)
 
 
+def own(*requests: tuple[int, int, int], **more: Any) -> TagOptions:
+    return TagOptions(slack_ns=S // 20, requests=requests, **more)
+
+
 def test_bridged_registers_produce_nothing() -> None:
-    own = [poll(n, 0, float(n), (8, 1)) for n in (1, 11, 21)]
+    mine = [poll(n, 0, float(n), (8, 1)) for n in (1, 11, 21)]
     bridging = [poll(n + 0.002, 0, float(n), (0, 21)) for n in range(1, 30)]
     kept = points(*[(mid(n), float(n)) for n in (1, 11, 21)])
-    assert ruling("ton", own + bridging, kept).total == Counts(produced=3, stored=3)
+    options = own((3, 8, 1))
+    assert ruling("ton", mine + bridging, kept, options=options).total == Counts(produced=3, stored=3)
     lost = points(*[(mid(n), float(n)) for n in (1, 21)])
-    assert ruling("ton", own + bridging, lost).total == Counts(produced=3, stored=2, missing=1)
-    replanned = bridging + [poll(n + 0.5, 0, float(n), (4, 9)) for n in range(40, 200)]
-    assert ruling("ton", own + replanned, kept).total.missing > 90
+    assert ruling("ton", mine + bridging, lost, options=options).total == Counts(produced=3, stored=2, missing=1)
+    assert ruling("ton", mine + bridging, kept).total == Counts(produced=32, stored=3, missing=29)
+
+
+def test_losses_of_one_of_two_alternating_requests() -> None:
+    truth = [poll(n, 0, float(n), (8, 1) if n % 2 else (0, 21)) for n in range(100)]
+    stored = points(*[(mid(n), float(n)) for n in range(100) if n % 2 == 0 or n < 20])
+    options = TagOptions(slack_ns=S // 20)
+    assert ruling("ton", truth, stored, options=options).total == Counts(produced=100, stored=60, missing=40)
+    mine = points(*[(mid(n), float(n)) for n in range(1, 20, 2)])
+    assert ruling("ton", truth, mine, options=own((3, 8, 1))).total == Counts(produced=50, stored=10, missing=40)
+
+
+def test_parts_of_a_request_count_after_it_was_refused() -> None:
+    refused = poll(5, 0, 0, (0, 21), status=2, ids=[], values=[])
+    part = [poll(n, 0, float(n), (8, 3)) for n in (1, 6, 7)]  # the first one is somebody else's
+    options = own((3, 0, 21), (3, 8, 3))
+    kept = [(mid(6), 6.0), (mid(7), 7.0)]
+    assert ruling("ton", [*part[:1], refused, *part[1:]], points(*kept), options=options).total == Counts(2, 0, 2)
+    lost = ruling("ton", [*part[:1], refused, *part[1:]], points(kept[0]), options=options).total
+    assert lost == Counts(produced=2, stored=1, missing=1)
+
+
+def test_half_a_second_is_no_slack() -> None:
+    options = TagOptions(slack_ns=S // 20, period_ns=S)
+    wrong = points(*[(round((n + 0.49) * S), value) for n, (_, value) in enumerate(KEPT, 1)])
+    assert ruling("ton", POLLS, points(*KEPT), options=options).clean
+    assert ruling("ton", POLLS, wrong, options=options).total == Counts(produced=4, stored=4, altered=4)
+
+
+def test_a_stall_of_the_plant_widens_polls_near_it_by_twice_its_length() -> None:
+    options = TagOptions(slack_ns=S // 20, period_ns=S)
+    stall = {"k": "stall", "start_ns": round(1.9 * S), "end_ns": round(1.99 * S)}  # 90 ms, so 50 + 180 ms around 2 s
+    late = [KEPT[0], (2_001_000_000 + 230_000_000, 125.2), *KEPT[2:]]
+    assert ruling("ton", [stall, *POLLS], points(*late), options=options).clean
+    assert ruling("ton", POLLS, points(*late), options=options).total.altered == 1
+    later = [KEPT[0], (2_001_000_000 + 230_000_001, 125.2), *KEPT[2:]]
+    assert ruling("ton", [stall, *POLLS], points(*later), options=options).total.altered == 1
+    far = points(*KEPT[:3], (4_001_000_000 + 50_000_001, 125.4))
+    assert ruling("ton", [stall, *POLLS], far, options=options).total.altered == 1
+    long = stall | {"start_ns": S, "end_ns": 2 * S}  # never more than half a period
+    at_most = [KEPT[0], KEPT[1], (3_001_000_000 + 500_000_001, 125.2), KEPT[3]]
+    assert ruling("ton", [long, *POLLS], points(*at_most), options=options).total.altered == 1
+
+
+def test_a_tag_that_nobody_reads_is_wrong() -> None:
+    verdict = ruling("ton", [], None)
+    assert verdict.total == Counts()
+    assert verdict.wrong == ["ton: never read, the plant saw nothing"]
+    assert not verdict.clean
+    assert ruling("rpm", [], None).wrong == ["rpm: never subscribed, the plant saw nothing"]
+    bridged = ruling("ton", POLLS, None, options=own((3, 8, 1)))
+    assert bridged.wrong == ["ton: never read, the plant saw nothing"]
+
+
+def test_polls_come_at_their_period() -> None:
+    options = TagOptions(slack_ns=S // 20, period_ns=S)
+
+    def wrong(seconds: list[int], **more: Any) -> list[str]:
+        truth = [poll(n, 0, float(n)) for n in seconds]
+        stored = points(*[(mid(n), float(n)) for n in seconds])
+        return ruling("ton", truth, stored, options=options, end_ns=100 * S, **more).wrong
+
+    assert wrong(list(range(101))) == []
+    assert wrong(list(range(79))) == []  # 79 and the one of grace are 80 % of 100
+    assert wrong(list(range(78))) == ["ton: polled 78 times in 100.0 s, expected about 100"]
+    assert wrong(list(range(0, 100, 2))) == ["ton: polled 50 times in 100.0 s, expected about 100"]
+    assert wrong(list(range(0, 100, 2)), overruns={"prs": 37}) == []  # 51 of 63
+    assert wrong(list(range(0, 100, 2)), overruns={"prs": 36}) == ["ton: polled 50 times in 100.0 s, expected about 64"]
+    there = [*range(30), *range(75, 100)]  # 30 s are an outage, 5 s more it takes to come back
+    assert wrong(there, outages=[Outage(30 * S, 70 * S, "comm_loss")]) == []
+    assert wrong(there, outages=[Outage(30 * S, 40 * S, "comm_loss")]) == [
+        "ton: polled 55 times in 80.0 s, expected about 80"
+    ]
 
 
 def test_items_after_the_end_are_optional() -> None:

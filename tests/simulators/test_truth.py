@@ -85,3 +85,13 @@ def test_what_was_answered_is_on_disk_when_the_plant_is_killed(plant: Any) -> No
     process.process.send_signal(signal.SIGKILL)
     assert process.process.wait(30) == -signal.SIGKILL
     assert [line["count"] for line in process.truth() if line["k"] == "poll"] == [21]
+
+
+async def test_stalls_of_more_than_5_ms_are_written_down(tmp_path: Path) -> None:
+    ms = 1_000_000
+    looks = iter([0, 15 * ms, 20 * ms, 130 * ms])  # due at 10 and 30: 5 ms late, which is nothing, and 100 ms
+    log = TruthLog(tmp_path / "truth")
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await log.keep_stalls(lambda: next(looks), 1.0)
+    log.close()
+    assert list(read_truth(tmp_path / "truth")) == [{"k": "stall", "n": 0, "start_ns": 30 * ms, "end_ns": 130 * ms}]

@@ -1,0 +1,54 @@
+"""What is judged beside the plant's truth: requests of a tag, and that accepted and published points are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agent.commands.init import template
+from agent.config import load_site
+from agent.simulate.judging import requests_of
+from agent.simulate.kept import overclaimed, repeated_reads, unkept
+from connectors.modbus.config import ModbusConnection, ModbusTag
+from connectors.modbus.plan import plan
+
+
+def test_requests_of_a_tag_are_its_plan_and_the_halves_that_hold_it() -> None:
+    tags = tuple(ModbusTag(name=f"t{at}", table="holding", address=at, datatype="uint16") for at in (0, 2, 4, 6))
+    connection = ModbusConnection(name="plc", type="modbus", host="127.0.0.1", period_s=1, max_gap=4, tags=tags)
+    assert [(one.address, one.count) for one in plan(connection)] == [(0, 7)]
+    assert requests_of(connection, 0) == ((3, 0, 7), (3, 0, 3), (3, 0, 1))
+    assert requests_of(connection, 3) == ((3, 0, 7), (3, 4, 3), (3, 6, 1))
+
+
+def test_every_tag_of_the_lines_has_a_request() -> None:
+    for line in ("auto_press_machining", "injection_molding"):
+        for connection in load_site(template(line)).connections:
+            if isinstance(connection, ModbusConnection):
+                for index, tag in enumerate(connection.tags):
+                    _, address, count = requests_of(connection, index)[0]
+                    assert address <= tag.address
+                    assert tag.address + tag.width() <= address + count
+
+
+def test_a_published_value_that_is_not_stored_is_named() -> None:
+    stored = np.array([20, 30], dtype=np.int64)
+    assert unkept("prs/ton", {10: 0, 20: 0, 30: 0}, stored, 20) == []
+    assert unkept("prs/ton", {20: 0, 25: 0, 30: 0, 40: 0}, stored, 20) == [
+        "prs/ton: 2 published values are not in the store, the first of 25"
+    ]
+
+
+def test_accepted_points_must_be_kept_or_be_the_same_point_again() -> None:
+    assert overclaimed(100, 100, 0) == []
+    assert overclaimed(100, 97, 3) == []
+    assert overclaimed(100, 120, 0) == []  # accepted after the last look
+    assert overclaimed(100, 96, 3) == ["collector: 100 points accepted, 1 of them are not in the store"]
+
+
+def test_a_node_read_again_unchanged_is_the_same_point() -> None:
+    truth = [
+        {"k": "read", "ids": [1, 2], "times": [10, 10]},
+        {"k": "read", "ids": [1, 2], "times": [10, 20]},
+        {"k": "change", "id": 1, "time": 10},
+    ]
+    assert repeated_reads(truth) == 1
