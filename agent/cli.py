@@ -53,7 +53,7 @@ class LazyGroup(TyperGroup):
             return None
         module = import_module(f"agent.commands.{cmd_name}")
         single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-        single.command(cmd_name, rich_help_panel=COMMANDS[cmd_name])(module.command)
+        single.command(cmd_name, rich_help_panel=COMMANDS[cmd_name], context_settings=_HELP)(module.command)
         command = typer.main.get_command(single)
         assert isinstance(command, TyperCommand)
         command.name = cmd_name
@@ -63,7 +63,11 @@ class LazyGroup(TyperGroup):
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """typer's own copy of click's UsageError, which it does not export."""
 
-app = typer.Typer(cls=LazyGroup, add_completion=False, rich_markup_mode="markdown", suggest_commands=False)
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    cls=LazyGroup, add_completion=False, rich_markup_mode="markdown", suggest_commands=False, context_settings=_HELP
+)
 
 
 @app.callback()
@@ -87,7 +91,7 @@ def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
     try:
         refuse_secrets(arguments)
-        result: Any = typer.main.get_command(app)(arguments or ["--help"], prog_name="agent", standalone_mode=False)
+        result: Any = typer.main.get_command(app)(_usual(arguments), prog_name="agent", standalone_mode=False)
     except (ShopfloorError, ExceptionGroup) as error:
         return _fail(_first(error))
     except typer.Exit as error:
@@ -101,6 +105,11 @@ def run(arguments: list[str]) -> int:
             raise
         return _unread()
     return result if isinstance(result, int) else 0
+
+
+def _usual(arguments: list[str]) -> list[str]:
+    """What every program understands: nothing at all is `--help`, and `--version` alone is `version`."""
+    return ["version"] if arguments == ["--version"] else arguments or ["--help"]
 
 
 def _first(error: Exception) -> Exception:

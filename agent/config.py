@@ -3,60 +3,181 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from agent.document import Node, read_document
+from agent.cuts import Cuts, Rest
+from agent.document import Finding, Node, read_document
 from agent.explain import explain, locate, path_of
 from agent.rules import PlacedError
 from agent.site import Site
 from pipelines.errors import ConfigError
 
 _SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
+_ROUNDS: Final = 12
+"""Times a file is looked at without what was found; each takes out at least one more level."""
+_SECRETS: Final = ("password_file", "key_file")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A fault, or a note, and the file it is about."""
+
+    path: Path
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        """`FILE:LINE: message`, as editors and problem matchers read it."""
+        return f"{self.path}: {self.message}" if self.line is None else f"{self.path}:{self.line}: {self.message}"
+
+
+class ConfigFaults(ConfigError):
+    """Everything that is wrong with configuration files; the message is the first, and how many more there are.
+
+    Attributes:
+        faults: every independent fault, by file and line.
+    """
+
+    def __init__(self, faults: Sequence[Remark]) -> None:
+        self.faults = tuple(faults)
+        first, *others = faults
+        files = " ".join(dict.fromkeys(str(one.path) for one in faults))
+        more = f" (and {len(others)} more; agent check {files} lists all)" if others else ""
+        super().__init__(first.path, first.line, f"{first.message}{more}")
 
 
 def load_site(path: Path) -> Site:
     """The site in a configuration file.
 
     Raises:
-        ConfigError: unreadable, not YAML, or not a valid site; names file and line.
+        ConfigFaults: unreadable, not YAML, or not a valid site; names file and line.
     """
-    return _load(path)[0]
+    return load_sites([path])
 
 
 def load_sites(paths: Sequence[Path]) -> Site:
     """Several files of one site, joined.
 
     Raises:
-        ConfigError: one of them is not valid, or they clash.
+        ConfigFaults: one of them is not valid, or they clash.
     """
-    site = load_site(paths[0])
-    for path in paths[1:]:
-        other, root = _load(path)
-        try:
-            site = site.joined(other)
-        except PlacedError as error:
-            where = path_of(root, error.place)
-            raise ConfigError(path, locate(root, error.place)[0], f"{where}: {error}") from error
-    return site
+    return _load_all(paths)[0]
 
 
-def _load(path: Path) -> tuple[Site, Node]:
-    root = read_document(path)
-    if root.data is None:
-        raise ConfigError(path, 1, "the file is empty; `agent init` writes one to begin with")
-    if not isinstance(root.data, dict):
-        raise ConfigError(path, root.line, "the file must hold keys: company, site, machines and connections")
-    try:
-        # As JSON, because strict then means: text is no number and true is no 1, yet a list may be a tuple.
-        return Site.model_validate_json(json.dumps(root.data), strict=True), root
-    except ValidationError as error:
-        raise ConfigError(path, *explain(root, error)) from None
+def secrets_not_there(paths: Sequence[Path]) -> list[Remark]:
+    """A note for every secret file that valid files name and that is not there now.
+
+    Raises:
+        ConfigFaults: as `load_sites`.
+    """
+    absent = [
+        sorted(_absent(*one), key=lambda note: note.line or 0) for one in zip(paths, _load_all(paths)[1], strict=True)
+    ]
+    return [remark for one in absent for remark in one]
 
 
 def model_schema(model: type[BaseModel] = Site) -> dict[str, Any]:
     """JSON Schema of the configuration, for editors."""
     return {"$schema": _SCHEMA} | model.model_json_schema(by_alias=True)
+
+
+def _load_all(paths: Sequence[Path]) -> tuple[Site, list[Node]]:
+    sites, roots, faults = [], [], []
+    for path in paths:
+        site, root, findings = _examine(path)
+        faults += [Remark(path, one.line, one.message) for one in _in_order(findings)]
+        sites.append(site)
+        roots.append(root)
+    if faults:
+        raise ConfigFaults(faults)
+    joined: Site | None = None
+    for path, site, root in zip(paths, sites, roots, strict=True):
+        assert site is not None
+        assert root is not None
+        try:
+            joined = joined.joined(site) if joined else site
+        except PlacedError as error:
+            clashes = [
+                Finding(locate(root, one.place)[0], f"{path_of(root, one.place)}: {one.reason}", one.place)
+                for one in error.faults
+            ]
+            raise ConfigFaults([Remark(path, one.line, one.message) for one in _in_order(clashes)]) from error
+    assert joined is not None
+    return joined, [root for root in roots if root is not None]
+
+
+def _in_order(findings: Sequence[Finding]) -> list[Finding]:
+    """By line, the deepest first, and each once."""
+    return sorted(dict.fromkeys(findings), key=lambda one: (one.line or 0, -len(one.place)))
+
+
+def _examine(path: Path) -> tuple[Site | None, Node | None, list[Finding]]:
+    """The site if there is no fault, what the file holds, and every independent fault."""
+    root, findings = read_document(path)
+    if root is None:
+        return None, None, findings
+    if root.data is None:
+        return None, root, [Finding(1, "the file is empty; `agent init` writes one to begin with")]
+    if not isinstance(root.data, dict):
+        return (
+            None,
+            root,
+            [
+                *findings,
+                Finding(root.line, "the file must hold keys: company, site, machines and connections"),
+            ],
+        )
+    cuts = Cuts(findings)
+    site = None
+    for _ in range(_ROUNDS):
+        if () in cuts.places or ("machines",) in cuts.places or ("connections",) in cuts.places:
+            break
+        left = Rest(root, cuts)
+        before = len(cuts.places)
+        try:
+            # As JSON, because strict then means: text is no number and true is no 1, yet a list may be a tuple.
+            site = Site.model_validate_json(json.dumps(left.data), strict=True)
+            break
+        except ValidationError as error:
+            findings = [*findings, *explain(root, error, left.old, cuts)]
+        if len(cuts.places) == before:
+            break
+    return None if findings else site, root, _once(root, findings)
+
+
+def _once(root: Node, findings: Sequence[Finding]) -> list[Finding]:
+    """Without repeats of what an alias puts in several places of the file."""
+    seen: dict[Any, Finding] = {}
+    for one in findings:
+        node = locate(root, one.place)[1]
+        seen.setdefault((one.line, id(node) if node else one.place, one.message.rpartition(": ")[2]), one)
+    return list(seen.values())
+
+
+def _absent(path: Path, root: Node) -> Iterator[Remark]:
+    groups = [root.below["mqtt"]] if "mqtt" in root.below else []
+    groups += [one.below["tls"] for one in groups if "tls" in one.below]
+    groups += root.below["connections"].below.values()
+    for group in groups:
+        for key in _SECRETS:
+            name = group.below[key].data if key in group.below else None
+            if isinstance(name, str) and (why := _not_there(key, Path(name))):
+                yield Remark(path, group.key_lines[key], f"{key} {name} is not there now{why}")
+
+
+def _not_there(key: str, name: Path) -> str:
+    """What else to say of a file that is not there; empty when it is."""
+    looked_up = key == "password_file" and name.parent == Path()
+    folder = os.environ.get("CREDENTIALS_DIRECTORY") if looked_up else None
+    try:
+        (Path(folder) / name if folder else name).stat()
+    except OSError:
+        where = "is looked up in $CREDENTIALS_DIRECTORY" if looked_up else "is read"
+        return f"; it {where} when the service runs"
+    return ""

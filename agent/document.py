@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ShopfloorError
 
 _PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser where it is there: ten thousand tags in a second instead of ten."""
@@ -43,6 +43,21 @@ _WORDS: Final = (
     ("unknown escape character", "", "a '\\' in double quotes; use single quotes, or write '\\\\'"),
 )
 """What PyYAML says, a further word of it, and what it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault in a file, or a remark about it.
+
+    Attributes:
+        line: 1-based line, or None when it has no place.
+        message: what is wrong and what to do.
+        place: keys and positions from the top of the file; empty when the whole file is meant.
+    """
+
+    line: int | None
+    message: str
+    place: tuple[str | int, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -76,33 +91,46 @@ class Node:
             self.data.append(node.data)
 
 
-def read_document(path: Path) -> Node:
-    """The one document of a YAML file.
+def read_document(path: Path) -> tuple[Node | None, list[Finding]]:
+    """The one document of a YAML file, and every fault in it as YAML.
 
-    Raises:
-        ConfigError: it cannot be read, is not UTF-8, or is not YAML that this product takes; names the line.
+    No document: it cannot be read, is not UTF-8, or is not YAML that this product takes; the last fault says why.
     """
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigError(path, None, f"cannot read: {error.strerror}") from error
+        return None, [Finding(None, f"cannot read: {error.strerror}")]
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(path, line, "not UTF-8; save the file again with the encoding UTF-8") from error
+        return None, [Finding(line, "not UTF-8; save the file again with the encoding UTF-8")]
+    builder = _Builder(text, _PARSER)
     try:
-        return _Builder(path, text, _PARSER).document()
+        return builder.document(), builder.found
+    except _HaltError as error:
+        return None, [*builder.found, error.finding]
     except yaml.YAMLError:
         pass  # PyYAML's own parser tells faults better than libyaml
+    builder = _Builder(text, yaml.SafeLoader)
     try:
-        return _Builder(path, text, yaml.SafeLoader).document()
+        return builder.document(), builder.found
+    except _HaltError as error:
+        last = error.finding
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        reason = f"the character {text[error.position]!a} is not allowed; remove it"
-        raise ConfigError(path, line, reason) from error
+        last = Finding(line, f"the character {text[error.position]!a} is not allowed; remove it")
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(path, *_in_words(error)) from error
+        last = Finding(*_in_words(error))
+    return None, [*builder.found, last]
+
+
+class _HaltError(ShopfloorError):
+    """A fault behind which the file cannot be read on."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.message)
 
 
 def _in_words(error: yaml.MarkedYAMLError) -> tuple[int | None, str]:
@@ -138,8 +166,8 @@ def _line(event: Any) -> int:
 class _Builder:
     """Nodes from the parser's events: duplicate keys, foreign tags and endless aliases are errors."""
 
-    def __init__(self, path: Path, text: str, parser: Any) -> None:
-        self._path = path
+    def __init__(self, text: str, parser: Any) -> None:
+        self.found: list[Finding] = []
         self._events: Iterator[Any] = yaml.parse(text, Loader=parser)
         self._anchors: dict[str, Node | None] = {}
         self._open: list[tuple[Node, str | int]] = []
@@ -154,9 +182,17 @@ class _Builder:
                 root = self._node(next(self._events), 0)
         return root or Node(1, None)
 
-    def _fault(self, event: Any, reason: str) -> ConfigError:
+    def _finding(self, event: Any, reason: str) -> Finding:
         where = cut("".join(self._steps()).removeprefix("."), 2 * _SHOWN)
-        return ConfigError(self._path, _line(event), f"{where}: {reason}" if where else reason)
+        place = tuple(step for _, step in self._open)
+        return Finding(_line(event), f"{where}: {reason}" if where else reason, place)
+
+    def _fault(self, event: Any, reason: str) -> _HaltError:
+        return _HaltError(self._finding(event, reason))
+
+    def _note(self, event: Any, reason: str) -> None:
+        """A fault that does not keep the rest from being read."""
+        self.found.append(self._finding(event, reason))
 
     def _steps(self) -> Iterator[str]:
         for index, (_, step) in enumerate(self._open):
@@ -169,9 +205,8 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             node = self._anchors.get(event.anchor or "")
             if node is None:
-                raise self._fault(
-                    event, "this alias (*) has no anchor (&) above; put text that begins with '*' in quotes"
-                )
+                self._note(event, "this alias (*) has no anchor (&) above; put text that begins with '*' in quotes")
+                return Node(_line(event), None)
             return node
         if event.anchor:
             self._anchors[event.anchor] = None
@@ -216,7 +251,7 @@ class _Builder:
                 merged += self._merge(event, value)
             elif key in node.below:
                 first = node.key_lines[key]
-                raise self._fault(event, f"stands twice, first in line {first}; remove one")
+                self._note(event, f"stands twice, first in line {first}; remove one")
             else:
                 node.put(key, line, value)
             self._open.pop()
@@ -229,6 +264,8 @@ class _Builder:
     def _merge(self, event: Any, value: Node) -> list[Node]:
         """The mappings of a merge key (yaml.org/type/merge); the first to hold a key wins."""
         found = list(value.below.values()) if isinstance(value.data, list) else [value]
+        if self.found and self.found[-1].place == tuple(step for _, step in self._open):
+            raise _HaltError(self.found.pop())  # an alias of nothing: which keys are missing here cannot be known
         if not all(isinstance(one.data, dict) for one in found):
             raise self._fault(event, "'<<' takes a group of keys from an alias, such as `<<: *common`")
         return found
@@ -242,21 +279,25 @@ class _Builder:
         text = self._text(event, event.value)
         line = _line(event)
         if event.tag not in {None, "!", _TEXT_TAG}:
-            raise self._fault(event, "tags (!) are not supported; put text that begins with '!' in quotes")
+            self._note(event, "tags (!) are not supported; put text that begins with '!' in quotes")
         if not event.implicit[0] or event.tag is not None:
             return Node(line, text, text)
         if text in _NULL:
             return Node(line, None, text)
         if text in _BOOL:
             return Node(line, _BOOL[text], text)
-        number = _INT.fullmatch(text) or _FLOAT.fullmatch(text)
-        if not number:
-            return Node(line, text, text)
+        if _INT.fullmatch(text) or _FLOAT.fullmatch(text):
+            return Node(line, self._number(event, text), text)
+        return Node(line, text, text)
+
+    def _number(self, event: Any, text: str) -> int | float | str:
+        """What a number means; the text of one that is none of ours."""
         if len(text) > _MAX_DIGITS:
-            raise self._fault(event, f"a number of {len(text)} characters; put it in quotes if it is text")
-        if _INT.fullmatch(text):
-            base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-            return Node(line, int(text, base), text)
-        if not math.isfinite(float(text)):
-            raise self._fault(event, "a number too large to be one; put it in quotes if it is text")
-        return Node(line, float(text), text)
+            self._note(event, f"a number of {len(text)} characters; put it in quotes if it is text")
+        elif _INT.fullmatch(text):
+            return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        elif math.isfinite(float(text)):
+            return float(text)
+        else:
+            self._note(event, "a number too large to be one; put it in quotes if it is text")
+        return text

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from agent.document import Node, cut, path_step
+from agent.cuts import Cuts, Place
+from agent.document import Finding, Node, cut, path_step
 from agent.rules import PlacedError
 from agent.site import Site
 from connectors.registry import KINDS
 
-Place = tuple[str | int, ...]
 _SECRET: Final = re.compile(r"pass|secret|token|credential|api_?key|^pw$|^pwd$", re.IGNORECASE)
 _FEW: Final = 12
 _LITERAL: Final = re.compile(r"'([^']*)'")
@@ -43,34 +44,67 @@ _LISTS: Final = {"tuple_type"}
 _GROUPS: Final = {"model_type", "model_attributes_type", "dict_type"}
 
 
-def explain(root: Node, error: ValidationError) -> tuple[int, str]:
-    """Line and words of the first fault in file order."""
-    found = error.errors(include_url=False)
-    places = [_plain_place(fault["loc"]) for fault in found]
-    above = {place[:length] for place in places for length in range(len(place))}
-    extra = {place[:-1] for place, fault in zip(places, found, strict=True) if fault["type"] == "extra_forbidden"}
-    faults = []
-    for place, fault in zip(places, found, strict=True):
-        if place in above or (fault["type"] == "missing" and place[:-1] in extra):
-            continue  # the consequence of another fault: a misspelt key is missing under its right name
-        faults.append((locate(root, place)[0], -len(place), place, fault))
-    _, _, place, fault = min(faults, key=lambda one: one[:2])
+def explain(root: Node, error: ValidationError, old: Callable[[Place], Place], cuts: Cuts) -> list[Finding]:
+    """Every fault that is no consequence of another; adds what has to be left out to look further.
+
+    Args:
+        root: the file.
+        error: what pydantic found in the file without `cuts`.
+        old: the place in the file of a place in what pydantic saw.
+        cuts: faults told already; those told now are added.
+    """
+    found = [(old(_plain_place(fault["loc"])), fault) for fault in error.errors(include_url=False)]
+    above = {place[:length] for place, _ in found for length in range(len(place))}
+    extra = {place for place, fault in found if fault["type"] == "extra_forbidden"}
+    told: list[Finding] = []
+    new: list[tuple[Place, str]] = []
+    for place, fault in found:
+        if isinstance(cause := fault.get("ctx", {}).get("error"), PlacedError):
+            told += _rules_broken(root, cause, old, cuts)
+            continue
+        if place in above:
+            continue
+        new.append((place, fault["type"]))
+        if not _follows(place, fault, extra, cuts):
+            told.append(_finding(root, place, fault))
+    for place, kind in new:
+        cuts.add(place, kind)
+    return told
+
+
+def _rules_broken(root: Node, error: PlacedError, old: Callable[[Place], Place], cuts: Cuts) -> Iterator[Finding]:
+    for fault in error.faults:
+        place = old(fault.place)
+        named = locate(root, place)[1]
+        if not cuts.explain_rule(fault.about, place, named.data if named else None):
+            yield Finding(locate(root, place)[0], f"{path_of(root, place)}: {fault.reason}", place)
+
+
+def _follows(place: Place, fault: Any, extra: set[Place], cuts: Cuts) -> bool:
+    """Whether a fault is no more than the consequence of another."""
+    if fault["type"] == "missing":
+        others = [str(one[-1]) for one in extra if one[:-1] == place[:-1]] if extra else []
+        return cuts.within(place) or any(_close(one, [str(place[-1])]) for one in others)
+    if fault["type"] == "value_error":
+        return cuts.inside(place) or cuts.extra_in(place) or cuts.names_one(place, str(fault["msg"]))
+    return cuts.inside(place) or cuts.within(place)
+
+
+def _finding(root: Node, place: Place, fault: Any) -> Finding:
     line, place = _refine(root, place, fault)
     if fault["loc"][-1:] == ("[key]",):
         key = Node(line, place[-1], str(place[-1]))
-        return line, f"{path_of(root, place)}: the key {_words(root, place, key, fault)}"
+        return Finding(line, f"{path_of(root, place)}: the key {_words(root, place, key, fault)}", place)
     node = locate(root, place)[1]
-    return line, f"{path_of(root, place)}: {_words(root, place, node, fault)}"
+    return Finding(line, f"{path_of(root, place)}: {_words(root, place, node, fault)}", place)
 
 
 def _refine(root: Node, place: Place, fault: Any) -> tuple[int, Place]:
     """Line and place of the key that is to be changed, where the fault tells it."""
     line, node = locate(root, place)
-    cause = fault.get("ctx", {}).get("error")
-    if isinstance(cause, PlacedError):
-        return locate(root, cause.place)[0], cause.place
     keys = ["type"] if fault["type"].startswith("union_tag") else []
     if fault["type"] == "value_error":
+        cause = fault.get("ctx", {}).get("error")
         keys = re.findall(r"\w+", str(cause))  # the first word that is one of the group's keys
     for key in keys:
         if node is not None and key in node.below and isinstance(node.data, dict):
@@ -120,7 +154,7 @@ def _words(root: Node, place: Place, node: Node | None, fault: Any) -> str:
 def _own_words(fault: Any) -> str:
     """What a model's own check says."""
     text = " ".join(str(fault["msg"]).removeprefix("Value error, ").split())
-    return text if isinstance(fault.get("ctx", {}).get("error"), PlacedError) else f"{text[0].lower()}{text[1:]}"
+    return f"{text[0].lower()}{text[1:]}"
 
 
 def _kind_of_connection(place: Place, node: Node | None) -> str:
@@ -153,7 +187,12 @@ def _not(place: Place, node: Node | None) -> str:
         return ""
     if any(isinstance(step, str) and _SECRET.search(step) for step in place) or "@" in node.written:
         return ""
-    return f", not {cut(node.written)!r}"
+    return f", not {_given(node)}"
+
+
+def _given(node: Node) -> str:
+    """What stands in the file; only text is quoted."""
+    return repr(cut(node.written)) if isinstance(node.data, str) else cut(node.written)
 
 
 def _choice(known: Sequence[str], given: Node | None) -> str:
@@ -162,7 +201,7 @@ def _choice(known: Sequence[str], given: Node | None) -> str:
     if given is None or isinstance(given.data, dict | list) or not given.written:
         return words
     close = _close(given.written, known)
-    return f"{words}, not {cut(given.written)!r}" + (f"; did you mean {close!r}?" if close else "")
+    return f"{words}, not {_given(given)}" + (f"; did you mean {close!r}?" if close else "")
 
 
 def _close(text: str, known: Sequence[str]) -> str | None:
@@ -173,7 +212,7 @@ def _close(text: str, known: Sequence[str]) -> str | None:
 def _unknown(root: Node, place: Place) -> str:
     """What to do about a key that this model does not have."""
     key = str(place[-1])
-    schema = Site.model_json_schema(by_alias=True)
+    schema = _schema()
     known = sorted(_keys_at(schema, root, place[:-1]))
     if _SECRET.search(key) and key not in known:
         files = [one for one in known if one.endswith("_file") and _SECRET.search(one)]
@@ -181,11 +220,25 @@ def _unknown(root: Node, place: Place) -> str:
         return f"unknown key, and no secret stands in this file{remedy}"
     if close := _close(key, [one for one in known if one not in locate(root, place[:-1])[1].below]):  # type: ignore[union-attr]
         return f"unknown key; did you mean {close!r}?"
-    if elsewhere := sorted({path for path, one in _all_keys(schema, schema, "") if one == key}):
+    if elsewhere := _places_of_keys().get(key):
         return f"unknown key here; it belongs {' or '.join(elsewhere[:3])}"
     if len(known) > _FEW:
         return "unknown key; remove it (docs/configuration.md lists all keys)"
     return f"unknown key; remove it (known here: {', '.join(known)})"
+
+
+@functools.cache
+def _schema() -> dict[str, Any]:
+    return Site.model_json_schema(by_alias=True)
+
+
+@functools.cache
+def _places_of_keys() -> dict[str, list[str]]:
+    """Where each key belongs, in words."""
+    found: dict[str, set[str]] = {}
+    for path, key in _all_keys(_schema(), _schema(), ""):
+        found.setdefault(key, set()).add(path)
+    return {key: sorted(paths) for key, paths in found.items()}
 
 
 def _resolve(schema: dict[str, Any], part: dict[str, Any], data: Any) -> dict[str, Any]:

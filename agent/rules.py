@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connectors.modbus.config import ModbusConnection, ModbusTag
 from pipelines.errors import ConfigError
@@ -15,67 +15,76 @@ if TYPE_CHECKING:
     from pipelines.settings import TagSettings
 
 Place = tuple[str | int, ...]
-Fault = tuple[Place, str]
 _OWN_MEASUREMENTS: Final = {"agent", "alarm", "alarm_action", "context", "cycle", "gap", "state"}
 _OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
 _HOST: Final = re.compile(r"[\w.\-]+")
 
 
-class PlacedError(ConfigError, ValueError):
-    """A fault found across models.
+class Fault(NamedTuple):
+    """A rule that a site breaks.
 
     Attributes:
         place: where it stands: keys and positions from the top of the file.
+        reason: what is wrong and what to do.
+        about: which parts of the file it looked at, as far as a fault there would make this one its consequence.
     """
 
-    def __init__(self, place: Place, reason: str) -> None:
-        self.place = place
-        super().__init__(None, None, reason)
+    place: Place
+    reason: str
+    about: str = ""
+
+
+class PlacedError(ConfigError, ValueError):
+    """Faults found across models.
+
+    Attributes:
+        faults: every one of them, at least one.
+    """
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(None, None, faults[0].reason)
 
 
 def check(site: Site) -> None:
     """Hold a site to the rules that span its models.
 
     Raises:
-        PlacedError: the first rule it breaks.
+        PlacedError: the rules it breaks.
     """
-    for rule in (
-        _hosts,
-        _certificates,
-        _machines,
-        _connections,
-        _states,
-        _types,
-    ):  # a later one may rely on the ones before
-        for place, reason in rule(site):
-            raise PlacedError(place, reason)
+    rules = (_hosts, _certificates, _machines, _connections, _states, _types)
+    _raise([fault for rule in rules for fault in rule(site)])
 
 
 def check_together(first: Site, other: Site) -> None:
     """Hold two files of one site to what they share.
 
     Raises:
-        PlacedError: the first clash; the place is in the other file.
+        PlacedError: the clashes; the places are in the other file.
     """
-    for place, reason in _clashes(first, other):
-        raise PlacedError(place, reason)
+    _raise(list(_clashes(first, other)))
+
+
+def _raise(faults: list[Fault]) -> None:
+    if faults:
+        raise PlacedError(list(dict.fromkeys(faults)))
 
 
 def _clashes(first: Site, other: Site) -> Iterator[Fault]:
     for level in ("company", "site"):
         if getattr(first, level) != getattr(other, level):
-            yield (level,), f"is {getattr(first, level)!r} in the first file; files of one site agree"
+            yield Fault((level,), f"is {getattr(first, level)!r} in the first file; files of one site agree")
     for part in ("agent", "mqtt", "journal"):
         if part in other.model_fields_set and getattr(first, part) != getattr(other, part):
-            yield (part,), "differs from the first file; write it in the first file only"
+            yield Fault((part,), "differs from the first file; write it in the first file only")
     for name in other.machines:
         if name in first.machines:
-            yield ("machines", name), "stands in another file too; name one of them otherwise"
+            yield Fault(("machines", name), "stands in another file too; name one of them otherwise")
     names = {one.name for one in first.connections}
     for position, one in enumerate(other.connections):
         if one.name in names:
             place = ("connections", position, "name")
-            yield place, f"{one.name!r} is used in another file too; name one of them otherwise"
+            yield Fault(place, f"{one.name!r} is used in another file too; name one of them otherwise")
 
 
 def _hosts(site: Site) -> Iterator[Fault]:
@@ -85,14 +94,14 @@ def _hosts(site: Site) -> Iterator[Fault]:
             hosts.append((("connections", position, "host"), one.host))
     for place, host in hosts:
         if not _HOST.fullmatch(host) and not _is_address(host):
-            yield place, "must be a host name or an IP address alone; no scheme, user, port or path"
+            yield Fault(place, "must be a host name or an IP address alone; no scheme, user, port or path")
 
 
 def _certificates(site: Site) -> Iterator[Fault]:
     tls = site.mqtt.tls
     if tls is not None and (tls.cert_file is None) != (tls.key_file is None):
         key = "key_file" if tls.cert_file is None else "cert_file"
-        yield ("mqtt", "tls", key), "cert_file and key_file belong together; name both or none"
+        yield Fault(("mqtt", "tls", key), "cert_file and key_file belong together; name both or none", "tls")
 
 
 def _is_address(host: str) -> bool:
@@ -106,10 +115,8 @@ def _is_address(host: str) -> bool:
 def _machines(site: Site) -> Iterator[Fault]:
     for name, machine in site.machines.items():
         if machine.machine_class in _OWN_MEASUREMENTS:
-            yield (
-                ("machines", name, "class"),
-                f"{machine.machine_class!r} is a measurement of the product; name another",
-            )
+            place = ("machines", name, "class")
+            yield Fault(place, f"{machine.machine_class!r} is a measurement of the product; name another")
 
 
 def _connections(site: Site) -> Iterator[Fault]:
@@ -118,32 +125,37 @@ def _connections(site: Site) -> Iterator[Fault]:
     for position, connection in enumerate(site.connections):
         here = ("connections", position)
         if connection.name in names:
-            yield (*here, "name"), f"{connection.name!r} is used twice; name one of them otherwise"
+            yield Fault((*here, "name"), f"{connection.name!r} is used twice; name one of them otherwise")
         names.add(connection.name)
         if not connection.tag_list():
-            yield here, "reads nothing; list its tags, or remove it"
+            yield Fault(here, "reads nothing; list its tags, or remove it", "tags")
+        homeless = False
         for index, tag in enumerate(connection.tag_list()):
             place = (*here, "tags", index)
             machine = tag.machine or connection.machine
             if machine is None:
-                yield place, "belongs to no machine; set machine here or for the connection"
+                if not homeless:  # one line for all of them: most lack the connection's machine
+                    yield Fault(place, "belongs to no machine; set machine here or for the connection", "machine")
+                homeless = True
                 continue
             if machine not in site.machines:
                 listed = (*(place if tag.machine else here), "machine")
-                yield listed, f"{machine!r} is not in machines; add it there (there are {_few(site.machines)})"
+                reason = f"{machine!r} is not in machines; add it there (there are {_few(site.machines)})"
+                yield Fault(listed, reason, "machine")
             if other := seen.get((machine, tag.name)):
-                yield (*place, "name"), f"{machine} has a tag {tag.name!r} in connection {other!r} already; rename one"
+                reason = f"{machine} has a tag {tag.name!r} in connection {other!r} already; rename one"
+                yield Fault((*place, "name"), reason)
             seen[machine, tag.name] = connection.name
             yield from _tag(place, tag)
 
 
 def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:
     if tag.name in _OWN_COLUMNS:
-        yield (*place, "name"), f"{tag.name!r} is a column of every series; name the tag otherwise"
+        yield Fault((*place, "name"), f"{tag.name!r} is a column of every series; name the tag otherwise")
     if isinstance(tag, ModbusTag) and tag.datatype in {"string", "bool"}:
         used = {"scale": tag.scale != 1, "offset": tag.offset != 0, "range": tag.range, "deadband": tag.deadband}
         for key in (key for key, value in used.items() if value):
-            yield (*place, key), f"needs a number, and datatype is {tag.datatype}; remove {key}"
+            yield Fault((*place, key), f"needs a number, and datatype is {tag.datatype}; remove {key}")
 
 
 def _states(site: Site) -> Iterator[Fault]:
@@ -152,27 +164,32 @@ def _states(site: Site) -> Iterator[Fault]:
         for connection in site.connections
         for tag in connection.tag_list()
     }
+    adrift = {tag for machine, tag in read if machine not in site.machines}  # told already: of no machine there is
     for name, machine in site.machines.items():
-        if machine.state and (name, machine.state.tag) not in read:
+        if machine.state and (name, machine.state.tag) not in read and machine.state.tag not in adrift:
             place = ("machines", name, "state", "tag")
-            yield place, f"no connection reads a tag {machine.state.tag!r} of {name}; add it to one, or remove state"
+            reason = f"no connection reads a tag {machine.state.tag!r} of {name}; add it to one, or remove state"
+            yield Fault(place, reason, "state")
 
 
 def _types(site: Site) -> Iterator[Fault]:
     """A store keeps one type per measurement and field; InfluxDB refuses the points that come second."""
     kinds: dict[tuple[str, str], tuple[str, str]] = {}
+    seen: set[tuple[str, str]] = set()
     for position, connection in enumerate(site.connections):
         for index, tag in enumerate(connection.tag_list()):
             kind = _kind(tag)
             machine = tag.machine or connection.machine or ""
-            if not kind:
+            if not kind or machine not in site.machines or (machine, tag.name) in seen:
                 continue
+            seen.add((machine, tag.name))
             series = site.machines[machine].machine_class
             first, other = kinds.setdefault((series, tag.name), (kind, machine))
             if first != kind:
                 place = ("connections", position, "tags", index)
                 both = f"is stored as {kind}, the same tag of {other} as {first}"
-                yield place, f"{both}; in one class ({series}) they must agree: rename one, or change its class"
+                reason = f"{both}; in one class ({series}) they must agree: rename one, or change its class"
+                yield Fault(place, reason, "type")
 
 
 def _kind(tag: TagSettings) -> str:

@@ -99,10 +99,8 @@ class Site(Settings):
         try:
             check(joined)
         except PlacedError as error:  # this site alone is sound, so the fault came with the other file
-            top, *below = error.place
-            if isinstance(below[0], int):
-                below[0] -= len(self.connections)
-            raise PlacedError((top, *below), str(error)) from error
+            moved = [fault._replace(place=_moved_back(fault.place, len(self.connections))) for fault in error.faults]
+            raise PlacedError(moved) from error
         return joined
 
     def placed_machines(self) -> dict[str, MachineSettings]:
@@ -126,6 +124,14 @@ class Site(Settings):
             raise ValueError(msg)
         moved = tuple(_moved(one, endpoints[one.name]) if one.name in endpoints else one for one in self.connections)
         return self.model_copy(update={"connections": moved})
+
+
+def _moved_back(place: tuple[str | int, ...], connections: int) -> tuple[str | int, ...]:
+    """A place in a joined site as it is in the second file."""
+    top, *below = place
+    if below and isinstance(below[0], int):
+        below[0] -= connections
+    return (top, *below)
 
 
 def _moved(connection: AnyConnection, endpoint: str) -> AnyConnection:

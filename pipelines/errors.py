@@ -4,7 +4,9 @@
 
     ShopfloorError
     ├─ ConfigError(path, line, reason)     exit 2, before anything starts
-    │  └─ PlacedError(place, reason)       a ValueError too, so that pydantic collects it; the loader finds the line
+    │  ├─ ConfigFaults(faults)             every fault of the files, in order; `agent check` prints them all
+    │  └─ PlacedError(faults)              a ValueError too, so that pydantic collects it; the loader finds the lines
+    ├─ _HaltError(finding)                 inside agent/document.py: behind this fault a file cannot be read on
     ├─ DependencyError(what)               exit 3: something the command needs cannot be reached
     ├─ LinkError(endpoint, reason)         the supervisor reopens
     │  ├─ LinkRefused                      nobody listens, or the device says no

@@ -24,10 +24,44 @@ BAD_SENSOR_FAILURE: Final = 0x808C_0000
 BAD_CONFIGURATION_ERROR: Final = 0x8089_0000
 BAD_TYPE_MISMATCH: Final = 0x8074_0000
 BAD_DATA_ENCODING_UNSUPPORTED: Final = 0x8039_0000
+BAD_NODE_ID_UNKNOWN: Final = 0x8034_0000
+BAD_WAITING_FOR_INITIAL_DATA: Final = 0x8032_0000
 SEVERITY_MASK: Final = 0xC000_0000
 """The two top bits of a StatusCode: 00 Good, 01 Uncertain, 10 Bad (OPC 10000-4 §7.39)."""
 
+STATUS_NAMES: Final = {
+    GOOD: "Good",
+    UNCERTAIN: "Uncertain",
+    0x408F_0000: "UncertainNoCommunicationLastUsableValue",
+    UNCERTAIN_LAST_USABLE: "UncertainLastUsableValue",
+    0x4094_0000: "UncertainEngineeringUnitsExceeded",
+    BAD: "Bad",
+    0x800A_0000: "BadTimeout",
+    0x801F_0000: "BadUserAccessDenied",
+    BAD_NO_COMMUNICATION: "BadNoCommunication",
+    BAD_WAITING_FOR_INITIAL_DATA: "BadWaitingForInitialData",
+    0x8033_0000: "BadNodeIdInvalid",
+    BAD_NODE_ID_UNKNOWN: "BadNodeIdUnknown",
+    0x8035_0000: "BadAttributeIdInvalid",
+    BAD_DATA_ENCODING_UNSUPPORTED: "BadDataEncodingUnsupported",
+    0x803A_0000: "BadNotReadable",
+    BAD_OUT_OF_RANGE: "BadOutOfRange",
+    BAD_NOT_SUPPORTED: "BadNotSupported",
+    BAD_TYPE_MISMATCH: "BadTypeMismatch",
+    BAD_CONFIGURATION_ERROR: "BadConfigurationError",
+    0x808A_0000: "BadNotConnected",
+    BAD_DEVICE_FAILURE: "BadDeviceFailure",
+    BAD_SENSOR_FAILURE: "BadSensorFailure",
+    0x808D_0000: "BadOutOfService",
+}
+"""Names of StatusCodes that people meet, by OPC 10000-6 Annex A.2; the low 16 bits are flags."""
+
 VALUE_DTYPES: Final = ("float64", "int64", "uint64", "bool", "object")
+
+
+def status_name(code: int) -> str:
+    """Name of a StatusCode, whatever its flags; hexadecimal where it has none here."""
+    return STATUS_NAMES.get(code & 0xFFFF_0000, f"0x{code:08X}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError
 from pipelines.stats import LinkStats
 
+_BARE: Final = re.compile(r"[\w.\-]+:\d{1,5}(/[\w./\-]*)?|\[[0-9a-fA-F:]+\]:\d{1,5}(/[\w./\-]*)?")
+
 
 def command(
     endpoint: Annotated[str, typer.Argument(help="opc.tcp://host:port/path")],
@@ -28,6 +31,8 @@ def command(
 ) -> int:
     """List what an OPC UA server has: browse path, node id, type, value."""
     if not endpoint.startswith("opc.tcp://"):
+        if _BARE.fullmatch(endpoint):
+            raise ConfigError(None, None, f"browse: write opc.tcp://{endpoint}")
         raise ConfigError(None, None, "browse: expected opc.tcp://host:port; Modbus has nothing to browse")
     if (user is None) != (password_file is None):
         raise ConfigError(None, None, "browse: --user and --password-file belong together")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from agent.config import load_sites
-from agent.output import emit, emit_json
+from agent.config import ConfigFaults, load_sites, secrets_not_there
+from agent.output import emit, emit_json, say
 
 
 def command(
@@ -16,13 +16,24 @@ def command(
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
-    """Check a configuration without touching the network; exit code 2 and `file:line: what` when it is wrong."""
-    site = load_sites(config)
+    """Check a configuration without touching the network; exit code 2 and a line `FILE:LINE: what` for each fault."""
+    try:
+        site = load_sites(config)
+    except ConfigFaults as error:
+        if json:
+            faults = [{"file": str(one.path), "line": one.line, "message": one.message} for one in error.faults]
+            emit_json({"ok": False, "faults": faults})
+        else:
+            for one in error.faults:
+                say(str(one))
+        return 2
+    for note in secrets_not_there(config):
+        say(f"note: {note}")
     counts = {one.name: len(one.tag_list()) for one in site.connections}
     if json:
         emit_json({"ok": True, "machines": len(site.machines), "connections": counts, "tags": sum(counts.values())})
     else:
-        for one in site.connections:
-            emit(f"{one.name}: {len(one.tag_list())} tags at {one.where()}")
+        for connection in site.connections:
+            emit(f"{connection.name}: {len(connection.tag_list())} tags at {connection.where()}")
         emit(f"ok: {len(site.machines)} machines, {len(counts)} connections, {sum(counts.values())} tags")
     return 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Annotated, Any
+from unicodedata import east_asian_width
 
+import numpy as np
 import typer
 
 from agent.commands.run import elsewhere
@@ -13,11 +15,13 @@ from agent.config import load_sites
 from agent.output import emit, emit_json, say
 from agent.site import Site
 from connectors.base import LinkContext
+from connectors.modbus.config import ModbusTag
 from connectors.registry import AnyConnection, make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError, LinkError
 from pipelines.normalize import Normalizer
-from pipelines.point import BAD, SEVERITY_MASK, Delivery
+from pipelines.point import BAD, SEVERITY_MASK, Delivery, status_name
+from pipelines.settings import TagSettings
 from pipelines.stats import LinkStats
 
 
@@ -48,12 +52,47 @@ async def _read(site: Site, connections: list[AnyConnection], timeout_s: float, 
     if json:
         emit_json({"tags": rows, "errors": errors})
     else:
-        for row in rows:
-            shown = "-" if row["value"] is None else f"{row['value']} {row['unit']}".rstrip()
-            emit(f"{row['machine']:<12} {row['tag']:<24} {shown:<24} {row['quality']}")
+        for connection, (found, _) in zip(connections, results, strict=True):
+            show(site, connection, found)
     if errors and all(row["quality"] == "missing" for row in rows):
         return 3
     return 1 if errors or any(row["value"] is None for row in rows) else 0
+
+
+def show(site: Site, connection: AnyConnection, rows: list[dict[str, Any]]) -> None:
+    """A table; a device of which nothing is known takes one row."""
+    tags = connection.tag_list()
+    if rows and all(row["quality"] == "missing" for row in rows):
+        machines = dict.fromkeys(site.place(connection, tag).machine for tag in tags)
+        what = f"{connection.name}: {len(tags)} tags"
+        emit(f"{_wide(', '.join(machines), 12)} {_wide(what, 48)} {_wide('-', 24)} missing: {connection.where()}")
+        return
+    for tag, row in zip(tags, rows, strict=True):
+        label = " / ".join(dict.fromkeys(one for one in (tag.label.ko, tag.label.en) if one))
+        named = f"{_wide(tag.name, 20)} {_wide(label, 27)}"
+        value = "-" if row["value"] is None else f"{_sensible(row['value'], tag)} {row['unit']}".rstrip()
+        emit(f"{_wide(row['machine'], 12)} {named} {_wide(value, 24)} {_quality(row['quality'])}")
+
+
+def _quality(text: str) -> str:
+    """A quality of the JSON as a table shows it: by name."""
+    return status_name(int(text, 16)) if text.startswith("0x") else text
+
+
+def _wide(text: str, columns: int) -> str:
+    """Text that takes at least so many columns of a terminal, where Hangul takes two each."""
+    return text + " " * (columns - sum(1 + (east_asian_width(one) in "WF") for one in text))
+
+
+def _sensible(value: Any, tag: TagSettings) -> str:
+    """A value with the digits that mean something: a float32 has seven, a float64 fifteen."""
+    if not isinstance(value, float):
+        return str(value)
+    single = isinstance(tag, ModbusTag) and tag.datatype == "float32"
+    if not isinstance(tag, ModbusTag):  # the server's own type is not known here; what fits a float32 came from one
+        with np.errstate(over="ignore"):
+            single = float(np.float32(value)) == value
+    return f"{value:.7g}" if single else f"{value:.15g}"
 
 
 async def _one(site: Site, connection: AnyConnection, timeout_s: float) -> tuple[list[dict[str, Any]], str]:

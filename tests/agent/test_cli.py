@@ -15,14 +15,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 import yaml
+from asyncua.ua.status_codes import StatusCodes
 from schema import Refused, accept
 
 from agent.cli import COMMANDS, run
+from agent.commands import read
 from agent.config import load_site, model_schema
 from agent.urls import mqtt_settings, refuse_secrets
 from pipelines.errors import ConfigError, LinkRefused
+from pipelines.point import STATUS_NAMES, status_name
+from pipelines.settings import Labels
 
 ROOT: Final = Path(__file__).parents[2]
 GOOD: Final = Path(__file__).parent / "good.yaml"
@@ -65,6 +70,21 @@ def test_unknown_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert not said.out
 
 
+@pytest.mark.parametrize("arguments", [[], *([name] for name in COMMANDS)])
+def test_short_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*arguments, "--help"]) == 0
+    long = capsys.readouterr().out
+    assert run([*arguments, "-h"]) == 0
+    assert capsys.readouterr().out == long
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["version"]) == 0
+    said = capsys.readouterr().out
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == said
+
+
 def test_every_command_has_its_module() -> None:
     modules = {path.stem for path in (ROOT / "agent/commands").glob("[a-z]*.py")}
     assert modules == set(COMMANDS)
@@ -83,6 +103,8 @@ def test_without_arguments_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["frobnicate"], "agent: No such command 'frobnicate'. See `agent --help`."),
         (["check"], "agent check: Missing argument 'config'. See `agent check --help`."),
         (["init", "--line", "nosuch"], "no line is called 'nosuch'; there are auto_press_machining, injection_molding"),
+        (["browse", "127.0.0.1:4840"], "browse: write opc.tcp://127.0.0.1:4840"),
+        (["browse", "plc:4840/path"], "browse: write opc.tcp://plc:4840/path"),
         (["browse", "http://h:1"], "browse: expected opc.tcp://host:port; Modbus has nothing to browse"),
         (
             ["browse", "opc.tcp://h"],
@@ -270,6 +292,35 @@ def test_read_nobody(nobody: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert one_line(said.err).startswith(f"modbus://127.0.0.1:{nobody} ")
     (line,) = said.out.splitlines()
     assert [row["quality"] for row in json.loads(line)["tags"]] == ["missing", "missing"]
+    assert run(arguments[:-1]) == 3
+    (row,) = capsys.readouterr().out.splitlines()
+    assert row.split() == ["MTR-01", "meter:", "2", "tags", "-", "missing:", f"modbus://127.0.0.1:{nobody}"]
+
+
+def test_read_shows_labels_digits_and_names_of_qualities(capsys: pytest.CaptureFixture[str]) -> None:
+    site = load_site(GOOD)
+    tag = site.connections[0].tags[0].model_copy(update={"label": Labels(ko="전압", en="Voltage")})
+    connection = site.connections[0].model_copy(update={"tags": (tag, site.connections[0].tags[1])})
+    values = [(float(np.float32(220.1)), "Good"), (None, "0x803C0000")]
+    rows = [
+        {"machine": "MTR-01", "tag": one.name, "value": value, "unit": "V", "quality": quality}
+        for one, (value, quality) in zip(connection.tags, values, strict=True)
+    ]
+    read.show(site, connection, rows)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split() == ["MTR-01", "voltage", "전압", "/", "Voltage", "220.1", "V", "Good"]
+    assert second.split() == ["MTR-01", "power", "-", "BadOutOfRange"]
+    assert len(first) + 2 - len("Good") == len(second) - len("BadOutOfRange")  # Hangul is two columns wide
+
+
+def test_names_of_status_codes() -> None:
+    assert status_name(0) == "Good"
+    assert status_name(0x8032_0000) == "BadWaitingForInitialData"
+    assert status_name(0x8034_0400) == "BadNodeIdUnknown"
+    assert status_name(0x8FFF_0001) == "0x8FFF0001"
+    assert {name: getattr(StatusCodes, name) for name in STATUS_NAMES.values()} == {
+        name: code for code, name in STATUS_NAMES.items()
+    }
 
 
 @pytest.mark.wire

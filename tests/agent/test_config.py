@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.cli import run
-from agent.config import load_site, load_sites
+from agent.config import ConfigFaults, load_site, load_sites
 from pipelines.errors import ConfigError
 
 HERE: Final = Path(__file__).parent
@@ -35,19 +36,137 @@ def test_bad_configuration(path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert re.match(r"\d+: \S", expected)
     assert run(["check", str(path)]) == 2
     said = capsys.readouterr()
-    assert said.err == f"error: {path}:{expected}\n"
+    assert said.err == "".join(f"{path}:{line}\n" for line in expected.splitlines())
     assert not said.out
     assert "hunter2" not in said.err
 
 
-@pytest.mark.parametrize("flags", [[], ["--json"]])
-def test_several_faults_make_one_line(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "site.yaml"
-    path.write_text(GOOD.read_text().replace("port: 1883", "prot: 1883").replace("port: 502", "port: x"))
-    assert run(["check", *flags, str(path)]) == 2
+def faults_of(path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What `agent check` says, without the file's name; the same as `--json` says."""
+    path.write_text(text, encoding="utf-8")
+    assert run(["check", str(path)]) == 2
     said = capsys.readouterr()
-    assert said.err == f"error: {path}:15: connections[meter].port: must be a whole number, not 'x'\n"
     assert not said.out
+    lines = said.err.splitlines()
+    assert run(["check", "--json", str(path)]) == 2
+    said = capsys.readouterr()
+    assert not said.err
+    found = json.loads(said.out)
+    assert found["ok"] is False
+    assert [f"{one['file']}:{one['line']}: {one['message']}" for one in found["faults"]] == lines
+    return [line.removeprefix(f"{path}:") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("changes", "faults"),
+    [
+        (
+            [("prot: 1883", "port: 1883"), ("port: x", "port: 502")],
+            [
+                "15: connections[meter].port: must be a whole number, not 'x'",
+                "34: mqtt.prot: unknown key; did you mean 'port'?",
+            ],
+        ),
+        (  # YAML, a model and a rule across models, none of them the consequence of another
+            [("site: daegu\nsite: ulsan", "site: daegu"), ("port: 99999", "port: 502"),
+             ("tag: stat,", "tag: state,"), ("host: http://b", "host: broker.example")],
+            [
+                "3: site: stands twice, first in line 2; remove one",
+                ("10: machines.PRS-01.state.tag: "
+                 "no connection reads a tag 'stat' of PRS-01; add it to one, or remove state"),
+                "16: connections[meter].port: must be at most 65535, not 99999",
+                "34: mqtt.host: must be a host name or an IP address alone; no scheme, user, port or path",
+            ],
+        ),
+        (  # two things are missing, only one of them under a wrong name
+            [("- {nam: state, node", "- {name: state, node"), ("    endpoint: opc.tcp://192.168.0.21:4840\n", None)],
+            [
+                "25: connections[press].endpoint: is missing; add it",
+                "29: connections[press].tags[#1].nam: unknown key; did you mean 'name'?",
+            ],
+        ),
+        (  # a tag that is left out is not missed by the machine's state
+            [("node: press", "node: ns=2;s=Press.State"), ("company: [a]", "company: hansol")],
+            ["1: company: must be text; put it in quotes", "NODE"],
+        ),
+        (  # nor is a machine whose group is wrong
+            [("  MTR-01: 7\n", "  MTR-01: {class: meter, label: {ko: 전력량계, en: Meter}}\n")],
+            ["6: machines.MTR-01: must be a group of keys, not 7"],
+        ),
+        (
+            [("    machin: MTR-01", "    machine: MTR-01")],
+            ["16: connections[meter].machin: unknown key; did you mean 'machine'?"],
+        ),
+    ],
+    ids=["two", "levels", "missing", "left out", "machine", "misspelt"],
+)  # fmt: skip
+def test_every_independent_fault_is_one_line(
+    changes: list[tuple[str, str | None]], faults: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = GOOD.read_text(encoding="utf-8")
+    for new, old in changes:
+        if old is None:
+            text = text.replace(new, "")
+        else:
+            assert old in text
+            text = text.replace(old, new, 1)
+    found = faults_of(tmp_path / "site.yaml", text, capsys)
+    assert [line for line in found if "node id" not in line] == [line for line in faults if line != "NODE"]
+    assert len(found) == len(faults)
+
+
+def test_a_fault_of_an_anchor_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.read_text(encoding="utf-8").replace("{low: 0, high: 300}", "&r {low: 0, hihg: 300}")
+    text = text.replace("        engineering_unit: W\n", "        range: *r\n        engineering_unit: W\n")
+    assert faults_of(tmp_path / "site.yaml", text, capsys) == [
+        "18: connections[meter].tags[voltage].range.hihg: unknown key; did you mean 'high'?"
+    ]
+
+
+def test_faults_of_several_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "gone.yaml"]
+    for path in paths[:2]:
+        path.write_text(GOOD.read_text(encoding="utf-8").replace("port: 502", "port: 0"), encoding="utf-8")
+    assert run(["check", *map(str, paths)]) == 2
+    port = "15: connections[meter].port: must be at least 1, not 0"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{paths[0]}:{port}", f"{paths[1]}:{port}", f"{paths[2]}: cannot read: No such file or directory",
+    ]  # fmt: skip
+
+
+def test_other_commands_say_the_first_fault_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "site.yaml"
+    text = GOOD.read_text(encoding="utf-8").replace("port: 502", "port: x")
+    path.write_text(text, encoding="utf-8")
+    first = f"error: {path}:15: connections[meter].port: must be a whole number, not 'x'"
+    assert run(["read", str(path)]) == 2
+    assert capsys.readouterr().err == f"{first}\n"
+    path.write_text(text.replace("port: 1883", "prot: 1883").replace("max_bytes", "max_byte"), encoding="utf-8")
+    assert run(["read", str(path)]) == 2
+    assert capsys.readouterr().err == f"{first} (and 2 more; agent check {path} lists all)\n"
+
+
+def test_secret_files_that_are_not_there_are_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "site.yaml"
+    text = GOOD.read_text(encoding="utf-8").replace("port: 1883", "port: 1883\n  user: u\n  password_file: agent_mqtt")
+    path.write_text(
+        text.replace("    endpoint:", f"    user: u\n    password_file: {tmp_path / 'opc'}\n    endpoint:"),
+        encoding="utf-8",
+    )
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert run(["check", str(path)]) == 0
+    looked_up = "it is looked up in $CREDENTIALS_DIRECTORY when the service runs"
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: {path}:28: password_file {tmp_path / 'opc'} is not there now; it is read when the service runs",
+        f"note: {path}:38: password_file agent_mqtt is not there now; {looked_up}",
+    ]
+    (tmp_path / "opc").write_text("x")
+    (tmp_path / "agent_mqtt").write_text("x")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert run(["check", str(path)]) == 0
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -56,7 +175,7 @@ def test_several_faults_make_one_line(flags: list[str], tmp_path: Path, capsys: 
 )
 def test_a_file_that_cannot_be_read(name: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", str(tmp_path / name)]) == 2
-    assert capsys.readouterr().err == f"error: {tmp_path / name}: {reason}\n"
+    assert capsys.readouterr().err == f"{tmp_path / name}: {reason}\n"
 
 
 # ── what YAML is taken to mean ──────────────────────────────────────────────────────────────────────────────────────
@@ -127,9 +246,10 @@ def test_parsers_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.document._PARSER", yaml.SafeLoader)
     assert loaded(tmp_path) == load_site(GOOD)
     for path in BAD:
-        with pytest.raises(ConfigError) as fault:
+        with pytest.raises(ConfigFaults) as fault:
             load_site(path)
-        assert str(fault.value) == f"{path}:{path.with_suffix('.expected').read_text(encoding='utf-8').strip()}"
+        expected = path.with_suffix(".expected").read_text(encoding="utf-8").splitlines()
+        assert [f"{one.line}: {one.message}" for one in fault.value.faults] == expected
 
 
 def test_ten_thousand_tags(tmp_path: Path) -> None:
@@ -188,7 +308,7 @@ def test_files_that_clash(
 ) -> None:
     other = second(tmp_path, change)
     assert run(["check", str(GOOD), str(other)]) == 2
-    assert capsys.readouterr().err == f"error: {other}:{fault}\n"
+    assert capsys.readouterr().err == f"{other}:{fault}\n"
 
 
 # ── whatever people do to a file ────────────────────────────────────────────────────────────────────────────────────

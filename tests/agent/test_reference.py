@@ -13,6 +13,7 @@ from reference import PAGE, START, reference
 
 from agent import cli
 from agent.config import load_site
+from simulators.faults import parse_fault
 
 ROOT: Final = Path(__file__).parents[2]
 COMMANDS_PAGE: Final = ROOT / "docs/commands.md"
@@ -29,8 +30,26 @@ def test_the_complete_example_loads(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(example, encoding="utf-8")
     site = load_site(path)
+    secrets = [site.mqtt.password_file, *(getattr(one, "password_file", None) for one in site.connections)]
+    assert {str(one).partition("_")[0] for one in secrets if one} == {
+        "agent"
+    }  # as the unit's LoadCredential names them
     assert {one.type for one in site.connections} == {"opcua", "modbus"}
     assert {machine.state is not None for machine in site.machines.values()} == {True, False}
+
+
+def test_the_faults_of_the_page_are_what_the_plant_takes() -> None:
+    text = COMMANDS_PAGE.read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    servers = dict.fromkeys(("imm", "tcu"), ModbusServer)
+    parsed = [parse_fault(line, servers) for line in lines.splitlines()]  # type: ignore[arg-type]
+    assert [one.how for one in parsed] == ["close", "silent"]
+
+
+class ModbusServer:
+    """What a fault asks of a server before it is injected."""
+
+    can_be_silent = True
 
 
 def sections() -> dict[str, tuple[str, str]]:
