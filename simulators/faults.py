@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import orjson
 
 from simulators.clock import SimClock
 from simulators.truth import TruthLog
+
+FAULTS: Final = ("comm_loss",)
+"""Faults that can be injected."""
 
 
 class Server(Protocol):
@@ -57,8 +60,8 @@ def parse_fault(text: bytes | str, devices: Mapping[str, Server]) -> Fault:
         float(command.get("for_s", 0)),
         command.get("how", "close"),
     )
-    if fault.fault != "comm_loss":
-        raise ValueError(f"no fault {fault.fault!r}; there is comm_loss")
+    if fault.fault not in FAULTS:
+        raise ValueError(f"no fault {fault.fault!r}; there is {', '.join(FAULTS)}")
     if fault.device not in devices:
         raise ValueError(f"no device {fault.device!r}; there are {', '.join(devices)}")
     if fault.for_s <= 0 or fault.how not in {"close", "silent"}:

@@ -6,11 +6,13 @@ import asyncio
 import re
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 import typer
@@ -20,6 +22,7 @@ from rich.live import Live
 from agent.broker import local_broker
 from agent.commands.init import template
 from agent.commands.serve import STORE_FILE
+from agent.config import load_site
 from agent.influx import influx_store
 from agent.logs import set_up_logs
 from agent.output import emit_json, say
@@ -27,13 +30,15 @@ from agent.simulate.judging import details, judge_run, result
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
 from agent.urls import mqtt_settings
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, DependencyError
 from pipelines.mqtt import MqttSettings
+from simulators.faults import FAULTS
 from simulators.judge import MOST_EXAMPLES, Verdict
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
 
 DEFAULT_LINES: Final = ("auto_press_machining", "injection_molding")
+_REACH_S: Final = 3.0
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
@@ -60,7 +65,10 @@ def command(
     """
     set_up_logs("warning")
     lines = tuple(line or DEFAULT_LINES)
+    if len(set(lines)) < len(lines):
+        raise ConfigError(None, None, f"{' '.join(lines)}: a line can run once only; name each one time")
     sites = tuple(template(one) for one in lines)
+    planned = _faults(faults, {one.name for path in sites for one in load_site(path).connections}) if faults else ()
     seconds = _seconds(duration) if duration else None
     if local not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
@@ -71,10 +79,21 @@ def command(
 
         def plan(mqtt: MqttSettings) -> Plan:
             kept = store or folder / "store"
-            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, _faults(faults), port)
+            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, planned, port)
 
         given = mqtt_settings(broker) if broker else None
-        simulation, notice = asyncio.run(_simulate(plan, given, local, folder, seconds, json=json))
+        if given is not None:
+            _reach(given.endpoint, given.host, given.port, "start the broker, or leave --broker away")
+        if influx:
+            place = urlsplit(influx)
+            where = f"{place.scheme}://{place.hostname}:{place.port or 8086}"
+            _reach(where, place.hostname or "", place.port or 8086, "start the database, or leave --influx away")
+        for fault in planned:
+            say(f"fault: {fault['fault']} of {fault['device']} at {fault.get('at_s', 0)} s for {fault['for_s']} s")
+        try:
+            simulation, notice = asyncio.run(_simulate(plan, given, local, folder, seconds, json=json))
+        except asyncio.CancelledError:
+            raise typer.Abort from None
         verdict, answer = _judged(simulation)
         (folder / "verdict.json").write_bytes(orjson.dumps(details(verdict), option=orjson.OPT_INDENT_2))
         _tell(verdict, answer, notice, json=json)
@@ -92,8 +111,18 @@ async def _simulate(
 ) -> tuple[Simulation, str]:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    here = asyncio.current_task()
+    assert here is not None
+
+    def interrupted() -> None:
+        if stop.is_set():
+            here.cancel()
+            return
+        say("끝내는 중: 확인을 기다린 뒤 설비의 기록과 비교합니다 / stopping: waits for confirmations, then compares")
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, interrupted)
     notice = ""
     async with AsyncExitStack() as stack:
         if mqtt is None:
@@ -124,6 +153,8 @@ def _judged(simulation: Simulation) -> tuple[Verdict, dict[str, Any]]:
     store: Store = influx_store(plan.influx) if plan.influx else DuckDbStore(plan.store / STORE_FILE)
     try:
         verdict, latency_ms = judge_run(simulation, store)
+    except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+        raise typer.Abort from error
     finally:
         store.close()
     return verdict, result(simulation, verdict, latency_ms)
@@ -153,19 +184,38 @@ def _seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
-def _faults(path: Path | None) -> tuple[dict[str, Any], ...]:
-    if path is None:
-        return ()
-    found = []
+def _reach(what: str, host: str, port: int, remedy: str) -> None:
+    """Fail before anything starts when nobody listens there."""
     try:
-        for number, raw in enumerate(path.read_bytes().splitlines(), 1):
-            if raw.strip():
-                fault = orjson.loads(raw)
-                if not isinstance(fault, dict) or "fault" not in fault:
-                    raise ConfigError(path, number, 'expected {"at_s": seconds, "fault": name, …}')
-                found.append(fault)
-    except orjson.JSONDecodeError as error:
-        raise ConfigError(path, number, f"not JSON: {error}") from error
+        with socket.create_connection((host, port), timeout=_REACH_S):
+            return
+    except OSError as error:
+        raise DependencyError(what, f"{error.strerror or error}; {remedy}") from error
+
+
+def _faults(path: Path, devices: set[str]) -> tuple[dict[str, Any], ...]:
+    """The planned faults; each must be one the plant knows."""
+    try:
+        rows = path.read_bytes().splitlines()
     except OSError as error:
         raise ConfigError(path, None, f"cannot read: {error.strerror}") from error
+    found = []
+    for number, raw in enumerate(rows, 1):
+        if not raw.strip():
+            continue
+        try:
+            fault = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise ConfigError(path, number, f"not JSON: {error}") from error
+        if not isinstance(fault, dict) or fault.get("fault") not in FAULTS:
+            raise ConfigError(path, number, f'expected {{"at_s": seconds, "fault": {" or ".join(FAULTS)}, …}}')
+        if fault.get("device") not in devices:
+            raise ConfigError(
+                path, number, f"no device {fault.get('device')!r}; there are {', '.join(sorted(devices))}"
+            )
+        for key, least in (("at_s", 0.0), ("for_s", 0.001)):
+            value = fault.get(key, 0)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+                raise ConfigError(path, number, f"{key}: must be a number of seconds, at least {least:g}")
+        found.append(fault)
     return tuple(found)

@@ -148,6 +148,7 @@ class Simulation:
             DependencyError: a part does not start.
         """
         children = [self.plant, *self.servers, self.collector]
+        patience_s = 0.5
         try:
             await self.plant.start()
             await asyncio.gather(*(server.start() for server in self.servers))
@@ -176,11 +177,12 @@ class Simulation:
                 self.drained = self.collector.process.returncode == 0 and _WAITING not in self.collector.tail()
                 await self.plant.end(10)
                 tasks[0].cancel()
+            patience_s = 10.0
         except* DependencyError as errors:
             raise errors.exceptions[0] from None
         finally:
             for one in reversed(children):
-                await one.end(10)
+                await one.end(patience_s)
 
     def status(self) -> dict[str, Any]:
         """The collector's status; empty while it does not answer."""
