@@ -94,7 +94,9 @@ def test_reading_an_unreachable_plc_once(plc: Plc, tmp_path: Path) -> None:
     assert answer.returncode == 3
     (line,) = answer.stderr.decode().splitlines()
     assert line.startswith(f"error: {nobody}: ")
-    assert answer.stdout.decode().split() == ["away", "Double0", "-", "missing"]
+    (row,) = answer.stdout.decode().splitlines()
+    assert "away" in row
+    assert "missing" in row
 
 
 def test_a_closed_broker_loses_nothing(places: Places, plc: Plc, tmp_path: Path) -> None:
