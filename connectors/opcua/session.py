@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import struct
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,8 +78,10 @@ def link_errors(endpoint: str, *, opening: bool = False) -> Iterator[None]:
         kind = LinkClosed if error.code in _CLOSED else LinkRefused
         raise kind(endpoint, f"the server answered {name}") from error
     except OSError as error:
-        kind = LinkRefused if opening else LinkClosed
-        raise kind(endpoint, str(error) or "the connection ended") from error
+        if opening:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise LinkRefused(endpoint, f"no connection ({reason}): check that the server runs and its port") from error
+        raise LinkClosed(endpoint, str(error) or "the connection ended") from error
     except (ua.UaError, struct.error, ValueError) as error:
         raise LinkClosed(endpoint, f"the server's answer makes no sense: {error}") from error
 
