@@ -43,9 +43,9 @@ def catalog_of(sites: Sequence[Path]) -> Catalog:
     return Catalog.of([load_site(path).model_dump(by_alias=True, mode="json") for path in sites])
 
 
-def bridge_of(mqtt: MqttSettings, sink: Sink, *, shared: bool) -> Bridge:
+def bridge_of(mqtt: MqttSettings, sink: Sink) -> Bridge:
     """A bridge with a client id of its own."""
-    return Bridge(mqtt, sink, f"sf-bridge-{secrets.token_hex(6)}", shared)
+    return Bridge(mqtt, sink, f"sf-bridge-{secrets.token_hex(6)}")
 
 
 class BeatingSink(Sink):

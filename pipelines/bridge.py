@@ -109,14 +109,12 @@ class Bridge:
         settings: the broker.
         sink: the store.
         client_id: unique at the broker.
-        shared: subscribe through `$share/bridge/`; off for brokers without shared subscriptions.
         stats: counters.
     """
 
     settings: MqttSettings
     sink: Sink
     client_id: str
-    shared: bool = True
     stats: BridgeStats = field(default_factory=BridgeStats)
     _lanes: dict[str, _Lane] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
@@ -154,7 +152,7 @@ class Bridge:
             asyncio.TaskGroup() as group,
         ):
             try:
-                await session.subscribe([(BRIDGE_GROUP if self.shared else "") + DATA_FILTER])
+                await session.subscribe([BRIDGE_GROUP + DATA_FILTER])
                 opened()
                 over = await session.ended()
             except LinkError as error:  # out of the group as it is, not as an ExceptionGroup

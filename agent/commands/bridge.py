@@ -42,7 +42,7 @@ async def _bridge(settings: MqttSettings, sink: Sink, *, json: bool) -> int:
         return {"mqtt": settings.endpoint, "influx": sink.name}
 
     writer = BeatingSink(sink)
-    parts = [bridging(bridge_of(settings, writer, shared=True))]
+    parts = [bridging(bridge_of(settings, writer))]
     try:
         return await serve_until_stopped(parts, started, [writer.alive], json=json)
     finally:

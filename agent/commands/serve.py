@@ -57,17 +57,15 @@ async def _serve(
     catalog = catalog_of(sites)
     async with AsyncExitStack() as stack:
         notices: list[str] = []
-        shared = True
         if mqtt is None:
             local = await stack.enter_async_context(local_broker(folder / "broker", kind=kind, port=mqtt_port))  # type: ignore[arg-type]
             mqtt = MqttSettings(host=local.host, port=local.port)
-            shared = local.kind == "mosquitto"
-            notices = [] if shared else [local.notice]
+            notices = [local.notice] if local.kind == "embedded" else []
         sink = DuckDbSink(folder / STORE_FILE)
         stack.push_async_callback(sink.close)
         server = ViewerServer(DuckDbStore(sink.cursor), catalog, notices, *address)
         writer = BeatingSink(sink)
-        bridge = bridge_of(mqtt, writer, shared=shared)
+        bridge = bridge_of(mqtt, writer)
 
         async def started() -> dict[str, str]:
             return {"viewer": await server.url(), "mqtt": bridge.settings.endpoint, "notice": " ".join(notices)}

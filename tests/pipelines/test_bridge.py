@@ -7,7 +7,7 @@ import json
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +25,7 @@ from pipelines.sinks.base import Sink
 from pipelines.sinks.duckdb import DuckDbSink
 from pipelines.sinks.influx import InfluxV1Sink, InfluxV2Sink
 from pipelines.source import Place, gap_line
+from tests.pipelines.waiting import until
 from tests.services.influx_v2 import Answer, InfluxV2, refusal, running_influx_v2
 from tests.services.influxd import Influxd, free_port, influxd, running_influxd
 from tests.services.mosquitto import Mosquitto
@@ -33,18 +34,6 @@ __all__ = ["influxd"]
 pytestmark = pytest.mark.wire
 EPOCH = secrets.token_hex(16)
 DEADLINE_S = 8.0
-
-
-async def until(met: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not met():  # noqa: ASYNC110 - what is watched are no events of ours
-            await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
 
 
 class Gate(Sink):
@@ -108,9 +97,9 @@ async def agents(broker: Mosquitto) -> AsyncIterator[Agents]:
 class Running:
     """A bridge in a task, run again and again as the supervisor does."""
 
-    def __init__(self, broker: Mosquitto, sink: Sink, *, shared: bool = True) -> None:
+    def __init__(self, broker: Mosquitto, sink: Sink) -> None:
         settings = MqttSettings(host=broker.host, port=broker.port)
-        self.bridge = Bridge(settings, sink, f"bridge-{secrets.token_hex(4)}", shared)
+        self.bridge = Bridge(settings, sink, f"bridge-{secrets.token_hex(4)}")
         self.ends: list[LinkError] = []
         self.sessions = 0
         self.task: asyncio.Task[None] | None = None
@@ -547,11 +536,3 @@ async def test_two_bridges_share_and_one_dies_midway(broker: Mosquitto, influxd:
         assert doomed.bridge.stats.records == 0
     assert rows(influxd, "shared")[0][1] == 1000
     await sink.close()
-
-
-async def test_a_broker_without_shared_subscriptions(broker: Mosquitto) -> None:
-    gate = Gate()
-    gate.open.set()
-    async with agents(broker) as one, Running(broker, gate, shared=False):
-        one.send(1, OWN + b" f=1 1")
-        await until(lambda: one.stored)

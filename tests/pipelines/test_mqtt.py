@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.mqtt import Message, MqttSession, MqttSettings, TlsSettings
 from pipelines.outbox import Outbox
 from pipelines.stats import FlowStats
+from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto, free_port
 
 pytestmark = pytest.mark.wire
@@ -28,20 +29,8 @@ SECRET = "sw0rdfish"  # noqa: S105 - looked for in what is said
 PLUGIN = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
 
 
-async def until(met: Callable[[], object], deadline_s: float = 10.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not met():  # noqa: ASYNC110 - what is watched are no events of ours
-            await asyncio.sleep(0.005)
-
-
 def settings_of(broker: Mosquitto, **more: Any) -> MqttSettings:
     return MqttSettings(host=broker.host, port=broker.port, **more)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
 
 
 @pytest.fixture(autouse=True)

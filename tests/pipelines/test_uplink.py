@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,10 @@ from pipelines.source import Lines, Place
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics, RecordId
 from pipelines.uplink import Confirm, Uplink
+from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.wire
-
-
-async def until(met: Callable[[], object], deadline_s: float = 10.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not met():  # noqa: ASYNC110 - what is watched are no events of ours
-            await asyncio.sleep(0.005)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
 
 
 class Store(Sink):
