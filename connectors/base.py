@@ -93,12 +93,4 @@ class Browsable(Protocol):
         ...
 
 
-class LinkFactory(Protocol):
-    """Makes an unopened link."""
-
-    def __call__(self, context: LinkContext) -> Connector:
-        """A link for `context`, not yet open."""
-        ...
-
-
-__all__ = ["Browsable", "ConnectionSettings", "Connector", "Found", "LinkContext", "LinkFactory"]
+__all__ = ["Browsable", "ConnectionSettings", "Connector", "Found", "LinkContext"]
