@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -20,14 +21,37 @@ from connectors.opcua.messages import checked, published
 N = 1000
 
 
-def _value(number: int) -> ua.DataValue:
+Make = Callable[[int], ua.Variant]
+
+
+def double(number: int) -> ua.Variant:
+    """A run of one numeric type."""
+    return ua.Variant(20.0 + number / 7, ua.VariantType.Double)
+
+
+def mixed(number: int) -> ua.Variant:
+    """Four types taking turns: no run is longer than one."""
+    return (
+        ua.Variant(20.0 + number / 7, ua.VariantType.Double),
+        ua.Variant(number, ua.VariantType.UInt32),
+        ua.Variant(number % 2 == 0, ua.VariantType.Boolean),
+        ua.Variant(number, ua.VariantType.Int16),
+    )[number % 4]
+
+
+def text(number: int) -> ua.Variant:
+    """Strings."""
+    return ua.Variant(f"JOB-{number}", ua.VariantType.String)
+
+
+def _value(number: int, make: Make = double) -> ua.DataValue:
     now = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
-    return ua.DataValue(ua.Variant(20.0 + number / 7, ua.VariantType.Double), SourceTimestamp=now, ServerTimestamp=now)
+    return ua.DataValue(make(number), SourceTimestamp=now, ServerTimestamp=now)
 
 
-def publish_response() -> bytes:
-    """A PublishResponse with N changes of Double, as a server sends it."""
-    items = [ua.MonitoredItemNotification(number, _value(number)) for number in range(N)]
+def publish_response(make: Make = double) -> bytes:
+    """A PublishResponse with N changes, as a server sends it."""
+    items = [ua.MonitoredItemNotification(number, _value(number, make)) for number in range(N)]
     response = ua.PublishResponse()
     response.Parameters.SubscriptionId = 7
     response.Parameters.NotificationMessage.SequenceNumber = 1
@@ -64,31 +88,34 @@ class _Handler:
 
 
 def stages() -> list[Stage]:
-    """Both OPC UA stages."""
-    notification, reading = publish_response(), read_response()
+    """Every OPC UA stage."""
+    reading = read_response()
     logging.getLogger("asyncua").setLevel(logging.WARNING)
     loop = asyncio.new_event_loop()
 
-    def ours() -> object:
-        message = published(Buffer(notification), 0).message
-        return [columns.value for columns in message.columns]
+    def decode(name: str, make: Make, what: str) -> Stage:
+        notification = publish_response(make)
 
-    def handler() -> object:
-        return loop.run_until_complete(library_rows(notification))
+        def ours() -> object:
+            return [columns.value for columns in published(Buffer(notification), 0).message.columns]
+
+        def handler() -> object:
+            return loop.run_until_complete(library_rows(notification))
+
+        return Stage(name, what, "asyncua decode and handler", (N, N), ours, handler)
 
     def read() -> object:
         raw, at = checked(Buffer(reading))
         return decode_array(raw, at, len(raw), 0, handles=False)
 
     def library_read() -> object:
-        buffer = Buffer(reading)
-        nodeid_from_binary(buffer)
-        struct_from_binary(ua.ResponseHeader, buffer)
         response = struct_from_binary(ua.ReadResponse, Buffer(reading))
         return [value.Value.Value for value in response.Results]
 
     return [
-        Stage("opcua_decode", "notification bytes to columns", "asyncua decode and handler", (N, N), ours, handler),
+        decode("opcua_decode", double, "notification bytes to columns, Doubles"),
+        decode("opcua_decode_mixed", mixed, "the same, four types taking turns"),
+        decode("opcua_decode_text", text, "the same, strings"),
         Stage("opcua_read", "ReadResponse bytes to columns", "asyncua ReadResponse", (N, N), read, library_read),
     ]
 
