@@ -44,13 +44,13 @@ async def keep_open(
                 log.info("link_up", link=name)
             down = False
 
-        slow = False
+        slow, wait_s = False, 0.0
         try:
             await session(opened)
             reason = "ended without a reason"
         except LinkError as error:
             reason = str(error)
-            slow = isinstance(error, LinkUntrusted)
+            slow, wait_s = isinstance(error, LinkUntrusted), error.wait_s
         except Exception as error:  # a bug in one link must not stop the others
             reason = f"{type(error).__name__}: {error}"
             log.exception("link_failed", link=name)
@@ -63,4 +63,4 @@ async def keep_open(
         down = True
         failures += 1
         cap_s = _SLOW_S if slow else min(_CAP_S, _BASE_S * 2**failures)
-        await asyncio.sleep(random.uniform(cap_s / 2 if slow else 0, cap_s))  # noqa: S311 - full jitter
+        await asyncio.sleep(wait_s + random.uniform(cap_s / 2 if slow else 0, cap_s))  # noqa: S311 - full jitter

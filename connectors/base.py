@@ -5,13 +5,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 from pipelines.clock import Clock
+from pipelines.parts import Parts
 from pipelines.point import Delivery
 from pipelines.settings import ConnectionSettings
 from pipelines.stats import LinkStats
+
+
+class Note(Protocol):
+    """Something that takes a line for the log."""
+
+    def __call__(self, event: str, /, **values: object) -> None:
+        """Tell of `event` (snake_case)."""
+
+
+def _unheard(event: str, /, **values: object) -> None:
+    """Nobody keeps a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,11 @@ class LinkContext:
         stats: counters of this connection; they outlive the link.
         absence: cause to write into the gaps that this link's first delivery closes: `agent_down` for the first link
             of a process, `no_communication` for a later one.
+        parts: rows for elements of arrays and fields of structures, behind the configured tags.
+        state_dir: the agent's state folder; a connector keeps what it learnt of its devices there. None: nothing is
+            kept.
+        note: tells the log of something worth a line, such as the sequence numbers recovered after a reconnect: an
+            event name in snake_case and its values. Never on the hot path.
     """
 
     settings: Any
@@ -32,6 +50,14 @@ class LinkContext:
     clock: Clock
     stats: LinkStats
     absence: str = "no_communication"
+    parts: Parts = None  # type: ignore[assignment]
+    state_dir: Path | None = None
+    note: Note = _unheard
+
+    def __post_init__(self) -> None:
+        """A context without parts gets its own."""
+        if self.parts is None:
+            object.__setattr__(self, "parts", Parts(len(self.settings.tag_list())))
 
 
 class Connector(ABC):

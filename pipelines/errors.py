@@ -59,11 +59,18 @@ class DependencyError(ShopfloorError):
 
 
 class LinkError(ShopfloorError):
-    """A link to a device ended; the supervisor opens a new one."""
+    """A link to a device ended; the supervisor opens a new one.
 
-    def __init__(self, endpoint: str, reason: str) -> None:
+    Attributes:
+        endpoint: where the device is, without secrets.
+        reason: what happened and what to do.
+        wait_s: shortest wait before the next attempt, seconds: the device asked for it, or needs it to forget us.
+    """
+
+    def __init__(self, endpoint: str, reason: str, wait_s: float = 0.0) -> None:
         self.endpoint = endpoint
         self.reason = reason
+        self.wait_s = wait_s
         super().__init__(f"{endpoint}: {reason}")
 
 

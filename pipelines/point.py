@@ -5,7 +5,7 @@ No object is made per value on the hot path; a `Scan` is a set of parallel array
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -69,7 +69,8 @@ class Scan:
     """Readings of one value dtype, oldest first.
 
     Attributes:
-        tag: index into the connector's tag table (order of its configured tags), int32, shape (n,).
+        tag: row of the connector's tag table, int32, shape (n,): the configured tags in their order, then the parts of
+            structured values (`pipelines.parts.Parts`).
         time_ns: source time, ns since 1970-01-01 UTC, int64, shape (n,).
         value: float64, int64, uint64, bool or object (str), shape (n,). Meaningless where `status` is bad.
         status: OPC UA StatusCode, 0 = Good, uint32, shape (n,).
@@ -122,6 +123,7 @@ class Gap:
         start_ns: time of the last good knowledge, ns since 1970 UTC.
         end_ns: time at which readings came back; None while the gap is open.
         count: readings known to be missing; None when it cannot be known.
+        filled: whether the device's own history has given the readings since (`Delivery.historical`).
     """
 
     tag: int
@@ -129,6 +131,45 @@ class Gap:
     start_ns: int
     end_ns: int | None = None
     count: int | None = None
+    filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEvent:
+    """An event or a change of a condition as the device reported it; it becomes a point of measurement `alarm`.
+
+    Attributes:
+        source: index into the connection's `event_list()`.
+        alarm: name of the condition or event, within its machine; it becomes the series' tag `alarm`.
+        time_ns: when it happened by the device, ns since 1970 UTC.
+        fields: field values by name: bool, int, finite float or str. By ISA-18.2 and OPC 10000-9, where the device
+            says so: `active`, `acknowledged`, `confirmed`, `shelved`, `retain` (bool), `severity` (int, 1-1000),
+            `message`, `event`, `event_id`, `comment` (str).
+    """
+
+    source: int
+    alarm: str
+    time_ns: int
+    fields: Mapping[str, bool | int | float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class TagFacts:
+    """What the device itself says of a tag.
+
+    Attributes:
+        engineering_unit: display name of the unit, for example `°C`; empty = unknown.
+        low: low end of the range the device names, engineering units; None = unknown.
+        high: high end of it.
+        description: free text; empty = none.
+        datatype: the device's own name of the type; empty = unknown.
+    """
+
+    engineering_unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    description: str = ""
+    datatype: str = ""
 
 
 def _ignore() -> None:
@@ -144,6 +185,9 @@ class Delivery:
         resume: opaque state committed together with these readings and handed to the next link; None = unchanged.
         gaps: known gaps, open or closed; a closed one updates the open one with the same tag and start.
         accepted: called once by the consumer when everything above is durable.
+        events: alarms and events, oldest first.
+        historical: readings out of the device's own history, older than what was delivered before: their times are
+            kept, whatever came since.
         device_time_ns: the device's own clock when it sent this (OPC UA publish time), ns since 1970 UTC; None when it
             has none. A right clock means that an old source time is an old change, not a wrong clock.
     """
@@ -153,3 +197,5 @@ class Delivery:
     gaps: tuple[Gap, ...] = ()
     accepted: Callable[[], None] = field(default=_ignore)
     device_time_ns: int | None = None
+    events: tuple[AlarmEvent, ...] = ()
+    historical: bool = False

@@ -114,6 +114,13 @@ class TagSettings(Settings):
         return self
 
 
+class EventSettings(Settings):
+    """A source of alarms and events, whatever its protocol."""
+
+    machine: Name | None = None
+    """Machine the events belong to (a key of `machines`); default: the connection's `machine`."""
+
+
 class ConnectionSettings(Settings):
     """What every connection has. Protocol models add `type: Literal[...]`, their endpoint and their `tags`."""
 
@@ -132,3 +139,8 @@ class ConnectionSettings(Settings):
         """Every tag in table order: the index a `Scan.tag` refers to."""
         tags: Any = getattr(self, "tags", ())
         return tuple(tags)
+
+    def event_list(self) -> tuple[EventSettings, ...]:
+        """Every source of events: the index an `AlarmEvent.source` refers to."""
+        events: Any = getattr(self, "events", ())
+        return tuple(events)

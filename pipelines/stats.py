@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from pipelines.point import TagFacts
+
 
 @dataclass(slots=True)
 class LinkStats:
@@ -19,6 +21,9 @@ class LinkStats:
         rejected: replies or notifications refused, by reason.
         last_reading_ns: time of the newest delivery, ns since 1970 UTC; 0 = none yet.
         error: why the link is down; empty when it is up.
+        refused: tags the device refuses now: their StatusCode by row of the tag table.
+        facts: what the device says of its tags, by row of the tag table.
+        notices: things a person should act on in time, such as a certificate that expires: text by short key.
     """
 
     connected: bool = False
@@ -29,6 +34,9 @@ class LinkStats:
     rejected: Counter[str] = field(default_factory=Counter)
     last_reading_ns: int = 0
     error: str = ""
+    refused: dict[int, int] = field(default_factory=dict)
+    facts: dict[int, TagFacts] = field(default_factory=dict)
+    notices: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
