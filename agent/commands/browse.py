@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from agent.output import emit, emit_json
 from connectors.base import Browsable, LinkContext
 from connectors.opcua.config import OpcUaConnection
+from connectors.opcua.security.config import OpcUaSecurity
 from connectors.registry import make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError
@@ -26,6 +27,7 @@ def command(
     endpoint: Annotated[str, typer.Argument(help="opc.tcp://host:port/path")],
     user: Annotated[str | None, typer.Option(help="User name.")] = None,
     password_file: Annotated[Path | None, typer.Option(help="File with the password.")] = None,
+    policy: Annotated[str, typer.Option(help="auto, none, or a policy such as Basic256Sha256.")] = "auto",
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
@@ -38,11 +40,17 @@ def command(
         raise ConfigError(None, None, "browse: --user and --password-file belong together")
     try:
         settings = OpcUaConnection(
-            name="browse", type="opcua", endpoint=endpoint, user=user, password_file=password_file
+            name="browse",
+            type="opcua",
+            endpoint=endpoint,
+            user=user,
+            password_file=password_file,
+            security=OpcUaSecurity.model_validate({"policy": policy}),
         )
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ConfigError(None, None, f"browse: the endpoint {reason}") from None
+        fault = error.errors()[0]
+        what = "--policy" if "policy" in fault["loc"] else "the endpoint"
+        raise ConfigError(None, None, f"browse: {what} {fault['msg'].removeprefix('Value error, ')}") from None
     rows = asyncio.run(_browse(settings, show=not json))
     if json:
         emit_json({"nodes": rows})

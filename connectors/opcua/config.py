@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from connectors.opcua.security.config import OpcUaSecurity
 from pipelines.settings import ConnectionSettings, TagSettings
 
 _NODE: Final = re.compile(
@@ -84,10 +85,16 @@ class OpcUaConnection(ConnectionSettings):
     """Always `opcua`."""
     endpoint: Endpoint
     """Where the server listens, `opc.tcp://host:port/path`."""
+    security: OpcUaSecurity = OpcUaSecurity()
+    """How messages are protected; default: the best policy the server offers, and never none."""
     user: str | None = None
     """User name; default: anonymous."""
     password_file: Path | None = None
     """File whose first line is the user's password; it is read on every open."""
+    user_certificate_file: Path | None = None
+    """Certificate that says who the user is, PEM or DER, instead of user and password."""
+    user_private_key_file: Path | None = None
+    """Private key of `user_certificate_file`, PEM or DER."""
     timeout_s: Annotated[float, Field(gt=0)] = 4.0
     """Deadline of every request except Publish, seconds."""
     publishing_interval_s: Annotated[float, Field(gt=0)] = 0.5
@@ -111,6 +118,12 @@ class OpcUaConnection(ConnectionSettings):
     def _consistent(self) -> Self:
         if (self.user is None) != (self.password_file is None):
             msg = "user and password_file belong together"
+            raise ValueError(msg)
+        if (self.user_certificate_file is None) != (self.user_private_key_file is None):
+            msg = "user_certificate_file and user_private_key_file belong together"
+            raise ValueError(msg)
+        if self.user is not None and self.user_certificate_file is not None:
+            msg = "user and user_certificate_file are two identities; keep one"
             raise ValueError(msg)
         if self.keepalive_s * 3 > self.lifetime_s:
             msg = "lifetime_s must be at least three times keepalive_s (OPC 10000-4 §5.14.2)"

@@ -19,6 +19,7 @@ SECTIONS: Final = {
     "ModbusConnection": "`connections[]` with `type: modbus`",
     "ModbusTag": "`connections[].tags[]` of Modbus",
     "OpcUaConnection": "`connections[]` with `type: opcua`",
+    "OpcUaSecurity": "`connections[].security` of OPC UA",
     "OpcUaTag": "`connections[].tags[]` of OPC UA",
     "Range": "`range` of a tag",
     "Deadband": "`deadband` of a tag",
@@ -63,6 +64,8 @@ def _row(key: str, one: dict[str, Any], schema: dict[str, Any], required: bool) 
 def _default(value: Any) -> str:
     if value is None or isinstance(value, dict | list) or not str(value):
         return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
@@ -75,7 +78,9 @@ def _value(one: dict[str, Any]) -> str:
         return ", ".join(f"`{text}`" for text in one["enum"])
     if "$ref" in one or one["type"] == "object":
         return "group of keys"
-    words = {"string": "text", "integer": "whole number", "number": "number", "array": "list"}[one["type"]]
+    words = {"string": "text", "integer": "whole number", "number": "number", "array": "list", "boolean": "yes or no"}[
+        one["type"]
+    ]
     bounds = {"exclusiveMinimum": "above", "minimum": "from", "maximum": "to", "exclusiveMaximum": "below"}
     limits = " ".join(f"{word} {_plain(one[name])}" for name, word in bounds.items() if name in one)
     return "file" if one.get("format") == "path" else f"{words} {limits}".strip()

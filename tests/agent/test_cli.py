@@ -458,7 +458,7 @@ def test_a_tag_that_the_device_lacks(plant: dict[str, str], tmp_path: Path) -> N
 def test_browse_finds_what_a_configuration_needs(plant: dict[str, str], tmp_path: Path) -> None:
     connection = next(one for one in load_site(LINE).connections if one.type == "opcua")
     endpoint = f"opc.tcp://{plant[connection.name]}"
-    done = agent("browse", endpoint, "--json")
+    done = agent("browse", endpoint, "--policy", "none", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
     nodes = json.loads(line)["nodes"]
@@ -467,7 +467,12 @@ def test_browse_finds_what_a_configuration_needs(plant: dict[str, str], tmp_path
     tags = [{"name": f"t{number}", "node": node} for number, node in enumerate(variables)]
     tree = {
         "company": "c", "site": "s", "machines": {"M": {"class": "cnc"}},
-        "connections": [{"name": "x", "type": "opcua", "endpoint": endpoint, "machine": "M", "tags": tags}],
+        "connections": [
+            {
+                "name": "x", "type": "opcua", "endpoint": endpoint, "security": {"policy": "none"}, "machine": "M",
+                "tags": tags,
+            },
+        ],
     }  # fmt: skip
     path = tmp_path / "site.yaml"
     path.write_text(yaml.safe_dump(tree))
@@ -475,7 +480,7 @@ def test_browse_finds_what_a_configuration_needs(plant: dict[str, str], tmp_path
     bad = [row for row in json.loads(read.stdout)["tags"] if row["quality"] != "Good"]
     assert not bad
     assert (read.returncode, read.stderr) == (0, "")
-    table = agent("browse", endpoint)
+    table = agent("browse", endpoint, "--policy", "none")
     assert [row.split("\t")[1] for row in table.stdout.splitlines()] == [one["address"] for one in nodes]
 
 
@@ -487,7 +492,7 @@ def test_browse_into_a_closed_pipe(plant: dict[str, str]) -> None:
     os.close(reading)
     with open(writing, "wb") as output:  # noqa: PTH123 - a file descriptor
         done = subprocess.run(
-            [*AGENT, "browse", f"opc.tcp://{plant[connection.name]}"],
+            [*AGENT, "browse", f"opc.tcp://{plant[connection.name]}", "--policy", "none"],
             cwd=ROOT, stdout=output, stderr=subprocess.PIPE, check=False, timeout=60,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (141, b"")

@@ -199,7 +199,7 @@ class Plc:
         return {"name": name, "node": f"nsu={self.server.namespace};s={name}", **more}
 
     def connection(self, name: str, *tags: dict[str, Any], **more: Any) -> dict[str, Any]:
-        fields = {"type": "opcua", "name": name, "endpoint": self.server.endpoint}
+        fields = {"type": "opcua", "name": name, "endpoint": self.server.endpoint, "security": {"policy": "none"}}
         return {**fields, "publishing_interval_s": 0.1, "sampling_interval_s": 0, **more, "tags": list(tags)}
 
     def written(self, name: str) -> dict[int, int]:

@@ -205,7 +205,12 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
 
 
 def connection(endpoint: str, *tags: OpcUaTag, **more: Any) -> OpcUaConnection:
-    defaults = {"publishing_interval_s": 0.1, "sampling_interval_s": 0.01, "keepalive_s": 0.5, "timeout_s": 3.0}
+    defaults: dict[str, Any] = {"security": {"policy": "none"}} | {
+        "publishing_interval_s": 0.1,
+        "sampling_interval_s": 0.01,
+        "keepalive_s": 0.5,
+        "timeout_s": 3.0,
+    }
     return OpcUaConnection(type="opcua", name="plc", endpoint=endpoint, tags=tags, **(defaults | more))
 
 

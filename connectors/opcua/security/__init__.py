@@ -1,0 +1,1 @@
+"""What makes an OPC UA connection trustworthy: own certificate, trust list, endpoint choice, identity."""
