@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,9 +27,10 @@ from pipelines.errors import JournalError
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.outbox import Outbox
-from pipelines.point import BAD_NO_COMMUNICATION
+from pipelines.place import Place
+from pipelines.point import BAD_NO_COMMUNICATION, status_name
 from pipelines.quarantine import Quarantine
-from pipelines.source import Lines, Place, Source
+from pipelines.source import Lines, Source
 from pipelines.stats import FlowStats, LinkStats
 from pipelines.topics import AgentTopics
 from pipelines.uplink import Uplink
@@ -35,6 +38,7 @@ from pipelines.uplink import Uplink
 log = structlog.get_logger()
 _STUCK_S: Final = 15.0
 _HEARTBEAT_S: Final = 10.0
+_STALENESS_S: Final = 1.0
 
 
 class Collector:
@@ -60,6 +64,7 @@ class Collector:
         self.clock = clock
         self.stats = FlowStats()
         self.links: dict[str, LinkStats] = {one.name: LinkStats() for one in site.connections}
+        self.sources: dict[str, Source] = {}
         self.agent = site.agent.name or agent_id(state_dir)
         self.topics = AgentTopics(site.company, site.site, self.agent)
         self.journal = Journal(state_dir / "journal", site.journal)
@@ -91,6 +96,7 @@ class Collector:
                 services.create_task(keep_open(self.site.mqtt.endpoint, self.uplink.run), name="uplink"),
                 services.create_task(serve_control(self.state_dir / "control.sock", self.status), name="control"),
                 services.create_task(self._heartbeat(), name="heartbeat"),
+                services.create_task(self._staleness(), name="staleness"),
                 services.create_task(watchdog(self.alive, self._status_line), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
@@ -123,6 +129,9 @@ class Collector:
             found.append(f"{self.site.mqtt.endpoint}: {reason}")
         if self.stats.quarantined:
             found.append(f"{self.quarantine.path}: {self.stats.quarantined} points were refused by the store")
+        for name, one in self.links.items():
+            found += [f"{name}: {text}" for text in one.notices.values()]
+            found += self._bad_tags(name)
         return found
 
     def status(self) -> dict[str, Any]:
@@ -145,6 +154,10 @@ class Collector:
                     "overruns": link.overruns,
                     "rejected": dict(link.rejected),
                     "last_reading_ns": link.last_reading_ns,
+                    "refused": {self._row(name, row): status_name(code) for row, code in link.refused.items()},
+                    "stale": sorted(self._row(name, row) for row in self._stale(name)),
+                    "notices": link.notices,
+                    "facts": {self._row(name, row): asdict(facts) for row, facts in link.facts.items()},
                 }
                 for name, link in self.links.items()
             },
@@ -171,14 +184,19 @@ class Collector:
         }
 
     async def _read(self, connection: AnyConnection) -> None:
-        source = Source(connection, self.site.places(connection), self.journal.resume)
+        places = self.site.event_places(connection)
+        source = Source(connection, self.site.places(connection), self.journal.resume, places)
+        self.sources[connection.name] = source
         stats = self.links[connection.name]
+        note = partial(log.info, link=connection.name)
         absence = "agent_down"
 
         async def session(opened: Callable[[], None]) -> None:
             nonlocal absence
             await self.flow.flush()  # a link must know what is durable: it acknowledges everything before that
-            context = LinkContext(connection, source.link_resume, self.clock, stats, absence)
+            context = LinkContext(
+                connection, source.link_resume, self.clock, stats, absence, source.parts, self.state_dir, note
+            )
             try:
                 async with make_link(connection.type, context) as link:
                     absence = "no_communication"
@@ -191,6 +209,7 @@ class Collector:
                         stats.last_reading_ns = self.clock.now_ns()
             finally:
                 stats.connected = False
+                stats.refused.clear()
 
         def lost(reason: str) -> None:
             stats.error = reason
@@ -206,12 +225,40 @@ class Collector:
             fields: dict[str, object] = {
                 "connections": len(self.links),
                 "connected": sum(link.connected for link in self.links.values()),
+                "refused_tags": sum(len(link.refused) for link in self.links.values()),
+                "stale_tags": sum(len(source.stale) for source in self.sources.values()),
                 "queued": self.flow.points_queued,
                 "dropped": self.journal.dropped_points,
                 "quarantined": self.stats.quarantined,
             }
             self.flow.put(Lines(line(place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))
             await asyncio.sleep(_HEARTBEAT_S / self.clock.rate)
+
+    async def _staleness(self) -> None:
+        """Tags that promised to change and do not, although their link is up."""
+        while True:
+            for name, source in self.sources.items():
+                overdue = source.overdue(self.clock.now_ns()) if self.links[name].connected else None
+                if overdue is not None:
+                    self.flow.put(overdue)
+            await asyncio.sleep(_STALENESS_S / self.clock.rate)
+
+    def _bad_tags(self, name: str) -> list[str]:
+        """Refused and stale tags of a connection, in at most two lines."""
+        found = []
+        if refused := self.links[name].refused:
+            row, code = next(iter(refused.items()))
+            found.append(f"{name}: the device refuses {len(refused)} tags, {self._row(name, row)}: {status_name(code)}")
+        if stale := self._stale(name):
+            found.append(f"{name}: {len(stale)} tags say nothing for too long, {self._row(name, min(stale))}")
+        return found
+
+    def _stale(self, name: str) -> set[int]:
+        return self.sources[name].stale if name in self.sources else set()
+
+    def _row(self, name: str, row: int) -> str:
+        source = self.sources[name]
+        return source.tags[row].name if row < len(source.tags) else f"row {row}"  # a part that has not come yet
 
     def _changed(self) -> None:
         self.outbox.settle()

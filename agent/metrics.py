@@ -43,10 +43,14 @@ class StatusMetrics(Collector):
         rejected = CounterMetricFamily(
             "shopfloor_rejected_replies", "Replies refused, by reason.", labels=["connection", "reason"]
         )
+        refused = GaugeMetricFamily("shopfloor_refused_tags", "Tags the device refuses.", labels=["connection"])
+        stale = GaugeMetricFamily("shopfloor_stale_tags", "Tags silent for too long.", labels=["connection"])
         for name, link in status["connections"].items():
+            refused.add_metric([name], len(link["refused"]))
+            stale.add_metric([name], len(link["stale"]))
             up.add_metric([name], float(link["connected"]))
             last.add_metric([name], link["last_reading_ns"] / 1e9)
             readings.add_metric([name], link["readings"])
             for reason, count in link["rejected"].items():
                 rejected.add_metric([name, reason], count)
-        yield from (up, last, readings, rejected)
+        yield from (up, last, readings, rejected, refused, stale)

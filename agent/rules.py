@@ -127,8 +127,10 @@ def _connections(site: Site) -> Iterator[Fault]:
         if connection.name in names:
             yield Fault((*here, "name"), f"{connection.name!r} is used twice; name one of them otherwise")
         names.add(connection.name)
-        if not connection.tag_list():
+        if not connection.tag_list() and not connection.event_list():
             yield Fault(here, "reads nothing; list its tags, or remove it", "tags")
+        for index, event in enumerate(connection.event_list()):
+            yield from _event(site, (*here, "events", index), event.machine or connection.machine)
         homeless = False
         for index, tag in enumerate(connection.tag_list()):
             place = (*here, "tags", index)
@@ -147,6 +149,14 @@ def _connections(site: Site) -> Iterator[Fault]:
                 yield Fault((*place, "name"), reason)
             seen[machine, tag.name] = connection.name
             yield from _tag(place, tag)
+
+
+def _event(site: Site, place: Place, machine: str | None) -> Iterator[Fault]:
+    if machine is None:
+        yield Fault(place, "belongs to no machine; set machine here or for the connection", "machine")
+    elif machine not in site.machines:
+        reason = f"{machine!r} is not in machines; add it there (there are {_few(site.machines)})"
+        yield Fault((*place, "machine"), reason, "machine")
 
 
 def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:

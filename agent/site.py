@@ -13,8 +13,8 @@ from connectors.modbus.config import ModbusConnection
 from connectors.registry import AnyConnection
 from pipelines.journal.journal import JournalSettings
 from pipelines.mqtt import MqttSettings
-from pipelines.settings import Labels, Name, Settings, TagSettings
-from pipelines.source import Place
+from pipelines.place import Place
+from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
 
 _MAX_PORT = 65535
 
@@ -76,8 +76,8 @@ class Site(Settings):
         check(self)
         return self
 
-    def place(self, connection: AnyConnection, tag: TagSettings) -> Place:
-        """Where a tag stands."""
+    def place(self, connection: AnyConnection, tag: TagSettings | EventSettings) -> Place:
+        """Where a tag, or a source of events, stands."""
         name = tag.machine or connection.machine or ""
         machine = self.machines[name]
         return Place(machine.machine_class, self.company, self.site, machine.line or self.line or "", name)
@@ -85,6 +85,10 @@ class Site(Settings):
     def places(self, connection: AnyConnection) -> list[Place]:
         """Where each tag of a connection stands, in table order."""
         return [self.place(connection, tag) for tag in connection.tag_list()]
+
+    def event_places(self, connection: AnyConnection) -> list[Place]:
+        """Where each source of events of a connection stands, in the order of its `event_list`."""
+        return [self.place(connection, event) for event in connection.event_list()]
 
     def joined(self, other: Self) -> Self:
         """This site with the machines and connections of another file of the same site.

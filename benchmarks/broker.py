@@ -28,10 +28,11 @@ from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.mqtt import MqttSession, MqttSettings
 from pipelines.outbox import Outbox
+from pipelines.place import Place
 from pipelines.point import Delivery, Scan
 from pipelines.quarantine import Quarantine
 from pipelines.sinks.base import Sink
-from pipelines.source import Place, Source
+from pipelines.source import Source
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics, RecordId
 from pipelines.uplink import Uplink

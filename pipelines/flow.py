@@ -18,8 +18,9 @@ import structlog
 from pipelines.clock import Clock
 from pipelines.errors import JournalFull
 from pipelines.journal.journal import Journal, Stored
+from pipelines.place import Place
 from pipelines.point import Delivery, Gap
-from pipelines.source import Lines, Place, Source, gap_line
+from pipelines.source import Lines, Source, gap_line
 from pipelines.stats import FlowStats
 
 LINGER_S: Final = 0.2

@@ -42,7 +42,16 @@ class Normalizer:
     def __init__(self, tags: Sequence[TagSettings], kinds: dict[str, str] | None = None) -> None:
         self.kinds = dict(kinds or {})
         self.suppressed = 0
-        self._names = [tag.name for tag in tags]
+        self._tags: list[TagSettings] = []
+        self._last = np.empty(0)
+        self._last_status = np.empty(0, dtype=np.uint32)
+        self.extend(tags)
+
+    def extend(self, tags: Sequence[TagSettings]) -> None:
+        """More rows behind the known ones."""
+        new = len(tags)
+        self._tags += tags
+        tags = self._tags
         self._keys = [f"{tag.machine or ''}/{tag.name}" for tag in tags]
         self._multiplier = np.array([_factor(tag.scale)[0] for tag in tags], dtype=np.float64)
         self._divisor = np.array([_factor(tag.scale)[1] for tag in tags], dtype=np.float64)
@@ -50,22 +59,32 @@ class Normalizer:
         self._scaled = np.array([tag.scale != 1 or tag.offset != 0 for tag in tags], dtype=bool)
         self._low = np.array([tag.range.low if tag.range else -math.inf for tag in tags], dtype=np.float64)
         self._high = np.array([tag.range.high if tag.range else math.inf for tag in tags], dtype=np.float64)
-        self._ranged = np.array([tag.range is not None for tag in tags], dtype=bool)
         self._deadband = np.array([_deadband(tag) for tag in tags], dtype=np.float64)
         self._has_deadband = bool((self._deadband > 0).any())
         self._any_scaled = bool(self._scaled.any())
         self._text = np.array([tag.store_as == "string" for tag in tags], dtype=bool)
         self._any_text = bool(self._text.any())
-        self._any_ranged = bool(self._ranged.any())
-        self._last = np.full(len(tags), math.nan)
-        self._last_status = np.full(len(tags), 0xFFFF_FFFF, dtype=np.uint32)
+        self._any_ranged = any(tag.range is not None for tag in tags)
+        self._last = np.append(self._last, np.full(new, math.nan))
+        self._last_status = np.append(self._last_status, np.full(new, 0xFFFF_FFFF, dtype=np.uint32))
         self._kind = [self.kinds.get(key, "") for key in self._keys]
         self._pinned: dict[str, NDArray[np.bool_]] = {}
 
-    def normalize(self, scan: Scan) -> list[Scan]:
-        """The readings as they are stored; a reading never disappears here but for its tag's deadband."""
+    def normalize(self, scan: Scan, *, historical: bool = False) -> list[Scan]:
+        """The readings as they are stored; a reading never disappears here but for its tag's deadband.
+
+        Args:
+            scan: raw readings.
+            historical: they lie before what was stored last: no deadband holds.
+        """
         if not len(scan):
             return []
+        if historical and self._has_deadband:
+            self._has_deadband = False
+            try:
+                return self.normalize(scan)
+            finally:
+                self._has_deadband = True
         if self._any_text and scan.value.dtype.kind != "O":
             text = self._text[scan.tag]
             if text.all():
@@ -112,7 +131,7 @@ class Normalizer:
     def _pin(self, scan: Scan) -> list[Scan]:
         """Hold every tag to the type it was first stored with; integers may become the float they were pinned as."""
         kind = _KIND[scan.value.dtype.kind]
-        fits = self._pinned.setdefault(kind, np.zeros(len(self._names), dtype=bool))
+        fits = self._pinned.setdefault(kind, np.zeros(len(self._tags), dtype=bool))
         known = fits[scan.tag]
         if known.all():
             return [scan]

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipelines.settings import FieldName
+
+if TYPE_CHECKING:
+    from pipelines.settings import TagSettings
 
 MOST_PER_TAG: Final = 1024
 """Parts one tag may have; what goes beyond is refused by the connector, with a status that says so."""
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(FieldName)
+_ELEMENT: Final = re.compile(r"(_\d+)+")
+_TOTAL: Final = "_total"
 
 
 class Parts:
@@ -15,10 +27,16 @@ class Parts:
 
     Args:
         tags: number of configured tags; the first part gets this number.
+        names: `machine/tag` of each of them; a part is refused that would be called like one. Empty: nothing is known.
+
+    Attributes:
+        first: number of configured tags.
     """
 
-    def __init__(self, tags: int) -> None:
-        self._first = tags
+    def __init__(self, tags: int, names: Sequence[str] = ()) -> None:
+        self.first = tags
+        self._names = names
+        self._taken = set(names)
         self._rows: dict[tuple[int, str], int] = {}
         self._parts: list[tuple[int, str]] = []
         self._count: dict[int, int] = {}
@@ -31,19 +49,44 @@ class Parts:
         """Row of the part of `tag` whose field name ends in `suffix`, for example `_3` or `_speed`; new when unknown.
 
         Returns:
-            The row; None when the tag has `MOST_PER_TAG` others already.
+            The row; None when the tag has `MOST_PER_TAG` others already, or the name is taken or cannot be a field's.
         """
         known = self._rows.get((tag, suffix))
         if known is not None:
             return known
         count = self._count.get(tag, 0)
-        if count >= MOST_PER_TAG:
+        name = (self._names[tag] if self._names else "/tag") + suffix
+        if count >= MOST_PER_TAG or name in self._taken or not _fits(name):
             return None
+        self._taken.add(name)
         self._count[tag] = count + 1
-        row = self._rows[tag, suffix] = self._first + len(self._parts)
+        row = self._rows[tag, suffix] = self.first + len(self._parts)
         self._parts.append((tag, suffix))
         return row
 
     def since(self, known: int) -> list[tuple[int, str]]:
         """(tag, suffix) of the parts behind the first `known` ones, in row order."""
         return self._parts[known:]
+
+
+def _fits(name: str) -> bool:
+    try:
+        _NAME.validate_python(name.partition("/")[2])
+    except ValidationError:
+        return False
+    return True
+
+
+def part_settings(tag: TagSettings, suffix: str) -> TagSettings:
+    """The settings of a part of `tag`.
+
+    An element (`_3`, `_0_1`) is measured like its array and a `_total` is scaled like its counter; a field of a
+    structure or a text has only its place.
+    """
+    update: dict[str, object] = {"name": tag.name + suffix, "stale_after_s": None}
+    if _ELEMENT.fullmatch(suffix):
+        return tag.model_copy(update=update)
+    update |= {"range": None, "deadband": None, "offset": 0.0}
+    if suffix != _TOTAL:
+        update |= {"scale": 1.0, "engineering_unit": "", "store_as": "source"}
+    return tag.model_copy(update=update)

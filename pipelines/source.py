@@ -1,4 +1,7 @@
-"""One connection's way from a delivery to lines: normalize, stamp, mark quality, encode."""
+"""One connection's way from a delivery to lines: normalize, stamp, mark quality, encode.
+
+Its tag table grows while it runs: elements of arrays and fields of structures come as rows behind the configured tags.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +11,20 @@ from typing import Final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from pipelines.encode.line import Column, LineEncoder, Series, line
+from pipelines.alarms import Alarms
+from pipelines.encode.line import Column, LineEncoder, line
 from pipelines.normalize import Normalizer
-from pipelines.point import BAD, SEVERITY_MASK, Delivery, Gap, Scan
+from pipelines.parts import Parts, part_settings
+from pipelines.place import Place
+from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN_LAST_USABLE, AlarmEvent, Delivery, Gap, Scan
 from pipelines.settings import ConnectionSettings, TagSettings
 from pipelines.stamp import Stamper
 from pipelines.word import Words
 
 CHUNK: Final = 5000
 """Readings encoded at once: a record of this size costs the bridge and the store the least per value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a machine stands (ISA-95); empty levels are left out of the series."""
-
-    measurement: str
-    company: str
-    site: str
-    line: str
-    machine: str
-
-    def series(self, measurement: str | None = None, extra: tuple[tuple[str, str], ...] = ()) -> Series:
-        """The series of this machine, or of another measurement about it."""
-        names = (("company", self.company), ("site", self.site), ("line", self.line), ("machine", self.machine))
-        return Series(measurement or self.measurement, names + extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +54,45 @@ class Source:
         settings: the connection.
         places: where each of its tags stands, in table order.
         state: the journal's resume state; keys of this connection are read from it.
+        event_places: where each of its sources of events stands.
+
+    Attributes:
+        name: of the connection.
+        tags: settings of every row of the tag table, parts included.
+        parts: rows behind the configured tags; shared with the connection's links.
+        link_resume: the last resume state that is durable.
     """
 
-    def __init__(self, settings: ConnectionSettings, places: Sequence[Place], state: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        places: Sequence[Place],
+        state: Mapping[str, bytes],
+        event_places: Sequence[Place] = (),
+    ) -> None:
         tags = settings.tag_list()
         self.name = settings.name
-        self.tags = tags
-        self._places = places
-        self._keys = {kind: f"{kind}:{settings.name}" for kind in ("link", "kinds", "stamps", "words")}
+        self._default_skew_s = settings.max_skew_s
+        self._keys = {kind: f"{kind}:{settings.name}" for kind in ("link", "kinds", "stamps", "words", "events")}
+        self._places = list(places)
+        self.tags = [_resolved(tag, place) for tag, place in zip(tags, places, strict=True)]
+        names = self._names(0)
+        self.parts = Parts(len(tags), names)
         kinds = state.get(self._keys["kinds"])
-        self._normalizer = Normalizer(
-            [_resolved(tag, place) for tag, place in zip(tags, places, strict=True)],
-            orjson.loads(kinds) if kinds else None,
-        )
+        self._normalizer = Normalizer(self.tags, orjson.loads(kinds) if kinds else None)
         self._pinned = dict(self._normalizer.kinds)
-        skews = [round((tag.max_skew_s or settings.max_skew_s) * 1e9) for tag in tags]
-        names = [f"{place.machine}/{tag.name}" for tag, place in zip(tags, places, strict=True)]
-        self._stamper = Stamper(skews, state.get(self._keys["stamps"]), names)
+        self._stamper = Stamper(self._skews_ns(0), state.get(self._keys["stamps"]), names)
         self._stamps = state.get(self._keys["stamps"], b"[]")
-        self._encoder = LineEncoder(
-            [(place.series(), tag.name) for tag, place in zip(tags, places, strict=True)],
-        )
+        self._encoder = self._make_encoder()
         self._told = np.zeros(len(tags), dtype=bool)
         self._replaced = False
         self._words = Words(names)
         self._words.restore(state.get(self._keys["words"]))
+        self._alarms = Alarms(event_places, settings.max_skew_s, state.get(self._keys["events"]))
+        self._watched = np.array([index for index, tag in enumerate(tags) if tag.stale_after_s], dtype=np.int32)
+        self._patience_ns = np.array([int((tags[index].stale_after_s or 0) * 1e9) for index in self._watched])
+        self._heard_ns = np.zeros(len(tags), dtype=np.int64)
+        self.stale: set[int] = set()
         self.link_resume = state.get(self._keys["link"])
 
     @property
@@ -97,19 +102,23 @@ class Source:
 
     def encode(self, delivery: Delivery, now_ns: int) -> list[Lines]:
         """The delivery as lines in chunks; the resume state goes with the last one."""
+        if len(self.parts) > len(self.tags) - self.parts.first:
+            self._grow()
         out: list[Lines] = []
         if delivery.gaps:
             out.append(self._gaps(delivery.gaps))
-            behind = np.array([gap.tag for gap in delivery.gaps], dtype=np.int32)
+            behind = np.array([gap.tag for gap in delivery.gaps if not gap.filled], dtype=np.int32)
             self._told[behind] = False
             self._normalizer.forget_deadband(behind)
+        if delivery.events:
+            out.append(self._events(delivery.events, now_ns))
         columns: list[Column] = []
         points = 0
         for scan in delivery.scans:
             for start in range(0, len(scan), CHUNK):
                 part = scan if len(scan) <= CHUNK else scan.take(np.arange(start, min(start + CHUNK, len(scan))))
-                for one in self._normalizer.normalize(part):
-                    columns += self._columns(one, now_ns, delivery.device_time_ns)
+                for one in self._normalizer.normalize(part, historical=delivery.historical):
+                    columns += self._past(one) if delivery.historical else self._columns(one, now_ns, delivery)
                     points += len(one)
                 if points >= CHUNK:
                     out.append(self._close(columns, points))
@@ -119,30 +128,53 @@ class Source:
         resume = self._state(delivery.resume)
         if resume:
             last = out.pop() if out else Lines(b"", 0, (now_ns, now_ns), {})
-            out.append(replace(last, resume=resume))
+            out.append(replace(last, resume={**last.resume, **resume}))
         return out
+
+    def overdue(self, now_ns: int) -> Lines | None:
+        """A word on tags that say less often than `stale_after_s` promises, once each time; None when there is none.
+
+        Args:
+            now_ns: the agent's time, ns since 1970 UTC; the link must be up, or silence says nothing of a tag.
+        """
+        if not len(self._watched):
+            return None
+        heard_ns = self._heard_ns[self._watched]
+        np.maximum(heard_ns, np.where(heard_ns == 0, now_ns, 0), out=heard_ns)
+        self._heard_ns[self._watched] = heard_ns
+        late = self._watched[now_ns - heard_ns > self._patience_ns]
+        late = np.array([tag for tag in late.tolist() if tag not in self.stale], dtype=np.int32)
+        if not len(late):
+            return None
+        self.stale.update(late.tolist())
+        return self._say(late, UNCERTAIN_LAST_USABLE, now_ns)
 
     def lost(self, status: int, now_ns: int) -> Lines:
         """A bad reading of every tag at once, when the link is gone; it leaves source times alone."""
-        n = len(self.tags)
-        tag, time_ns = np.arange(n, dtype=np.int32), np.full(n, now_ns, dtype=np.int64)
-        column = self._encoder.qualities(tag, time_ns, np.full(n, status, dtype=np.uint32))
-        self._told[:] = False
-        self._normalizer.forget_deadband(tag)
-        self._words.say(tag, now_ns, np.full(n, status, dtype=np.uint32))
-        return replace(self._close([column], n), resume={self._keys["words"]: self._words.state()})
+        self._heard_ns[:] = 0
+        self.stale.clear()
+        return self._say(np.arange(len(self.tags), dtype=np.int32), status, now_ns)
 
-    def _columns(self, scan: Scan, now_ns: int, device_time_ns: int | None) -> list[Column]:
-        stamped = self._stamper.stamp(scan, now_ns, device_time_ns)
+    def _say(self, tag: NDArray[np.int32], status: int, now_ns: int) -> Lines:
+        """The agent's own word on the quality of these tags, until their next reading."""
+        status_of = np.full(len(tag), status, dtype=np.uint32)
+        column = self._encoder.qualities(tag, self._words.say(tag, now_ns, status_of), status_of)
+        self._told[tag] = False
+        self._normalizer.forget_deadband(tag)
+        return replace(self._close([column], len(tag)), resume={self._keys["words"]: self._words.state()})
+
+    def _columns(self, scan: Scan, now_ns: int, delivery: Delivery) -> list[Column]:
+        stamped = self._stamper.stamp(scan, now_ns, delivery.device_time_ns)
         scan, source = stamped.scan, stamped.source_ns
+        if len(self._watched):
+            self._heard_ns[scan.tag] = now_ns
+            self.stale.difference_update(scan.tag.tolist())
         columns = []
         if not scan.status.any() and self._told[scan.tag].all():
             columns.append(self._encoder.values(scan.tag, scan.time_ns, scan.value))
         else:
-            usable = scan.status & SEVERITY_MASK != BAD
-            columns.append(self._encoder.values(scan.tag[usable], scan.time_ns[usable], scan.value[usable]))
             told = (scan.status != 0) | ~self._told[scan.tag]
-            columns.append(self._encoder.qualities(scan.tag[told], scan.time_ns[told], scan.status[told]))
+            columns += self._with_quality(scan, told)
             self._told[scan.tag] = True
         if source is not None:
             self._replaced = True
@@ -153,6 +185,48 @@ class Source:
             if len(tag):
                 columns.append(self._encoder.qualities(tag, self._words.say(tag, now_ns, status), status))
         return [column for column in columns if len(column.slot)]
+
+    def _past(self, scan: Scan) -> list[Column]:
+        """Readings of the device's own history: their times stay, and each says its quality, whatever stands there."""
+        columns = self._with_quality(scan, np.ones(len(scan), dtype=bool))
+        return [column for column in columns if len(column.slot)]
+
+    def _with_quality(self, scan: Scan, told: NDArray[np.bool_]) -> list[Column]:
+        """Values that are not bad, and the StatusCodes of those that are `told`."""
+        usable = scan.status & SEVERITY_MASK != BAD
+        return [
+            self._encoder.values(scan.tag[usable], scan.time_ns[usable], scan.value[usable]),
+            self._encoder.qualities(scan.tag[told], scan.time_ns[told], scan.status[told]),
+        ]
+
+    def _grow(self) -> None:
+        """Take in the parts that a link has met since."""
+        first = len(self.tags)
+        for tag, suffix in self.parts.since(first - self.parts.first):
+            self.tags.append(part_settings(self.tags[tag], suffix))
+            self._places.append(self._places[tag])
+        new = len(self.tags) - first
+        self._normalizer.extend(self.tags[first:])
+        self._stamper.extend(self._skews_ns(first), self._names(first))
+        self._words.extend(self._names(first))
+        self._encoder = self._make_encoder()
+        self._told = np.append(self._told, np.zeros(new, dtype=bool))
+        self._heard_ns = np.append(self._heard_ns, np.zeros(new, dtype=np.int64))
+
+    def _names(self, first: int) -> list[str]:
+        rows = zip(self.tags[first:], self._places[first:], strict=True)
+        return [f"{place.machine}/{tag.name}" for tag, place in rows]
+
+    def _skews_ns(self, first: int) -> list[int]:
+        return [round((tag.max_skew_s or self._default_skew_s) * 1e9) for tag in self.tags[first:]]
+
+    def _make_encoder(self) -> LineEncoder:
+        return LineEncoder([(place.series(), tag.name) for tag, place in zip(self.tags, self._places, strict=True)])
+
+    def _events(self, events: Sequence[AlarmEvent], now_ns: int) -> Lines:
+        body, times, replaced = self._alarms.encode(events, now_ns)
+        state = {self._keys["events"]: self._alarms.state()}
+        return Lines(body, len(events), (min(times), max(times)), state, replaced)
 
     def _close(self, columns: list[Column], points: int) -> Lines:
         times = np.concatenate([column.time_ns for column in columns])
@@ -186,7 +260,7 @@ def _resolved(tag: TagSettings, place: Place) -> TagSettings:
 
 def gap_line(place: Place, tag: str, gap: Gap) -> bytes:
     """The point of one gap; a later one with the same tag, cause and start updates it."""
-    fields: dict[str, object] = {"filled": False}
+    fields: dict[str, object] = {"filled": gap.filled}
     if gap.end_ns is not None:
         fields["end"] = gap.end_ns
     if gap.count is not None:

@@ -48,17 +48,28 @@ class Stamper:
     def __init__(
         self, max_skew_ns: Sequence[int], state: bytes | None = None, keys: Sequence[str] | None = None
     ) -> None:
-        self._max_skew = np.array(max_skew_ns, dtype=np.int64)
-        self._last = np.zeros(len(max_skew_ns), dtype=np.int64)
-        self._source = np.zeros(len(max_skew_ns), dtype=np.int64)
-        self._value: NDArray[Any] = np.full(len(max_skew_ns), None, dtype=object)
-        self._status = np.zeros(len(max_skew_ns), dtype=np.uint32)
+        self._max_skew = np.empty(0, dtype=np.int64)
+        self._last = np.empty(0, dtype=np.int64)
+        self._source = np.empty(0, dtype=np.int64)
+        self._value: NDArray[Any] = np.empty(0, dtype=object)
+        self._status = np.empty(0, dtype=np.uint32)
         self._shifted: dict[int, tuple[int, int, object, int]] = {}
-        self._keys: Sequence[str | int] = keys or range(len(max_skew_ns))
-        tags = {key: tag for tag, key in enumerate(self._keys)}
-        for key, source_ns, last_ns, value, code in orjson.loads(state) if state else ():
-            tag = tags.get(key)
-            if tag is not None:
+        self._keys: list[str | int] = []
+        self._known = {entry[0]: entry[1:] for entry in (orjson.loads(state) if state else ())}
+        self.extend(max_skew_ns, keys or range(len(max_skew_ns)))
+
+    def extend(self, max_skew_ns: Sequence[int], keys: Sequence[str | int]) -> None:
+        """More rows behind the known ones: their largest skews in ns, and their names."""
+        new, first = len(max_skew_ns), len(self._keys)
+        self._keys += keys
+        self._max_skew = np.append(self._max_skew, np.array(max_skew_ns, dtype=np.int64))
+        self._last = np.append(self._last, np.zeros(new, dtype=np.int64))
+        self._source = np.append(self._source, np.zeros(new, dtype=np.int64))
+        self._value = np.append(self._value, np.full(new, None, dtype=object))
+        self._status = np.append(self._status, np.zeros(new, dtype=np.uint32))
+        for tag, key in enumerate(keys, first):
+            if key in self._known:
+                source_ns, last_ns, value, code = self._known.pop(key)
                 self._shifted[tag] = (source_ns, last_ns, value, code)
                 self._source[tag], self._last[tag] = source_ns, last_ns
                 self._value[tag], self._status[tag] = value, code

@@ -29,9 +29,19 @@ class Words:
     def __init__(self, keys: Sequence[str]) -> None:
         self.pending = False
         self.changed = False
-        self._keys = keys
-        self._time = np.zeros(len(keys), dtype=np.int64)
-        self._status = np.zeros(len(keys), dtype=np.uint32)
+        self._keys: list[str] = []
+        self._time = np.empty(0, dtype=np.int64)
+        self._status = np.empty(0, dtype=np.uint32)
+        self._said: dict[str, tuple[int, int]] = {}
+        self.extend(keys)
+
+    def extend(self, keys: Sequence[str]) -> None:
+        """More tags behind the known ones; what an earlier process said of them holds."""
+        first = len(self._keys)
+        self._keys += keys
+        self._time = np.append(self._time, np.zeros(len(keys), dtype=np.int64))
+        self._status = np.append(self._status, np.zeros(len(keys), dtype=np.uint32))
+        self._recall(first)
 
     def say(self, tag: NDArray[np.int32], now_ns: int, status: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Remember a word on each of these tags; its times, which never run backwards, int64, shape (n,)."""
@@ -62,8 +72,11 @@ class Words:
 
     def restore(self, state: bytes | None) -> None:
         """What `state` returned in an earlier process; tags that are gone are passed over."""
-        said = orjson.loads(state) if state else {}
-        for tag, key in enumerate(self._keys):
-            if key in said:
-                self._time[tag], self._status[tag] = said[key]
+        self._said = orjson.loads(state) if state else {}
+        self._recall(0)
+
+    def _recall(self, first: int) -> None:
+        for tag, key in enumerate(self._keys[first:], first):
+            if key in self._said:
+                self._time[tag], self._status[tag] = self._said.pop(key)
         self.pending = bool(self._time.any())

@@ -20,9 +20,9 @@ from agent.simulate.session import Simulation
 from connectors.modbus.config import ModbusConnection, ModbusTag
 from connectors.modbus.plan import Request, plan, split
 from connectors.opcua.config import OpcUaTag
+from pipelines.place import Place
 from pipelines.point import BAD
 from pipelines.settings import TagSettings
-from pipelines.source import Place
 from simulators.evidence import modbus_key, opcua_key
 from simulators.judge import GapPoint, StoredPoints, TagOptions, Verdict, judge
 from simulators.judge import Outage as InjectedOutage

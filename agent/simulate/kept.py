@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.simulate.session import Simulation
-from pipelines.source import Place
+from pipelines.place import Place
 from viewer.stores import base
 
 

@@ -6,7 +6,7 @@ quoted, times are ns. Readings with equal time and machine share one line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
@@ -163,7 +163,7 @@ def field_text(value: object) -> str:
             raise TypeError(msg)
 
 
-def line(series: Series, fields: dict[str, object], time_ns: int) -> bytes:
+def line(series: Series, fields: Mapping[str, object], time_ns: int) -> bytes:
     """One line, for rare points such as gaps and the agent's own health."""
     pairs = ",".join(f"{name.translate(KEY_ESCAPES)}={field_text(value)}" for name, value in fields.items())
     return f"{series.prefix()} {pairs} {time_ns}\n".encode()

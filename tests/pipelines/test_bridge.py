@@ -20,11 +20,12 @@ from pipelines.bridge import Bridge
 from pipelines.encode.line import LineEncoder
 from pipelines.errors import LinkClosed, LinkError, RecordRejected, SinkUnavailable
 from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.place import Place
 from pipelines.point import Gap
 from pipelines.sinks.base import Sink
 from pipelines.sinks.duckdb import DuckDbSink
 from pipelines.sinks.influx import InfluxV1Sink, InfluxV2Sink
-from pipelines.source import Place, gap_line
+from pipelines.source import gap_line
 from tests.pipelines.waiting import until
 from tests.services.influx_v2 import Answer, InfluxV2, refusal, running_influx_v2
 from tests.services.influxd import Influxd, free_port, influxd, running_influxd

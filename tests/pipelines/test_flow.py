@@ -13,8 +13,9 @@ from connectors.modbus.config import ModbusConnection
 from pipelines.clock import SystemClock
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings, Stored
+from pipelines.place import Place
 from pipelines.point import BAD_NO_COMMUNICATION, Delivery, Gap, scan_of
-from pipelines.source import Place, Source
+from pipelines.source import Source
 from pipelines.stats import FlowStats
 
 PLACE = Place("meter", "demo", "site", "L1", "M")

@@ -20,9 +20,10 @@ from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.segment import Segment
 from pipelines.mqtt import Message, MqttSession, MqttSettings
 from pipelines.outbox import Outbox
+from pipelines.place import Place
 from pipelines.quarantine import Quarantine
 from pipelines.sinks.base import Sink
-from pipelines.source import Lines, Place
+from pipelines.source import Lines
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics, RecordId
 from pipelines.uplink import Confirm, Uplink

@@ -1,0 +1,64 @@
+"""Alarms and events of devices to points of measurement `alarm`: one series per machine and alarm, none overwritten.
+
+Two events of one alarm with the same time are moved by +1 ns each, also across a restart: `state` says which were. A
+time off by more than the connection's `max_skew_s`, or none at all, is replaced by the agent's and kept as
+`source_time`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from pipelines.encode.line import line
+
+if TYPE_CHECKING:
+    from pipelines.place import Place
+    from pipelines.point import AlarmEvent
+
+MOST_REMEMBERED: Final = 4096
+"""Alarms whose last time is kept; beyond, the one that was quiet for longest is forgotten."""
+
+
+class Alarms:
+    """Lines of one connection's events.
+
+    Args:
+        places: where each source of events stands, by its index.
+        max_skew_s: largest believable difference of a device's clock, seconds.
+        state: what `state` returned in an earlier process, or None.
+    """
+
+    def __init__(self, places: Sequence[Place], max_skew_s: float, state: bytes | None = None) -> None:
+        self._places = places
+        self._max_skew_ns = int(max_skew_s * 1e9)
+        self._last: dict[str, list[int]] = orjson.loads(state) if state else {}
+
+    def state(self) -> bytes:
+        """Last source time and last time of each alarm, for the next process: JSON."""
+        return orjson.dumps(self._last)
+
+    def encode(self, events: Sequence[AlarmEvent], now_ns: int) -> tuple[bytes, list[int], bool]:
+        """(the events as lines, the time of each in ns since 1970 UTC, whether one of them is the agent's own)."""
+        lines, times, replaced = [], [], False
+        for event in events:
+            place, fields = self._places[event.source], dict(event.fields)
+            source_ns = event.time_ns
+            if source_ns <= 0 or source_ns - now_ns > self._max_skew_ns:
+                fields["source_time"] = source_ns
+                source_ns, replaced = now_ns, True
+            time_ns = self._free(f"{place.machine}/{event.alarm}", source_ns)
+            lines.append(line(place.series("alarm", (("alarm", event.alarm),)), fields, time_ns))
+            times.append(time_ns)
+        return b"".join(lines), times, replaced
+
+    def _free(self, key: str, source_ns: int) -> int:
+        """A time that no event of this alarm has taken."""
+        last_source_ns, last_ns = self._last.pop(key, (0, 0))
+        time_ns = last_ns + 1 if source_ns == last_source_ns else source_ns
+        self._last[key] = [source_ns, time_ns]
+        if len(self._last) > MOST_REMEMBERED:
+            del self._last[next(iter(self._last))]
+        return time_ns

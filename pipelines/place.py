@@ -1,0 +1,23 @@
+"""Where a machine stands (ISA-95), as the tags of its series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.encode.line import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a machine stands (ISA-95); empty levels are left out of the series."""
+
+    measurement: str
+    company: str
+    site: str
+    line: str
+    machine: str
+
+    def series(self, measurement: str | None = None, extra: tuple[tuple[str, str], ...] = ()) -> Series:
+        """The series of this machine, or of another measurement about it."""
+        names = (("company", self.company), ("site", self.site), ("line", self.line), ("machine", self.machine))
+        return Series(measurement or self.measurement, names + extra)
