@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from connectors.modbus.config import ModbusConnection, ModbusTag
+from connectors.modbus.config import ModbusConnection
+from connectors.modbus.tag import ModbusTag
 from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ def _kind(tag: TagSettings) -> str:
         return ""
     if tag.datatype in {"string", "bool"}:
         return tag.datatype
-    return "float" if tag.datatype.startswith("float") or tag.scale != 1 or tag.offset != 0 else "int"
+    scaled = tag.scale != 1 or tag.offset != 0 or tag.decimals_from is not None
+    return "float" if tag.datatype.startswith("float") or scaled else "int"
 
 
 def _few(names: object) -> str:

@@ -15,7 +15,7 @@ from agent.config import load_sites
 from agent.output import emit, emit_json, say
 from agent.site import Site
 from connectors.base import LinkContext
-from connectors.modbus.config import ModbusTag
+from connectors.modbus.tag import ModbusTag
 from connectors.registry import AnyConnection, make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError, LinkError

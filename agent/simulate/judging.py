@@ -17,8 +17,9 @@ from agent.config import load_site
 from agent.simulate.children import Outage
 from agent.simulate.kept import lost_after_publishing, lost_before_publishing
 from agent.simulate.session import Simulation
-from connectors.modbus.config import ModbusConnection, ModbusTag
+from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import Request, plan, split
+from connectors.modbus.tag import ModbusTag
 from connectors.opcua.config import OpcUaTag
 from pipelines.place import Place
 from pipelines.point import BAD

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connectors.modbus.config import BIT_TABLES
+from connectors.modbus.tag import BIT_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connectors.modbus.config import ModbusConnection, Table
+    from connectors.modbus.config import ModbusConnection
+    from connectors.modbus.tag import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def plan(connection: ModbusConnection) -> tuple[Request, ...]:
 
     Tags share a request when unit, table and period are equal. Taking tags by ascending address and opening a new
     request at the first that does not fit is optimal: a tag that starts later and would still have fitted lies wholly
-    inside the one that did not.
+    inside the one that did not. A forbidden range is a wall between the tags on its two sides and so leaves two runs of
+    tags that have nothing to do with each other.
     """
     groups: defaultdict[tuple[int, Table, float], list[int]] = defaultdict(list)
     for index, tag in enumerate(connection.tags):
@@ -49,8 +52,13 @@ def plan(connection: ModbusConnection) -> tuple[Request, ...]:
     return tuple(
         Request(unit, table, period_s, *_span(connection, part), tags=tuple(part))
         for (unit, table, period_s), members in groups.items()
-        for part in _parts(connection, table, members)
+        for part in _parts(connection, table, members, walls(connection, unit, table))
     )
+
+
+def walls(connection: ModbusConnection, unit: int, table: Table) -> list[int]:
+    """Ascending first addresses of the ranges that no request to this table of this unit may touch."""
+    return sorted(one.first for one in connection.forbidden if one.table == table and one.unit in {None, unit})
 
 
 def split(connection: ModbusConnection, request: Request) -> tuple[Request, Request]:
@@ -63,25 +71,25 @@ def split(connection: ModbusConnection, request: Request) -> tuple[Request, Requ
     return left, right
 
 
-def _parts(connection: ModbusConnection, table: Table, members: list[int]) -> list[list[int]]:
+def _parts(connection: ModbusConnection, table: Table, members: list[int], walls: Sequence[int]) -> list[list[int]]:
     limit, gap = connection.max_registers, connection.max_gap
     if table in BIT_TABLES:
         limit, gap = connection.max_bits, connection.max_gap * 16
     parts: list[list[int]] = []
-    first = end = 0
-    for index in sorted(members, key=lambda index: (connection.tags[index].address, index)):
-        tag = connection.tags[index]
-        last = max(end, tag.address + tag.width())
-        if parts and tag.address <= end + gap and last - first <= limit:
+    first = end = side = 0
+    for span, index in sorted((connection.tags[index].span(), index) for index in members):
+        last = max(end, span[1])
+        here = bisect_left(walls, span[0])
+        if parts and span[0] <= end + gap and last - first <= limit and here == side:
             parts[-1].append(index)
             end = last
         else:
             parts.append([index])
-            first, end = tag.address, tag.address + tag.width()
+            (first, end), side = span, here
     return parts
 
 
 def _span(connection: ModbusConnection, part: Sequence[int]) -> tuple[int, int]:
-    tags = [connection.tags[index] for index in part]
-    first = min(tag.address for tag in tags)
-    return first, max(tag.address + tag.width() for tag in tags) - first
+    spans = [connection.tags[index].span() for index in part]
+    first = min(span[0] for span in spans)
+    return first, max(span[1] for span in spans) - first

@@ -17,6 +17,7 @@ SECTIONS: Final = {
     "StateSettings": "`machines.NAME.state`",
     "Labels": "`label` of machines and tags",
     "ModbusConnection": "`connections[]` with `type: modbus`",
+    "ForbiddenRange": "`connections[].forbidden[]` of Modbus",
     "ModbusTag": "`connections[].tags[]` of Modbus",
     "OpcUaConnection": "`connections[]` with `type: opcua`",
     "OpcUaSecurity": "`connections[].security` of OPC UA",

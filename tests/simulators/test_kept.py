@@ -8,8 +8,9 @@ from agent.commands.init import template
 from agent.config import load_site
 from agent.simulate.judging import requests_of
 from agent.simulate.kept import overclaimed, repeated_reads, unkept
-from connectors.modbus.config import ModbusConnection, ModbusTag
+from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import plan
+from connectors.modbus.tag import ModbusTag
 
 
 def test_requests_of_a_tag_are_its_plan_and_the_halves_that_hold_it() -> None:

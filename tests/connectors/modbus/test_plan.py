@@ -5,12 +5,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.modbus.config import BIT_TABLES, ModbusConnection
+from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import Request, plan, split
+from connectors.modbus.tag import BIT_TABLES
 
 from .conftest import connection
 
-SIZES = {"int16": 1, "uint32": 2, "float64": 4}
+SIZES = {"int16": 1, "uint32": 2, "float64": 4, "bcd16": 1}
+WALLS = [{"table": "holding", "from": 70, "to": 72}, {"table": "input", "from": 65, "to": 65, "unit": 2}]
 
 
 def register_tag(address: int, kind: str, **more: Any) -> dict[str, Any]:
@@ -35,8 +37,8 @@ limits = st.fixed_dictionaries(
 
 def span(settings: ModbusConnection, members: tuple[int, ...]) -> tuple[int, int]:
     return (
-        min(settings.tags[i].address for i in members),
-        max(settings.tags[i].address + settings.tags[i].width() for i in members),
+        min(settings.tags[i].span()[0] for i in members),
+        max(settings.tags[i].span()[1] for i in members),
     )
 
 
@@ -44,9 +46,12 @@ def allowed(settings: ModbusConnection, table: str, members: tuple[int, ...]) ->
     """An independent reading of the limits: addresses as a set."""
     bits = table in BIT_TABLES
     start, end = span(settings, members)
-    wanted = {
-        a for i in members for a in range(settings.tags[i].address, settings.tags[i].address + settings.tags[i].width())
-    }
+    units = {settings.tags[i].unit or settings.unit for i in members}
+    for one in settings.forbidden:
+        hit = set(range(one.first, one.last + 1)) & set(range(start, end))
+        if hit and one.table == table and (one.unit is None or one.unit in units):
+            return False
+    wanted = {a for i in members for a in range(*settings.tags[i].span())}
     longest = run = 0
     for address in range(start, end):
         run = 0 if address in wanted else run + 1
@@ -57,7 +62,7 @@ def allowed(settings: ModbusConnection, table: str, members: tuple[int, ...]) ->
 
 @given(st.lists(tags, min_size=1, max_size=40), limits)
 def test_every_tag_once_and_within_limits(items: list[dict[str, Any]], more: dict[str, int]) -> None:
-    settings = connection(1, *items, **more)
+    settings = connection(1, *items, **more, forbidden=WALLS)
     requests = plan(settings)
     assert sorted(i for request in requests for i in request.tags) == list(range(len(items)))
     for request in requests:
@@ -82,13 +87,57 @@ def fewest(settings: ModbusConnection, table: str, members: tuple[int, ...]) -> 
     return best
 
 
-small = st.lists(st.builds(register_tag, st.integers(0, 14), st.sampled_from(sorted(SIZES))), min_size=1, max_size=6)
+small = st.lists(
+    st.one_of(
+        st.builds(register_tag, st.integers(0, 14), st.sampled_from(sorted(SIZES))),
+        st.builds(register_tag, st.integers(0, 14), st.just("bool"), bit=st.integers(0, 15)),
+        st.builds(register_tag, st.integers(0, 14), st.just("string"), length=st.integers(1, 4)),
+        st.builds(register_tag, st.integers(0, 14), st.just("int16"), decimals_from=st.integers(0, 3)).filter(
+            lambda tag: abs(tag["address"] - tag["decimals_from"]) < 4
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+ranges = st.lists(st.tuples(st.integers(0, 18), st.integers(0, 2)), max_size=3)
 
 
-@given(small, st.integers(4, 9), st.integers(0, 4))
-def test_never_more_requests_than_the_best_partition(items: list[dict[str, Any]], most: int, gap: int) -> None:
-    settings = connection(1, *items, max_registers=most, max_gap=gap)
-    assert len(plan(settings)) == fewest(settings, "holding", tuple(range(len(items))))
+@given(small, st.integers(4, 9), st.integers(0, 4), ranges)
+def test_never_more_requests_than_the_best_partition(
+    items: list[dict[str, Any]], most: int, gap: int, forbidden: list[tuple[int, int]]
+) -> None:
+    """Against every partition, contiguous or not, with overlapping tags, bits, strings and forbidden ranges."""
+    free = connection(1, *items, max_registers=most, max_gap=gap)
+    taken = {address for tag in free.tags for address in range(*tag.span())}
+    walls = [
+        {"from": first, "to": first + more}
+        for first, more in forbidden
+        if not taken & set(range(first, first + more + 1))
+    ]
+    settings = connection(1, *items, max_registers=most, max_gap=gap, forbidden=walls)
+    requests = plan(settings)
+    assert len(requests) == fewest(settings, "holding", tuple(range(len(items))))
+    read = {address for request in requests for address in range(request.address, request.address + request.count)}
+    assert taken <= read
+    assert not read & {address for wall in walls for address in range(wall["from"], wall["to"] + 1)}
+
+
+bits = st.lists(st.builds(register_tag, st.integers(0, 90), st.just("bool")), min_size=1, max_size=6)
+
+
+@given(bits, st.integers(1, 40), st.integers(0, 2), ranges)
+def test_never_more_requests_for_bits(
+    items: list[dict[str, Any]], most: int, gap: int, forbidden: list[tuple[int, int]]
+) -> None:
+    taken = {item["address"] for item in items}
+    walls = [
+        {"table": "coil", "from": 5 * first, "to": 5 * first + more}
+        for first, more in forbidden
+        if not taken & set(range(5 * first, 5 * first + more + 1))
+    ]
+    coils = [{**item, "table": "coil"} for item in items]
+    settings = connection(1, *coils, max_bits=most, max_gap=gap, forbidden=walls)
+    assert len(plan(settings)) == fewest(settings, "coil", tuple(range(len(items))))
 
 
 @given(st.lists(st.builds(register_tag, st.integers(0, 60), st.sampled_from(sorted(SIZES))), min_size=2, max_size=30))
