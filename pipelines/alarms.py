@@ -2,11 +2,12 @@
 
 Two events of one alarm with the same time are moved by +1 ns each, also across a restart: `state` says which were. A
 time off by more than the connection's `max_skew_s`, or none at all, is replaced by the agent's and kept as
-`source_time`.
+`source_time`. A name that cannot be a series' tag is kept whole as `alarm_name`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 MOST_REMEMBERED: Final = 4096
 """Alarms whose last time is kept; beyond, the one that was quiet for longest is forgotten."""
+_UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
+"""What no tag value of line protocol holds: control characters, and a backslash, which at its end eats a comma."""
+_LONGEST: Final = 256
+
+
+def _series_name(alarm: str) -> str:
+    return _UNFIT.sub("_", alarm)[:_LONGEST] or "_"
 
 
 class Alarms:
@@ -45,12 +53,14 @@ class Alarms:
         lines, times, replaced = [], [], False
         for event in events:
             place, fields = self._places[event.source], dict(event.fields)
-            source_ns = event.time_ns
+            source_ns, name = event.time_ns, _series_name(event.alarm)
+            if name != event.alarm:
+                fields["alarm_name"] = event.alarm
             if source_ns <= 0 or source_ns - now_ns > self._max_skew_ns:
                 fields["source_time"] = source_ns
                 source_ns, replaced = now_ns, True
-            time_ns = self._free(f"{place.machine}/{event.alarm}", source_ns)
-            lines.append(line(place.series("alarm", (("alarm", event.alarm),)), fields, time_ns))
+            time_ns = self._free(f"{place.machine}/{name}", source_ns)
+            lines.append(line(place.series("alarm", (("alarm", name),)), fields, time_ns))
             times.append(time_ns)
         return b"".join(lines), times, replaced
 
