@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.wire, pytest.mark.fault(22)]
 NOW = 1_790_000_000_000_000_000
 NASTY = [
     "tail\\", "a=b", "a,b", "a b", "line\nbreak", "cr\rlf\n", 'quote"quote', "'", "#comment", "🏭 공장", "x" * 65_536,
-    "", "nul\0nul", "\u202eright to left", "tab\t", "\\\\", '\\"', "sf/+/#", "$SYS/x", "${HOME}", "%s%n", "null", "t", "1i",
-    "\ufeffbom", "e\u0301", "\u2028", "\x1b[31m", "\U0010ffff",
+    "", "nul\0nul", "\u202eright to left", "tab\t", "\\\\", '\\"', "sf/+/#", "$SYS/x", "${HOME}", "%s%n", "null", "t",
+    "1i", "\ufeffbom", "e\u0301", "\u2028", "\x1b[31m", "\U0010ffff",
 ]  # fmt: skip
 KEPT_NAMES = ["a.b", "a-b", "_1", "온도", "Ünïcödé", "a" * 120, "t", "null", "0"]
 
