@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from unicodedata import east_asian_width
@@ -20,6 +21,7 @@ from connectors.registry import AnyConnection, make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError, LinkError
 from pipelines.normalize import Normalizer
+from pipelines.parts import Parts, part_settings
 from pipelines.point import BAD, SEVERITY_MASK, Delivery, status_name
 from pipelines.settings import TagSettings
 from pipelines.stats import LinkStats
@@ -45,7 +47,7 @@ def command(
 
 async def _read(site: Site, connections: list[AnyConnection], timeout_s: float, *, json: bool) -> int:
     results = await asyncio.gather(*(_one(site, one, timeout_s) for one in connections))
-    rows = [row for found, _ in results for row in found]
+    rows = [row for found, _ in results for _, row in found]
     errors = [error for _, error in results if error]
     for error in errors:
         say(f"error: {error}")
@@ -59,15 +61,19 @@ async def _read(site: Site, connections: list[AnyConnection], timeout_s: float, 
     return 1 if errors or any(row["value"] is None for row in rows) else 0
 
 
-def show(site: Site, connection: AnyConnection, rows: list[dict[str, Any]]) -> None:
+Row = tuple[TagSettings, dict[str, Any]]
+"""A tag, or a part of one, and what is known of it."""
+
+
+def show(site: Site, connection: AnyConnection, rows: list[Row]) -> None:
     """A table; a device of which nothing is known takes one row."""
     tags = connection.tag_list()
-    if rows and all(row["quality"] == "missing" for row in rows):
+    if rows and all(row["quality"] == "missing" for _, row in rows):
         machines = dict.fromkeys(site.place(connection, tag).machine for tag in tags)
         what = f"{connection.name}: {len(tags)} tags"
         emit(f"{_wide(', '.join(machines), 12)} {_wide(what, 48)} {_wide('-', 24)} missing: {connection.where()}")
         return
-    for tag, row in zip(tags, rows, strict=True):
+    for tag, row in rows:
         label = " / ".join(dict.fromkeys(one for one in (tag.label.ko, tag.label.en) if one))
         named = f"{_wide(tag.name, 20)} {_wide(label, 27)}"
         value = "-" if row["value"] is None else f"{_sensible(row['value'], tag)} {row['unit']}".rstrip()
@@ -95,38 +101,69 @@ def _sensible(value: Any, tag: TagSettings) -> str:
     return f"{value:.7g}" if single else f"{value:.15g}"
 
 
-async def _one(site: Site, connection: AnyConnection, timeout_s: float) -> tuple[list[dict[str, Any]], str]:
+async def _one(site: Site, connection: AnyConnection, timeout_s: float) -> tuple[list[Row], str]:
     """Rows of one connection, and why it could not be read."""
     tags = connection.tag_list()
-    normalizer = Normalizer(tags)
-    values: dict[int, tuple[Any, int]] = {}
+    seen = _Seen(tags)
     problem = ""
-    context = LinkContext(connection, None, clock_from_environment(), LinkStats())
+    context = LinkContext(connection, None, clock_from_environment(), LinkStats(), parts=seen.parts)
     try:
         async with asyncio.timeout(timeout_s), make_link(connection.type, context) as link:
             async for delivery in link.deliveries():
-                _collect(normalizer, delivery, values)
+                seen.take(delivery)
                 delivery.accepted()
-                if len(values) == len(tags):
+                if len(seen.answered()) == len(tags):
                     break
     except LinkError as error:
         problem = str(error)
     except TimeoutError:
-        missing = [tag.name for index, tag in enumerate(tags) if index not in values]
+        answered = seen.answered()
+        missing = [tag.name for index, tag in enumerate(tags) if index not in answered]
         problem = f"{connection.where()}: no reading of {', '.join(missing)} within {timeout_s:g} s"
-    rows = []
-    for index, tag in enumerate(tags):
-        value, status = values.get(index, (None, 0))
-        quality = "missing" if index not in values else "Good" if status == 0 else f"0x{status:08X}"
-        machine = site.place(connection, tag).machine
-        row = {"machine": machine, "tag": tag.name, "value": value, "unit": tag.engineering_unit, "quality": quality}
-        rows.append(row)
-    return rows, problem
+    return [(tag, _row(site, connection, tag, reading)) for tag, reading in seen.rows()], problem
 
 
-def _collect(normalizer: Normalizer, delivery: Delivery, values: dict[int, tuple[Any, int]]) -> None:
-    for scan in delivery.scans:
-        for one in normalizer.normalize(scan):
-            rows = zip(one.tag.tolist(), one.value.tolist(), one.status.tolist(), strict=True)
-            for tag, value, status in rows:
-                values[tag] = (None if status & SEVERITY_MASK == BAD else value, status)
+def _row(site: Site, connection: AnyConnection, tag: TagSettings, reading: tuple[Any, int] | None) -> dict[str, Any]:
+    value, status = reading or (None, 0)
+    quality = "missing" if reading is None else "Good" if status == 0 else f"0x{status:08X}"
+    machine = site.place(connection, tag).machine
+    return {"machine": machine, "tag": tag.name, "value": value, "unit": tag.engineering_unit, "quality": quality}
+
+
+class _Seen:
+    """The newest reading of each tag and of each part of one."""
+
+    def __init__(self, tags: Sequence[TagSettings]) -> None:
+        self.parts = Parts(len(tags))
+        self._tags = list(tags)
+        self._parents = list(range(len(tags)))
+        self._normalizer = Normalizer(tags)
+        self._values: dict[int, tuple[Any, int]] = {}
+
+    def take(self, delivery: Delivery) -> None:
+        new = self.parts.since(len(self._tags) - self.parts.first)
+        if new:
+            self._parents += [tag for tag, _ in new]
+            settings = [part_settings(self._tags[tag], suffix) for tag, suffix in new]
+            self._tags += settings
+            self._normalizer.extend(settings)
+        for scan in delivery.scans:
+            for one in self._normalizer.normalize(scan):
+                rows = zip(one.tag.tolist(), one.value.tolist(), one.status.tolist(), strict=True)
+                for tag, value, status in rows:
+                    self._values[tag] = (None if status & SEVERITY_MASK == BAD else value, status)
+
+    def answered(self) -> set[int]:
+        """Configured tags of which something is known."""
+        return {self._parents[row] for row in self._values}
+
+    def rows(self) -> list[tuple[TagSettings, tuple[Any, int] | None]]:
+        """Each tag with its parts behind it; a tag that came in parts only has no row of its own."""
+        out: list[tuple[TagSettings, tuple[Any, int] | None]] = []
+        answered = self.answered()
+        for index in range(self.parts.first):
+            rows = [row for row, parent in enumerate(self._parents) if parent == index and row in self._values]
+            out += [(self._tags[row], self._values[row]) for row in rows]
+            if index not in answered:
+                out.append((self._tags[index], None))
+        return out

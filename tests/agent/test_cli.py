@@ -303,7 +303,7 @@ def test_read_shows_labels_digits_and_names_of_qualities(capsys: pytest.CaptureF
     connection = site.connections[0].model_copy(update={"tags": (tag, site.connections[0].tags[1])})
     values = [(float(np.float32(220.1)), "Good"), (None, "0x803C0000")]
     rows = [
-        {"machine": "MTR-01", "tag": one.name, "value": value, "unit": "V", "quality": quality}
+        (one, {"machine": "MTR-01", "tag": one.name, "value": value, "unit": "V", "quality": quality})
         for one, (value, quality) in zip(connection.tags, values, strict=True)
     ]
     read.show(site, connection, rows)
