@@ -91,7 +91,7 @@ def _clashes(first: Site, other: Site) -> Iterator[Fault]:
 def _hosts(site: Site) -> Iterator[Fault]:
     hosts: list[tuple[Place, str]] = [(("mqtt", "host"), site.mqtt.host)]
     for position, one in enumerate(site.connections):
-        if isinstance(one, ModbusConnection):
+        if isinstance(one, ModbusConnection) and one.host:
             hosts.append((("connections", position, "host"), one.host))
     for place, host in hosts:
         if not _HOST.fullmatch(host) and not _is_address(host):

@@ -144,6 +144,9 @@ def _moved(connection: AnyConnection, endpoint: str) -> AnyConnection:
         msg = f"{endpoint!r} is not host:port"
         raise ValueError(msg)
     if isinstance(connection, ModbusConnection):
+        if not connection.host:
+            msg = f"{connection.name} is on a serial port ({connection.where()}), not at host:port"
+            raise ValueError(msg)
         return connection.model_copy(update={"host": host, "port": int(port)})
     path = urlsplit(connection.endpoint).path
     return connection.model_copy(update={"endpoint": f"opc.tcp://{host}:{port}{path}"})

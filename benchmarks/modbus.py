@@ -14,9 +14,10 @@ from pymodbus.client.mixin import ModbusClientMixin
 from benchmarks.timing import Stage
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.decode import Decoder
+from connectors.modbus.lines.open import open_wire
 from connectors.modbus.plan import plan
 from connectors.modbus.tick import Tick
-from connectors.modbus.wire import Wire, connect, question
+from connectors.modbus.wire import Wire, question
 from pipelines.clock import SystemClock
 from pipelines.stats import LinkStats
 
@@ -76,12 +77,11 @@ def _requests() -> Stage:
         {"name": "m", "type": "modbus", "host": "127.0.0.1", "port": port, "machine": "M", "tags": tags}
     )
     (request,) = plan(settings)
-    asked = question(request, 2 * REGISTERS, settings.where())
+    asked = question(request, settings.where())
     loop = asyncio.new_event_loop()
 
     async def opened() -> tuple[Wire, AsyncModbusTcpClient]:
-        wire = Wire(SystemClock(), LinkStats(), 5.0)
-        await connect("127.0.0.1", port, settings.where(), wire, 5.0)
+        wire = await open_wire(settings, SystemClock(), LinkStats(), settings.where())
         client = AsyncModbusTcpClient("127.0.0.1", port=port)
         await client.connect()
         return wire, client

@@ -38,3 +38,8 @@ async def ticks(periods_s: Sequence[float], clock: Clock) -> AsyncIterator[tuple
             heapq.heapreplace(due, (at + (late + 1) * period, index))
         if ready:
             yield ready, missed
+
+
+async def pause(wait_s: float) -> None:
+    """Let real time pass, seconds, for a line to fall silent."""
+    await asyncio.sleep(wait_s)

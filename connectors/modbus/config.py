@@ -1,13 +1,14 @@
-"""Configuration of a Modbus TCP connection and its tags. Imports no protocol library."""
+"""Configuration of a Modbus connection and its tags. Imports no protocol library."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from connectors.modbus.endpoint import ModbusEndpoint
 from connectors.modbus.tag import ADDRESSES, BIT_TABLES, ModbusTag, Table, WordOrder
-from pipelines.settings import ConnectionSettings, Settings
+from pipelines.settings import Settings
 
 
 class ForbiddenRange(Settings):
@@ -30,8 +31,8 @@ class ForbiddenRange(Settings):
         return self
 
 
-class ModbusConnection(ConnectionSettings):
-    """A Modbus TCP server: a PLC, a meter, or a gateway with several units behind it.
+class ModbusConnection(ModbusEndpoint):
+    """A Modbus device over a network or a serial line: a PLC, a meter, or several units on one bus or behind a gateway.
 
     `byte_order` names where the bytes of a 32-bit value A B C D (A most significant) lie on the wire. It is two
     choices, and both hold for every width:
@@ -61,18 +62,10 @@ class ModbusConnection(ConnectionSettings):
     from the least significant bit of the word after that.
     """
 
-    type: Literal["modbus"]
-    """Kind of connection."""
-    host: Annotated[str, Field(min_length=1)]
-    """Host name or IP address of the server."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 502
-    """TCP port."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Unit id of tags that name none, 0-255."""
     period_s: Annotated[float, Field(gt=0)] = 1.0
     """Time between two reads of tags that name none, seconds."""
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 1.0
-    """Longest wait for a connection or a reply, seconds. Behind a serial gateway: longer than the gateway's own."""
     byte_order: WordOrder = "ABCD"
     """Byte order of tags that name none."""
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
@@ -83,15 +76,8 @@ class ModbusConnection(ConnectionSettings):
     """Registers nobody asked for that one request may read to reach the next tag; in bit tables 16 times as many."""
     forbidden: tuple[ForbiddenRange, ...] = ()
     """Addresses that are never read."""
-    in_flight: Annotated[int, Field(ge=1, le=16)] = 1
-    """Requests sent before the first is answered; above 1 only where the device's manual allows it."""
     tags: Annotated[tuple[ModbusTag, ...], Field(min_length=1)]
     """What is read."""
-
-    def where(self) -> str:
-        """`modbus://host:port`."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"modbus://{host}:{self.port}"
 
     @model_validator(mode="after")
     def _readable(self) -> Self:

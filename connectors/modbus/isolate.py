@@ -61,7 +61,7 @@ class Backoff:
 
     def failed(self, now_s: float) -> None:
         """It failed at `now_s` (monotonic seconds)."""
-        self.wait_s = min(self.most_s, 2 * self.wait_s if self.wait_s else self.first_s)
+        self.wait_s = min(self.most_s, max(2 * self.wait_s, self.first_s))
         self.until_s = now_s + self.wait_s
 
     def worked(self) -> None:
@@ -75,20 +75,52 @@ class Backoff:
 
 @dataclass(slots=True)
 class Unit:
-    """One unit of a connection.
+    """One unit of a connection and its circuit breaker.
+
+    A unit that does not answer is left alone for so long that it costs at most its share of the line's time, then
+    twice as long each time, up to a minute.
 
     Attributes:
+        share: largest part of the line's time that it may cost, 0-1.
+        lossy: frames get lost on this line: one alone is asked for again at once, if the share allows.
         backoff: when a unit that does not answer is asked again.
-        silent: it ended the last TCP connection, by no answer or a wrong one.
+        silent: it caused the last trouble, by no answer or a wrong one.
     """
 
-    backoff: Backoff
+    share: float
+    lossy: bool
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.0, _MOST_S))
     silent: bool = False
+    _again_s: float = 0.0
+
+    def rests(self, now_s: float) -> bool:
+        """Whether it is to be left alone at `now_s` (monotonic seconds)."""
+        return self.backoff.rests(now_s)
+
+    def once_more(self, now_s: float, cost_s: float) -> bool:
+        """Whether a request of a unit that answered until now is put again at once, after trouble of `cost_s`."""
+        if not self.lossy or self.silent or now_s < self._again_s:
+            return False
+        self._again_s = now_s + cost_s / self.share
+        return True
+
+    def failed(self, now_s: float, cost_s: float) -> None:
+        """It did not answer, which took `cost_s` of the line's time until `now_s` (monotonic seconds)."""
+        rest_s = cost_s * (1 / self.share - 1)
+        self.silent = True
+        self.backoff.first_s = rest_s
+        self.backoff.most_s = max(_MOST_S, rest_s)
+        self.backoff.failed(now_s)
+
+    def answered(self) -> None:
+        """It answers."""
+        self.silent = False
+        self.backoff.worked()
 
 
 def unit_of(connection: ModbusConnection) -> Unit:
-    """A unit that has not failed yet; a silent one costs at most a fifth of the time, less each time."""
-    return Unit(Backoff(min(4 * connection.timeout_s, _MOST_S), _MOST_S))
+    """A unit that has not failed yet."""
+    return Unit(connection.dead_unit_share, lossy=connection.transport not in {"tcp", "tls"})
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""One TCP connection to a Modbus server: polls on a drift-free schedule, reads only."""
+"""One line to a Modbus device or to several units: polls on a drift-free schedule, reads only."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from connectors.base import Connector
+from connectors.modbus.endpoint import NUMBERED
 from connectors.modbus.isolate import DIVISIBLE, GATEWAY, REFUSED, Poll, poll_of, status_of, unit_of
+from connectors.modbus.lines.open import open_wire
 from connectors.modbus.plan import plan, split
+from connectors.modbus.room import room
 from connectors.modbus.tick import Tick, resume_ns
-from connectors.modbus.wire import Question, Reply, Wire, connect, question
-from connectors.ticker import ticks
+from connectors.modbus.wire import Question, Reply, Wire, question
+from connectors.ticker import pause, ticks
 from pipelines.errors import LinkError
 from pipelines.point import BAD_NO_COMMUNICATION, Gap
 
 if TYPE_CHECKING:
-    from asyncio import Future
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
     from types import TracebackType
 
     from connectors.base import LinkContext
@@ -33,8 +35,10 @@ class ModbusLink(Connector):
     newest response, ns since 1970 UTC, 8 bytes little-endian.
 
     A unit that does not answer, answers wrongly or makes the other side hang up ends the link when it is the only one.
-    With several units the TCP connection is replaced within the tick, the unit's tags become BadNoCommunication, and
-    it is asked again with backoff while the others go on; the link ends when all of them are silent. A request that the
+    With several units the connection is replaced within the tick (a line without transaction ids is drained instead),
+    the unit's tags become BadNoCommunication, and it is asked again later and later, after all others, while those go
+    on; the link ends when all of them are silent. Where frames get lost (serial lines, UDP) a unit that answered until
+    now is asked once more before that. A request that the
     device refuses (exceptions 2 and 3) is halved until the refused tag stands alone; when that is granted one day, the
     planned request is tried again as a whole.
     """
@@ -55,11 +59,12 @@ class ModbusLink(Connector):
         self._units = {poll.request.unit: unit_of(self._settings) for poll in self._polls()}
 
     async def __aenter__(self) -> Self:
-        """Connect.
+        """Connect, or open the port.
 
         Raises:
-            LinkRefused: nobody listens there.
+            LinkRefused: nobody listens there, or the port cannot be opened.
             LinkTimeout: no answer within `timeout_s`.
+            LinkUntrusted: a certificate was refused.
         """
         await self._open()
         return self
@@ -67,7 +72,7 @@ class ModbusLink(Connector):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the socket."""
+        """Close the socket or port."""
         if self._wire is not None:
             self._wire.close()
             await self._wire.closed()
@@ -86,12 +91,16 @@ class ModbusLink(Connector):
                 self.context.stats.overruns += missed
                 tick = Tick()
                 try:
+                    if self._wire is None:
+                        await self._open()
                     await self._sweep(tick, deque(poll for index in ready for poll in cycles[index]))
                 except LinkError:
                     self._close_gaps(tick)
                     if delivery := tick.delivery():
                         yield delivery
                     raise
+                if self._settings.connect_per_poll:
+                    self._hang_up()
                 if delivery := tick.delivery():
                     yield delivery
         finally:
@@ -103,50 +112,62 @@ class ModbusLink(Connector):
 
     async def _open(self) -> None:
         units = ",".join(map(str, sorted(self._units)))
-        settings = self._settings
-        self._wire = Wire(self.context.clock, self.context.stats, settings.timeout_s)
-        await connect(settings.host, settings.port, f"{self._where} unit {units}", self._wire, settings.timeout_s)
+        place = f"{self._where} unit {units}"
+        self._wire = await open_wire(self._settings, self.context.clock, self.context.stats, place, self._wire)
+
+    def _hang_up(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
     async def _sweep(self, tick: Tick, waiting: deque[Poll]) -> None:
-        """Ask every poll once, up to `in_flight` at a time."""
-        flying: deque[tuple[Poll, Wire, Future[Reply]]] = deque()
+        """Ask every poll once, up to `in_flight` at a time; units that did not answer lately come last."""
+        waiting = deque(sorted(waiting, key=lambda poll: self._units[poll.request.unit].silent))
+        flying: deque[tuple[Poll, Wire, float, Awaitable[Reply]]] = deque()
         while waiting or flying:
             while waiting and len(flying) < self._settings.in_flight:
                 poll = waiting.popleft()
                 if not self._rests(poll):
+                    await self._pause()
                     assert self._wire is not None
-                    flying.append((poll, self._wire, self._wire.ask(self._question(poll))))
+                    asked_s = self.context.clock.monotonic_s()
+                    flying.append((poll, self._wire, asked_s, self._wire.ask(self._question(poll))))
             if not flying:
                 return
-            poll, wire, answer = flying.popleft()
+            poll, wire, asked_s, answer = flying.popleft()
             try:
                 reply = await answer
             except LinkError as error:
                 if wire is self._wire:
-                    await self._isolate(tick, error)
+                    await self._isolate(tick, error, self.context.clock.monotonic_s() - asked_s)
                 waiting.appendleft(poll)
             else:
                 waiting.extendleft(reversed(self._take(tick, poll, reply)))
 
+    async def _pause(self) -> None:
+        """The pause that the device wants; a line without transaction ids keeps it itself."""
+        if self._settings.request_delay_s and self._settings.transport in NUMBERED:
+            await pause(self._settings.request_delay_s)
+
     def _rests(self, poll: Poll) -> bool:
         now_s = self.context.clock.monotonic_s()
-        return self._units[poll.request.unit].backoff.rests(now_s) or poll.refusal.rests(now_s)
+        return self._units[poll.request.unit].rests(now_s) or poll.refusal.rests(now_s)
 
     def _question(self, poll: Poll) -> Question:
         known = self._questions.get(poll)
         if known is None:
-            known = self._questions[poll] = question(poll.request, poll.decoder.size, self._where)
+            limits = room(self._settings, poll.request)
+            known = self._questions[poll] = question(poll.request, self._where, limits)
         return known
 
     def _take(self, tick: Tick, poll: Poll, reply: Reply) -> tuple[Poll, ...]:
         """Put a reply into the tick; returns what is to be asked instead."""
         unit = self._units[poll.request.unit]
         if reply.exception in GATEWAY:
+            self._silence(tick, poll.request.unit, self._settings.timeout_s)
             unit.silent = False
-            self._silence(tick, poll.request.unit)
             return ()
-        unit.silent = False
-        unit.backoff.worked()
+        unit.answered()
         if reply.exception in DIVISIBLE and len(poll.request.tags) > 1:
             return self._halve(poll)
         time_ns = poll.stamp(reply.time_ns)
@@ -180,21 +201,24 @@ class ModbusLink(Connector):
             root.replied(max(part.known_ns for part in cycle if part.root is root))
             cycle[:] = [root, *(part for part in cycle if part.root is not root)]
 
-    async def _isolate(self, tick: Tick, error: LinkError) -> None:
-        """Leave the unit on which the connection ended alone for a while and connect anew for the others."""
+    async def _isolate(self, tick: Tick, error: LinkError, cost_s: float) -> None:
+        """Leave the unit on which trouble arose alone for a while and go on with the others; connect anew if needed."""
         assert self._wire is not None
         culprit = self._wire.culprit
-        if culprit is None or len(self._units) == 1:
+        if culprit is None:
             raise error
-        self._units[culprit.unit].silent = True
-        self._silence(tick, culprit.unit)
-        if all(unit.silent for unit in self._units.values()):
-            raise error
-        self._wire.close()
-        await self._open()
+        if not self._units[culprit.unit].once_more(self.context.clock.monotonic_s(), cost_s):
+            if len(self._units) == 1:
+                raise error
+            self._silence(tick, culprit.unit, cost_s)
+            if all(unit.silent for unit in self._units.values()):
+                raise error
+        if self._wire.why:
+            self._wire.close()
+            await self._open()
 
-    def _silence(self, tick: Tick, unit: int) -> None:
-        self._units[unit].backoff.failed(self.context.clock.monotonic_s())
+    def _silence(self, tick: Tick, unit: int, cost_s: float) -> None:
+        self._units[unit].failed(self.context.clock.monotonic_s(), max(cost_s, self._settings.timeout_s))
         now_ns = self.context.clock.now_ns()
         for poll in self._polls():
             if poll.request.unit == unit:

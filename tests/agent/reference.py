@@ -18,6 +18,8 @@ SECTIONS: Final = {
     "Labels": "`label` of machines and tags",
     "ModbusConnection": "`connections[]` with `type: modbus`",
     "ForbiddenRange": "`connections[].forbidden[]` of Modbus",
+    "SerialSettings": "`serial` of a Modbus connection",
+    "ModbusTlsSettings": "`tls` of a Modbus connection",
     "ModbusTag": "`connections[].tags[]` of Modbus",
     "OpcUaConnection": "`connections[]` with `type: opcua`",
     "OpcUaSecurity": "`connections[].security` of OPC UA",

@@ -21,7 +21,7 @@ def test_defaults_and_place() -> None:
             "tags": [{"name": "t", "address": 0, "datatype": "int16"}],
         }
     )
-    assert (settings.port, settings.unit, settings.period_s, settings.timeout_s) == (502, 1, 1.0, 1.0)
+    assert (settings.tcp_port(), settings.unit, settings.period_s, settings.timeout_s) == (502, 1, 1.0, 1.0)
     assert (settings.byte_order, settings.max_registers, settings.max_bits, settings.max_gap) == ("ABCD", 125, 2000, 8)
     assert settings.where() == "modbus://10.0.0.5:502"
     assert settings.model_copy(update={"host": "fe80::1"}).where() == "modbus://[fe80::1]:502"
