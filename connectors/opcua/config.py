@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from connectors.opcua.event_types import EVENT_TYPES
 from connectors.opcua.security.config import OpcUaSecurity
-from pipelines.settings import ConnectionSettings, TagSettings
+from pipelines.settings import ConnectionSettings, EventSettings, Name, TagSettings
 
 _NODE: Final = re.compile(
     r"(?:(?:ns=(?P<index>\d{1,5})|nsu=(?P<uri>[^;]+));)?(?:i=(?P<i>\d{1,10})|s=(?P<s>.+)"
@@ -47,10 +49,41 @@ def _node(text: str) -> str:
     return text
 
 
+def _event_type(text: str) -> str:
+    if text in EVENT_TYPES:
+        return text
+    if text.isidentifier():
+        close = get_close_matches(text, EVENT_TYPES, 1)
+        hint = f"; did you mean {close[0]}?" if close else "; write its node id"
+        msg = f"is no event type of the standard{hint}"
+        raise ValueError(msg)
+    return _node(text)
+
+
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 """`opc.tcp://host:port/path`, without user and password."""
 NodeAddress = Annotated[str, AfterValidator(_node)]
 """A node id in the text form of OPC 10000-6 §5.3.1.10, with `ns=` or `nsu=`."""
+
+
+EventType = Annotated[str, AfterValidator(_event_type)]
+"""An event type: its name in the standard or a node id."""
+
+
+class OpcUaEvents(EventSettings):
+    """Events and alarms of one notifier: an object of the server whose events can be subscribed to."""
+
+    node: NodeAddress = "i=2253"
+    """Node id of the notifier. `i=2253` is the Server object, which reports the events of the whole server."""
+    severity_min: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Least severity, 1–1000 (OPC 10000-5 §6.4.2); the server leaves out what is below."""
+    types: tuple[EventType, ...] = ()
+    """Event types to take, subtypes included: names of the standard such as `AlarmConditionType`, or node ids; empty =
+    all."""
+    name: Name | None = None
+    """What the names of these alarms begin with; default: the name of the event's source."""
+    queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Events the server keeps for an absent agent."""
 
 
 class OpcUaTag(TagSettings):
@@ -113,6 +146,8 @@ class OpcUaConnection(ConnectionSettings):
     """Time between two cyclic reads of a tag with `mode: read`, seconds."""
     tags: tuple[OpcUaTag, ...] = ()
     """Variables to collect."""
+    events: tuple[OpcUaEvents, ...] = ()
+    """Notifiers whose events and alarms are collected, into measurement `alarm`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -21,12 +21,14 @@ from asyncua.ua.ua_binary import (
 )
 
 from connectors.opcua.decode import Columns, decode_array
+from connectors.opcua.event_fields import EventFields, event_list
 from connectors.opcua.library import NodeId, ua
 from connectors.opcua.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
 from connectors.opcua.skip import CheckedBuffer
 
 _FAULT: Final = ua.NodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
 _DATA_CHANGE: Final = ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary
+_EVENTS: Final = ua.ObjectIds.EventNotificationList_Encoding_DefaultBinary
 _STATUS_CHANGE: Final = ua.ObjectIds.StatusChangeNotification_Encoding_DefaultBinary
 _PUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.PublishRequest_Encoding_DefaultBinary))
 _REPUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.RepublishRequest_Encoding_DefaultBinary))
@@ -46,6 +48,7 @@ class Notification:
         columns: data changes.
         statuses: codes of StatusChangeNotifications.
         keepalive: whether it holds nothing.
+        events: fields of events, in the order they were sent.
     """
 
     sequence: int
@@ -53,6 +56,7 @@ class Notification:
     columns: list[Columns] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     keepalive: bool = False
+    events: list[EventFields] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +194,16 @@ def _message(raw: bytes, at: int, fallback_ns: int) -> tuple[Notification, int]:
     publish_ns = since_1970 * 100 if ticks > 0 and abs(since_1970) < LIMIT_TICKS else fallback_ns
     if count in {0, 0xFFFF_FFFF}:
         return Notification(sequence, publish_ns, keepalive=True), at
-    columns: list[Columns] = []
-    statuses: list[int] = []
+    message = Notification(sequence, publish_ns)
     if count > len(raw):
         raise ValueError(f"{count} notifications cannot be in {len(raw)} bytes")
     for _ in range(count):
-        at = _notification(raw, at, publish_ns, columns, statuses)
-    return Notification(sequence, publish_ns, columns, statuses), at
+        at = _notification(raw, at, message)
+    return message, at
 
 
-def _notification(raw: bytes, at: int, publish_ns: int, columns: list[Columns], statuses: list[int]) -> int:
-    """One element of NotificationData; events and unknown ones are passed over by their length."""
+def _notification(raw: bytes, at: int, message: Notification) -> int:
+    """One element of NotificationData into `message`; unknown ones are passed over by their length."""
     buffer = CheckedBuffer(raw, at, len(raw) - at)
     try:
         kind = nodeid_from_binary(buffer)
@@ -212,9 +215,11 @@ def _notification(raw: bytes, at: int, publish_ns: int, columns: list[Columns], 
     except BROKEN as error:
         raise ValueError(f"a notification is malformed: {error}") from error
     if kind.NamespaceIndex == 0 and kind.Identifier == _DATA_CHANGE:
-        columns += decode_array(raw, body, buffer.cur_pos, publish_ns, handles=True)[0]
+        message.columns.extend(decode_array(raw, body, buffer.cur_pos, message.publish_ns, handles=True)[0])
+    elif kind.NamespaceIndex == 0 and kind.Identifier == _EVENTS:
+        message.events.extend(event_list(raw, body, buffer.cur_pos))
     elif kind.NamespaceIndex == 0 and kind.Identifier == _STATUS_CHANGE:
         if length < 4:  # noqa: PLR2004 (a StatusCode)
             raise ValueError("a status change is cut off")
-        statuses.append(int.from_bytes(raw[body : body + 4], "little"))
+        message.statuses.append(int.from_bytes(raw[body : body + 4], "little"))
     return int(buffer.cur_pos)
