@@ -118,7 +118,7 @@ class Gap:
     """A stretch of time in which readings of one tag are known to be missing.
 
     Attributes:
-        tag: index into the connector's tag table.
+        tag: index into the connector's tag table; −1−i for the source of events i (`ConnectionSettings.event_list`).
         cause: short snake_case word, for example `no_communication`, `queue_overflow`, `sequence_lost`.
         start_ns: time of the last good knowledge, ns since 1970 UTC.
         end_ns: time at which readings came back; None while the gap is open.

@@ -27,6 +27,10 @@ CHUNK: Final = 5000
 """Readings encoded at once: a record of this size costs the bridge and the store the least per value."""
 
 
+EVENTS: Final = "*events"
+"""What stands for the tag in the gap of a source of events; no tag can have this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Encoded readings.
@@ -88,6 +92,7 @@ class Source:
         self._replaced = False
         self._words = Words(names)
         self._words.restore(state.get(self._keys["words"]))
+        self._event_places = event_places
         self._alarms = Alarms(event_places, settings.max_skew_s, state.get(self._keys["events"]))
         self._watched = np.array([index for index, tag in enumerate(tags) if tag.stale_after_s], dtype=np.int32)
         self._patience_ns = np.array([int((tags[index].stale_after_s or 0) * 1e9) for index in self._watched])
@@ -107,7 +112,7 @@ class Source:
         out: list[Lines] = []
         if delivery.gaps:
             out.append(self._gaps(delivery.gaps))
-            behind = np.array([gap.tag for gap in delivery.gaps if not gap.filled], dtype=np.int32)
+            behind = np.array([gap.tag for gap in delivery.gaps if not gap.filled and gap.tag >= 0], dtype=np.int32)
             self._told[behind] = False
             self._normalizer.forget_deadband(behind)
         if delivery.events:
@@ -234,7 +239,12 @@ class Source:
         return Lines(self._encoder.lines(columns), points, (int(times.min()), int(times.max())), {}, replaced)
 
     def _gaps(self, gaps: Sequence[Gap]) -> Lines:
-        body = b"".join(gap_line(self._places[gap.tag], self.tags[gap.tag].name, gap) for gap in gaps)
+        body = b"".join(
+            gap_line(self._places[gap.tag], self.tags[gap.tag].name, gap)
+            if gap.tag >= 0
+            else gap_line(self._event_places[-1 - gap.tag], EVENTS, gap)
+            for gap in gaps
+        )
         starts = [gap.start_ns for gap in gaps]
         return Lines(body, len(gaps), (min(starts), max(starts)), {})
 

@@ -76,7 +76,8 @@ class OpcUaEvents(EventSettings):
     node: NodeAddress = "i=2253"
     """Node id of the notifier. `i=2253` is the Server object, which reports the events of the whole server."""
     severity_min: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Least severity, 1–1000 (OPC 10000-5 §6.4.2); the server leaves out what is below."""
+    """Least severity, 1–1000 (OPC 10000-5 §6.4.2); the server leaves out what is below, but never
+    the end of an alarm."""
     types: tuple[EventType, ...] = ()
     """Event types to take, subtypes included: names of the standard such as `AlarmConditionType`, or node ids; empty =
     all."""

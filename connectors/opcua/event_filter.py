@@ -41,6 +41,7 @@ FULL: Final = (*BASE, *CONDITION, CONDITION_ID)
 def event_filter(fields: Sequence[str], severity_min: int, types: Sequence[NodeId]) -> Any:
     """An EventFilter that selects `fields`, at least this severe, of any of `types` or their subtypes; none = all.
 
+    The end of an alarm passes whatever its severity, which many servers lower with it: an alarm that came has to go.
     A browse path is evaluated on any type when it is given for BaseEventType (OPC 10000-4 §7.7.4.5).
     """
     chosen = ua.EventFilter()
@@ -49,7 +50,9 @@ def event_filter(fields: Sequence[str], severity_min: int, types: Sequence[NodeI
     of_type = [(ua.FilterOperator.OfType, [_literal(ua.Variant(one, ua.VariantType.NodeId))]) for one in types]
     if severity_min > 1:
         least = _literal(ua.Variant(severity_min, ua.VariantType.UInt16))
+        over = _literal(ua.Variant(False, ua.VariantType.Boolean))  # noqa: FBT003 (a value on the wire)
         leaves.append((ua.FilterOperator.GreaterThanOrEqual, [_select("Severity"), least]))
+        leaves.append((ua.FilterOperator.Equals, [_select("ActiveState/Id"), over]))
     elements: list[Any] = []
     if leaves and of_type:
         root = _element(ua.FilterOperator.And, [])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from connectors.opcua.event_filter import CONDITION_ID
 from connectors.opcua.library import ua
 
-MOST_RECENT: Final = 16
-"""Newest events by which two at one instant are told apart."""
 _SHELVED: Final = {
     ua.ObjectIds.ShelvedStateMachineType_Unshelved: False,
     ua.ObjectIds.ShelvedStateMachineType_TimedShelved: True,
@@ -54,19 +52,22 @@ def alarm_fields(values: Mapping[str, Any], kind: str) -> dict[str, bool | int |
     for name, field in _STATES:
         if isinstance(values.get(field), bool):
             out[name] = values[field]
-    shelved = _shelved(values)
-    if shelved is not None:
-        out["shelved"] = shelved
+    out |= _shelved(values)
     for name, field in (("message", "Message"), ("comment", "Comment")):
         text = text_of(values.get(field))
         if text:
             out[name] = text
-    event_id = values.get("EventId")
-    if isinstance(event_id, bytes):
-        out["event_id"] = event_id.hex()
-    quality = getattr(values.get("Quality"), "value", None)
-    if quality:
-        out["quality"] = int(quality)
+    if isinstance(values.get("EventId"), bytes):
+        out["event_id"] = values["EventId"].hex()
+    if getattr(values.get("Quality"), "value", 0):
+        out["quality"] = values["Quality"].value
+    if isinstance(values.get(CONDITION_ID), ua.NodeId):
+        out["condition"] = values[CONDITION_ID].to_string()
+    return _without_branch(values, out)
+
+
+def _without_branch(values: Mapping[str, Any], out: dict[str, Any]) -> dict[str, Any]:
+    """Of an earlier occurrence that still waits for its acknowledgement, only what is about that occurrence."""
     branch = values.get("BranchId")
     if isinstance(branch, ua.NodeId) and not branch.is_null():
         out["branch"] = branch.to_string()
@@ -81,41 +82,9 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _shelved(values: Mapping[str, Any]) -> bool | None:
+def _shelved(values: Mapping[str, Any]) -> dict[str, bool]:
     node = values.get("ShelvingState/CurrentState/Id")
     if isinstance(node, ua.NodeId) and node.NamespaceIndex == 0 and node.Identifier in _SHELVED:
-        return _SHELVED[node.Identifier]
+        return {"shelved": _SHELVED[node.Identifier]}
     text = text_of(values.get("ShelvingState/CurrentState"))
-    return text != "Unshelved" if text else None
-
-
-class Recent:
-    """The newest events, so that two of one alarm at one instant get two times and a repeated one gets none.
-
-    Args:
-        known: (source and alarm, time, event id) of earlier ones, oldest first.
-    """
-
-    def __init__(self, known: Iterable[tuple[str, int, str]] = ()) -> None:
-        self._known: OrderedDict[tuple[str, str], int] = OrderedDict()
-        for alarm, time_ns, event_id in known:
-            self._add(alarm, time_ns, event_id)
-
-    def stamp(self, alarm: str, time_ns: int, event_id: str) -> int | None:
-        """The time to store, later by 1 ns than an earlier event at the same instant; None for one that is known."""
-        if event_id and (alarm, event_id) in self._known:
-            return None
-        taken = {known for (name, _), known in self._known.items() if name == alarm}
-        while time_ns in taken:
-            time_ns += 1
-        self._add(alarm, time_ns, event_id)
-        return time_ns
-
-    def state(self) -> tuple[tuple[str, int, str], ...]:
-        """What a later link needs to know."""
-        return tuple((alarm, time_ns, event_id) for (alarm, event_id), time_ns in self._known.items())
-
-    def _add(self, alarm: str, time_ns: int, event_id: str) -> None:
-        self._known[alarm, event_id or str(time_ns)] = time_ns
-        while len(self._known) > MOST_RECENT:
-            self._known.popitem(last=False)
+    return {"shelved": text != "Unshelved"} if text else {}

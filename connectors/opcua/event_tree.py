@@ -68,7 +68,7 @@ class TypeTree:
         index = 0
         try:
             while index < len(found) <= _MOST_SUBTYPES:
-                found += [one for one in await self._related(found[index], ua.BrowseDirection.Forward)]
+                found += await self._related(found[index], ua.BrowseDirection.Forward)
                 index += 1
         except (LinkError, ua.UaStatusCodeError):
             return list(types)

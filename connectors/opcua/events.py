@@ -5,14 +5,14 @@ Nothing is called at the server: no ConditionRefresh, Acknowledge or Confirm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
 from connectors.opcua.event_fields import EventFields
 from connectors.opcua.event_filter import BASE, FULL, event_filter, item
-from connectors.opcua.event_rows import Recent, alarm_fields, alarm_name
+from connectors.opcua.event_rows import alarm_fields, alarm_name
 from connectors.opcua.event_tree import TypeTree
 from connectors.opcua.event_types import CONTROL_TYPES, EVENT_TYPES, OVERFLOW_TYPE
 from connectors.opcua.items import BAD_NODE_ID_UNKNOWN
@@ -58,7 +58,6 @@ class Events:
         self._clock = context.clock
         self._types = TypeTree(session)
         self._retest = plan.Retest()
-        self.recent = Recent()
         self.last_ns = context.clock.now_ns()
 
     def __bool__(self) -> bool:
@@ -104,9 +103,10 @@ class Events:
             time_ns = values.get("Time") or values.get("ReceiveTime") or publish_ns
             if kind == NodeId(OVERFLOW_TYPE):
                 gaps.append(Gap(gap_row(source), "queue_overflow", min(self.last_ns, time_ns), time_ns))
-            elif isinstance(kind, NodeId) and await self._wanted(source, kind, values):
-                event = await self._event(source, kind, values, time_ns)
-                events += [event] if event is not None else []
+            elif kind is not None and await self._wanted(source, kind, values):
+                name = await self._types.name(kind)
+                alarm = alarm_name(values, name, self._entries[source].name)
+                events.append(AlarmEvent(source, alarm, time_ns, alarm_fields(values, name)))
         self.last_ns = publish_ns
         return tuple(events), gaps
 
@@ -114,25 +114,11 @@ class Events:
         """A gap of every notifier."""
         return [Gap(gap_row(index), cause, start_ns, end_ns) for index in range(len(self._entries))]
 
-    def restore(self, known: Iterable[tuple[str, int, str]], last_ns: int) -> None:
-        """Go on where an earlier link ended."""
-        self.recent = Recent(known)
-        self.last_ns = last_ns
-
-    async def _event(self, source: int, kind: NodeId, values: dict[str, Any], time_ns: int) -> AlarmEvent | None:
-        name = await self._types.name(kind)
-        alarm = alarm_name(values, name, self._entries[source].name)
-        fields = alarm_fields(values, name)
-        stamp = self.recent.stamp(f"{source} {alarm}", time_ns, str(fields.get("event_id", "")))
-        if stamp is None:
-            self._stats.rejected["duplicate"] += 1
-            return None
-        return AlarmEvent(source, alarm, stamp, fields)
-
     async def _wanted(self, source: int, kind: NodeId, values: dict[str, Any]) -> bool:
         """Not every server evaluates a where clause: what it let through is looked at again."""
         entry = self._entries[source]
-        if kind in [NodeId(one) for one in CONTROL_TYPES] or (values.get("Severity") or 1) < entry.severity_min:
+        too_low = (values.get("Severity") or 1) < entry.severity_min and values.get("ActiveState/Id") is not False
+        if too_low or kind in [NodeId(one) for one in CONTROL_TYPES]:
             return False
         types = self._type_nodes(source)
         return not types or await self._types.is_a(kind, types)

@@ -112,17 +112,18 @@ def reads(settings: OpcUaConnection) -> dict[float, list[int]]:
     return out
 
 
-def fingerprint(wanted: Iterable[Item], nodes: Mapping[int, str]) -> str:
+def fingerprint(wanted: Iterable[Item], nodes: Mapping[int, str], events: str = "") -> str:
     """A hash of handle → node and its parameters: an old subscription is only taken over when it is equal.
 
     Args:
         wanted: the items of the subscription.
         nodes: resolved node id as text by tag index.
+        events: the notifiers, as text that begins with a new line.
     """
     text = "\n".join(
         f"{i.tag} {i.sampling_ms!r} {i.queue_size} {nodes.get(i.tag, '')}" for i in sorted(wanted, key=lambda i: i.tag)
     )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256((text + events).encode()).hexdigest()[:16]
 
 
 @dataclass(slots=True)

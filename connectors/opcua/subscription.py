@@ -15,6 +15,7 @@ from asyncua.common.utils import Buffer
 from connectors.base import LinkContext
 from connectors.opcua import plan
 from connectors.opcua.decode import Columns, oldest_first
+from connectors.opcua.events import Events
 from connectors.opcua.items import create_items, datatypes
 from connectors.opcua.ledger import Ledger, after
 from connectors.opcua.library import NodeId, ua
@@ -24,7 +25,7 @@ from connectors.opcua.resume import ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors, texts
 from connectors.ticker import ticks
 from pipelines.errors import LinkClosed, LinkError, LinkTimeout
-from pipelines.point import SEVERITY_MASK, Delivery, Gap, Scan, scan_of
+from pipelines.point import SEVERITY_MASK, AlarmEvent, Delivery, Gap, Scan, scan_of
 
 IN_FLIGHT: Final = 3
 """PublishRequests the server holds."""
@@ -51,6 +52,7 @@ class Subscription:
         self._outbox = outbox
         self._ledger = Ledger()
         self._items = plan.items(self._settings, context.clock.rate)
+        self._events = Events(session, context)
         self._fingerprint = ""
         self._deadline_s = 3 * self._settings.keepalive_s
         self._publishing_ns = int(self._settings.publishing_interval_s * 1e9)
@@ -70,8 +72,8 @@ class Subscription:
             LinkError: neither worked.
         """
         nodes = self._session.nodes()
-        self._fingerprint = plan.fingerprint(self._items, texts(nodes))
-        if not self._items:
+        self._fingerprint = plan.fingerprint(self._items, texts(nodes), self._events.fingerprint())
+        if not self._items and not self._events:
             return
         with link_errors(self._settings.endpoint):
             if old is not None and old.subscription and old.server_start == self._session.server_start:
@@ -130,6 +132,8 @@ class Subscription:
                 await self._session.ask_namespaces()
                 with link_errors(self._settings.endpoint):
                     await self._create_items([item for item in self._items if item.tag in due], self._session.nodes())
+            with link_errors(self._settings.endpoint):
+                await self._events.retest(self.id)
 
     async def _take_over(self, old: ResumeState, *, same_session: bool) -> bool:
         """OPC 10000-4 §6.7: with the old session its subscriptions are ours again, else they are transferred."""
@@ -181,9 +185,11 @@ class Subscription:
         now_ns = self._context.clock.now_ns()
         if old is not None:
             self._gaps = [Gap(item.tag, self._context.absence, old.last_ns, now_ns) for item in self._items]
+            self._gaps += self._events.missed(self._context.absence, old.last_ns, now_ns)
         self._last_ns = now_ns
         found = await datatypes(self._session, {i.tag: nodes[i.tag] for i in self._items if i.tag in nodes})
         await self._create_items(plan.in_runs(self._items, found), nodes)
+        await self._events.create(self.id)
 
     def _expect(self, revised: Any) -> None:
         """Three keep-alives, as the server revised them, are the longest silence."""
@@ -267,6 +273,7 @@ class Subscription:
         if lost:
             now_ns = self._context.clock.now_ns()
             self._gaps += [Gap(item.tag, "sequence_lost", self._last_ns, now_ns) for item in self._items]
+            self._gaps += self._events.missed("sequence_lost", self._last_ns, now_ns)
 
     async def _fetch_missed(self) -> None:
         """After taking over: everything sent since the last committed message, until the server has no more."""
@@ -292,16 +299,22 @@ class Subscription:
                 continue  # GoodSubscriptionTransferred: our own take-over, told late
             name = ua.StatusCode(code).name
             raise LinkClosed(self._settings.endpoint, f"the server ended the subscription ({name})")
-        await self._put(scans, None if message.keepalive else message.sequence, message.publish_ns)
+        events, lost = await self._events.take(message.events, message.publish_ns)
+        self._gaps += lost
+        await self._put(scans, None if message.keepalive else message.sequence, message.publish_ns, events)
 
     async def _put(
-        self, scans: tuple[Scan, ...], sequence: int | None = None, device_time_ns: int | None = None
+        self,
+        scans: tuple[Scan, ...],
+        sequence: int | None = None,
+        device_time_ns: int | None = None,
+        events: tuple[AlarmEvent, ...] = (),
     ) -> None:
         """Hand over; nothing is said before there is something to say, later empty ones carry the time on."""
         gaps, self._gaps = tuple(self._gaps), []
         if scans or gaps or self._said or sequence is not None:
             self._said = True
-            delivery = Delivery(scans, self.state().to_bytes(), gaps, device_time_ns=device_time_ns)
+            delivery = Delivery(scans, self.state().to_bytes(), gaps, device_time_ns=device_time_ns, events=events)
             await self._outbox.put(
                 delivery if sequence is None else replace(delivery, accepted=partial(self._ledger.accept, sequence))
             )

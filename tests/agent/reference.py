@@ -23,6 +23,7 @@ SECTIONS: Final = {
     "ModbusTag": "`connections[].tags[]` of Modbus",
     "OpcUaConnection": "`connections[]` with `type: opcua`",
     "OpcUaSecurity": "`connections[].security` of OPC UA",
+    "OpcUaEvents": "`connections[].events[]` of OPC UA",
     "OpcUaTag": "`connections[].tags[]` of OPC UA",
     "Range": "`range` of a tag",
     "Deadband": "`deadband` of a tag",

@@ -24,7 +24,7 @@ from connectors.opcua.config import OpcUaConnection, OpcUaTag
 from connectors.opcua.link import OpcUaLink
 from pipelines.clock import SystemClock
 from pipelines.errors import LinkError
-from pipelines.point import Delivery, Gap
+from pipelines.point import AlarmEvent, Delivery, Gap
 from pipelines.stats import LinkStats
 from tests.services.ports import free_port
 
@@ -228,6 +228,8 @@ class Consumer:
     stats: LinkStats = field(default_factory=LinkStats)
     rows: list[tuple[int, int, Any, int]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    events: list[AlarmEvent] = field(default_factory=list)
+    history: list[tuple[int, int, Any, int]] = field(default_factory=list)
     error: LinkError | None = None
 
     def link(self) -> OpcUaLink:
@@ -236,8 +238,10 @@ class Consumer:
     def commit(self, delivery: Delivery) -> None:
         for scan in delivery.scans:
             columns = (scan.tag, scan.time_ns, scan.value, scan.status)
-            self.rows += zip(*(column.tolist() for column in columns), strict=True)
+            rows = self.history if delivery.historical else self.rows
+            rows += zip(*(column.tolist() for column in columns), strict=True)
         self.gaps += delivery.gaps
+        self.events += delivery.events
         self.resume = delivery.resume or self.resume
         delivery.accepted()
 
