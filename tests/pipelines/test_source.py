@@ -105,6 +105,18 @@ def test_events_are_committed_with_their_state() -> None:
     assert orjson.loads(resume["events:plc"]) == {"P1/door": [NOW, NOW]}
 
 
+def test_a_gap_of_events_stands_at_their_place_and_leaves_tags_alone() -> None:
+    one = source()
+    read(one, scan_of([0, 1], NOW, [1, 2]))
+    (lines,) = one.encode(Delivery((), gaps=(Gap(-1, "queue_overflow", NOW, NOW + 5),)), NOW)
+    series, fields, time = lines.body.decode().strip().split(" ")
+    assert series.startswith("gap,")
+    assert "tag=*events" in series
+    assert "machine=P1" in series
+    assert (fields, time) == (f"filled=false,end={NOW + 5}i", str(NOW))
+    assert read(one, scan_of([1], NOW + 9, [3])) == [f"b=3i {NOW + 9}"], "its quality is not told again"
+
+
 def test_a_silent_tag_becomes_stale_once_and_good_again() -> None:
     one = source(stale_after_s=5)
     assert one.overdue(NOW) is None
