@@ -9,9 +9,11 @@ from connectors.base import Connector
 from connectors.modbus.endpoint import NUMBERED
 from connectors.modbus.isolate import DIVISIBLE, GATEWAY, REFUSED, Poll, poll_of, status_of, unit_of
 from connectors.modbus.lines.open import open_wire
-from connectors.modbus.plan import plan, split
+from connectors.modbus.plan import plan
+from connectors.modbus.refusal import Refusals
 from connectors.modbus.room import room
 from connectors.modbus.tick import Tick, resume_ns
+from connectors.modbus.values import Values
 from connectors.modbus.wire import Question, Reply, Wire, question
 from connectors.ticker import pause, ticks
 from pipelines.errors import LinkError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from connectors.base import LinkContext
     from connectors.modbus.config import ModbusConnection
+    from connectors.modbus.decode import Column
     from pipelines.point import Delivery
 
 _LOST = "no_communication"
@@ -32,7 +35,7 @@ class ModbusLink(Connector):
     """Reads every tag once per period and yields one delivery per tick.
 
     Every reading of a response carries the midpoint of request and response. `Delivery.resume` is the time of the
-    newest response, ns since 1970 UTC, 8 bytes little-endian.
+    newest response, ns since 1970 UTC, 8 bytes little-endian, and behind it what the counters counted.
 
     A unit that does not answer, answers wrongly or makes the other side hang up ends the link when it is the only one.
     With several units the connection is replaced within the tick (a line without transaction ids is drained instead),
@@ -56,6 +59,8 @@ class ModbusLink(Connector):
             poll.known_ns = known_ns
             poll.cause = context.absence if known_ns else ""
             self._cycles.setdefault(request.period_s, []).append(poll)
+        self._values = Values(context)
+        self._refusals = Refusals(self._settings, self._cycles, context.stats)
         self._units = {poll.request.unit: unit_of(self._settings) for poll in self._polls()}
 
     async def __aenter__(self) -> Self:
@@ -96,16 +101,26 @@ class ModbusLink(Connector):
                     await self._sweep(tick, deque(poll for index in ready for poll in cycles[index]))
                 except LinkError:
                     self._close_gaps(tick)
-                    if delivery := tick.delivery():
+                    if delivery := self._delivery(tick):
                         yield delivery
                     raise
                 if self._settings.connect_per_poll:
                     self._hang_up()
-                if delivery := tick.delivery():
+                if delivery := self._delivery(tick):
                     yield delivery
         finally:
             if self._wire is not None:
                 self._wire.close()
+
+    def _delivery(self, tick: Tick) -> Delivery | None:
+        self._refusals.settle()
+        for poll in self._refusals.dropped:
+            self._questions.pop(poll, None)
+            self._values.forget(poll)
+        self._refusals.dropped.clear()
+        tick.gaps += self._values.gaps
+        self._values.gaps.clear()
+        return tick.delivery(self._values.state())
 
     def _polls(self) -> list[Poll]:
         return [poll for cycle in self._cycles.values() for poll in cycle]
@@ -169,37 +184,24 @@ class ModbusLink(Connector):
             return ()
         unit.answered()
         if reply.exception in DIVISIBLE and len(poll.request.tags) > 1:
-            return self._halve(poll)
+            return self._refusals.halve(poll)
         time_ns = poll.stamp(reply.time_ns)
+        columns: list[Column] | None
+        if reply.exception:
+            columns = self._values.failed(poll, status_of(reply.exception))
+        else:
+            columns = self._values.take(poll, reply.data, time_ns)
+            if columns is None:
+                return (poll,)
         tick.newest_ns = max(tick.newest_ns, time_ns)
         tick.gaps += poll.gaps(time_ns)
         poll.replied(time_ns)
-        if reply.exception:
-            tick.add(poll.decoder.failed(status_of(reply.exception)), time_ns)
-            if reply.exception in REFUSED:
-                poll.refusal.failed(self.context.clock.monotonic_s())
-            return ()
-        tick.add(poll.decoder.decode(reply.data), time_ns)
-        if poll.refusal.wait_s:
-            self._rejoin(poll)
+        tick.add(columns, time_ns)
+        if reply.exception in REFUSED:
+            self._refusals.refused(poll, status_of(reply.exception), self.context.clock.monotonic_s())
+        elif not reply.exception and poll.refusal.wait_s:
+            self._refusals.granted(poll)
         return ()
-
-    def _halve(self, poll: Poll) -> tuple[Poll, ...]:
-        cycle = self._cycles[poll.request.period_s]
-        halves = tuple(poll_of(self._settings, half, poll) for half in split(self._settings, poll.request))
-        at = cycle.index(poll)
-        cycle[at : at + 1] = halves
-        self._questions.pop(poll, None)
-        return halves
-
-    def _rejoin(self, poll: Poll) -> None:
-        """A request that was refused is granted: go back to the planned one."""
-        poll.refusal.worked()
-        root = poll.root
-        if root is not poll:
-            cycle = self._cycles[poll.request.period_s]
-            root.replied(max(part.known_ns for part in cycle if part.root is root))
-            cycle[:] = [root, *(part for part in cycle if part.root is not root)]
 
     async def _isolate(self, tick: Tick, error: LinkError, cost_s: float) -> None:
         """Leave the unit on which trouble arose alone for a while and go on with the others; connect anew if needed."""
@@ -223,7 +225,7 @@ class ModbusLink(Connector):
         for poll in self._polls():
             if poll.request.unit == unit:
                 poll.lost(_LOST)
-                tick.add(poll.decoder.failed(BAD_NO_COMMUNICATION), poll.stamp(now_ns))
+                tick.add(self._values.failed(poll, BAD_NO_COMMUNICATION), poll.stamp(now_ns))
 
     def _close_gaps(self, tick: Tick) -> None:
         """Gaps that the next link knows nothing of: it starts at the newest reply of any unit."""

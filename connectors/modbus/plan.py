@@ -71,6 +71,19 @@ def split(connection: ModbusConnection, request: Request) -> tuple[Request, Requ
     return left, right
 
 
+def join(connection: ModbusConnection, requests: Sequence[Request], around: Sequence[Request]) -> tuple[Request, ...]:
+    """The fewest requests that read the tags of `requests`, all of one kind, and touch nothing that `around` reads."""
+    if not requests:
+        return ()
+    like = requests[0]
+    members = [index for request in requests for index in request.tags]
+    barred = walls(connection, like.unit, like.table) + [one.address for one in around]
+    return tuple(
+        Request(like.unit, like.table, like.period_s, *_span(connection, part), tags=tuple(part))
+        for part in _parts(connection, like.table, members, sorted(barred))
+    )
+
+
 def _parts(connection: ModbusConnection, table: Table, members: list[int], walls: Sequence[int]) -> list[list[int]]:
     limit, gap = connection.max_registers, connection.max_gap
     if table in BIT_TABLES:

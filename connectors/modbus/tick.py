@@ -35,17 +35,19 @@ class Tick:
         for column in columns:
             self._parts.setdefault(column.dtype, []).append((time_ns, column))
 
-    def delivery(self) -> Delivery | None:
-        """Everything so far, each scan oldest first; None if there is nothing."""
+    def delivery(self, state: bytes = b"") -> Delivery | None:
+        """Everything so far, each scan oldest first; None if there is nothing. `state` goes into the resume state."""
         if not self._parts and not self.gaps:
             return None
-        resume = _RESUME.pack(self.newest_ns) if self.newest_ns else None
+        resume = _RESUME.pack(self.newest_ns) + state if self.newest_ns else None
         return Delivery(tuple(map(_scan, self._parts.values())), resume, tuple(self.gaps))
 
 
 def resume_ns(resume: bytes | None) -> int:
     """Time of the newest reply in a resume state; 0 if there is none or it is not of this connector."""
-    return int(_RESUME.unpack(resume)[0]) if resume is not None and len(resume) == _RESUME.size else 0
+    if resume is None or len(resume) < _RESUME.size or resume[_RESUME.size :][:1] not in {b"", b"{"}:
+        return 0
+    return int(_RESUME.unpack_from(resume)[0])
 
 
 def _scan(parts: list[tuple[int, Column]]) -> Scan:

@@ -142,7 +142,8 @@ async def test_one_refused_register_does_not_spoil_its_neighbours() -> None:
                 assert got[tag][0][2] == expected
                 assert expected or got[tag][0][1] == value_of(1, 3, tag)
             second = await anext(deliveries)
-            assert len(device.requests) - asked == 6, "what was learned is kept, the refused tag rests"
+            assert len(device.requests) - asked == 2, "one on either side of the refused tag, which rests"
+            assert link.context.stats.refused == {37: BAD_CONFIGURATION_ERROR}
             assert 37 not in table(second)
             device.refused.clear()
             while 37 not in (rows := table(await anext(deliveries))):
@@ -151,6 +152,7 @@ async def test_one_refused_register_does_not_spoil_its_neighbours() -> None:
             asked = len(device.requests)
             assert len(table(await anext(deliveries))) == 64
             assert len(device.requests) == asked + 1, "whole again"
+            assert not link.context.stats.refused
 
 
 async def test_a_hole_between_two_tags_costs_no_tag() -> None:
