@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from agent.rules import PlacedError, check, check_together
-from connectors.modbus.config import ModbusConnection
 from connectors.registry import AnyConnection
 from pipelines.journal.journal import JournalSettings
 from pipelines.mqtt import MqttSettings
@@ -143,10 +141,4 @@ def _moved(connection: AnyConnection, endpoint: str) -> AnyConnection:
     if not host or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
         msg = f"{endpoint!r} is not host:port"
         raise ValueError(msg)
-    if isinstance(connection, ModbusConnection):
-        if not connection.host:
-            msg = f"{connection.name} is on a serial port ({connection.where()}), not at host:port"
-            raise ValueError(msg)
-        return connection.model_copy(update={"host": host, "port": int(port)})
-    path = urlsplit(connection.endpoint).path
-    return connection.model_copy(update={"endpoint": f"opc.tcp://{host}:{port}{path}"})
+    return connection.moved(host, int(port))

@@ -8,6 +8,7 @@ from typing import Final
 
 from connectors.base import Connector, LinkContext
 from connectors.modbus.config import ModbusConnection
+from connectors.mtconnect.config import MtConnectConnection
 from connectors.opcua.config import OpcUaConnection
 from pipelines.settings import ConnectionSettings
 
@@ -27,10 +28,11 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "modbus": Kind(ModbusConnection, "connectors.modbus.link:ModbusLink"),
+    "mtconnect": Kind(MtConnectConnection, "connectors.mtconnect.link:MtConnectLink"),
     "opcua": Kind(OpcUaConnection, "connectors.opcua.link:OpcUaLink"),
 }
 
-AnyConnection = ModbusConnection | OpcUaConnection
+AnyConnection = ModbusConnection | MtConnectConnection | OpcUaConnection
 
 
 def make_link(kind: str, context: LinkContext) -> Connector:

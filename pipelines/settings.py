@@ -138,6 +138,15 @@ class ConnectionSettings(Settings):
         """Address as people write it, without secrets; protocol models say more."""
         return self.name
 
+    def moved(self, host: str, port: int) -> Self:
+        """The same connection to a device elsewhere.
+
+        Raises:
+            ValueError: this kind of connection has no host and port.
+        """
+        msg = f"connection {self.name} cannot be moved to {host}:{port}: it has no host and port"
+        raise ValueError(msg)
+
     def tag_list(self) -> tuple[TagSettings, ...]:
         """Every tag in table order: the index a `Scan.tag` refers to."""
         tags: Any = getattr(self, "tags", ())

@@ -79,6 +79,17 @@ class ModbusConnection(ModbusEndpoint):
     tags: Annotated[tuple[ModbusTag, ...], Field(min_length=1)]
     """What is read."""
 
+    def moved(self, host: str, port: int) -> Self:
+        """The same server elsewhere.
+
+        Raises:
+            ValueError: it is on a serial port.
+        """
+        if not self.host:
+            msg = f"{self.name} is on a serial port ({self.where()}), not at host:port"
+            raise ValueError(msg)
+        return self.model_copy(update={"host": host, "port": port})
+
     @model_validator(mode="after")
     def _readable(self) -> Self:
         for tag in self.tags:

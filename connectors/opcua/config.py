@@ -172,3 +172,7 @@ class OpcUaConnection(ConnectionSettings):
     def where(self) -> str:
         """The endpoint, without user and password."""
         return self.endpoint
+
+    def moved(self, host: str, port: int) -> Self:
+        """The same server elsewhere; the path stays."""
+        return self.model_copy(update={"endpoint": f"opc.tcp://{host}:{port}{urlsplit(self.endpoint).path}"})

@@ -1,0 +1,251 @@
+"""One MTConnect agent: asks for everything since the last answer, on a drift-free schedule."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import groupby
+from types import TracebackType
+from typing import Final, Self
+
+from connectors.base import Connector, Found, LinkContext
+from connectors.mtconnect.conditions import Conditions
+from connectors.mtconnect.config import MtConnectConnection
+from connectors.mtconnect.decode import Devices, Header, Observation, Refusal, Streams, document
+from connectors.mtconnect.http import Http
+from connectors.mtconnect.plan import Kind, Plan, plan, url
+from connectors.mtconnect.resume import Position
+from connectors.mtconnect.values import Columns
+from connectors.ticker import ticks
+from pipelines.errors import LinkClosed, LinkRefused
+from pipelines.point import AlarmEvent, Delivery, Gap
+
+OUT_OF_RANGE: Final = "OUT_OF_RANGE"
+_KEEP_S: Final = 10.0
+"""How old the kept position may grow while an agent has nothing new."""
+_QUIET: Final = "Unavailable"
+
+
+class MtConnectLink(Connector):
+    """Polls `sample` from the number the answer before named, so that no change between two polls is lost.
+
+    The position (instance of the agent, next sequence number, active conditions) is committed with the readings. When
+    the agent was restarted, or its buffer ran over, every tag gets a gap; what the buffer still holds is read from its
+    oldest observation on, after the values of `current` that are older still.
+
+    One poll is one request; more only while the agent says that it has more. A connection that the agent closed between
+    two answers is opened again by the next request, as HTTP/1.1 has it.
+    """
+
+    def __init__(self, context: LinkContext) -> None:
+        super().__init__(context)
+        settings: MtConnectConnection = context.settings
+        self._settings = settings
+        self._http = Http(settings, context.stats)
+        self._plan = Plan({}, {}, {})
+        self._position = Position.from_bytes(context.resume, url(settings, ""))
+        self._conditions = Conditions(self._position.active if self._position else None)
+        self._entries: dict[int, dict[str, str]] = {}
+        self._cause = context.absence
+        self._overlap = 0
+        self._untold = True
+        self._kept_ns = 0
+
+    async def __aenter__(self) -> Self:
+        """Connect and learn what the device has.
+
+        Raises:
+            LinkError: nobody answers, or what answers is no MTConnect agent.
+        """
+        self._http.open()
+        opened = False
+        try:
+            await self._bind()
+            opened = True
+        finally:
+            if not opened:
+                await self._http.close()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the socket."""
+        await self._http.close()
+
+    async def deliveries(self) -> AsyncIterator[Delivery]:
+        """One delivery per answer that has something; a slow consumer makes polls fall out, and loses nothing by it.
+
+        Raises:
+            LinkError: the agent did not answer, or not as the standard has it.
+        """
+        async for _, missed in ticks([self._settings.period_s], self.context.clock):
+            self.context.stats.overruns += missed
+            more = True
+            while more:
+                delivery, more = await self._poll()
+                if delivery is not None:
+                    yield delivery
+
+    async def browse(self) -> AsyncIterator[Found]:
+        """Every data item and its value now.
+
+        Raises:
+            LinkError: the agent did not answer.
+        """
+        devices = await self._probe()
+        now = {one.item: one for one in (await self._current()).observations}
+        for item in devices.items:
+            seen = now.get(item.id)
+            value = "" if seen is None else seen.element if seen.category == "CONDITION" else seen.text
+            unit = f" {item.units}" if item.units else ""
+            yield Found(item.path, item.id, f"{item.category} {item.type}{unit}", value)
+
+    async def _poll(self) -> tuple[Delivery | None, bool]:
+        """The next delivery, and whether the agent has more."""
+        asked_ns, position = self.context.clock.now_ns(), self._position
+        if position is None:
+            streams = await self._current()
+            columns, events = self._read(streams.observations, snapshot=True)
+            return self._delivery(streams.header, streams.header.next, asked_ns, columns, events), False
+        answer = await self._sample(max(position.next - self._overlap, 0))
+        if isinstance(answer, Refusal) or answer.header.instance != position.instance:
+            return await self._recover(position, asked_ns)
+        header = answer.header
+        if header.next < position.next - self._overlap:
+            return await self._recover(position, asked_ns)
+        fresh = [one for one in answer.observations if one.sequence >= position.next]
+        self._count("repeated", len(answer.observations) - len(fresh) - self._overlap)
+        columns, events = self._read(fresh)
+        delivery = self._delivery(header, max(header.next, position.next), asked_ns, columns, events)
+        return delivery, position.next < header.next <= header.last
+
+    async def _recover(self, position: Position, asked_ns: int) -> tuple[Delivery | None, bool]:
+        """The position is not in the agent's buffer: what was lost becomes a gap, what is left is read."""
+        streams = await self._current()
+        header = streams.header
+        same = header.instance == position.instance and position.next <= header.next
+        if same and position.next >= header.first:
+            # Some agents refuse to be asked for what comes next: they are asked for the last one again.
+            self._overlap = 1
+            return None, False
+        if header.instance != position.instance:
+            await self._bind()
+            self._conditions = Conditions()
+        seen = position.next if same else 0
+        for start in (header.first, header.first + (header.last - header.first) // 4):
+            rest = await self._sample(start)
+            if isinstance(rest, Streams) and rest.header.instance == header.instance:
+                break
+        else:
+            rest = Streams(header, ())
+            start = header.next
+        old = [one for one in streams.observations if seen <= one.sequence < start]
+        columns, events = self._read(old, snapshot=True)
+        late, more = self._read([one for one in rest.observations if one.sequence >= start])
+        now_ns = self.context.clock.now_ns()
+        end_ns = min(late.oldest_ns() or now_ns, now_ns)
+        if end_ns <= position.last_ns:
+            end_ns = now_ns
+        cause = self._cause or ("queue_overflow" if same else "device_restarted")
+        gaps = tuple(Gap(row, cause, position.last_ns, end_ns) for row in range(len(self._settings.tags)))
+        lost = {"from": position.next, "first": header.first, "instance": header.instance, "cause": cause}
+        self.context.note("mtconnect_observations_lost", **lost)
+        delivery = self._delivery(
+            rest.header, max(rest.header.next, start), asked_ns, columns, events + more, gaps, late
+        )
+        return delivery, rest.header.next <= rest.header.last
+
+    def _delivery(
+        self,
+        header: Header,
+        next_: int,
+        asked_ns: int,
+        columns: Columns,
+        events: list[AlarmEvent],
+        gaps: tuple[Gap, ...] = (),
+        late: Columns | None = None,
+    ) -> Delivery | None:
+        """What leads to the new position; None when there is nothing, and the position was kept not long ago."""
+        now_ns = self.context.clock.now_ns()
+        if self._untold:
+            for row, status in self._plan.refused.items():
+                columns.bad(row, now_ns, status)
+            self._untold = False
+        self._cause = ""
+        scans = columns.scans() + (late.scans() if late is not None else ())
+        active = {item: dict(codes) for item, codes in self._conditions.active.items()}
+        self._position = Position(url(self._settings, ""), header.instance, next_, asked_ns, active)
+        if not (scans or events or gaps) and now_ns - self._kept_ns < _KEEP_S * 1e9:
+            return None
+        self._kept_ns = now_ns
+        return Delivery(scans, self._position.to_bytes(), gaps, device_time_ns=header.time_ns, events=tuple(events))
+
+    def _read(
+        self, seen: list[Observation] | tuple[Observation, ...], *, snapshot: bool = False
+    ) -> tuple[Columns, list[AlarmEvent]]:
+        """Readings and events of these observations, in the agent's order."""
+        columns, events = Columns(self.context.parts, self._entries), []
+        key = (lambda one: one.item) if snapshot else (lambda one: one.sequence)
+        for _, group in groupby(sorted(seen, key=key), key=key):
+            one = list(group)
+            level = ""
+            if one[-1].category == "CONDITION":
+                sources = self._plan.alarms.get(one[-1].item, ())
+                level, more = (
+                    self._conditions.snapshot(one, sources) if snapshot else self._conditions.take(one[0], sources)
+                )
+                events += more
+            for bound in self._plan.tags.get(one[-1].item, ()):
+                columns.take(bound, one[-1], level if bound.kind is Kind.LEVEL else "")
+        return columns, sorted(events, key=lambda event: event.time_ns)
+
+    async def _bind(self) -> None:
+        """Find the data items of the tags."""
+        devices = await self._probe()
+        self._plan = plan(self._settings, devices.items)
+        stats = self.context.stats
+        stats.refused.clear()
+        stats.refused.update(self._plan.refused)
+        stats.facts.update(self._plan.facts)
+        self._untold = True
+        for name in self._plan.unknown:
+            stats.notices[f"condition {name}"] = f"no condition of {self._settings.where()} is called {name}"
+
+    async def _probe(self) -> Devices:
+        answer = await self._ask(url(self._settings, "probe"))
+        if not isinstance(answer, Devices):
+            raise self._not_asked_for(answer)
+        return answer
+
+    async def _current(self) -> Streams:
+        answer = await self._ask(url(self._settings, "current"))
+        if not isinstance(answer, Streams):
+            raise self._not_asked_for(answer)
+        return answer
+
+    async def _sample(self, start: int) -> Streams | Refusal:
+        """Observations from a number on, or OUT_OF_RANGE."""
+        answer = await self._ask(url(self._settings, "sample", from_=start, count=self._settings.count))
+        if isinstance(answer, Streams) or (isinstance(answer, Refusal) and answer.code == OUT_OF_RANGE):
+            return answer
+        raise self._not_asked_for(answer)
+
+    async def _ask(self, address: str) -> Streams | Devices | Refusal:
+        body = await self._http.get(address)
+        try:
+            answer = document(body)
+        except ValueError as error:
+            self._count("document")
+            raise LinkClosed(self._settings.where(), f"the answer is not MTConnect: {error}") from error
+        if isinstance(answer, Streams):
+            self._count("observation", answer.malformed)
+        return answer
+
+    def _not_asked_for(self, answer: Streams | Devices | Refusal) -> LinkRefused:
+        if isinstance(answer, Refusal):
+            return LinkRefused(self._settings.where(), f"the agent says {answer.code}: {answer.words}")
+        return LinkRefused(self._settings.where(), f"answered with {type(answer).__name__}, which was not asked for")
+
+    def _count(self, reason: str, number: int = 1) -> None:
+        if number > 0:
+            self.context.stats.rejected[reason] += number
