@@ -21,6 +21,7 @@ import orjson
 from simulators.clock import SimClock, real_now_ns
 from simulators.faults import inject, parse_fault
 from simulators.modbus import ModbusServer
+from simulators.mtconnect import MtConnectServer
 from simulators.plant import STEP_NS, Plant, line_names, load_plant
 from simulators.truth import TruthLog
 
@@ -59,6 +60,8 @@ class Process:
                 from simulators.opcua import OpcUaServer  # noqa: PLC0415 — a Modbus-only plant needs no asyncua
 
                 self.servers[name] = OpcUaServer(device, self.plant.values, self.truth, self.clock.now_ns)
+            elif device.type == "mtconnect":
+                self.servers[name] = MtConnectServer(device, self.plant.values, self.truth, self.clock.now_ns)
             else:
                 self.servers[name] = ModbusServer(device, self.plant.values, self.truth, self.clock.now_ns)
             await self.servers[name].start(ports.get(name, 0))
@@ -66,7 +69,7 @@ class Process:
         _say(ready=True, endpoints=endpoints, signals=sum(1 for _ in self.plant.signals()))
 
     async def run_signals(self) -> None:
-        """Step the plant along its clock; OPC UA nodes follow at their own periods."""
+        """Step the plant along its clock; OPC UA nodes and data items follow at their own periods."""
         changing = [server for server in self.servers.values() if hasattr(server, "update")]
         begin_ns = self.clock.now_ns() // 1000 * 1000 - self.plant.steps * STEP_NS
         while not self.plant.frozen:

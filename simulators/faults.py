@@ -1,7 +1,8 @@
 """Faults injected into the plant, each in the truth log with its start and end.
 
 Commands are JSON lines on stdin: ``{"fault": "comm_loss", "device": "prs", "for_s": 5}``; `how` is `close` (default:
-connections are reset and the port is shut) or `silent` (Modbus: connections stay, nothing is answered).
+connections are reset and the port is shut), `silent` (Modbus, MTConnect: connections stay, nothing is answered) or
+`restart` (MTConnect: the agent itself is gone meanwhile, and what it remembered with it).
 """
 
 from __future__ import annotations
@@ -64,8 +65,10 @@ def parse_fault(text: bytes | str, devices: Mapping[str, Server]) -> Fault:
         raise ValueError(f"no fault {fault.fault!r}; there is {', '.join(FAULTS)}")
     if fault.device not in devices:
         raise ValueError(f"no device {fault.device!r}; there are {', '.join(devices)}")
-    if fault.for_s <= 0 or fault.how not in {"close", "silent"}:
-        raise ValueError("for_s must be above 0 and how one of close, silent")
+    if fault.for_s <= 0 or fault.how not in {"close", "silent", "restart"}:
+        raise ValueError("for_s must be above 0 and how one of close, silent, restart")
+    if fault.how == "restart" and not getattr(devices[fault.device], "can_restart", False):
+        raise ValueError(f"{fault.device} cannot restart, only close")
     if fault.how == "silent" and not devices[fault.device].can_be_silent:
         raise ValueError(f"{fault.device} cannot be silent, only close")
     return fault
@@ -80,10 +83,12 @@ async def inject(fault: Fault, server: Server, truth: TruthLog, clock: SimClock)
         server.silent = True
     else:
         await server.stop()
+    if fault.how == "restart":
+        server.forget()  # type: ignore[attr-defined]  # `can_restart` says that it is there
     try:
         await asyncio.sleep(clock.real_s(fault.for_s))
     finally:
         server.silent = False
-        if fault.how == "close":
+        if fault.how != "silent":
             await server.start()
         truth.write("fault", **where, end_ns=clock.now_ns(), ended=True)

@@ -14,12 +14,16 @@
         type: opcua
         namespace: http://…
         signals: {NAME: {node: "Path/With/BrowseNames", datatype: Double, every_s: 0.25, of: VARIABLE}}
+      NAME:
+        type: mtconnect
+        buffer_size: 4096                  # observations the agent keeps
+        signals: {NAME: {item: dataItemId, category: SAMPLE, type: SPINDLE_SPEED, units: …, datatype: Double, …}}
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any, Final
 
@@ -32,6 +36,7 @@ STEP_NS: Final = 50_000_000
 """Plant time between two evaluations of every variable, ns."""
 MODBUS_TABLES: Final = ("coil", "discrete", "holding", "input")
 OPCUA_TYPES: Final = ("Double", "Float", "Int32", "UInt32", "UInt16", "Byte", "Boolean", "String")
+MTCONNECT_CATEGORIES: Final = ("SAMPLE", "EVENT", "CONDITION")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,10 @@ class Signal:
         id: its number in the truth log.
         of: the variable it shows.
         decimals: digits after the point that a register carries, or that an OPC UA value is rounded to.
-        every_steps: OPC UA only: the value may change at each n-th step.
+        every_steps: OPC UA and MTConnect: the value may change at each n-th step.
+        node: node of OPC UA, id of an MTConnect data item.
+        category: MTConnect only, as `type` and `units`: of the data item. A condition is a fault where its variable is
+            not 0.
     """
 
     id: int
@@ -57,6 +65,9 @@ class Signal:
     words: str = "ABCD"
     node: str = ""
     every_steps: int = 1
+    category: str = ""
+    type: str = ""
+    units: str = ""
 
     def raw(self, values: Values) -> Any:
         """What the register holds now."""
@@ -65,6 +76,8 @@ class Signal:
     def shown(self, values: Values) -> Any:
         """The value as served now: engineering value of a register, or the node's value."""
         value = values[self.of]
+        if self.category == "CONDITION":
+            value = "Fault" if value else "Normal"
         if self.table:
             return engineering(quantise(value, self.datatype, self.decimals), self.decimals)
         if self.datatype == "String":
@@ -93,7 +106,13 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One server: its kind, its signals, and the addresses that exist (Modbus) or the namespace (OPC UA)."""
+    """One server: its kind and its signals.
+
+    Attributes:
+        areas: Modbus: the addresses that exist.
+        namespace: OPC UA: of its nodes.
+        buffer_size: MTConnect: observations that the agent keeps.
+    """
 
     name: str
     type: str
@@ -101,6 +120,7 @@ class Device:
     areas: frozenset[tuple[int, str, int, int]] = frozenset()
     max_registers: int = 125
     namespace: str = ""
+    buffer_size: int = 4096
 
 
 @dataclass
@@ -179,19 +199,32 @@ def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1) -> Plant:
 
 
 def _device(name: str, body: Mapping[str, Any], first_id: int, values: Values) -> Device:
-    kinds = {"modbus": _modbus_signal, "opcua": _opcua_signal}
+    kinds = {"modbus": _modbus_signal, "opcua": _opcua_signal, "mtconnect": _mtconnect_signal}
     if body["type"] not in kinds:
         raise ValueError(f"device {name}: no type {body['type']!r}; there are {', '.join(kinds)}")
     make = kinds[body["type"]]
     signals = tuple(
-        make(Signal(first_id + i, name, key, spec.get("of", key), spec["datatype"], spec.get("decimals", 0)), spec)
+        make(
+            Signal(
+                first_id + i, name, key, spec.get("of", key), spec.get("datatype", "String"), spec.get("decimals", 0)
+            ),
+            spec,
+        )
         for i, (key, spec) in enumerate(body["signals"].items())
     )
     for signal in signals:
         if signal.of not in values:
             raise ValueError(f"device {name}: signal {signal.name} shows {signal.of}, which is no variable")
     areas = frozenset((a.get("unit", 1), a["table"], a["first"], a["last"]) for a in body.get("areas", ()))
-    return Device(name, body["type"], signals, areas, body.get("max_registers", 125), body.get("namespace", ""))
+    return Device(
+        name,
+        body["type"],
+        signals,
+        areas,
+        body.get("max_registers", 125),
+        body.get("namespace", ""),
+        body.get("buffer_size", 4096),
+    )
 
 
 def _modbus_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:
@@ -219,3 +252,10 @@ def _opcua_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:
     return Signal(
         base.id, base.device, base.name, base.of, base.datatype, decimals, node=spec["node"], every_steps=every
     )
+
+
+def _mtconnect_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:
+    if spec["category"] not in MTCONNECT_CATEGORIES:
+        raise ValueError(f"device {base.device}: signal {base.name}: no category {spec['category']!r}")
+    shown = _opcua_signal(base, {"node": spec["item"], **spec})
+    return replace(shown, category=spec["category"], type=spec["type"], units=spec.get("units", ""))

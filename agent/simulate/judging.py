@@ -20,6 +20,7 @@ from agent.simulate.session import Simulation
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import Request, plan, split
 from connectors.modbus.tag import ModbusTag
+from connectors.mtconnect.config import MtConnectTag
 from connectors.opcua.config import OpcUaTag
 from pipelines.place import Place
 from pipelines.point import BAD
@@ -70,6 +71,7 @@ def judge_run(simulation: Simulation, store: base.Store) -> tuple[Verdict, NDArr
     verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns)
     verdict.wrong += lost_after_publishing(simulation, store, places.values(), header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
+    kept += _alarms(store, simulation, header["started_ns"])
     verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not outages)
     latencies = [
         _latency(simulation, *places[name], points.time_ns, verdict.left_ns[name]) for name, points in stored.items()
@@ -127,6 +129,8 @@ def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> 
         slack_ns, period_ns = round(SLACK_S * rate * 1e9), 0 if rate > 1 else round(period_s * 1e9)
         key = modbus_key(connection.name, unit, tag.table, tag.address)
         return key, TagOptions("poll", slack_ns, 0, deadband, bounds, period_ns, requests_of(connection, index))
+    if isinstance(tag, MtConnectTag):  # every observation in the agent's buffer, as of a subscription
+        return opcua_key(connection.name, tag.data_item), TagOptions("subscribe", 0, 1, deadband, bounds)
     assert isinstance(tag, OpcUaTag)
     mode = "subscribe" if tag.mode == "subscribe" else "read"
     return opcua_key(connection.name, tag.node), TagOptions(mode, 0, 1, deadband, bounds)
@@ -167,6 +171,14 @@ def _points(store: base.Store, place: Place, tag: str, start_ns: int) -> StoredP
     value = np.zeros(len(times), dtype=values.value.dtype)
     value[np.searchsorted(times, values.time_ns)] = values.value
     return StoredPoints(times, value, quality)
+
+
+def _alarms(store: base.Store, simulation: Simulation, start_ns: int) -> int:
+    """Stored alarm events; each has the field `event`."""
+    sites = [load_site(path) for path in simulation.plan.sites]
+    places = {place for site in sites for one in site.connections for place in site.event_places(one)}
+    where = [base.Place(one.company, one.site, one.line, one.machine, "alarm") for one in places]
+    return sum(len(store.points(one, "event", start_ns).time_ns) for one in where)
 
 
 def _outages(children: Sequence[Outage], truth: Sequence[dict[str, Any]]) -> list[InjectedOutage]:

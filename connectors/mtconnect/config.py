@@ -26,9 +26,23 @@ def _endpoint(text: str) -> str:
     return text.rstrip("/")
 
 
+def _data_item(text: str) -> str:
+    if len(text.split()) != 1 or text != text.strip():
+        msg = "must be the id or the name of one data item, without space; `agent browse` lists them"
+        raise ValueError(msg)
+    return text
+
+
+def _device(text: str) -> str:
+    if not text or any(sign in text for sign in " /?#"):
+        msg = "must be the name or the uuid of one device, without space, '/', '?' and '#'"
+        raise ValueError(msg)
+    return text
+
+
 AgentEndpoint = Annotated[str, AfterValidator(_endpoint)]
 """`http://host:port`, without user and password."""
-DataItem = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^\S+$")]
+DataItem = Annotated[str, Field(max_length=256), AfterValidator(_data_item)]
 """Id or name of a data item."""
 
 
@@ -61,7 +75,7 @@ class MtConnectConnection(ConnectionSettings):
     """Kind of connection."""
     endpoint: AgentEndpoint
     """Where the agent answers: `http://host:port` or `https://host:port`; a path in front of `probe` may follow."""
-    device: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s/?#]+$")] | None = None
+    device: Annotated[str, Field(max_length=128), AfterValidator(_device)] | None = None
     """Name or uuid of the device; needed only where an agent serves several and a name of a data item is not unique."""
     period_s: Annotated[float, Field(gt=0)] = 1.0
     """Time between two polls, seconds. Every change in between is delivered with its own time."""

@@ -60,6 +60,7 @@ class MtConnectLink(Connector):
         opened = False
         try:
             await self._bind()
+            self._kept_ns = self.context.clock.now_ns()
             opened = True
         finally:
             if not opened:

@@ -102,7 +102,10 @@ def test_without_arguments_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["chekc"], "agent: No such command 'chekc'; try `agent check`"),
         (["frobnicate"], "agent: No such command 'frobnicate'. See `agent --help`."),
         (["check"], "agent check: Missing argument 'config'. See `agent check --help`."),
-        (["init", "--line", "nosuch"], "no line is called 'nosuch'; there are auto_press_machining, injection_molding"),
+        (
+            ["init", "--line", "nosuch"],
+            "no line is called 'nosuch'; there are auto_press_machining, cnc_turning, injection_molding",
+        ),
         (["browse", "127.0.0.1:4840"], "browse: write opc.tcp://127.0.0.1:4840"),
         (["browse", "plc:4840/path"], "browse: write opc.tcp://plc:4840/path"),
         (["browse", "http://h:1"], "browse: expected opc.tcp://host:port; Modbus has nothing to browse"),
