@@ -148,7 +148,8 @@ class MtConnectLink(Connector):
         if end_ns <= position.last_ns:
             end_ns = now_ns
         cause = self._cause or ("queue_overflow" if same else "device_restarted")
-        gaps = tuple(Gap(row, cause, position.last_ns, end_ns) for row in range(len(self._settings.tags)))
+        rows = range(-len(self._settings.events), len(self._settings.tags))
+        gaps = tuple(Gap(row, cause, position.last_ns, end_ns) for row in rows)
         lost = {"from": position.next, "first": header.first, "instance": header.instance, "cause": cause}
         self.context.note("mtconnect_observations_lost", **lost)
         delivery = self._delivery(
