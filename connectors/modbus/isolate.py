@@ -85,12 +85,14 @@ class Unit:
         lossy: frames get lost on this line: one alone is asked for again at once, if the share allows.
         backoff: when a unit that does not answer is asked again.
         silent: it caused the last trouble, by no answer or a wrong one.
+        known: it answered once.
     """
 
     share: float
     lossy: bool
     backoff: Backoff = field(default_factory=lambda: Backoff(0.0, _MOST_S))
     silent: bool = False
+    known: bool = False
     _again_s: float = 0.0
 
     def rests(self, now_s: float) -> bool:
@@ -99,7 +101,7 @@ class Unit:
 
     def once_more(self, now_s: float, cost_s: float) -> bool:
         """Whether a request of a unit that answered until now is put again at once, after trouble of `cost_s`."""
-        if not self.lossy or self.silent or now_s < self._again_s:
+        if not self.lossy or not self.known or self.silent or now_s < self._again_s:
             return False
         self._again_s = now_s + cost_s / self.share
         return True
@@ -114,7 +116,7 @@ class Unit:
 
     def answered(self) -> None:
         """It answers."""
-        self.silent = False
+        self.silent, self.known = False, True
         self.backoff.worked()
 
 

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 FOREIGN = Path(__file__).parents[2] / "foreign"
 
 
-def connection(port: int, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
+def connection(port: int | None, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
     named = [{"name": f"t{i}", "datatype": "uint16", **tag} for i, tag in enumerate(tags)]
     fields = {"type": "modbus", "name": "m", "host": "127.0.0.1", "port": port, "period_s": 0.05, "timeout_s": 0.2}
+    if more.get("transport") in {"rtu", "ascii"}:
+        del fields["host"], fields["port"]
     return ModbusConnection.model_validate({**fields, "tags": named, **more})
 
 
@@ -70,7 +72,8 @@ def _port(process: subprocess.Popen[bytes], what: str) -> int:
     return int(json.loads(line)["port"])
 
 
-def _need(*commands: str) -> None:
+def need(*commands: str) -> None:
+    """Fail and name what is not installed."""
     for command in commands:
         assert shutil.which(command), f"{command} is missing: run deploy/test-components.sh"
 
@@ -86,17 +89,17 @@ def _serve(command: list[str], what: str, cwd: Path) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def modbus_serial() -> Iterator[int]:
     """Port of a server made with npm modbus-serial."""
-    _need("node", "npm")
+    need("node", "npm")
     folder = FOREIGN / "modbus-serial"
     if not (folder / "node_modules" / "modbus-serial").is_dir():
-        subprocess.run(["npm", "ci", "--omit=optional", "--silent"], cwd=folder, check=True, timeout=100)
+        subprocess.run(["npm", "ci", "--omit=dev", "--silent"], cwd=folder, check=True, timeout=100)
     yield from _serve(["node", "server.js"], "tests/foreign/modbus-serial", folder)
 
 
 @pytest.fixture(scope="session")
 def libmodbus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Port of a server made with Debian's libmodbus."""
-    _need("gcc")
+    need("gcc")
     folder = tmp_path_factory.mktemp("libmodbus")
     build = ["gcc", "-Wall", "-O1", "-o", "server", str(FOREIGN / "libmodbus" / "server.c"), "-lmodbus"]
     built = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False, timeout=60)

@@ -1,9 +1,11 @@
-/* A Modbus TCP server that is not ours (Debian libmodbus). Prints {"port": N} and ends with its parent.
+/* A Modbus server that is not ours (Debian libmodbus): TCP, or RTU as unit 1 on the device that is its argument. Prints
+ * {"port": N} or {"device": NAME} and ends with its parent.
  *
  * Map, the same in `input` and `holding`: item i in byte order o (0 ABCD, 1 CDAB, 2 BADC, 3 DCBA) starts at
  * 1000 * o + 8 * i; the items are numbered as in main(). Coil and discrete input a is on where a % 3 == 0.
  * Only the first 4000 addresses exist. One client at a time.
  */
+#include <errno.h>
 #include <math.h>
 #include <modbus/modbus.h>
 #include <netinet/in.h>
@@ -51,10 +53,20 @@ static void put_text(int item, const char *text, size_t size)
             memory[1000 * o + 8 * item + i / 2] |= (uint16_t)((uint8_t)text[i] << ((i % 2 == 0) == (o < 2) ? 8 : 0));
 }
 
-int main(void)
+static void serve(modbus_t *context, modbus_mapping_t *map, int serial)
+{
+    uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
+    int length;
+    while ((length = modbus_receive(context, query)) >= 0 || (serial && errno != EIO))
+        if (length > 0)
+            modbus_reply(context, query, length, map);
+}
+
+int main(int count, char **arguments)
 {
     modbus_mapping_t *map = modbus_mapping_new(ADDRESSES, ADDRESSES, ADDRESSES, ADDRESSES);
-    modbus_t *context = modbus_new_tcp("127.0.0.1", 0);
+    modbus_t *context =
+        count > 1 ? modbus_new_rtu(arguments[1], 115200, 'N', 8, 1) : modbus_new_tcp("127.0.0.1", 0);
     if (map == NULL || context == NULL)
         return 1;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -92,6 +104,17 @@ int main(void)
     for (int i = 0; i < ADDRESSES; i++)
         map->tab_bits[i] = map->tab_input_bits[i] = i % 3 == 0;
 
+    if (count > 1) {
+        /* After a request to another unit it takes the next one for that unit's reply, and must find back into step. */
+        modbus_set_error_recovery(context, MODBUS_ERROR_RECOVERY_PROTOCOL);
+        modbus_set_response_timeout(context, 0, 20000);
+        if (modbus_set_slave(context, 1) != 0 || modbus_connect(context) != 0)
+            return 1;
+        printf("{\"device\": \"%s\"}\n", arguments[1]);
+        fflush(stdout);
+        serve(context, map, 1);
+        return 0;
+    }
     int listener = modbus_tcp_listen(context, 1);
     struct sockaddr_in address;
     socklen_t size = sizeof address;
@@ -100,11 +123,7 @@ int main(void)
     printf("{\"port\": %d}\n", ntohs(address.sin_port));
     fflush(stdout);
     while (modbus_tcp_accept(context, &listener) >= 0) {
-        uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
-        int length;
-        while ((length = modbus_receive(context, query)) >= 0)
-            if (length > 0)
-                modbus_reply(context, query, length, map);
+        serve(context, map, 0);
         modbus_close(context);
     }
     return 0;

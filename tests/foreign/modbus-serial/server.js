@@ -1,4 +1,5 @@
-// A Modbus TCP server that is not ours (npm modbus-serial). Prints {"port": N} and ends when its stdin closes.
+// A Modbus server that is not ours (npm modbus-serial): TCP, or RTU on the device that is its argument. Prints
+// {"port": N} or {"device": NAME} and ends when its stdin closes.
 //
 // Map, the same in `input` and `holding`: item i of ITEMS in byte order o (0 ABCD, 1 CDAB, 2 BADC, 3 DCBA) starts at
 // 1000 * o + 8 * i. Coil and discrete input a is on where a % 3 == 0. Registers from 60000 answer exception 2.
@@ -42,6 +43,13 @@ const register = (address) => {
 const bit = (address) => address % 3 === 0;
 const vector = { getInputRegister: register, getHoldingRegister: register, getCoil: bit, getDiscreteInput: bit };
 
-const server = new ServerTCP(vector, { host: "127.0.0.1", port: "0", unitID: 255 }); // a number 0 would mean 502
-server.on("initialized", () => console.log(JSON.stringify({ port: server._server.address().port })));
+const device = process.argv[2];
+if (device) {
+  const ServerSerial = require("modbus-serial/servers/serverserial");
+  const server = new ServerSerial(vector, { port: device, baudRate: 115200, unitID: 255, interval: 5 });
+  server.on("initialized", () => console.log(JSON.stringify({ device })));
+} else {
+  const server = new ServerTCP(vector, { host: "127.0.0.1", port: "0", unitID: 255 }); // a number 0 would mean 502
+  server.on("initialized", () => console.log(JSON.stringify({ port: server._server.address().port })));
+}
 process.stdin.on("end", () => process.exit(0)).resume();
