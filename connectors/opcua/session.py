@@ -26,17 +26,6 @@ from pipelines.errors import ConfigError, LinkClosed, LinkError, LinkRefused, Li
 from pipelines.secret import read_secret
 
 _CODES: Final = ua.StatusCodes
-_UNTRUSTED: Final = {
-    _CODES.BadUserAccessDenied,
-    _CODES.BadIdentityTokenInvalid,
-    _CODES.BadIdentityTokenRejected,
-    _CODES.BadUserSignatureInvalid,
-    _CODES.BadSecurityChecksFailed,
-    _CODES.BadSecurityPolicyRejected,
-    _CODES.BadCertificateUntrusted,
-    _CODES.BadCertificateInvalid,
-    _CODES.BadCertificateTimeInvalid,
-}
 _CLOSED: Final = {
     _CODES.BadSessionIdInvalid,
     _CODES.BadSessionClosed,

@@ -1,0 +1,221 @@
+"""The agent's folder of certificates: its own, those it trusts, and those it refused, kept for review."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from connectors.opcua.security.certificates import (
+    Credentials,
+    application_uris,
+    common_name,
+    der,
+    fingerprint,
+    load_certificates,
+    load_credentials,
+    make_own,
+)
+from pipelines.errors import ConfigError
+
+MAX_REJECTED: Final = 20
+"""Refused certificates that are kept; the oldest goes first, so that nobody fills the disk with them."""
+_ENDINGS: Final = (".der", ".pem", ".crt", ".cer")
+_CRL_ENDINGS: Final = (".crl", ".der", ".pem")
+_PEM: Final = b"-----BEGIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A certificate in the folder.
+
+    Attributes:
+        group: `trusted`, `issuers` or `rejected`.
+        path: the file.
+        certificate: what is in it.
+    """
+
+    group: str
+    path: Path
+    certificate: x509.Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Pki:
+    """`<state folder>/pki`, with the sub-folders own, trusted, issuers, crl and rejected (as OPC 10000-12 §7.8.2).
+
+    Attributes:
+        folder: the folder itself; it is made when something is written.
+    """
+
+    folder: Path
+
+    def own_paths(self) -> tuple[Path, Path]:
+        """Certificate and private key of this agent."""
+        return self.folder / "own/certificate.der", self.folder / "own/private_key.pem"
+
+    def own(self, now: datetime) -> Credentials:
+        """The agent's own certificate and key; made at the first call and kept from then on.
+
+        Raises:
+            ConfigError: it cannot be read or written.
+        """
+        certificate, key = self.own_paths()
+        if not certificate.exists():
+            host = re.sub(r"[^A-Za-z0-9.\-]", "-", socket.gethostname()) or "localhost"
+            made = make_own(f"urn:{host}:shopfloor-agent:{uuid.uuid4()}", [host], now)
+            self._place(made, replace=False)
+        return load_credentials(certificate, key)
+
+    def renew(self, now: datetime, bits: int) -> Credentials:
+        """A new key and certificate under the same application URI; the ones before are kept in `own-before`.
+
+        Raises:
+            ConfigError: it cannot be read or written.
+        """
+        old = self.own(now).certificate
+        host = re.sub(r"[^A-Za-z0-9.\-]", "-", socket.gethostname()) or "localhost"
+        self._place(make_own(application_uris(old)[0], [host], now, bits), replace=True)
+        return load_credentials(*self.own_paths())
+
+    def kept(self, group: str) -> list[Kept]:
+        """Certificates of one group; a file that holds none is passed over.
+
+        Raises:
+            ConfigError: the folder cannot be read.
+        """
+        return list(self._kept(group))
+
+    def revocations(self) -> list[x509.CertificateRevocationList]:
+        """Revocation lists of the folder `crl`.
+
+        Raises:
+            ConfigError: one is not readable: a revoked certificate must not pass because of that.
+        """
+        out = []
+        for path in self._files("crl", _CRL_ENDINGS):
+            raw = path.read_bytes()
+            try:
+                out.append(x509.load_pem_x509_crl(raw) if _PEM in raw else x509.load_der_x509_crl(raw))
+            except ValueError as error:
+                raise ConfigError(path, None, "this is no revocation list; remove it or put a right one") from error
+        return out
+
+    def add(self, certificate: x509.Certificate, group: str = "trusted") -> Path:
+        """Keep a certificate; it leaves the rejected ones when it becomes trusted.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        path = self.folder / group / file_name(certificate)
+        self._write(path, der(certificate))
+        if group != "rejected":
+            (self.folder / "rejected" / path.name).unlink(missing_ok=True)
+        return path
+
+    def add_revocations(self, path: Path) -> Path:
+        """Copy a revocation list into the folder.
+
+        Raises:
+            ConfigError: it is none, or cannot be written.
+        """
+        try:
+            raw = path.read_bytes()
+            found = x509.load_pem_x509_crl(raw) if _PEM in raw else x509.load_der_x509_crl(raw)
+        except OSError as error:
+            raise ConfigError(path, None, f"cannot read it: {error.strerror}") from error
+        except ValueError as error:
+            raise ConfigError(path, None, "this is no revocation list in PEM or DER form") from error
+        name = re.sub(r"[^A-Za-z0-9.\-]+", "-", found.issuer.rfc4514_string())[:60]
+        target = self.folder / "crl" / f"{name}.crl"
+        self._write(target, found.public_bytes(Encoding.DER))
+        return target
+
+    def reject(self, certificate: x509.Certificate) -> Path:
+        """Keep a refused certificate for review; the oldest beyond `MAX_REJECTED` are removed.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        path = self.folder / "rejected" / file_name(certificate)
+        if path.exists():
+            os.utime(path)
+        else:
+            self.add(certificate, "rejected")
+        kept = sorted(path.parent.glob("*.der"), key=lambda one: one.stat().st_mtime_ns, reverse=True)
+        for old in kept[MAX_REJECTED:]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def find(self, start: str, *groups: str) -> list[Kept]:
+        """Kept certificates whose SHA-256 fingerprint starts so; colons and spaces in it do not matter."""
+        start = re.sub(r"[:\s]", "", start).lower()
+        return [one for group in groups for one in self.kept(group) if fingerprint(one.certificate).startswith(start)]
+
+    def _kept(self, group: str) -> Iterator[Kept]:
+        for path in self._files(group, _ENDINGS):
+            try:
+                found = load_certificates(path)
+            except ConfigError:
+                continue
+            yield from (Kept(group, path, one) for one in found)
+
+    def _files(self, group: str, endings: tuple[str, ...]) -> list[Path]:
+        folder = self.folder / group
+        try:
+            return sorted(one for one in folder.iterdir() if one.suffix.lower() in endings)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ConfigError(folder, None, f"cannot read the folder: {error.strerror}") from error
+
+    def _place(self, made: Credentials, *, replace: bool) -> None:
+        """Put certificate and key in place together; whoever comes second leaves what the first has made."""
+        own = self.folder / "own"
+        fresh = self.folder / f"own-{uuid.uuid4().hex}"
+        try:
+            fresh.mkdir(parents=True, mode=0o700)
+            secret = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            _write_synced(fresh / "private_key.pem", secret)
+            _write_synced(fresh / "certificate.der", der(made.certificate))
+            if replace:
+                shutil.rmtree(self.folder / "own-before", ignore_errors=True)
+                own.rename(self.folder / "own-before")
+            fresh.rename(own)
+        except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            if not (own / "certificate.der").exists():
+                raise ConfigError(own, None, f"cannot keep the own certificate: {error.strerror}") from error
+
+    def _write(self, path: Path, raw: bytes) -> None:
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_synced(part, raw)
+            part.replace(path)
+        except OSError as error:
+            raise ConfigError(path, None, f"cannot write it: {error.strerror}") from error
+
+
+def file_name(certificate: x509.Certificate) -> str:
+    """A name people recognise, unique by the fingerprint."""
+    shown = re.sub(r"[^A-Za-z0-9.\-]+", "-", common_name(certificate))[:60].strip("-.") or "certificate"
+    return f"{shown}-{fingerprint(certificate)[:16]}.der"
+
+
+def _write_synced(path: Path, raw: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
