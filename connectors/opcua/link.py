@@ -43,7 +43,7 @@ class OpcUaLink(Connector):
         settings: OpcUaConnection = context.settings
         self._settings = settings
         self._outbox = Outbox(HELD)
-        self._session = OpcUaSession(settings)
+        self._session = OpcUaSession(context)
         self._subscription = Subscription(self._session, context, self._outbox)
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -132,4 +132,5 @@ class OpcUaLink(Connector):
                     async with asyncio.timeout(self._settings.timeout_s):
                         await self._session.client.open_secure_channel(renew=True)
                     self._session.client.uaclient.revolve_security_token()
+                self._session.guard.remind()
             first = False

@@ -24,6 +24,7 @@ class ResumeState:
         session_token: authentication token of the session, node id as text.
         session_nonce: last server nonce, hex.
         refused: tags the server refused, by index.
+        security: policy, certificate and user of the session, hashed; empty for none and anonymous.
     """
 
     endpoint: str
@@ -35,6 +36,7 @@ class ResumeState:
     session_token: str
     session_nonce: str
     refused: tuple[int, ...] = ()
+    security: str = ""
 
     def to_bytes(self) -> bytes:
         """JSON with a format version."""

@@ -4,75 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
-import struct
+import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from asyncua.common.utils import Buffer
-from asyncua.crypto.security_policies import SecurityPolicyNone
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary, struct_to_binary
+from cryptography.exceptions import InvalidSignature
 
+from connectors.base import LinkContext
 from connectors.opcua.config import OpcUaConnection
+from connectors.opcua.failures import REFUSED_US, REFUSED_USER, UaInvalidSignature, link_errors
 from connectors.opcua.library import Client, DataValue, NodeId, ua
 from connectors.opcua.messages import Wire, checked
 from connectors.opcua.plan import MAX_PER_CALL
 from connectors.opcua.resume import ResumeState
 from connectors.opcua.scalars import BROKEN
-from pipelines.errors import ConfigError, LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
-from pipelines.secret import read_secret
+from connectors.opcua.security.guard import Guard
+from pipelines.errors import LinkClosed, LinkRefused, LinkUntrusted
 
-_CODES: Final = ua.StatusCodes
-_CLOSED: Final = {
-    _CODES.BadSessionIdInvalid,
-    _CODES.BadSessionClosed,
-    _CODES.BadSecureChannelClosed,
-    _CODES.BadSecureChannelIdInvalid,
-    _CODES.BadConnectionClosed,
-    _CODES.BadShutdown,
-    _CODES.BadNoSubscription,
-    _CODES.BadSubscriptionIdInvalid,
-    _CODES.BadServerHalted,
-}
+_USER_TIMEOUT_MS: Final = 8_000
+"""How long TCP waits for a sign of life of a link that is cut, unless a request may take longer."""
 _ABOUT: Final = (
     ua.ObjectIds.Server_NamespaceArray,
     ua.ObjectIds.Server_ServerStatus_StartTime,
     ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
     ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
 )
-
-
-@contextmanager
-def link_errors(endpoint: str, *, opening: bool = False) -> Iterator[None]:
-    """Turn what asyncua, the socket and the decoder raise into the link error that says what to do.
-
-    Raises:
-        LinkError: the body failed.
-    """
-    try:
-        yield
-    except LinkError:
-        raise
-    except TimeoutError as error:
-        raise LinkTimeout(endpoint, "no answer within the deadline") from error
-    except ua.UaStatusCodeError as error:
-        name = ua.StatusCode(error.code).name
-        if error.code in _UNTRUSTED:
-            raise LinkUntrusted(endpoint, f"the server refused the user or the certificate ({name})") from error
-        if error.code == _CODES.BadTimeout:
-            raise LinkTimeout(endpoint, f"the server gave up ({name})") from error
-        kind = LinkClosed if error.code in _CLOSED else LinkRefused
-        raise kind(endpoint, f"the server answered {name}") from error
-    except OSError as error:
-        if opening:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise LinkRefused(endpoint, f"no connection ({reason}): check that the server runs and its port") from error
-        raise LinkClosed(endpoint, str(error) or "the connection ended") from error
-    except (ua.UaError, struct.error, ValueError) as error:
-        raise LinkClosed(endpoint, f"the server's answer makes no sense: {error}") from error
 
 
 def node_id(text: str, namespaces: Sequence[str]) -> NodeId | None:
@@ -102,7 +63,9 @@ class OpcUaSession:
     """A connected asyncua client and what the server says about itself; a fresh one for every link.
 
     Attributes:
+        context: what the link was opened with.
         settings: the connection's configuration.
+        guard: policy, certificates and identity.
         client: asyncua's client; its own watchdogs and publish loop are not used.
         wire: requests that pass asyncua's objects by.
         namespaces: the server's NamespaceArray.
@@ -111,7 +74,9 @@ class OpcUaSession:
         items_per_call: most items in one CreateMonitoredItems.
     """
 
-    settings: OpcUaConnection
+    context: LinkContext
+    settings: OpcUaConnection = field(init=False)
+    guard: Guard = field(init=False)
     client: Any = field(init=False)
     wire: Wire = field(init=False)
     namespaces: list[str] = field(default_factory=list)
@@ -120,6 +85,8 @@ class OpcUaSession:
     items_per_call: int = MAX_PER_CALL
 
     def __post_init__(self) -> None:
+        self.settings = self.context.settings
+        self.guard = Guard(self.context)
         self._renew_client()
 
     async def open(self, old: ResumeState | None) -> bool:
@@ -134,9 +101,9 @@ class OpcUaSession:
         Raises:
             LinkError: it cannot be opened.
         """
-        if self.settings.security.policy != "none":
-            reason = "only connections without message security are built yet; name it: security: {policy: none}"
-            raise LinkUntrusted(self.settings.endpoint, reason)
+        endpoint = self.settings.endpoint
+        with link_errors(endpoint, opening=True):
+            await self.guard.prepare()
         if old is not None and old.session_token.startswith("i="):
             try:
                 await self._open(None)
@@ -147,30 +114,91 @@ class OpcUaSession:
                 if not isinstance(error.__cause__, ua.UaStatusCodeError):
                     raise  # nobody listens; otherwise there is no room for one more session, and ours is one of them
             self._renew_client()
-        return await self._open(old)
+        if old is not None and old.security == self.guard.key():
+            try:
+                return await self._open(old)
+            except LinkClosed:  # some servers end the connection over a session they do not know
+                self._renew_client()
+        return await self._open(None)
 
     async def _open(self, old: ResumeState | None) -> bool:
-        with ExitStack() as stack:
+        endpoint = self.settings.endpoint
+        async with AsyncExitStack() as stack:
             stack.callback(self.client.disconnect_socket)
-            with link_errors(self.settings.endpoint, opening=True):
-                password = self._password()
-                async with asyncio.timeout(self.settings.timeout_s * 2):
+            with link_errors(endpoint, opening=True):
+                self.guard.arm(self.client)
+                async with asyncio.timeout(self.settings.timeout_s):
                     await self.client.connect_socket()
+            with link_errors(endpoint), self._refused_us():
+                self._watch_socket()
+                async with asyncio.timeout(self.settings.timeout_s * 2):
                     await self.client.send_hello()
                     await self.client.open_secure_channel()
-                taken_over = old is not None and await self._take_over(old, password)
-                if not taken_over:
+            with link_errors(endpoint):
+                taken_over = old is not None and await self._take_over(old)
+            if not taken_over:
+                with link_errors(endpoint), self._refused_us(), self._no_room():
                     async with asyncio.timeout(self.settings.timeout_s * 2):
-                        await self.client.create_session()
-                        await self.client.activate_session(self.settings.user, password)
-                await self._ask_about()
+                        session = await self.client.create_session()
+                        stack.push_async_callback(self._forget)
+                        self.guard.after_create(self.client, session)
+                        await self.guard.activate(self.client)
+            await self._ask_about()
             stack.pop_all()
         return taken_over
+
+    async def _forget(self) -> None:
+        """Close a session that could not be used, or it takes one of the server's few places until it expires."""
+        try:
+            async with asyncio.timeout(min(self.settings.timeout_s, 2.0)):
+                await self.client.uaclient.close_session(delete_subscriptions=True)
+        except (OSError, TimeoutError, *BROKEN):
+            pass  # it expires
+
+    @contextmanager
+    def _refused_us(self) -> Iterator[None]:
+        """Say what to do when it is this agent that is not trusted; servers often just hang up then."""
+        try:
+            yield
+        except ua.UaStatusCodeError as error:
+            if error.code not in REFUSED_US:
+                raise
+            reason = f"the server refused this agent's certificate or policy ({ua.StatusCode(error.code).name})"
+            raise LinkUntrusted(self.settings.endpoint, reason + self.guard.refused_us()) from error
+        except (TimeoutError, InvalidSignature, UaInvalidSignature):
+            raise
+        except (OSError, ua.UaError) as error:
+            if not self.guard.secured:
+                raise
+            reason = f"the server ended the connection while it was secured ({error})"
+            raise LinkUntrusted(self.settings.endpoint, reason + self.guard.refused_us()) from error
+
+    @contextmanager
+    def _no_room(self) -> Iterator[None]:
+        """A server without room for a session has it again when a forgotten one expires, not before."""
+        try:
+            yield
+        except ua.uaerrors.BadTooManySessions as error:
+            wait_s = self.settings.session_timeout_s
+            reason = f"the server has no room for another session (BadTooManySessions); next try in {wait_s:g} s"
+            raise LinkRefused(self.settings.endpoint, reason, wait_s) from error
+
+    def _watch_socket(self) -> None:
+        """TCP itself ends a connection whose other side has vanished without a word (RFC 5482)."""
+        protocol = self.client.uaclient.protocol
+        line = protocol.transport.get_extra_info("socket") if protocol and protocol.transport else None
+        if line is None:
+            return
+        longest_ms = max(_USER_TIMEOUT_MS, int(self.settings.timeout_s * 2000))
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (("KEEPIDLE", 3), ("KEEPINTVL", 2), ("KEEPCNT", 3), ("USER_TIMEOUT", longest_ms)):
+            if number := getattr(socket, f"TCP_{option}", None):
+                line.setsockopt(socket.IPPROTO_TCP, number, value)
 
     def _renew_client(self) -> None:
         self.client = Client(self.settings.endpoint, timeout=self.settings.timeout_s)
         self.client.name = self.client.description = f"shopfloor-agent {self.settings.name}"
-        self.client.application_uri = "urn:shopfloor-agent"
+        self.client.application_uri = "urn:shopfloor-agent"  # the certificate's, where there is one
         self.client.product_uri = "urn:shopfloor-agent"
         self.client.session_timeout = int(self.settings.session_timeout_s * 1000)
         self.wire = Wire(self.client)
@@ -231,30 +259,28 @@ class OpcUaSession:
         (value,) = await self.read_attribute([ua.NodeId(_ABOUT[0])], ua.AttributeIds.Value)
         self.namespaces = list(value.Value.Value or []) if value.Value is not None else []
 
-    def _password(self) -> str | None:
-        path = self.settings.password_file
-        try:
-            return read_secret(path) if path else None
-        except ConfigError as error:
-            raise LinkUntrusted(self.settings.endpoint, f"password_file {error}") from error
+    async def _take_over(self, old: ResumeState) -> bool:
+        """ActivateSession on the session of an earlier link (OPC 10000-4 §6.7), signed over its last nonce.
 
-    async def _take_over(self, old: ResumeState, password: str | None) -> bool:
+        Raises:
+            LinkUntrusted: the server refuses the user; a new session would fail as well.
+        """
         client = self.client
         try:
             async with asyncio.timeout(self.settings.timeout_s * 2):
-                endpoints = await client.get_endpoints()
-                here = Client.find_endpoint(endpoints, ua.MessageSecurityMode.None_, SecurityPolicyNone.URI)
-                client._policy_ids = here.UserIdentityTokens  # noqa: SLF001 (CreateSession would set it)
-                client.security_policy.peer_certificate = here.ServerCertificate
-                client._server_nonce = bytes.fromhex(old.session_nonce) or None  # noqa: SLF001
+                client._server_nonce = bytes.fromhex(old.session_nonce) or None  # noqa: SLF001 (CreateSession would)
+                await self.guard.before_take_over(client)
                 client.uaclient.session.restore_authentication_token(NodeId.from_string(old.session_token))
-                await client.activate_session(self.settings.user, password)
+                await self.guard.activate(client)
         except (TimeoutError, OSError):
             raise
-        except BROKEN:
+        except BROKEN as error:
+            if isinstance(error, ua.UaStatusCodeError) and error.code in REFUSED_USER:
+                raise
             client.uaclient.session.reset_authentication_token()
             client._server_nonce = None  # noqa: SLF001
-            client.security_policy.peer_certificate = None
+            if not self.guard.secured:
+                client.security_policy.peer_certificate = None
             return False
         return True
 
@@ -274,3 +300,6 @@ def _type_id(request: Any) -> bytes:
 def texts(nodes: Mapping[int, NodeId]) -> dict[int, str]:
     """Node ids as text."""
     return {index: node.to_string() for index, node in nodes.items()}
+
+
+__all__ = ["OpcUaSession", "link_errors", "node_id", "texts"]

@@ -95,6 +95,7 @@ class Subscription:
             token,
             nonce,
             tuple(sorted(self._retest.due)),
+            self._session.guard.key(),
         )
 
     async def publish(self) -> None:

@@ -91,9 +91,8 @@ class Guard:
             return ""
         own = fingerprint(self._own.certificate) if self._own else ""
         user = fingerprint(self.identity.certificate.certificate) if self.identity.certificate else self.identity.user
-        policy = self._chosen.SecurityPolicyUri if self._chosen else ""
-        mode = self._security.mode if self.secured else ""
-        return hashlib.sha256("|".join([policy, mode, own, user or ""]).encode()).hexdigest()[:16]
+        policy = f"{self._chosen.SecurityPolicyUri} {self._security.mode}" if self.secured else ""
+        return hashlib.sha256("|".join([policy, own, user or ""]).encode()).hexdigest()[:16]
 
     async def prepare(self) -> None:
         """Read secrets, find the endpoint and look at the server's certificate, before anything secret is sent.
@@ -231,9 +230,7 @@ class Guard:
         """
         pki = self._need_pki()
         try:
-            certificate, *sent = [
-                x509.load_der_x509_certificate(one) for one in split_der(raw or b"")
-            ]
+            certificate, *sent = [x509.load_der_x509_certificate(one) for one in split_der(raw or b"")]
         except ValueError as error:
             raise self._refuse("it sends no certificate that can be read (BadCertificateInvalid)") from error
         with self._files():
@@ -278,7 +275,8 @@ class Guard:
         if clear and self.identity.password is not None and not self._security.allow_plain_password:
             reason = "it wants the password in clear; use a policy with SignAndEncrypt, or allow it with"
             raise self._refuse(f"{reason} `security: {{allow_plain_password: true}}`")
-        if not self.secured and self.identity.kind != ua.UserTokenType.Anonymous and not clear:
+        named = self.identity.kind != ua.UserTokenType.Anonymous
+        if named and not self.secured and not self._security.allow_plain_password:
             self._believe(client.security_policy.peer_certificate)  # a secret goes only to whom we know
         client._policy_ids = [token]  # noqa: SLF001 (asyncua takes the first of a kind)
 

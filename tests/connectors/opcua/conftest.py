@@ -29,6 +29,8 @@ from pipelines.stats import LinkStats
 from tests.services.ports import free_port
 
 ATTEMPTS = 5
+PLAIN = {"policy": "none", "allow_plain_password": True}
+"""A user without any protection: what these tests of other things need no certificates for."""
 FOREIGN = Path(__file__).parents[2] / "foreign" / "node-opcua"
 
 
@@ -225,6 +227,7 @@ class Consumer:
     settings: OpcUaConnection
     resume: bytes | None = None
     absence: str = "no_communication"
+    state_dir: Path | None = None
     stats: LinkStats = field(default_factory=LinkStats)
     rows: list[tuple[int, int, Any, int]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -233,7 +236,9 @@ class Consumer:
     error: LinkError | None = None
 
     def link(self) -> OpcUaLink:
-        return OpcUaLink(LinkContext(self.settings, self.resume, SystemClock(), self.stats, self.absence))
+        return OpcUaLink(
+            LinkContext(self.settings, self.resume, SystemClock(), self.stats, self.absence, state_dir=self.state_dir)
+        )
 
     def commit(self, delivery: Delivery) -> None:
         for scan in delivery.scans:

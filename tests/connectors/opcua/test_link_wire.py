@@ -14,7 +14,7 @@ from connectors.opcua.resume import ResumeState
 from pipelines.errors import LinkClosed, LinkTimeout, LinkUntrusted
 from pipelines.point import Delivery
 
-from .conftest import Consumer, Foreign, Plant, connection, proxy_to, run_foreign, tag
+from .conftest import PLAIN, Consumer, Foreign, Plant, connection, proxy_to, run_foreign, tag
 
 pytestmark = pytest.mark.wire
 
@@ -293,7 +293,12 @@ async def test_a_user_takes_the_session_over(foreign: Foreign, tmp_path: Path) -
     file = tmp_path / "word"
     file.write_text(foreign.password)
     settings = connection(
-        foreign.endpoint, tag("count", "ns=2;s=Counter0"), user=foreign.user, password_file=file, queue_size=1000
+        foreign.endpoint,
+        tag("count", "ns=2;s=Counter0"),
+        user=foreign.user,
+        password_file=file,
+        queue_size=1000,
+        security=PLAIN,
     )
     consumer = Consumer(settings)
     await consumer.until(lambda: len(consumer.rows) > 3)
@@ -313,11 +318,13 @@ async def test_a_password_comes_from_the_credentials_folder(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     (tmp_path / "agent_plc").write_text(foreign.password + "\n")
     word = tag("count", "ns=2;s=Counter0")
-    consumer = Consumer(connection(foreign.endpoint, word, user=foreign.user, password_file=Path("agent_plc")))
+    consumer = Consumer(
+        connection(foreign.endpoint, word, user=foreign.user, password_file=Path("agent_plc"), security=PLAIN)
+    )
     await consumer.until(lambda: consumer.rows)
     with pytest.raises(LinkUntrusted) as missing:
-        await Consumer(connection(foreign.endpoint, word, user=foreign.user, password_file=Path("agent_gone"))).until(
-            lambda: True
-        )
+        await Consumer(
+            connection(foreign.endpoint, word, user=foreign.user, password_file=Path("agent_gone"), security=PLAIN)
+        ).until(lambda: True)
     file = tmp_path / "agent_gone"
     assert missing.value.reason == f"password_file {file}: cannot read the secret: No such file or directory"

@@ -13,7 +13,7 @@ from connectors.opcua.config import OpcUaTag
 from pipelines.errors import LinkRefused, LinkUntrusted
 from pipelines.point import BAD_NOT_SUPPORTED
 
-from .conftest import Consumer, Foreign, connection, tag
+from .conftest import PLAIN, Consumer, Foreign, connection, tag
 
 pytestmark = pytest.mark.wire
 
@@ -69,7 +69,9 @@ async def test_a_read_that_says_the_same_again_is_held_back(foreign: Foreign) ->
 async def test_a_wrong_password_is_untrusted(foreign: Foreign, tmp_path: Path, word: str) -> None:
     file = tmp_path / "password"
     file.write_text(f"{word}\n")
-    settings = connection(foreign.endpoint, tag("a", "ns=2;s=Double0"), user=foreign.user, password_file=file)
+    settings = connection(
+        foreign.endpoint, tag("a", "ns=2;s=Double0"), user=foreign.user, password_file=file, security=PLAIN
+    )
     consumer = Consumer(settings)
     if word == "wrong":
         with pytest.raises(LinkUntrusted, match=r"refused the user") as caught:

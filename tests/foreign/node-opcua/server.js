@@ -1,6 +1,7 @@
 // An OPC UA server that is not ours. Environment: CERTIFICATES (a temporary folder, needed), PORT (default: a free
 // one), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
-// (default 3), LOG (a file that gets a line "name value source_time_ns" for each change of a counter, default: none).
+// (default 3), MODES and POLICIES it offers (default None,SignAndEncrypt and None,Basic256Sha256), TRUST_NOBODY (refuse
+// certificates it does not know), MAX_SESSIONS, LOG (a file that gets a line "name value source_time_ns" for each change of a counter, default: none).
 // Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
 "use strict";
 const fs = require("node:fs");
@@ -46,6 +47,10 @@ function text(type, value) {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
+function words(name, otherwise) {
+  return (process.env[name] || otherwise).split(",");
+}
+
 function freePort() {
   return new Promise((resolve, reject) => {
     const probe = net.createServer();
@@ -63,7 +68,7 @@ async function main() {
   const port = Number(process.env.PORT || 0) || (await freePort());
   const user = process.env.USER_NAME || "user1";
   const password = process.env.USER_PASSWORD || "secret";
-  const certificates = new opcua.OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: true });
+  const certificates = new opcua.OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: !process.env.TRUST_NOBODY });
   const users = new opcua.OPCUACertificateManager({ rootFolder: `${folder}/users`, automaticallyAcceptUnknownCertificate: true });
   await certificates.initialize();
   await users.initialize();
@@ -76,11 +81,15 @@ async function main() {
     userManager: { isValidUser: (name, word) => name === user && word === password },
     serverCertificateManager: certificates,
     userCertificateManager: users,
-    securityModes: [opcua.MessageSecurityMode.None, opcua.MessageSecurityMode.SignAndEncrypt],
-    securityPolicies: [opcua.SecurityPolicy.None, opcua.SecurityPolicy.Basic256Sha256],
+    securityModes: words("MODES", "None,SignAndEncrypt").map((name) => opcua.MessageSecurityMode[name]),
+    securityPolicies: words("POLICIES", "None,Basic256Sha256").map((name) => opcua.SecurityPolicy[name]),
+    ...(process.env.MAX_SESSIONS ? { maxConnectionsPerEndpoint: 20 } : {}),
     allowAnonymousSubscriptionTransferOnUnsecuredChannel: true,
     disableDiscovery: true,
-    serverCapabilities: { minSupportedSampleRate: 0 }, // a client that asks for interval 0 gets every change
+    serverCapabilities: {
+      minSupportedSampleRate: 0, // a client that asks for interval 0 gets every change
+      ...(process.env.MAX_SESSIONS ? { maxSessions: Number(process.env.MAX_SESSIONS) } : {}),
+    },
   });
   await server.initialize();
   const space = server.engine.addressSpace;
