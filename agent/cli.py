@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "browse": "Connect",
     "read": "Connect",
     "check": "Connect",
+    "trust": "Connect",
     "serve": "Serve",
     "bridge": "Serve",
     "view": "Serve",

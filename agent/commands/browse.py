@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from agent.output import emit, emit_json
+from agent.paths import STATE_DIR
 from connectors.base import Browsable, LinkContext
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.security.config import OpcUaSecurity
@@ -28,6 +29,7 @@ def command(
     user: Annotated[str | None, typer.Option(help="User name.")] = None,
     password_file: Annotated[Path | None, typer.Option(help="File with the password.")] = None,
     policy: Annotated[str, typer.Option(help="auto, none, or a policy such as Basic256Sha256.")] = "auto",
+    state_dir: Annotated[Path, typer.Option(help="State folder: own certificate and trust list.")] = STATE_DIR,
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
@@ -51,15 +53,15 @@ def command(
         fault = error.errors()[0]
         what = "--policy" if "policy" in fault["loc"] else "the endpoint"
         raise ConfigError(None, None, f"browse: {what} {fault['msg'].removeprefix('Value error, ')}") from None
-    rows = asyncio.run(_browse(settings, show=not json))
+    rows = asyncio.run(_browse(settings, state_dir, show=not json))
     if json:
         emit_json({"nodes": rows})
     return 0
 
 
-async def _browse(settings: OpcUaConnection, *, show: bool) -> list[dict[str, Any]]:
+async def _browse(settings: OpcUaConnection, state_dir: Path, *, show: bool) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    context = LinkContext(settings, None, clock_from_environment(), LinkStats())
+    context = LinkContext(settings, None, clock_from_environment(), LinkStats(), state_dir=state_dir)
     async with make_link("opcua", context) as link:
         assert isinstance(link, Browsable)
         async for found in link.browse():

@@ -14,6 +14,7 @@ import typer
 from agent.commands.run import elsewhere
 from agent.config import load_sites
 from agent.output import emit, emit_json, say
+from agent.paths import STATE_DIR
 from agent.site import Site
 from connectors.base import LinkContext
 from connectors.modbus.tag import ModbusTag
@@ -32,6 +33,7 @@ def command(
     connection: Annotated[list[str] | None, typer.Option(help="Only this connection; may be repeated.")] = None,
     endpoint: Annotated[list[str] | None, typer.Option(help="NAME=HOST:PORT: elsewhere than the file says.")] = None,
     timeout_s: Annotated[float, typer.Option(help="Longest wait for every tag, seconds.", min=0.1)] = 10.0,
+    state_dir: Annotated[Path, typer.Option(help="State folder: own certificate and trust list.")] = STATE_DIR,
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
@@ -42,11 +44,11 @@ def command(
         reason = f"no connection is called {min(unknown)!r}; there are {', '.join(sorted(known))}"
         raise ConfigError(None, None, f"--connection: {reason}")
     wanted = [one for one in site.connections if not connection or one.name in connection]
-    return asyncio.run(_read(site, wanted, timeout_s, json=json))
+    return asyncio.run(_read(site, wanted, timeout_s, state_dir, json=json))
 
 
-async def _read(site: Site, connections: list[AnyConnection], timeout_s: float, *, json: bool) -> int:
-    results = await asyncio.gather(*(_one(site, one, timeout_s) for one in connections))
+async def _read(site: Site, connections: list[AnyConnection], timeout_s: float, state_dir: Path, *, json: bool) -> int:
+    results = await asyncio.gather(*(_one(site, one, timeout_s, state_dir) for one in connections))
     rows = [row for found, _ in results for _, row in found]
     errors = [error for _, error in results if error]
     for error in errors:
@@ -101,12 +103,14 @@ def _sensible(value: Any, tag: TagSettings) -> str:
     return f"{value:.7g}" if single else f"{value:.15g}"
 
 
-async def _one(site: Site, connection: AnyConnection, timeout_s: float) -> tuple[list[Row], str]:
+async def _one(site: Site, connection: AnyConnection, timeout_s: float, state_dir: Path) -> tuple[list[Row], str]:
     """Rows of one connection, and why it could not be read."""
     tags = connection.tag_list()
     seen = _Seen(tags)
     problem = ""
-    context = LinkContext(connection, None, clock_from_environment(), LinkStats(), parts=seen.parts)
+    context = LinkContext(
+        connection, None, clock_from_environment(), LinkStats(), parts=seen.parts, state_dir=state_dir
+    )
     try:
         async with asyncio.timeout(timeout_s), make_link(connection.type, context) as link:
             async for delivery in link.deliveries():

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from cryptography import x509
 
 from connectors.base import LinkContext
 from connectors.opcua.config import OpcUaConnection
-from connectors.opcua.library import Client, ua
+from connectors.opcua.library import ua
 from connectors.opcua.security.certificates import (
     Credentials,
     application_uris,
@@ -26,6 +25,7 @@ from connectors.opcua.security.certificates import (
     utc,
 )
 from connectors.opcua.security.config import DEPRECATED
+from connectors.opcua.security.discovery import discovery
 from connectors.opcua.security.endpoints import (
     POLICIES,
     choose,
@@ -317,26 +317,6 @@ class _Files:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ConfigError):
             raise LinkUntrusted(self._endpoint, str(error)) from error
-
-
-@asynccontextmanager
-async def discovery(endpoint: str, timeout_s: float) -> AsyncIterator[Any]:
-    """A client with an unprotected channel, for GetEndpoints alone (OPC 10000-4 §5.5.4); every wait has a deadline.
-
-    Raises:
-        TimeoutError, OSError, ua.UaError: it does not answer.
-    """
-    client = Client(endpoint, timeout=timeout_s)
-    client.application_uri = "urn:shopfloor-agent"
-    try:
-        async with asyncio.timeout(timeout_s * 2):
-            await client.connect_socket()
-            await client.send_hello()
-            await client.open_secure_channel()
-            yield client
-            await client.close_secure_channel()
-    finally:
-        client.disconnect_socket()
 
 
 def _leaf(endpoint: Any) -> bytes | None:

@@ -184,10 +184,11 @@ class Pki:
         own = self.folder / "own"
         fresh = self.folder / f"own-{uuid.uuid4().hex}"
         try:
-            fresh.mkdir(parents=True, mode=0o700)
+            self._make_folders(fresh)
             secret = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             _write_synced(fresh / "private_key.pem", secret)
             _write_synced(fresh / "certificate.der", der(made.certificate))
+            self._hand_over(fresh, fresh / "private_key.pem", fresh / "certificate.der")
             if replace:
                 shutil.rmtree(self.folder / "own-before", ignore_errors=True)
                 own.rename(self.folder / "own-before")
@@ -200,11 +201,23 @@ class Pki:
     def _write(self, path: Path, raw: bytes) -> None:
         part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make_folders(path.parent)
             _write_synced(part, raw)
+            self._hand_over(path.parent, part)
             part.replace(path)
         except OSError as error:
             raise ConfigError(path, None, f"cannot write it: {error.strerror}") from error
+
+    def _make_folders(self, last: Path) -> None:
+        for folder in (self.folder.parent, self.folder, last):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _hand_over(self, *paths: Path) -> None:
+        """What root writes belongs to the owner of the state folder, or the service could not read it."""
+        if os.geteuid() == 0:
+            owner = self.folder.parent.stat()
+            for path in (self.folder, *paths):
+                os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def file_name(certificate: x509.Certificate) -> str:
