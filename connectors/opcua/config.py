@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from connectors.opcua.address import BrowsePath, NodeAddress, checked_node
 from connectors.opcua.event_types import EVENT_TYPES
 from connectors.opcua.security.config import OpcUaSecurity
 from pipelines.settings import ConnectionSettings, EventSettings, Name, TagSettings
-
-_NODE: Final = re.compile(
-    r"(?:(?:ns=(?P<index>\d{1,5})|nsu=(?P<uri>[^;]+));)?(?:i=(?P<i>\d{1,10})|s=(?P<s>.+)"
-    r"|g=(?P<g>[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})|b=(?P<b>[A-Za-z0-9+/]*={0,2}))",
-    re.DOTALL,
-)
-_MAX_INDEX: Final = 0xFFFF
-_MAX_NUMERIC: Final = 0xFFFF_FFFF
 
 
 def _endpoint(text: str) -> str:
@@ -38,17 +30,6 @@ def _endpoint(text: str) -> str:
     return text
 
 
-def _node(text: str) -> str:
-    match = _NODE.fullmatch(text)
-    if not match:
-        msg = "must be a node id such as ns=2;s=Press1.Force, nsu=urn:vendor:plc;i=1001, g=… or b=…"
-        raise ValueError(msg)
-    if int(match["index"] or 0) > _MAX_INDEX or int(match["i"] or 0) > _MAX_NUMERIC:
-        msg = "the namespace index must fit 16 bits and a numeric identifier 32 bits (OPC 10000-6 §5.2.2.9)"
-        raise ValueError(msg)
-    return text
-
-
 def _event_type(text: str) -> str:
     if text in EVENT_TYPES:
         return text
@@ -57,13 +38,11 @@ def _event_type(text: str) -> str:
         hint = f"; did you mean {close[0]}?" if close else "; write its node id"
         msg = f"is no event type of the standard{hint}"
         raise ValueError(msg)
-    return _node(text)
+    return checked_node(text)
 
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 """`opc.tcp://host:port/path`, without user and password."""
-NodeAddress = Annotated[str, AfterValidator(_node)]
-"""A node id in the text form of OPC 10000-6 §5.3.1.10, with `ns=` or `nsu=`."""
 
 
 EventType = Annotated[str, AfterValidator(_event_type)]
@@ -90,19 +69,42 @@ class OpcUaEvents(EventSettings):
 class OpcUaTag(TagSettings):
     """One variable of an OPC UA server."""
 
-    node: NodeAddress
+    node: NodeAddress = ""
     """Node id: `ns=2;s=…`, `nsu=urn:x;s=…` (looked up in the NamespaceArray on every open), `i=`, `g=`, `b=`."""
+    path: BrowsePath = ""
+    """Browse path from the root, `/Objects/nsu=urn:x;Press1/Force`: a name without `nsu=` or `index:` has the
+    namespace of the name before it. Looked up on every open and when the node is gone, so that it outlives a download
+    that numbers the nodes anew. With `node` too, the path decides; `node` is for a server that looks up no paths."""
     mode: Literal["subscribe", "read"] = "subscribe"
     """`subscribe`: every change the server samples. `read`: read once every `period_s`."""
     sampling_interval_s: Annotated[float, Field(ge=0)] | None = None
     """How often the server looks at the variable, seconds; default: the connection's. 0 = as fast as it can."""
     queue_size: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Samples the server keeps for this tag between two publishes; default: the connection's."""
+    trigger: Literal["status", "status_value", "status_value_timestamp"] = "status_value_timestamp"
+    """What the server reports: a new status, also a new value, also the same value with a new source time."""
+    deadband_on: Literal["agent", "server"] = "agent"
+    """Who holds back changes inside `deadband`. `agent`: compared with what was stored. `server`: the server sends
+    less; one that refuses is asked without, and the agent's own deadband does it. `percent` without `range` is then of
+    the server's EURange."""
     period_s: Annotated[float, Field(gt=0)] | None = None
     """Time between two cyclic reads, seconds; default: the connection's."""
 
+    def device_has_range(self) -> bool:
+        """Whether a percent deadband may be of the server's own range."""
+        return self.deadband_on == "server"
+
     @model_validator(mode="after")
     def _fits_mode(self) -> Self:
+        if not self.node and not self.path:
+            msg = "a tag needs a node or a path"
+            raise ValueError(msg)
+        if self.deadband_on == "server" and self.deadband is None:
+            msg = "deadband_on: server needs a deadband"
+            raise ValueError(msg)
+        if self.mode == "read" and (self.trigger != "status_value_timestamp" or self.deadband_on == "server"):
+            msg = "trigger and deadband_on: server need mode: subscribe"
+            raise ValueError(msg)
         if self.mode == "subscribe" and self.period_s is not None:
             msg = "period_s needs mode: read (a subscription uses sampling_interval_s)"
             raise ValueError(msg)

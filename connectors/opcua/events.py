@@ -15,10 +15,9 @@ from connectors.opcua.event_filter import BASE, FULL, event_filter, item
 from connectors.opcua.event_rows import alarm_fields, alarm_name
 from connectors.opcua.event_tree import TypeTree
 from connectors.opcua.event_types import CONTROL_TYPES, EVENT_TYPES, OVERFLOW_TYPE
-from connectors.opcua.items import BAD_NODE_ID_UNKNOWN
 from connectors.opcua.library import NodeId, ua
 from connectors.opcua.session import OpcUaSession, node_id
-from pipelines.point import AlarmEvent, Gap, status_name
+from pipelines.point import BAD_NODE_ID_UNKNOWN, AlarmEvent, Gap, status_name
 
 FIRST_HANDLE: Final = 0x8000_0000
 """Client handle of the first notifier; those below are tags."""

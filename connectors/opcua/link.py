@@ -13,11 +13,13 @@ from connectors.base import Connector, Found, LinkContext
 from connectors.opcua import plan
 from connectors.opcua.browse import walk
 from connectors.opcua.config import OpcUaConnection
+from connectors.opcua.identity import Identity
+from connectors.opcua.limits import limits_of
 from connectors.opcua.outbox import Outbox
 from connectors.opcua.reading import Reader
 from connectors.opcua.resume import ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors
-from connectors.opcua.subscription import Subscription
+from connectors.opcua.subscriptions import Subscriptions
 from connectors.ticker import ticks
 from pipelines.errors import LinkError
 from pipelines.point import Delivery, Gap
@@ -44,7 +46,8 @@ class OpcUaLink(Connector):
         self._settings = settings
         self._outbox = Outbox(HELD)
         self._session = OpcUaSession(context)
-        self._subscription = Subscription(self._session, context, self._outbox)
+        self._reader: Reader | None = None
+        self._subscriptions: Subscriptions | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -60,14 +63,23 @@ class OpcUaLink(Connector):
         same_session = await self._session.open(old)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._session.close, keep=same_session)
+            if old is not None:
+                self.context.note(
+                    "session_reactivated" if same_session else "session_created", link=self._settings.name
+                )
+            limits = await limits_of(self._session, self.context)
+            identity = Identity(self._session, self.context, limits)
+            await identity.resolve()
+            common = (self._session, self.context, limits, identity, self._outbox, self._state)
+            self._reader, self._subscriptions = Reader(*common), Subscriptions(*common)
             await self._read_gaps(old)
-            await self._subscription.open(old, same_session=same_session)
+            await self._subscriptions.open(old, same_session=same_session)
             stack.pop_all()
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
-        work = [self._renew, Reader(self._session, self.context, self._outbox, self._state).run]
-        if self._subscription.id:
-            work += [self._subscription.publish, self._subscription.retest]
+        work = [self._renew, self._reader.run]
+        if self._subscriptions.all:
+            work += [self._subscriptions.publish, self._subscriptions.retest]
         self._tasks = [self._group.create_task(self._guard(one)) for one in work]
         return self
 
@@ -81,7 +93,7 @@ class OpcUaLink(Connector):
             if self._group is not None:
                 await self._group.__aexit__(None, None, None)
         finally:
-            await self._session.close(keep=bool(self._subscription.id))
+            await self._session.close(keep=bool(self._subscriptions and self._subscriptions.all))
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         """Deliveries, oldest first; a notification is acknowledged after its `accepted` was called.
@@ -102,15 +114,28 @@ class OpcUaLink(Connector):
             yield found
 
     def _state(self) -> bytes:
-        return self._subscription.state().to_bytes()
+        assert self._reader is not None
+        assert self._subscriptions is not None
+        token, nonce = self._session.resumable()
+        subscriptions = self._subscriptions
+        return ResumeState(
+            self._settings.endpoint,
+            self._session.server_start,
+            token,
+            nonce,
+            self._reader.last_ns,
+            subscriptions.parts(),
+            subscriptions.refused(),
+            self._session.guard.key(),
+        ).to_bytes()
 
     async def _read_gaps(self, old: ResumeState | None) -> None:
         """Reads that did not happen while nobody was there."""
         now_ns = self.context.clock.now_ns()
         gaps = [
-            Gap(tag, self.context.absence, old.last_ns, now_ns)
+            Gap(tag, self.context.absence, old.read_ns, now_ns)
             for period_s, tags in plan.reads(self._settings).items()
-            if old is not None and now_ns - old.last_ns > 2 * period_s * 1e9
+            if old is not None and now_ns - old.read_ns > 2 * period_s * 1e9
             for tag in tags
         ]
         if gaps:

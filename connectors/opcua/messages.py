@@ -101,10 +101,10 @@ class Wire:
         protocol.transport.write(message)
         return future
 
-    def publish(self, subscription: int, acknowledge: Iterable[int]) -> asyncio.Future[Buffer]:
-        """Send a PublishRequest that acknowledges these sequence numbers."""
+    def publish(self, acknowledge: Iterable[tuple[int, int]]) -> asyncio.Future[Buffer]:
+        """Send a PublishRequest that acknowledges these (subscription id, sequence number)."""
         numbers = list(acknowledge)
-        body = struct.pack("<i", len(numbers)) + b"".join(struct.pack("<II", subscription, n) for n in numbers)
+        body = struct.pack("<i", len(numbers)) + b"".join(struct.pack("<II", *one) for one in numbers)
         return self.send(_PUBLISH, body)
 
     async def republish(

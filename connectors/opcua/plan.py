@@ -8,11 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from connectors.opcua.config import OpcUaConnection
+from connectors.opcua.config import OpcUaConnection, OpcUaTag
 
 T = TypeVar("T")
 MAX_PER_CALL: Final = 500
 """Nodes in one request when the server names no limit."""
+TRIGGERS: Final = {"status": 0, "status_value": 1, "status_value_timestamp": 2}
+"""DataChangeTrigger (OPC 10000-4 §7.22.2)."""
+_NO_DEADBAND, _ABSOLUTE, _PERCENT = range(3)
+_ABOVE: Final = 1 + 1e-9
+"""A server's deadband is this much wider than ours: what it reports then always passes ours, and both go on comparing
+with the same value."""
 QUEUE_COVERS_S: Final = 60.0
 """Absence that a default server-side queue bridges, seconds."""
 MAX_DEFAULT_QUEUE: Final = 10_000
@@ -30,11 +36,17 @@ class Item:
         tag: index into the connector's tag table; also the client handle.
         sampling_ms: requested sampling interval, milliseconds of the server's clock.
         queue_size: requested queue size, samples.
+        trigger: DataChangeTrigger.
+        deadband_type: 0 none, 1 absolute, 2 percent of the EURange (OPC 10000-8 §7.2).
+        deadband: in raw units of the server, or percent.
     """
 
     tag: int
     sampling_ms: float
     queue_size: int
+    trigger: int = TRIGGERS["status_value_timestamp"]
+    deadband_type: int = _NO_DEADBAND
+    deadband: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +96,26 @@ def items(settings: OpcUaConnection, clock_rate: float = 1.0) -> list[Item]:
         sampling_s = settings.sampling_interval_s if tag.sampling_interval_s is None else tag.sampling_interval_s
         publishing_s = rates(settings, clock_rate).publishing_ms / 1000 * clock_rate
         size = tag.queue_size or settings.queue_size or default_queue_size(sampling_s, publishing_s)
-        out.append(Item(index, sampling_s / clock_rate * 1000, size))
+        out.append(Item(index, sampling_s / clock_rate * 1000, size, *server_filter(tag)))
     return out
+
+
+def server_filter(tag: OpcUaTag) -> tuple[int, int, float]:
+    """Trigger, type and width of the deadband that the server is asked for.
+
+    The server compares raw values, the configuration speaks of engineering units: the width is divided by the scale.
+    A percentage of the tag's own range becomes an absolute one, so that nothing depends on the server's EURange. With a
+    deadband a new time alone is no change (OPC 10000-4 §7.22.2).
+    """
+    trigger, band = TRIGGERS[tag.trigger], tag.deadband
+    if band is None or tag.deadband_on != "server":
+        return trigger, _NO_DEADBAND, 0.0
+    trigger = min(trigger, TRIGGERS["status_value"])
+    if band.type == "absolute":
+        return trigger, _ABSOLUTE, band.value / abs(tag.scale) * _ABOVE
+    if tag.range is None:
+        return trigger, _PERCENT, band.value
+    return trigger, _ABSOLUTE, band.value / 100 * (tag.range.high - tag.range.low) / abs(tag.scale) * _ABOVE
 
 
 def in_runs(wanted: Iterable[Item], datatypes: Mapping[int, str]) -> list[Item]:
@@ -112,6 +142,14 @@ def reads(settings: OpcUaConnection) -> dict[float, list[int]]:
     return out
 
 
+def shares(count: int, most: int) -> list[tuple[int, int]]:
+    """Which items stand in which subscription: (start, stop) of each, evenly; at most `most` in one, 0 = any number."""
+    if not count:
+        return []
+    pieces = math.ceil(count / most) if most else 1
+    return [(count * i // pieces, count * (i + 1) // pieces) for i in range(pieces)]
+
+
 def fingerprint(wanted: Iterable[Item], nodes: Mapping[int, str], events: str = "") -> str:
     """A hash of handle → node and its parameters: an old subscription is only taken over when it is equal.
 
@@ -121,7 +159,8 @@ def fingerprint(wanted: Iterable[Item], nodes: Mapping[int, str], events: str = 
         events: the notifiers, as text that begins with a new line.
     """
     text = "\n".join(
-        f"{i.tag} {i.sampling_ms!r} {i.queue_size} {nodes.get(i.tag, '')}" for i in sorted(wanted, key=lambda i: i.tag)
+        f"{i.tag} {i.sampling_ms!r} {i.queue_size} {i.trigger} {i.deadband_type} {i.deadband!r} {nodes.get(i.tag, '')}"
+        for i in sorted(wanted, key=lambda i: i.tag)
     )
     return hashlib.sha256((text + events).encode()).hexdigest()[:16]
 
@@ -141,6 +180,10 @@ class Retest:
         _, wait = self.due.get(tag, (0.0, RETEST_FIRST_S / 2))
         wait = min(wait * 2, RETEST_LONGEST_S)
         self.due[tag] = (now_s + wait, wait)
+
+    def soon(self, tag: int) -> None:
+        """`tag` was refused some time ago: ask at the next opportunity."""
+        self.due.setdefault(tag, (0.0, RETEST_FIRST_S / 2))
 
     def worked(self, tag: int) -> None:
         """The server took `tag`."""

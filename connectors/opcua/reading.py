@@ -11,16 +11,21 @@ from numpy.typing import NDArray
 from connectors.base import LinkContext
 from connectors.opcua import plan
 from connectors.opcua.decode import Columns, oldest_first
-from connectors.opcua.items import BAD_NODE_ID_UNKNOWN
-from connectors.opcua.library import NodeId
+from connectors.opcua.identity import GONE, Identity
+from connectors.opcua.library import ua
+from connectors.opcua.limits import LEAST, TOO_MUCH, Limits
 from connectors.opcua.messages import read_body
 from connectors.opcua.outbox import Outbox
 from connectors.opcua.session import OpcUaSession, link_errors
 from connectors.ticker import ticks
+from pipelines.errors import LinkError
 from pipelines.point import VALUE_DTYPES, Delivery, Scan, scan_of
 
 _KIND: Final = {name: number for number, name in enumerate(VALUE_DTYPES)}
 _BAD: Final = 0x8000_0000
+_CARRY_NS: Final = 10_000_000_000
+"""Reads that say nothing new are told of this often, so that a later link knows until when there were any."""
+_CODE: Final = 0xFFFF_0000
 
 
 class Unchanged:
@@ -67,18 +72,37 @@ class Reader:
     Args:
         session: an open session.
         context: what the link was opened with.
+        limits: what the server takes.
+        identity: nodes of the tags, resolved.
         outbox: where deliveries go.
         state: makes the resume state to commit with a delivery.
+
+    Attributes:
+        last_ns: time of the last complete cycle, or of the opening, ns since 1970 UTC.
     """
 
     def __init__(
-        self, session: OpcUaSession, context: LinkContext, outbox: Outbox, state: Callable[[], bytes | None]
+        self,
+        session: OpcUaSession,
+        context: LinkContext,
+        limits: Limits,
+        identity: Identity,
+        outbox: Outbox,
+        state: Callable[[], bytes | None],
     ) -> None:
+        self.last_ns = context.clock.now_ns()
+        self._said_ns = self.last_ns
+        self._worked = 0
         self._session = session
         self._context = context
+        self._limits = limits
+        self._identity = identity
         self._outbox = outbox
         self._state = state
+        self._cycles = plan.reads(session.settings)
+        self._bodies: dict[float, list[tuple[NDArray[np.int32], bytes]]] = {}
         self._unchanged = Unchanged(len(session.settings.tags))
+        self._retest = plan.Retest()
 
     async def run(self) -> None:
         """Read until the link ends.
@@ -86,43 +110,105 @@ class Reader:
         Raises:
             LinkError: it ended.
         """
-        cycles = plan.reads(self._session.settings)
-        if not cycles:
-            return
-        nodes = self._session.nodes()
-        bodies = [self._bodies(tags, nodes) for tags in cycles.values()]
-        unknown = [[tag for tag in tags if tag not in nodes] for tags in cycles.values()]
-        async for due, missed in ticks(list(cycles), self._context.clock):
+        periods_s = list(self._cycles)
+        for tag in (tag for tags in self._cycles.values() for tag in tags):
+            if tag in self._identity.unknown:
+                self._gone(tag, self._identity.unknown[tag])
+        async for due, missed in ticks(periods_s, self._context.clock):
             self._context.stats.overruns += missed
+            await self._look_up()
             for index in due:
-                scans = self._refused(unknown[index])
-                for tags, body in bodies[index]:
-                    scans += await self._read(tags, body)
-                if scans:
-                    clock_ns = self._session.wire.device_time_ns
-                    await self._outbox.put(Delivery(tuple(scans), self._state(), device_time_ns=clock_ns))
+                if scans := await self._cycle(periods_s[index]):
+                    await self._put(tuple(scans))
+            self.last_ns = self._context.clock.now_ns()
+            if self.last_ns - self._said_ns > _CARRY_NS:
+                await self._put(())
 
-    def _bodies(self, tags: list[int], nodes: dict[int, NodeId]) -> list[tuple[NDArray[np.int32], bytes]]:
-        pieces = plan.batches([tag for tag in tags if tag in nodes], self._session.reads_per_call)
-        return [(np.array(piece, np.int32), read_body([nodes[tag] for tag in piece])) for piece in pieces]
+    async def _put(self, scans: tuple[Scan, ...]) -> None:
+        self._said_ns = self._context.clock.now_ns()
+        clock_ns = self._session.wire.device_time_ns
+        await self._outbox.put(Delivery(scans, self._state(), device_time_ns=clock_ns))
+
+    async def _cycle(self, period_s: float) -> list[Scan]:
+        """One reading of every tag of a period that says something new; smaller requests when the server says so."""
+        tags = self._cycles[period_s]
+        scans = self._refused([tag for tag in tags if tag in self._identity.unknown])
+        for piece, body in self._requests(period_s):
+            try:
+                with link_errors(self._session.settings.endpoint):
+                    scans += await self._read(piece, body)
+            except LinkError as error:
+                code = getattr(error.__cause__, "code", 0)
+                too_much = code in TOO_MUCH and len(piece) > 1
+                if too_much or len(piece) > max(self._worked, LEAST):
+                    self._limits.refused("reads", len(piece), ua.StatusCode(code).name if code else "no answer")
+                if not too_much:
+                    raise
+                self._bodies.clear()
+                return scans + await self._cycle(period_s)  # what was read already is held back as unchanged
+            self._worked = max(self._worked, len(piece))
+        return scans
+
+    def _requests(self, period_s: float) -> list[tuple[NDArray[np.int32], bytes]]:
+        found = self._bodies.get(period_s)
+        if found is None:
+            nodes = self._identity.nodes
+            known = [tag for tag in self._cycles[period_s] if tag in nodes]
+            pieces = plan.batches(known, self._limits.most("reads"))
+            found = [(np.array(piece, np.int32), read_body([nodes[tag] for tag in piece])) for piece in pieces]
+            self._bodies[period_s] = found
+        return found
 
     async def _read(self, tags: NDArray[np.int32], body: bytes) -> list[Scan]:
-        settings = self._session.settings
         self._context.stats.requests += 1
-        with link_errors(settings.endpoint):
-            found = await self._session.wire.read(body, settings.timeout_s, self._context.clock.now_ns())
-            if sum(len(columns.handle) for columns in found) != len(tags):
-                raise ValueError("a read answers for another number of nodes")
+        found = await self._session.wire.read(body, self._session.settings.timeout_s, self._context.clock.now_ns())
+        if sum(len(columns.handle) for columns in found) != len(tags):
+            raise ValueError("a read answers for another number of nodes")
         scans = [self._scan(tags, columns) for columns in found]
         return [scan for scan in scans if len(scan)]
 
     def _scan(self, tags: NDArray[np.int32], columns: Columns) -> Scan:
         scan = Scan(tags[columns.handle], columns.time_ns, columns.value, columns.status)
+        if columns.status.any():
+            for at in np.flatnonzero(columns.status >= _BAD):
+                code = int(columns.status[at]) & _CODE
+                if code in GONE:
+                    self._gone(int(scan.tag[at]), code)
+        if self._retest.due:
+            self._back(scan)
         return oldest_first(self._unchanged.filter(scan, columns.timed))
 
+    async def _look_up(self) -> None:
+        """Where the nodes of refused tags are now; a node that is back where it was answers by itself."""
+        if not self._retest.due:
+            return
+        now_s = self._context.clock.monotonic_s()
+        due = self._retest.ready(now_s)
+        if not due:
+            return
+        before = {tag: self._identity.nodes.get(tag) for tag in due}
+        await self._identity.again(due)
+        for tag in due:
+            self._retest.failed(tag, now_s)
+        if any(self._identity.nodes.get(tag) != before[tag] for tag in due):
+            self._bodies.clear()
+
+    def _gone(self, tag: int, code: int) -> None:
+        if tag not in self._retest.due:
+            self._retest.failed(tag, self._context.clock.monotonic_s())
+        self._context.stats.refused[tag] = code
+
+    def _back(self, scan: Scan) -> None:
+        for tag, code in zip(scan.tag.tolist(), scan.status.tolist(), strict=True):
+            if tag in self._retest.due and code & _CODE not in GONE:
+                self._retest.worked(tag)
+                self._context.stats.refused.pop(tag, None)
+
     def _refused(self, tags: list[int]) -> list[Scan]:
+        """A bad reading of tags without a node; it is held back when it repeats the last one."""
         if not tags:
             return []
-        scan = scan_of(tags, self._context.clock.now_ns(), np.full(len(tags), np.nan), BAD_NODE_ID_UNKNOWN)
+        codes = [self._identity.unknown[tag] for tag in tags]
+        scan = scan_of(tags, self._context.clock.now_ns(), np.full(len(tags), np.nan), codes)
         scan = self._unchanged.filter(scan, np.zeros(len(tags), np.bool_))
         return [scan] if len(scan) else []

@@ -7,36 +7,60 @@ from typing import Final
 
 import orjson
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where one subscription stands.
+
+    Attributes:
+        subscription: subscription id.
+        start: first of the connection's monitored items that stand in it, in table order.
+        stop: the one behind the last.
+        fingerprint: hash of client handle → node of the items that were not refused.
+        sequence: last sequence number delivered, 0 = none.
+        last_ns: until when everything was delivered, ns since 1970 UTC.
+        handles: (tag index, client handle) of items that were made again and no longer have the tag index as handle.
+    """
+
+    subscription: int
+    start: int
+    stop: int
+    fingerprint: str
+    sequence: int
+    last_ns: int
+    handles: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """Where one subscription stands. It holds a session's token, which is worth nothing once the session expired.
+    """Where one link stands. It holds a session's token, which is worth nothing once the session expired.
 
     Attributes:
         endpoint: the server's address.
         server_start: the server's start time as text; another one means that nothing of before exists any more.
-        subscription: subscription id, 0 = none.
-        fingerprint: hash of client handle → node.
-        sequence: last sequence number delivered, 0 = none.
-        last_ns: until when everything was delivered, ns since 1970 UTC.
         session_token: authentication token of the session, node id as text.
         session_nonce: last server nonce, hex.
+        read_ns: time of the last cyclic read, or of the opening, ns since 1970 UTC.
+        parts: its subscriptions.
         refused: tags the server refused, by index.
         security: policy, certificate and user of the session, hashed; empty for none and anonymous.
     """
 
     endpoint: str
     server_start: str
-    subscription: int
-    fingerprint: str
-    sequence: int
-    last_ns: int
     session_token: str
     session_nonce: str
+    read_ns: int
+    parts: tuple[Part, ...] = ()
     refused: tuple[int, ...] = ()
     security: str = ""
+
+    @property
+    def last_ns(self) -> int:
+        """Until when everything was delivered by subscription, else by cyclic reads, ns since 1970 UTC."""
+        return min((part.last_ns for part in self.parts), default=self.read_ns)
 
     def to_bytes(self) -> bytes:
         """JSON with a format version."""
@@ -51,6 +75,10 @@ class ResumeState:
             found = orjson.loads(raw)
             if found.pop("version") != _VERSION:
                 return None
-            return ResumeState(**{**found, "refused": tuple(found["refused"])})
-        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+            parts = tuple(
+                Part(**{**part, "handles": tuple((tag, handle) for tag, handle in part["handles"])})
+                for part in found["parts"]
+            )
+            return ResumeState(**{**found, "parts": parts, "refused": tuple(found["refused"])})
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
             return None

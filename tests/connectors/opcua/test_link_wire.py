@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from connectors.opcua.items import BAD_NODE_ID_UNKNOWN
 from connectors.opcua.resume import ResumeState
 from pipelines.errors import LinkClosed, LinkTimeout, LinkUntrusted
-from pipelines.point import Delivery
+from pipelines.point import BAD_NODE_ID_UNKNOWN, Delivery
 
 from .conftest import PLAIN, Consumer, Foreign, Plant, connection, proxy_to, run_foreign, tag
 
@@ -307,7 +306,7 @@ async def test_a_user_takes_the_session_over(foreign: Foreign, tmp_path: Path) -
     after = ResumeState.from_bytes(consumer.resume)
     assert before is not None
     assert after is not None
-    assert (before.session_token, before.subscription) == (after.session_token, after.subscription)
+    assert (before.session_token, before.parts[0].subscription) == (after.session_token, after.parts[0].subscription)
     assert consumer.gaps == []
 
 

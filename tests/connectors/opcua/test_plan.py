@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connectors.opcua import plan
+from connectors.opcua.address import steps
 from connectors.opcua.config import OpcUaConnection, OpcUaTag
 from connectors.opcua.ledger import MOST_MISSING, Ledger, after
-from connectors.opcua.resume import ResumeState
+from connectors.opcua.resume import Part, ResumeState
 
 from .conftest import connection, tag
 
@@ -61,6 +62,63 @@ def test_modes_have_their_own_keys() -> None:
         tag("a", "i=1", period_s=1)
     with pytest.raises(ValidationError, match="need mode: subscribe"):
         tag("a", "i=1", mode="read", queue_size=3)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/Objects", [(0, "Objects")]),
+        (
+            "/Objects/nsu=http://v.com/UA/;Press/Force",
+            [(0, "Objects"), ("http://v.com/UA/", "Press"), ("http://v.com/UA/", "Force")],
+        ),
+        ("/Objects/2:프레스 1/0:EURange", [(0, "Objects"), (2, "프레스 1"), (0, "EURange")]),
+        ("/a&/b&&c/d:e", [(0, "a/b&c"), (0, "d:e")]),
+    ],
+)
+def test_browse_paths(path: str, found: list[tuple[str | int, str]]) -> None:
+    assert [(step.namespace, step.name) for step in steps(path)] == found
+    assert OpcUaTag(name="a", path=path).path == path
+
+
+@pytest.mark.parametrize("path", ["Objects", "/", "//a", "/a/", "/70000:a", "/nsu=;a/", "/a&"])
+def test_refused_browse_paths(path: str) -> None:
+    with pytest.raises(ValidationError, match="must be a browse path"):
+        OpcUaTag(name="a", path=path)
+
+
+def test_a_tag_needs_an_address() -> None:
+    with pytest.raises(ValidationError, match="a tag needs a node or a path"):
+        OpcUaTag(name="a")
+
+
+@pytest.mark.parametrize(
+    ("more", "filter_"),
+    [
+        ({}, (2, 0, 0.0)),
+        ({"trigger": "status"}, (0, 0, 0.0)),
+        ({"deadband": {"type": "absolute", "value": 2}}, (2, 0, 0.0)),
+        ({"deadband": {"type": "absolute", "value": 2}, "deadband_on": "server"}, (1, 1, 2.0)),
+        ({"deadband": {"type": "absolute", "value": 2}, "deadband_on": "server", "scale": -0.1}, (1, 1, 20.0)),
+        (
+            {"deadband": {"type": "percent", "value": 5}, "range": {"low": -10, "high": 30}, "deadband_on": "server"},
+            (1, 1, 2.0),
+        ),
+    ],
+)
+def test_filters_are_in_units_of_the_server(more: dict[str, Any], filter_: tuple[int, int, float]) -> None:
+    trigger, kind, width = plan.server_filter(tag("a", "i=1", **more))
+    assert (trigger, kind) == filter_[:2]
+    assert width == pytest.approx(filter_[2], rel=1e-8)
+    assert width >= filter_[2]
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "found"),
+    [(0, 3, []), (5, 0, [(0, 5)]), (5, 5, [(0, 5)]), (5, 3, [(0, 2), (2, 5)]), (6, 2, [(0, 2), (2, 4), (4, 6)])],
+)
+def test_shares(count: int, most: int, found: list[tuple[int, int]]) -> None:
+    assert plan.shares(count, most) == found
 
 
 def test_where_says_no_secret() -> None:
@@ -175,10 +233,12 @@ def test_each_accepted_number_is_handed_out_once() -> None:
 
 
 def test_resume_state_survives_bytes() -> None:
-    state = ResumeState(ENDPOINT, "2026", 7, "f", 9, 1_795_310_958_081_354_900, "i=1", "00ff", (1, 2))
+    parts = (Part(7, 0, 2, "f", 9, 1_795_310_958_081_354_900, ((1, 5),)), Part(8, 2, 3, "g", 0, 5))
+    state = ResumeState(ENDPOINT, "2026", "i=1", "00ff", 6, parts, (1, 2))
+    assert state.last_ns == 5
     assert ResumeState.from_bytes(state.to_bytes()) == state
 
 
-@pytest.mark.parametrize("raw", [None, b"", b"x", b"[]", b"{}", b'{"version":2}', b'{"version":1,"refused":[]}'])
+@pytest.mark.parametrize("raw", [None, b"", b"x", b"[]", b"{}", b'{"version":1}', b'{"version":2,"refused":[]}'])
 def test_unknown_resume_state_is_none(raw: bytes | None) -> None:
     assert ResumeState.from_bytes(raw) is None

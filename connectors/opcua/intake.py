@@ -1,0 +1,118 @@
+"""Columns of a notification to readings by tag: handles looked up, overflows named, vanished nodes noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.base import LinkContext
+from connectors.opcua.decode import Columns, oldest_first
+from connectors.opcua.identity import GONE
+from pipelines.point import Gap, Scan
+
+_OVERFLOW_MASK: Final = 0x0C80
+_OVERFLOW: Final = 0x0480
+"""InfoType DataValue with the Overflow bit (OPC 10000-4 §7.39.1)."""
+_BAD: Final = 0x8000_0000
+_CODE: Final = 0xFFFF_0000
+
+
+class Handles:
+    """Client handles of one subscription: the tag index, and a fresh number for an item that was made again.
+
+    An item of before may still exist at the server (its id is not known after a take-over): what comes under its old
+    handle belongs to nobody.
+
+    Args:
+        tags: number of tags in the connector's table.
+        again: handle by tag index of the items made again by earlier links.
+    """
+
+    def __init__(self, tags: int, again: Iterable[tuple[int, int]] = ()) -> None:
+        self.again: dict[int, int] = {}
+        self._tag_of: NDArray[np.int32] = np.arange(tags, dtype=np.int32)
+        self._offered = False
+        for tag, handle in again:
+            more = np.full(max(0, handle + 1 - len(self._tag_of)), -1, np.int32)
+            self._tag_of = np.concatenate((self._tag_of, more))
+            self._tag_of[handle] = tag
+            self.settle(tag, handle, taken=True)
+
+    def offer(self, tag: int) -> int:
+        """A handle never used in this subscription; until `settle` the tag is known under both."""
+        self._tag_of = np.append(self._tag_of, np.int32(tag))
+        self._offered = True
+        return len(self._tag_of) - 1
+
+    def settle(self, tag: int, handle: int, *, taken: bool) -> None:
+        """The server took the item with the offered `handle`, or refused it."""
+        self._tag_of[self.again.get(tag, tag) if taken else handle] = -1
+        if taken:
+            self.again[tag] = handle
+
+    def tags(self, handles: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """(tag by handle, whether the handle is in use), both of shape (n,)."""
+        known = handles < len(self._tag_of)
+        if not self.again and not self._offered:
+            return handles.astype(np.int32), known
+        tags = self._tag_of[np.where(known, handles, 0)]
+        return tags, known & (tags >= 0)
+
+
+class Intake:
+    """What every subscription of a link shares when it takes readings.
+
+    Args:
+        context: what the link was opened with.
+        tags: number of tags in the connector's table.
+
+    Attributes:
+        gaps: gaps found and not yet handed over.
+        gone: StatusCode by tag index of nodes that vanished, not yet looked after.
+        back: tags that had been refused and give readings again, not yet looked after.
+    """
+
+    def __init__(self, context: LinkContext, tags: int) -> None:
+        self.gaps: list[Gap] = []
+        self.gone: dict[int, int] = {}
+        self.back: set[int] = set()
+        self._stats = context.stats
+        self._tag_ns = np.full(tags, context.clock.now_ns(), np.int64)
+
+    def since(self, tags: Iterable[int], time_ns: int) -> None:
+        """What is said of `tags` next follows what was known at `time_ns`, ns since 1970 UTC."""
+        self._tag_ns[list(tags)] = time_ns
+
+    def scan(self, columns: Columns, handles: Handles) -> Scan:
+        """Columns by tag; overflows of the server's queue become gaps."""
+        tags, known = handles.tags(columns.handle)
+        if not known.all():
+            self._stats.rejected["unknown_handle"] += int((~known).sum())
+            columns = Columns(*(getattr(columns, name)[known] for name in Columns.__slots__))
+            tags = tags[known]
+        if columns.status.any():
+            self._look_at(tags, columns)
+        if self._stats.refused:
+            self.back.update(self._working(tags, columns.status, self._stats.refused))
+        self._tag_ns[tags] = columns.time_ns
+        return oldest_first(Scan(tags, columns.time_ns, columns.value, columns.status))
+
+    def _look_at(self, tags: NDArray[np.int32], columns: Columns) -> None:
+        for at in np.flatnonzero(columns.status & _OVERFLOW_MASK == _OVERFLOW):
+            end_ns = int(columns.time_ns[at])
+            self.gaps.append(Gap(int(tags[at]), "queue_overflow", min(int(self._tag_ns[tags[at]]), end_ns), end_ns))
+        for at in np.flatnonzero(columns.status >= _BAD):
+            code = int(columns.status[at]) & _CODE
+            if code in GONE:
+                self.gone[int(tags[at])] = code
+
+    @staticmethod
+    def _working(tags: NDArray[np.int32], status: NDArray[np.uint32], refused: Mapping[int, int]) -> set[int]:
+        return {
+            tag
+            for tag, code in zip(tags.tolist(), status.tolist(), strict=True)
+            if tag in refused and code & _CODE not in GONE
+        }
