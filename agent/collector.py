@@ -6,8 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +15,9 @@ import structlog
 from agent.control import serve_control
 from agent.identity import agent_id
 from agent.notify import notify, watchdog
+from agent.reading import Reading
 from agent.site import Site
 from agent.supervise import keep_open
-from connectors.base import LinkContext
-from connectors.registry import AnyConnection, make_link
 from pipelines.clock import Clock
 from pipelines.encode.line import line
 from pipelines.errors import JournalError
@@ -28,10 +25,9 @@ from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.outbox import Outbox
 from pipelines.place import Place
-from pipelines.point import BAD_NO_COMMUNICATION, status_name
 from pipelines.quarantine import Quarantine
-from pipelines.source import Lines, Source
-from pipelines.stats import FlowStats, LinkStats
+from pipelines.source import Lines
+from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics
 from pipelines.uplink import Uplink
 
@@ -63,8 +59,6 @@ class Collector:
         self.state_dir = state_dir
         self.clock = clock
         self.stats = FlowStats()
-        self.links: dict[str, LinkStats] = {one.name: LinkStats() for one in site.connections}
-        self.sources: dict[str, Source] = {}
         self.agent = site.agent.name or agent_id(state_dir)
         self.topics = AgentTopics(site.company, site.site, self.agent)
         self.journal = Journal(state_dir / "journal", site.journal)
@@ -73,6 +67,7 @@ class Collector:
             log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
         place = Place("agent", site.company, site.site, site.line or "", self.agent)
         self.flow = Flow(self.journal, clock, self.stats, place)
+        self.readings = [Reading(site, one, self.flow, clock, state_dir) for one in site.connections]
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
         self.quarantine = Quarantine(state_dir)
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._birth())
@@ -100,7 +95,7 @@ class Collector:
                 services.create_task(watchdog(self.alive, self._status_line), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
-                reading = [links.create_task(self._read(one), name=one.name) for one in self.site.connections]
+                reading = [links.create_task(one.run(), name=one.name) for one in self.readings]
                 notify("READY=1")
                 ready()
                 await stop.wait()
@@ -122,16 +117,13 @@ class Collector:
 
     def troubles(self) -> list[str]:
         """What is not well now, in words; empty when all is."""
-        found = [f"{name}: {one.error or 'not connected yet'}" for name, one in self.links.items() if not one.connected]
+        found = [text for one in self.readings for text in one.troubles()]
         if not self.flow.healthy:
             found.append(f"{self.journal.folder}: the journal takes nothing")
         if reason := self.uplink.error or self.outbox.deaf:
             found.append(f"{self.site.mqtt.endpoint}: {reason}")
         if self.stats.quarantined:
             found.append(f"{self.quarantine.path}: {self.stats.quarantined} points were refused by the store")
-        for name, one in self.links.items():
-            found += [f"{name}: {text}" for text in one.notices.values()]
-            found += self._bad_tags(name)
         return found
 
     def status(self) -> dict[str, Any]:
@@ -144,23 +136,7 @@ class Collector:
             "epoch": self.journal.epoch,
             "healthy": not self.troubles(),
             "troubles": self.troubles(),
-            "connections": {
-                name: {
-                    "connected": link.connected,
-                    "error": link.error,
-                    "opened": link.opened,
-                    "readings": link.readings,
-                    "requests": link.requests,
-                    "overruns": link.overruns,
-                    "rejected": dict(link.rejected),
-                    "last_reading_ns": link.last_reading_ns,
-                    "refused": {self._row(name, row): status_name(code) for row, code in link.refused.items()},
-                    "stale": sorted(self._row(name, row) for row in self._stale(name)),
-                    "notices": link.notices,
-                    "facts": {self._row(name, row): asdict(facts) for row, facts in link.facts.items()},
-                }
-                for name, link in self.links.items()
-            },
+            "connections": {one.name: one.status() for one in self.readings},
             "broker": {"endpoint": self.site.mqtt.endpoint, "error": self.uplink.error or self.outbox.deaf},
             "points": {
                 "queued_at_start": stats.queued_at_start,
@@ -183,50 +159,16 @@ class Collector:
             "records": {"published": stats.published, "in_flight": self.outbox.in_flight},
         }
 
-    async def _read(self, connection: AnyConnection) -> None:
-        places = self.site.event_places(connection)
-        source = Source(connection, self.site.places(connection), self.journal.resume, places)
-        self.sources[connection.name] = source
-        stats = self.links[connection.name]
-        note = partial(log.info, link=connection.name)
-        absence = "agent_down"
-
-        async def session(opened: Callable[[], None]) -> None:
-            nonlocal absence
-            await self.flow.flush()  # a link must know what is durable: it acknowledges everything before that
-            context = LinkContext(
-                connection, source.link_resume, self.clock, stats, absence, source.parts, self.state_dir, note
-            )
-            try:
-                async with make_link(connection.type, context) as link:
-                    absence = "no_communication"
-                    stats.connected, stats.error = True, ""
-                    stats.opened += 1
-                    opened()
-                    async for delivery in link.deliveries():
-                        await self.flow.take(source, delivery)
-                        stats.readings += sum(len(scan) for scan in delivery.scans)
-                        stats.last_reading_ns = self.clock.now_ns()
-            finally:
-                stats.connected = False
-                stats.refused.clear()
-
-        def lost(reason: str) -> None:
-            stats.error = reason
-            self.flow.put(source.lost(BAD_NO_COMMUNICATION, self.clock.now_ns()))
-
-        await keep_open(connection.name, session, lost)
-
     async def _heartbeat(self) -> None:
         """A point of measurement `agent` now and then: whoever looks at the store sees that this agent lives."""
         place = Place("agent", self.site.company, self.site.site, self.site.line or "", self.agent)
         while True:
             now_ns = self.clock.now_ns()
             fields: dict[str, object] = {
-                "connections": len(self.links),
-                "connected": sum(link.connected for link in self.links.values()),
-                "refused_tags": sum(len(link.refused) for link in self.links.values()),
-                "stale_tags": sum(len(source.stale) for source in self.sources.values()),
+                "connections": len(self.readings),
+                "connected": sum(one.stats.connected for one in self.readings),
+                "refused_tags": sum(len(one.stats.refused) for one in self.readings),
+                "stale_tags": sum(len(one.source.stale) for one in self.readings),
                 "queued": self.flow.points_queued,
                 "dropped": self.journal.dropped_points,
                 "quarantined": self.stats.quarantined,
@@ -237,28 +179,9 @@ class Collector:
     async def _staleness(self) -> None:
         """Tags that promised to change and do not, although their link is up."""
         while True:
-            for name, source in self.sources.items():
-                overdue = source.overdue(self.clock.now_ns()) if self.links[name].connected else None
-                if overdue is not None:
-                    self.flow.put(overdue)
+            for one in self.readings:
+                one.watch()
             await asyncio.sleep(_STALENESS_S / self.clock.rate)
-
-    def _bad_tags(self, name: str) -> list[str]:
-        """Refused and stale tags of a connection, in at most two lines."""
-        found = []
-        if refused := self.links[name].refused:
-            row, code = next(iter(refused.items()))
-            found.append(f"{name}: the device refuses {len(refused)} tags, {self._row(name, row)}: {status_name(code)}")
-        if stale := self._stale(name):
-            found.append(f"{name}: {len(stale)} tags say nothing for too long, {self._row(name, min(stale))}")
-        return found
-
-    def _stale(self, name: str) -> set[int]:
-        return self.sources[name].stale if name in self.sources else set()
-
-    def _row(self, name: str, row: int) -> str:
-        source = self.sources[name]
-        return source.tags[row].name if row < len(source.tags) else f"row {row}"  # a part that has not come yet
 
     def _changed(self) -> None:
         self.outbox.settle()
@@ -273,8 +196,8 @@ class Collector:
             await asyncio.sleep(0.05)
 
     def _status_line(self) -> str:
-        up = sum(link.connected for link in self.links.values())
-        return f"{up}/{len(self.links)} devices, {self.flow.points_queued} points queued"
+        up = sum(one.stats.connected for one in self.readings)
+        return f"{up}/{len(self.readings)} devices, {self.flow.points_queued} points queued"
 
     def _birth(self) -> bytes:
         tags = sum(len(one.tag_list()) for one in self.site.connections)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 _NAME: Final = re.compile(r"[\w][\w.\-]*", re.UNICODE)
+_HOST: Final = re.compile(r"[\w.\-]+|\[[0-9A-Fa-f:.]+\]")
+_MAX_PORT: Final = 65535
 RESERVED_ENDINGS: Final = ("_quality", "_source_time")
 MAX_SKEW_S: Final = 3.2e9
 """About a century: in ns it still fits an int64."""
@@ -117,6 +119,23 @@ class TagSettings(Settings):
         return self
 
 
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not _HOST.fullmatch(host) or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
+        msg = "must be host:port, for example 192.168.0.12:502"
+        raise ValueError(msg)
+    return text
+
+
+HostPort = Annotated[str, AfterValidator(_host_port)]
+"""`host:port`; an IPv6 address stands in brackets."""
+
+
+def authority(host: str, port: int) -> str:
+    """`host:port` as a URL writes it: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class EventSettings(Settings):
     """A source of alarms and events, whatever its protocol."""
 
@@ -134,9 +153,18 @@ class ConnectionSettings(Settings):
     max_skew_s: Annotated[float, Field(gt=0, le=MAX_SKEW_S)] = 3600.0
     """A source time off by more than this many seconds is replaced by the agent's own and marked Uncertain."""
 
+    backups: tuple[HostPort, ...] = ()
+    """`host:port` of devices that give the same: a redundant server, a second gateway. One after the other is tried
+    while the one before does not answer."""
+
     def where(self) -> str:
         """Address as people write it, without secrets; protocol models say more."""
         return self.name
+
+    def alternatives(self) -> tuple[Self, ...]:
+        """This connection, and the same one at each of its backups."""
+        places = [one.rpartition(":") for one in self.backups]
+        return (self, *(self.moved(host.strip("[]"), int(port)) for host, _, port in places))
 
     def moved(self, host: str, port: int) -> Self:
         """The same connection to a device elsewhere.
@@ -146,6 +174,11 @@ class ConnectionSettings(Settings):
         """
         msg = f"connection {self.name} cannot be moved to {host}:{port}: it has no host and port"
         raise ValueError(msg)
+
+    @model_validator(mode="after")
+    def _backups_are_places(self) -> Self:
+        self.alternatives()
+        return self
 
     def tag_list(self) -> tuple[TagSettings, ...]:
         """Every tag in table order: the index a `Scan.tag` refers to."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.settings import ConnectionSettings, Settings
+from pipelines.settings import ConnectionSettings, Settings, authority
 
 Transport = Literal["tcp", "udp", "tls", "rtu", "ascii", "rtu_over_tcp", "ascii_over_tcp"]
 
@@ -104,8 +104,7 @@ class ModbusEndpoint(ConnectionSettings):
         if self.transport in SERIAL:
             assert self.serial is not None
             return f"{_SCHEME[self.transport]}://{self.serial.device}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{_SCHEME[self.transport]}://{host}:{self.tcp_port()}"
+        return f"{_SCHEME[self.transport]}://{authority(self.host, self.tcp_port())}"
 
     def tcp_port(self) -> int:
         """TCP or UDP port, the usual one where none is named."""

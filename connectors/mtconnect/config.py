@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipelines.settings import ConnectionSettings, EventSettings, TagSettings
+from pipelines.settings import ConnectionSettings, EventSettings, TagSettings, authority
 
 
 def _endpoint(text: str) -> str:
@@ -99,7 +99,7 @@ class MtConnectConnection(ConnectionSettings):
     def moved(self, host: str, port: int) -> Self:
         """The same agent elsewhere; scheme and path stay."""
         parts = urlsplit(self.endpoint)
-        return self.model_copy(update={"endpoint": f"{parts.scheme}://{host}:{port}{parts.path}"})
+        return self.model_copy(update={"endpoint": f"{parts.scheme}://{authority(host, port)}{parts.path}"})
 
     @model_validator(mode="after")
     def _checked(self) -> Self:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from connectors.opcua.address import BrowsePath, NodeAddress, checked_node
 from connectors.opcua.event_types import EVENT_TYPES
 from connectors.opcua.security.config import OpcUaSecurity
-from pipelines.settings import ConnectionSettings, EventSettings, Name, TagSettings
+from pipelines.settings import ConnectionSettings, EventSettings, Name, TagSettings, authority
 
 
 def _endpoint(text: str) -> str:
@@ -177,4 +177,4 @@ class OpcUaConnection(ConnectionSettings):
 
     def moved(self, host: str, port: int) -> Self:
         """The same server elsewhere; the path stays."""
-        return self.model_copy(update={"endpoint": f"opc.tcp://{host}:{port}{urlsplit(self.endpoint).path}"})
+        return self.model_copy(update={"endpoint": f"opc.tcp://{authority(host, port)}{urlsplit(self.endpoint).path}"})

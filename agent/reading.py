@@ -1,0 +1,139 @@
+"""One connection of a collector: its links one after the other, its pipeline, and what is known of both."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from agent.supervise import keep_open
+from connectors.base import LinkContext
+from connectors.registry import AnyConnection, make_link
+from pipelines.clock import Clock
+from pipelines.flow import Flow
+from pipelines.point import BAD_NO_COMMUNICATION, status_name
+from pipelines.source import Source
+from pipelines.stats import LinkStats
+
+if TYPE_CHECKING:
+    from agent.site import Site
+
+log = structlog.get_logger()
+
+
+class Reading:
+    """Reads one connection for ever.
+
+    Where the connection names backups, each address is tried in turn until one opens; a link that was open and ends is
+    first looked for where it was.
+
+    Args:
+        site: the connection's site.
+        connection: what is read.
+        flow: where deliveries go.
+        clock: wall and monotonic time.
+        state_dir: the agent's state folder.
+
+    Attributes:
+        name: of the connection.
+        stats: what its links did since the process started.
+        source: its pipeline.
+    """
+
+    def __init__(self, site: Site, connection: AnyConnection, flow: Flow, clock: Clock, state_dir: Path) -> None:
+        self.name = connection.name
+        self.stats = LinkStats()
+        self.source = Source(connection, site.places(connection), flow.journal.resume, site.event_places(connection))
+        self._flow = flow
+        self._clock = clock
+        self._state_dir = state_dir
+        self._addresses: deque[AnyConnection] = deque(connection.alternatives())
+        self._absence = "agent_down"
+
+    async def run(self) -> None:
+        """Keep the link open; ends by cancellation."""
+        await keep_open(self.name, self._session, self._lost)
+
+    def watch(self) -> None:
+        """Say of tags that promised to change and do not, although their link is up, that they are stale."""
+        if self.stats.connected:
+            overdue = self.source.overdue(self._clock.now_ns())
+            if overdue is not None:
+                self._flow.put(overdue)
+
+    def troubles(self) -> list[str]:
+        """What is not well now, in words; empty when all is."""
+        stats = self.stats
+        if not stats.connected:
+            return [f"{self.name}: {stats.error or 'not connected yet'}"]
+        found = [f"{self.name}: {text}" for text in stats.notices.values()]
+        if stats.refused:
+            row, code = next(iter(stats.refused.items()))
+            worst = f"{self._row(row)}: {status_name(code)}"
+            found.append(f"{self.name}: the device refuses {len(stats.refused)} tags, {worst}")
+        if stale := self.source.stale:
+            found.append(f"{self.name}: {len(stale)} tags say nothing for too long, {self._row(min(stale))}")
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """What `agent status` shows of it."""
+        stats = self.stats
+        return {
+            "connected": stats.connected,
+            "where": self._addresses[0].where(),
+            "error": stats.error,
+            "opened": stats.opened,
+            "readings": stats.readings,
+            "requests": stats.requests,
+            "overruns": stats.overruns,
+            "rejected": dict(stats.rejected),
+            "last_reading_ns": stats.last_reading_ns,
+            "refused": {self._row(row): status_name(code) for row, code in stats.refused.items()},
+            "stale": sorted(map(self._row, self.source.stale)),
+            "notices": stats.notices,
+            "facts": {self._row(row): asdict(facts) for row, facts in stats.facts.items()},
+        }
+
+    async def _session(self, opened: Callable[[], None]) -> None:
+        """One link from open to end."""
+        stats, source = self.stats, self.source
+        await self._flow.flush()  # a link must know what is durable: it acknowledges everything before that
+        settings = self._addresses[0]
+        context = LinkContext(
+            settings,
+            source.link_resume,
+            self._clock,
+            stats,
+            self._absence,
+            source.parts,
+            self._state_dir,
+            partial(log.info, link=self.name),
+        )
+        try:
+            async with make_link(settings.type, context) as link:
+                self._absence = "no_communication"
+                stats.connected, stats.error = True, ""
+                stats.opened += 1
+                opened()
+                async for delivery in link.deliveries():
+                    await self._flow.take(source, delivery)
+                    stats.readings += sum(len(scan) for scan in delivery.scans)
+                    stats.last_reading_ns = self._clock.now_ns()
+        finally:
+            if not stats.connected:
+                self._addresses.rotate(-1)
+            stats.connected = False
+            stats.refused.clear()
+
+    def _lost(self, reason: str) -> None:
+        self.stats.error = reason
+        self._flow.put(self.source.lost(BAD_NO_COMMUNICATION, self._clock.now_ns()))
+
+    def _row(self, row: int) -> str:
+        tags = self.source.tags
+        return tags[row].name if row < len(tags) else f"row {row}"  # a part that has not come yet

@@ -1,0 +1,102 @@
+"""One connection of a collector: a backup takes over, and what is not well is said in words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.reading import Reading
+from agent.site import Site
+from pipelines.clock import SystemClock
+from pipelines.flow import Flow
+from pipelines.journal.journal import Journal, JournalSettings
+from pipelines.place import Place
+from pipelines.point import BAD_CONFIGURATION_ERROR, TagFacts
+from pipelines.stats import FlowStats
+from tests.connectors.modbus.device import Device
+from tests.pipelines.waiting import until
+
+pytestmark = pytest.mark.wire
+
+
+def site_of(port: int, backups: list[str], **tag: Any) -> Site:
+    connection = {"type": "modbus", "name": "plc", "host": "127.0.0.1", "port": port, "machine": "M1"}
+    timing = {"period_s": 0.05, "timeout_s": 0.5, "backups": backups}
+    tags = [{"name": "a", "address": 3, "datatype": "uint16", **tag}]
+    return Site.model_validate(
+        {
+            "company": "acme",
+            "site": "hall",
+            "machines": {"M1": {"class": "press"}},
+            "connections": [{**connection, **timing, "tags": tags}],
+        }
+    )
+
+
+@asynccontextmanager
+async def running(site: Site, folder: Path) -> AsyncIterator[tuple[Reading, Journal]]:
+    """The connection of a site that is read into a journal."""
+    journal = Journal(folder / "journal", JournalSettings.model_validate({"min_free_bytes": 0}))
+    journal.open()
+    flow = Flow(journal, SystemClock(), FlowStats(), Place("agent", "acme", "hall", "", "x"))
+    reading = Reading(site, site.connections[0], flow, SystemClock(), folder)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(flow.run()), group.create_task(reading.run())]
+        try:
+            yield reading, journal
+        finally:
+            await flow.flush()
+            for task in tasks:
+                task.cancel()
+    journal.close()
+
+
+async def test_a_backup_takes_over_and_the_first_one_again(tmp_path: Path) -> None:
+    async with Device() as first, Device() as second:
+        ports = first.port, second.port
+        site = site_of(ports[0], [f"127.0.0.1:{ports[1]}"])
+        async with running(site, tmp_path) as (reading, journal):
+            await until(lambda: reading.stats.readings > 2)
+            assert reading.status()["where"] == f"modbus://127.0.0.1:{ports[0]}"
+            await first.stop()
+            await until(lambda: second.requests and reading.stats.connected)
+            assert reading.status()["where"] == f"modbus://127.0.0.1:{ports[1]}"
+            before = reading.stats.readings
+            await until(lambda: reading.stats.readings > before + 2)
+            async with Device(port=ports[0]) as again:
+                await second.stop()
+                await until(lambda: again.requests and reading.stats.connected)
+                before = reading.stats.readings
+                await until(lambda: reading.stats.readings > before + 2)
+            await until(lambda: journal.points_queued > 6)
+    body = b"".join(path.read_bytes() for path in sorted((tmp_path / "journal").iterdir()))
+    assert body.count(b"cause=no_communication") == 2, "each change of the address is a known gap"
+
+
+async def test_what_is_not_well_is_said_in_words(tmp_path: Path) -> None:
+    async with Device() as device:
+        site = site_of(device.port, [], stale_after_s=0.2)
+        async with running(site, tmp_path) as (reading, _):
+            assert reading.troubles() == ["plc: not connected yet"]
+            await until(lambda: reading.stats.readings)
+            assert reading.troubles() == []
+            reading.stats.notices["certificate"] = "the server's certificate expires in 6 days"
+            reading.stats.refused[0] = BAD_CONFIGURATION_ERROR
+            reading.stats.facts[0] = TagFacts("V", 0, 400)
+            assert reading.troubles() == [
+                "plc: the server's certificate expires in 6 days",
+                "plc: the device refuses 1 tags, a: BadConfigurationError",
+            ]
+            assert reading.status()["refused"] == {"a": "BadConfigurationError"}
+            assert reading.status()["facts"]["a"]["engineering_unit"] == "V"
+            reading.stats.refused.clear()
+            reading.stats.notices.clear()
+            reading.source._heard_ns[0] -= 10**9
+            reading.watch()
+            assert reading.troubles() == ["plc: 1 tags say nothing for too long, a"]
+            await until(lambda: not reading.source.stale)
