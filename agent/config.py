@@ -82,6 +82,26 @@ def secrets_not_there(paths: Sequence[Path]) -> list[Remark]:
     return [remark for one in absent for remark in one]
 
 
+def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
+    """A note for everything that connections of valid files find worth a look in themselves.
+
+    Raises:
+        ConfigFaults: as `load_sites`.
+    """
+    site, roots = _load_all(paths)
+    remarks, first = [], 0
+    for path, root in zip(paths, roots, strict=True):
+        count = len(root.below["connections"].below)
+        for position in range(count):
+            one = site.connections[first + position]
+            for found in one.advice(site.connections[: first + position]):
+                if found.level == "note":
+                    place = ("connections", position, *found.key)
+                    remarks.append(Remark(path, locate(root, place)[0], f"{path_of(root, place)}: {found.words}"))
+        first += count
+    return remarks
+
+
 def model_schema(model: type[BaseModel] = Site) -> dict[str, Any]:
     """JSON Schema of the configuration, for editors."""
     return {"$schema": _SCHEMA} | model.model_json_schema(by_alias=True)

@@ -53,7 +53,7 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the rules it breaks.
     """
-    rules = (_hosts, _certificates, _machines, _connections, _states, _types)
+    rules = (_hosts, _certificates, _machines, _connections, _states, _types, _among)
     _raise([fault for rule in rules for fault in rule(site)])
 
 
@@ -158,6 +158,14 @@ def _event(site: Site, place: Place, machine: str | None) -> Iterator[Fault]:
     elif machine not in site.machines:
         reason = f"{machine!r} is not in machines; add it there (there are {_few(site.machines)})"
         yield Fault((*place, "machine"), reason, "machine")
+
+
+def _among(site: Site) -> Iterator[Fault]:
+    """What a connection itself finds wrong with itself beside the others."""
+    for position, one in enumerate(site.connections):
+        for found in one.advice(site.connections[:position]):
+            if found.level == "fault":
+                yield Fault(("connections", position, *found.key), found.words)
 
 
 def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -143,6 +144,20 @@ class EventSettings(Settings):
     """Machine the events belong to (a key of `machines`); default: the connection's `machine`."""
 
 
+class Advice(NamedTuple):
+    """What a check tells of a connection.
+
+    Attributes:
+        level: `fault`: it cannot run so. `note`: worth a look. `fact`: worth knowing.
+        key: keys and positions below the connection that it is about.
+        words: what is wrong and what to do, or what is so.
+    """
+
+    level: Literal["fault", "note", "fact"]
+    key: tuple[str | int, ...]
+    words: str
+
+
 class ConnectionSettings(Settings):
     """What every connection has. Protocol models add `type: Literal[...]`, their endpoint and their `tags`."""
 
@@ -189,3 +204,8 @@ class ConnectionSettings(Settings):
         """Every source of events: the index an `AlarmEvent.source` refers to."""
         events: Any = getattr(self, "events", ())
         return tuple(events)
+
+    def advice(self, before: Sequence[ConnectionSettings]) -> Iterable[Advice]:
+        """What `agent check` tells of it; `before` = the connections that stand before it in the files."""
+        del before
+        return ()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.config import ConfigFaults, load_sites, secrets_not_there
+from agent.config import ConfigFaults, load_sites, secrets_not_there, worth_a_look
 from agent.output import emit, emit_json, say
 
 
@@ -27,13 +27,19 @@ def command(
             for one in error.faults:
                 say(str(one))
         return 2
-    for note in secrets_not_there(config):
+    for note in [*secrets_not_there(config), *worth_a_look(config)]:
         say(f"note: {note}")
     counts = {one.name: len(one.tag_list()) for one in site.connections}
+    told = {
+        one.name: [found.words for found in one.advice(site.connections[:position]) if found.level == "fact"]
+        for position, one in enumerate(site.connections)
+    }
     if json:
-        emit_json({"ok": True, "machines": len(site.machines), "connections": counts, "tags": sum(counts.values())})
+        result = {"ok": True, "machines": len(site.machines), "connections": counts, "tags": sum(counts.values())}
+        emit_json(result | ({"facts": told} if any(told.values()) else {}))
     else:
         for connection in site.connections:
-            emit(f"{connection.name}: {len(connection.tag_list())} tags at {connection.where()}")
+            facts = "".join(f", {fact}" for fact in told[connection.name])
+            emit(f"{connection.name}: {len(connection.tag_list())} tags at {connection.where()}{facts}")
         emit(f"ok: {len(site.machines)} machines, {len(counts)} connections, {sum(counts.values())} tags")
     return 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from connectors.modbus.endpoint import ModbusEndpoint
 from connectors.modbus.tag import ADDRESSES, BIT_TABLES, ModbusTag, Table, WordOrder
-from pipelines.settings import Settings
+from pipelines.settings import Advice, ConnectionSettings, Settings
 
 
 class ForbiddenRange(Settings):
@@ -78,6 +79,12 @@ class ModbusConnection(ModbusEndpoint):
     """Addresses that are never read."""
     tags: Annotated[tuple[ModbusTag, ...], Field(min_length=1)]
     """What is read."""
+
+    def advice(self, before: Sequence[ConnectionSettings]) -> Iterable[Advice]:
+        """Lines used twice, how busy the line is, devices that are set otherwise."""
+        from connectors.modbus.advice import advice  # noqa: PLC0415 - it plans requests, and a plan needs this model
+
+        return advice(self, before)
 
     def moved(self, host: str, port: int) -> Self:
         """The same server elsewhere.

@@ -1,0 +1,64 @@
+"""What `agent check` tells of Modbus connections beside each other: ports used twice, lines that are busy."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any
+
+from connectors.modbus.budget import BUSY, load_of, otherwise
+from connectors.modbus.endpoint import NUMBERED, SERIAL, ModbusEndpoint
+from pipelines.settings import Advice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from connectors.modbus.config import ModbusConnection
+    from pipelines.settings import ConnectionSettings
+
+
+def advice(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -> Iterator[Advice]:
+    """Faults, notes and facts; `before` = the connections that stand before it."""
+    yield from _shared(connection, before)
+    load = load_of(connection)
+    if load is None or connection.serial is None:
+        return
+    wiring = connection.serial.wiring()
+    yield Advice("fact", (), f"line {wiring} busy {load.share:.0%} ({load.requests_per_s:.3g} requests/s)")
+    if load.share > BUSY:
+        remedy = "longer periods, fewer registers or a second line make room for repeats"
+        yield Advice("note", ("serial",), f"the line is busy {load.share:.0%} of the time; {remedy}")
+    devices: Any = getattr(connection, "devices", ())
+    for position, device in enumerate(devices):
+        delivered = device.map.serial
+        if delivered is not None and (usual := otherwise(connection.serial, delivered)):
+            what = f"{device.profile} is delivered with {usual}, the line has {wiring}"
+            yield Advice("note", ("devices", position), f"{what}; set the device so, or change the line")
+
+
+def _shared(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -> Iterator[Advice]:
+    """A line has one master, and one connection can poll all its units."""
+    place = _line(connection)
+    other = next((one for one in before if isinstance(one, ModbusEndpoint) and place and _line(one) == place), None)
+    if other is None:
+        return
+    key = ("serial", "device") if connection.transport in SERIAL else ("host",)
+    ours, theirs = _wiring(connection), _wiring(other)
+    if ours != theirs:
+        reason = f"{place} has {theirs} in connection {other.name!r}, and {ours} here; one line has one setting"
+        yield Advice("fault", key, f"{reason}: set the devices alike, or give these a line of their own")
+    else:
+        reason = f"{place} is used by connection {other.name!r} too"
+        yield Advice("fault", key, f"{reason}; merge the tags into one connection")
+
+
+def _line(one: ModbusEndpoint) -> str:
+    """The serial line of a connection by name; empty where several connections do no harm."""
+    if one.transport in SERIAL:
+        assert one.serial is not None
+        return posixpath.normpath(one.serial.device)
+    return "" if one.transport in NUMBERED else f"{one.host.lower()}:{one.tcp_port()}"
+
+
+def _wiring(one: ModbusEndpoint) -> str:
+    kind = one.transport.removesuffix("_over_tcp").upper()
+    return kind if one.serial is None else f"{kind} {one.serial.wiring()}"
