@@ -1,0 +1,1 @@
+"""The Modbus doctor: what a device has, and how its bytes are to be read."""
