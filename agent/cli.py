@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "simulate": "Start",
     "run": "Start",
     "browse": "Connect",
+    "probe": "Connect",
     "read": "Connect",
     "check": "Connect",
     "trust": "Connect",

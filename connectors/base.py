@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -119,4 +119,50 @@ class Browsable(Protocol):
         ...
 
 
-__all__ = ["Browsable", "ConnectionSettings", "Connector", "Found", "LinkContext"]
+@dataclass(frozen=True, slots=True)
+class ProbeOptions:
+    """How a device is looked at.
+
+    Attributes:
+        units: what to ask, as written on the command line; empty = what is likely.
+        ranges: which addresses, as written on the command line; empty = what is likely.
+        pause_s: silence before each request, seconds.
+        budget_s: time for everything, seconds.
+        reads: how often everything found is read.
+        timeout_s: longest wait for a reply, seconds.
+    """
+
+    units: str = ""
+    ranges: str = ""
+    pause_s: float = 0.02
+    budget_s: float = 60.0
+    reads: int = 3
+    timeout_s: float = 1.0
+
+
+@runtime_checkable
+class Probeable(Protocol):
+    """Finds out what a device has that cannot tell it: one request at a time, reads only, within a budget."""
+
+    def probe(self) -> AsyncIterator[str]:
+        """Look, and tell of the progress; what was found so far can be asked for at any time.
+
+        Raises:
+            LinkError: the device cannot be reached.
+        """
+        ...
+
+    def result(self) -> dict[str, Any]:
+        """Everything found, for JSON."""
+        ...
+
+    def lines(self) -> Iterator[str]:
+        """Everything found, for people."""
+        ...
+
+    def proposal(self) -> str:
+        """A complete configuration file; empty when there is nothing to read."""
+        ...
+
+
+__all__ = ["Browsable", "ConnectionSettings", "Connector", "Found", "LinkContext", "ProbeOptions", "Probeable"]

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-from connectors.base import Connector, LinkContext
+from connectors.base import Connector, LinkContext, Probeable, ProbeOptions
+from connectors.modbus.address import SCHEMES as MODBUS
 from connectors.modbus.config import ModbusConnection
 from connectors.mtconnect.config import MtConnectConnection
 from connectors.opcua.config import OpcUaConnection
+from pipelines.clock import Clock
 from pipelines.settings import ConnectionSettings
 
 
@@ -20,14 +22,22 @@ class Kind:
     Attributes:
         settings: its configuration model, with `type: Literal[...]`.
         link: `module:class` of the link.
+        schemes: what an address of it begins with on the command line.
+        address: `module:function` that makes settings of such an address.
+        doctor: `module:class` of its `Probeable`; empty = the device tells itself what it has.
     """
 
     settings: type[ConnectionSettings]
     link: str
+    schemes: tuple[str, ...] = ()
+    address: str = ""
+    doctor: str = ""
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "modbus": Kind(ModbusConnection, "connectors.modbus.link:ModbusLink"),
+    "modbus": Kind(
+        ModbusConnection, "connectors.modbus.link:ModbusLink", MODBUS, doctor="connectors.modbus.probe.doctor:Doctor"
+    ),
     "mtconnect": Kind(MtConnectConnection, "connectors.mtconnect.link:MtConnectLink"),
     "opcua": Kind(OpcUaConnection, "connectors.opcua.link:OpcUaLink"),
 }
@@ -40,3 +50,20 @@ def make_link(kind: str, context: LinkContext) -> Connector:
     module, _, name = KINDS[kind].link.partition(":")
     link: Connector = getattr(import_module(module), name)(context)
     return link
+
+
+def kind_of(endpoint: str) -> str:
+    """The kind of connector (a key of `KINDS`) that an address on the command line means; empty = none."""
+    scheme = endpoint.partition("://")[0].lower()
+    return next((name for name, kind in KINDS.items() if scheme in kind.schemes), "")
+
+
+def make_doctor(kind: str, endpoint: str, options: ProbeOptions, clock: Clock) -> Probeable:
+    """The doctor of `kind`, which has one.
+
+    Raises:
+        ConfigError: endpoint or options mean nothing to it.
+    """
+    module, _, name = KINDS[kind].doctor.partition(":")
+    doctor: Probeable = getattr(import_module(module), name)(endpoint, options, clock)
+    return doctor

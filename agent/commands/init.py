@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.config import load_site
+from agent.files import write_new
 from agent.output import say
 from agent.paths import LINES
 from pipelines.errors import ConfigError
@@ -22,13 +23,7 @@ def command(
     """Write a configuration to begin with, from a line template."""
     source = template(line)
     load_site(source)
-    try:
-        with output.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(source.read_text(encoding="utf-8"))
-    except FileExistsError as error:
-        raise ConfigError(output, None, "exists already; name another file or say --force") from error
-    except OSError as error:
-        raise ConfigError(output, None, f"cannot write: {error.strerror}") from error
+    write_new(output, source.read_text(encoding="utf-8"), force=force)
     say(f"{output}: change company, site and the addresses, then `agent check {output}` and `agent run {output}`")
     return 0
 

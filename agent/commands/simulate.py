@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import signal
 import socket
@@ -23,6 +22,7 @@ from agent.broker import local_broker
 from agent.commands.init import template
 from agent.commands.serve import STORE_FILE
 from agent.config import load_site
+from agent.duration import duration_s
 from agent.influx import influx_store
 from agent.logs import set_up_logs
 from agent.output import emit_json, say
@@ -39,8 +39,6 @@ from viewer.stores.duckdb import DuckDbStore
 
 DEFAULT_LINES: Final = ("auto_press_machining", "injection_molding")
 _REACH_S: Final = 3.0
-_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def command(
@@ -69,7 +67,7 @@ def command(
         raise ConfigError(None, None, f"{' '.join(lines)}: a line can run once only; name each one time")
     sites = tuple(template(one) for one in lines)
     planned = _faults(faults, {one.name for path in sites for one in load_site(path).connections}) if faults else ()
-    seconds = _seconds(duration) if duration else None
+    seconds = duration_s("--for", duration) if duration else None
     if local not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
     with ExitStack() as stack:
@@ -175,13 +173,6 @@ def _tell(verdict: Verdict, answer: dict[str, Any], notice: str, *, json: bool) 
     )
     if notice:
         say(notice)
-
-
-def _seconds(text: str) -> float:
-    match = _SPAN.fullmatch(text)
-    if match is None or float(match[1]) == 0:
-        raise ConfigError(None, None, f"--for {text}: expected a time such as 30s, 10m or 2h")
-    return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
 def _reach(what: str, host: str, port: int, remedy: str) -> None:

@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from connectors.modbus.config import BIT_TABLES
-from connectors.modbus.endpoint import settings_of
+from connectors.modbus.address import settings_of
+from connectors.modbus.endpoint import NUMBERED
 from connectors.modbus.probe.diagnosis import Diagnosis, diagnose
 from connectors.modbus.probe.found import TableFound, UnitFound, alike
 from connectors.modbus.probe.line import Line
 from connectors.modbus.probe.proposal import proposal
 from connectors.modbus.probe.report import as_json, as_lines
-from connectors.modbus.probe.scope import LIKELY, LIKELY_UNITS, Scope, areas_of, units_of
+from connectors.modbus.probe.scope import LAST_UNIT, LIKELY, LIKELY_UNITS, Scope, areas_of, units_of
 from connectors.modbus.probe.search import GRAIN, Area, Search
+from connectors.modbus.tag import BIT_TABLES
 from connectors.ticker import pause
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from connectors.base import ProbeOptions
-    from connectors.modbus.config import Table
+    from connectors.modbus.tag import Table
     from pipelines.clock import Clock
 
 _BLOCK: Final = 32
@@ -51,7 +52,7 @@ class Doctor:
     def __init__(self, endpoint: str, options: ProbeOptions, clock: Clock) -> None:
         self.settings = settings_of(endpoint, timeout_s=options.timeout_s)
         self.scope = Scope(
-            units_of(options.units) if options.units else LIKELY_UNITS,
+            units_of(options.units) if options.units else self._likely(),
             areas_of(options.ranges) if options.ranges else LIKELY,
             asked=bool(options.ranges),
             pause_s=options.pause_s,
@@ -85,7 +86,7 @@ class Doctor:
                 if self._spent(f"{number} of {self.scope.reads} reads were made"):
                     break
                 yield f"reading again, {number + 1} of {self.scope.reads}"
-                await pause(_BETWEEN_S, self._clock)
+                await pause(_BETWEEN_S)
                 await self._again()
         finally:
             await self._line.close()
@@ -106,6 +107,10 @@ class Doctor:
     def proposal(self) -> str:
         """A complete configuration file with what was found; empty when there is nothing to read."""
         return proposal(self.settings, self.diagnosis())
+
+    def _likely(self) -> tuple[int, ...]:
+        serial = self.settings.transport not in NUMBERED
+        return tuple(unit for unit in LIKELY_UNITS if not serial or 1 <= unit <= LAST_UNIT)
 
     def _spent(self, what: str) -> bool:
         if self._clock.monotonic_s() < self._end_s:
@@ -144,7 +149,9 @@ class Doctor:
         for other in self.found:
             for table in other.tables.values():
                 if other.twin is None and table.table not in BIT_TABLES and any(table.reads[0].values()):
-                    first, last = next(one for one in table.ranges() if any(map(table.reads[0].get, range(one[0], one[1] + 1))))
+                    first, last = next(
+                        one for one in table.ranges() if any(map(table.reads[0].get, range(one[0], one[1] + 1)))
+                    )
                     read = await self._read(unit, table.table, first, min(_TWIN_COUNT, last - first + 1))
                     if isinstance(read, dict) and alike(read, table.reads[0]):
                         return other.unit
@@ -152,8 +159,8 @@ class Doctor:
         return None
 
     async def _table(self, unit: int, name: str, areas: list[Area]) -> TableFound:
-        bits = name in BIT_TABLES
-        search = Search(areas, _BLOCK_BITS if bits else _BLOCK, 1 if self.scope.asked else GRAIN)
+        size = _BLOCK_BITS if name in BIT_TABLES else _BLOCK
+        search = Search(areas, size, 1 if self.scope.asked else GRAIN)
         found = TableFound(name)
         silent = 0
         while (next_block := search.next()) is not None:
@@ -172,6 +179,7 @@ class Doctor:
             if read == _NO_TABLE or silent > 1:  # the device has no such function, or is silent on what it lacks
                 found.refusal = read or 0
                 search.stop()
+        found.limited = search.block < size
         return found
 
     async def _read(self, unit: int, name: str, first: int, count: int) -> dict[int, int] | int | None:

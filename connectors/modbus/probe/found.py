@@ -22,12 +22,14 @@ class TableFound:
         reads: what each pass gave: register or bit by address.
         refusal: exception code that says the unit has no such table; 0 = none.
         block: most addresses the unit gave at once.
+        limited: whether it refused more because it was too much.
     """
 
     table: str
     reads: list[dict[int, int]] = field(default_factory=lambda: [{}])
     refusal: int = 0
     block: int = 0
+    limited: bool = False
 
     def ranges(self) -> list[tuple[int, int]]:
         """Readable addresses as (first, last)."""

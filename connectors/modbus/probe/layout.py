@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from connectors.modbus.probe.reading import WAYS, Column, Way, Words, read
+from connectors.modbus.probe.reading import ODD_LAYOUTS, WAYS, Column, Way, Words, read
 from connectors.modbus.probe.score import IMPOSSIBLE_BITS, Bits, cost
 
 _KIND_BITS: Final = {
@@ -77,7 +77,7 @@ def _switch() -> Bits:
 
 
 def _begin(way: Way) -> float:
-    odd = _ODD_LAYOUT_BITS if way.layout in {"CDABGHEF", "EFGHABCD"} else 0.0
+    odd = _ODD_LAYOUT_BITS if way.layout in ODD_LAYOUTS else 0.0
     return _KIND_BITS[way.kind] + _ORDER_BITS[way.order] + odd
 
 
@@ -163,7 +163,9 @@ def _ranked(total: Bits, price: Bits, values: list[Column], place: int, best: in
         if price[j] >= IMPOSSIBLE_BITS and way.kind in _CODED:
             continue
         family = "text" if way.kind == "text" else way.kind.strip("u") if way.kind != "bcd" else way.kind
-        told.setdefault((family, way.layout, repr(value)), Reading(way, value, float(least - total[j]), float(price[j])))
+        told.setdefault(
+            (family, way.layout, repr(value)), Reading(way, value, float(least - total[j]), float(price[j]))
+        )
     weights = [2.0 ** min(0.0, _DOUBT * one.score) for one in told.values()]
     readings = [replace(one, score=weight / sum(weights)) for one, weight in zip(told.values(), weights, strict=True)]
     return tuple(readings)

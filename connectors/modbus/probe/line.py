@@ -6,16 +6,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from connectors.modbus.config import BIT_TABLES
+from connectors.modbus.lines.open import open_wire
 from connectors.modbus.plan import Request
-from connectors.modbus.wire import Wire, connect, question
+from connectors.modbus.room import Room
+from connectors.modbus.wire import question
 from connectors.ticker import pause
-from pipelines.errors import LinkClosed, LinkError, LinkTimeout
+from pipelines.errors import LinkClosed, LinkTimeout
 from pipelines.stats import LinkStats
 
 if TYPE_CHECKING:
-    from connectors.modbus.config import ModbusConnection, Table
-    from connectors.modbus.wire import Reply
+    from connectors.modbus.config import ModbusConnection
+    from connectors.modbus.tag import Table
+    from connectors.modbus.wire import Reply, Wire
     from pipelines.clock import Clock
 
 
@@ -42,44 +44,39 @@ class Line:
     _stats: LinkStats = field(default_factory=LinkStats)
 
     async def open(self) -> None:
-        """Connect.
+        """Connect, when it is not.
 
         Raises:
             LinkError: it cannot be reached.
         """
-        self._wire = Wire(self.clock, self._stats, self.settings.timeout_s)
-        where = self.settings.where()
-        await connect(self.settings.host, self.settings.port, where, self._wire, self.settings.timeout_s)
+        if self._wire is None or self._wire.why:
+            self._wire = await open_wire(self.settings, self.clock, self._stats, self.settings.where(), self._wire)
 
     async def ask(self, unit: int, table: Table, address: int, count: int) -> Reply | None:
-        """Read some addresses; None when no usable answer came in time.
+        """Read some addresses, no more and no fewer; None when no usable answer came in time.
 
         Raises:
             LinkError: the line broke and cannot be opened again.
         """
-        await pause(self.pause_s, self.clock)
-        if self._wire is None:
-            await self.open()
+        await pause(self.pause_s)
+        await self.open()
         assert self._wire is not None
         self.requests += 1
-        size = (count + 7) // 8 if table in BIT_TABLES else 2 * count
         request = Request(unit, table, 1.0, address, count, ())
+        exactly = Room(count, address, address + count)
         try:
-            reply = await self._wire.ask(question(request, size, self.settings.where()))
+            reply = await self._wire.ask(question(request, self.settings.where(), exactly))
         except (LinkTimeout, LinkClosed):
             self.silent += 1
-            await self.close()
+            if self._wire.why:
+                await self.close()
             return None
         if reply.exception:
             self.exceptions[reply.exception] += 1
         return reply
 
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up; the line can be opened again."""
         if self._wire is not None:
             self._wire.close()
             await self._wire.closed()
-        self._wire = None
-
-
-__all__ = ["Line", "LinkError"]

@@ -43,6 +43,10 @@ class Way:
         return self.kind if self.layout == plain and self.width == 1 else f"{self.kind} {self.layout}"
 
 
+_HALVES: Final = (("CDAB", "CDABGHEF"), ("ABCD", "EFGHABCD"), ("BADC", "FEHGBADC"), ("DCBA", "DCBAHGFE"))
+"""64-bit layouts whose halves do not follow the order of their words."""
+
+
 def _ways() -> tuple[Way, ...]:
     found = []
     for order in ORDERS:
@@ -50,7 +54,7 @@ def _ways() -> tuple[Way, ...]:
         found += [Way(kind, order, pair, 1) for kind in ("uint16", "int16", "bcd16", "text")]
         found += [Way(kind, order, order, 2) for kind in ("float32", "uint32", "int32", "bcd32")]
         found += [Way(kind, order, _eight(order), 4) for kind in ("float64", "uint64", "int64")]
-    for order, layout in (("CDAB", "CDABGHEF"), ("ABCD", "EFGHABCD")):
+    for order, layout in _HALVES:
         found += [Way(kind, order, layout, 4) for kind in ("float64", "uint64", "int64")]
     return tuple(found)
 
@@ -63,7 +67,8 @@ def _eight(order: str) -> str:
 
 
 WAYS: Final = _ways()
-"""Every way: for 16 bits 2 byte orders, for 32 bits 4 orders, for 64 bits 6."""
+"""Every way: for 16 bits 2 byte orders, for 32 bits 4 orders, for 64 bits 8 (see `ModbusConnection`)."""
+ODD_LAYOUTS: Final = frozenset(layout for _, layout in _HALVES)
 _NUMPY: Final = {
     "uint16": ">u2", "int16": ">i2", "bcd16": ">u2", "text": "S2", "float32": ">f4", "uint32": ">u4", "int32": ">i4",
     "bcd32": ">u4", "float64": ">f8", "uint64": ">u8", "int64": ">i8",

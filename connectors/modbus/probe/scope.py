@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.modbus.config import ADDRESSES
 from connectors.modbus.probe.search import Area
+from connectors.modbus.tag import ADDRESSES
 from pipelines.errors import ConfigError
 
 LIKELY_UNITS: Final = (1, 2, 3, 0, 255, 247)
 """First units on a bus, then what servers on TCP use for themselves (Messaging Guide V1.0b §4.4.2), then the last."""
+LAST_UNIT: Final = 247
+"""Last unit id of a serial line (Serial Line V1.02 §2.2)."""
 LIKELY: Final = (
     Area("holding", 0, 127),
     Area("input", 0, 127),

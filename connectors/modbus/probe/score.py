@@ -43,7 +43,15 @@ _EXPONENTS: Final = ((-7, 17, 4.6), (-14, 24, 7.0), (-30, 34, 13.0), (-200, 200,
 """First and last exponent and what a value between them costs."""
 _MANTISSA: Final = {"float32": 23, "float64": 52}
 _DECIMALS: Final = {"float32": 3, "float64": 6}
-_KNOWN: Final = ((49.7, 50.3), (59.7, 60.3), (99.0, 101.0), (108.0, 112.0), (215.0, 242.0), (375.0, 405.0), (435.0, 445.0))
+_KNOWN: Final = (
+    (49.7, 50.3),
+    (59.7, 60.3),
+    (99.0, 101.0),
+    (108.0, 112.0),
+    (215.0, 242.0),
+    (375.0, 405.0),
+    (435.0, 445.0),
+)
 """Mains frequencies and voltages, and 100 %."""
 _ABSENT: Final = {"float32": (0x7FC00000, 0xFFC00000), "float64": (0x7FF8000000000000, 0xFFF8000000000000)}
 
