@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from agent.duration import seconds
+from agent.duration import duration_s
 from agent.files import write_new
 from agent.output import emit, emit_json, say
 from connectors.base import Probeable, ProbeOptions
@@ -38,12 +38,11 @@ def command(
     kind = kind_of(endpoint)
     if not kind or not KINDS[kind].doctor:
         remedy = f"write modbus://{endpoint}" if _BARE.fullmatch(endpoint) else "expected modbus://host:port"
-        raise ConfigError(
-            None, None, f"probe: {remedy if not kind else 'such a device tells what it has; agent browse'}"
-        )
+        reason = "such a device tells what it has: agent browse" if kind else remedy
+        raise ConfigError(None, None, f"probe: {reason}")
     if write_tags is not None and write_tags.exists() and not force:
         raise ConfigError(write_tags, None, "exists already; name another file or say --force")
-    options = ProbeOptions(units, ranges, pause_s, seconds("--budget", budget), reads, timeout_s)
+    options = ProbeOptions(units, ranges, pause_s, duration_s("--budget", budget), reads, timeout_s)
     doctor = make_doctor(kind, endpoint, options, clock_from_environment())
     interrupted = False
     try:

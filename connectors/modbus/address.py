@@ -39,27 +39,12 @@ def settings_of(endpoint: str, **more: Any) -> ModbusConnection:
     Raises:
         ConfigError: not such an address.
     """
-    parts = urlsplit(endpoint)
     try:
-        port = parts.port
+        parts = urlsplit(endpoint)
+        place = _place(endpoint, parts, parts.port)
     except ValueError as error:
         raise ConfigError(None, None, f"{endpoint}: the port must be 1-65535") from error
-    transport = _TRANSPORTS.get(parts.scheme, "")
-    if not transport or parts.username or parts.fragment:
-        raise ConfigError(None, None, f"{endpoint}: expected modbus://host:port or modbus+rtu:///dev/ttyUSB0")
-    fields: dict[str, Any] = {"type": "modbus", "name": "device", "tags": [_ANY_TAG], **more}
-    if transport != "tcp":
-        fields["transport"] = transport
-    if transport in SERIAL:
-        if parts.netloc or not parts.path:
-            raise ConfigError(
-                None, None, f"{endpoint}: expected three slashes and the port, {parts.scheme}:///dev/ttyUSB0"
-            )
-        fields["serial"] = {"device": parts.path}
-    else:
-        if not parts.hostname or parts.path.strip("/"):
-            raise ConfigError(None, None, f"{endpoint}: expected {parts.scheme}://host:port")
-        fields |= {"host": parts.hostname} | ({"port": port} if port is not None else {})
+    fields: dict[str, Any] = {"type": "modbus", "name": "device", "tags": [_ANY_TAG], **more, **place}
     for group, keys in (("serial", _LINE), ("tls", _TLS)):
         if asked := _asked(parts, keys):
             fields[group] = fields.get(group, {}) | asked
@@ -72,6 +57,22 @@ def settings_of(endpoint: str, **more: Any) -> ModbusConnection:
         first = error.errors()[0]
         where = "".join(f"{one}: " for one in first["loc"])
         raise ConfigError(None, None, f"{endpoint}: {where}{first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _place(endpoint: str, parts: SplitResult, port: int | None) -> dict[str, Any]:
+    """Transport and whom to reach by it."""
+    transport = _TRANSPORTS.get(parts.scheme, "")
+    if not transport or parts.username or parts.fragment:
+        raise ConfigError(None, None, f"{endpoint}: expected modbus://host:port or modbus+rtu:///dev/ttyUSB0")
+    if transport in SERIAL:
+        if parts.netloc or not parts.path:
+            reason = f"expected three slashes and the port, such as {parts.scheme}:///dev/ttyUSB0"
+            raise ConfigError(None, None, f"{endpoint}: {reason}")
+        return {"transport": transport, "serial": {"device": parts.path}}
+    if not parts.hostname or parts.path.strip("/"):
+        raise ConfigError(None, None, f"{endpoint}: expected {parts.scheme}://host:port")
+    network: dict[str, Any] = {"host": parts.hostname} if port is None else {"host": parts.hostname, "port": port}
+    return network if transport == "tcp" else network | {"transport": transport}
 
 
 def _asked(parts: SplitResult, keys: tuple[str, ...]) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Doctor:
     async def _present(self, unit: int) -> bool:
         for name in ("holding", "input"):
             first = next((one.first for one in self.scope.areas if one.table == name), 0)
-            reply = await self._line.ask(unit, name, first, 2)  # type: ignore[arg-type]  # both are tables
+            reply = await self._line.ask(unit, name, first, 2)
             if reply is not None:
                 return reply.exception not in _NOBODY
         return False
@@ -149,9 +149,7 @@ class Doctor:
         for other in self.found:
             for table in other.tables.values():
                 if other.twin is None and table.table not in BIT_TABLES and any(table.reads[0].values()):
-                    first, last = next(
-                        one for one in table.ranges() if any(map(table.reads[0].get, range(one[0], one[1] + 1)))
-                    )
+                    first, last = next(one for one in table.ranges() if any(table.words(*one)[0]))
                     read = await self._read(unit, table.table, first, min(_TWIN_COUNT, last - first + 1))
                     if isinstance(read, dict) and alike(read, table.reads[0]):
                         return other.unit

@@ -110,12 +110,12 @@ def explain(words: Words, address: int, agreed: str = "") -> list[Spot]:
         places = n - width + 1
         if places > 0:
             total[:places, ways] = (enter[:n] + price)[:places, ways] + leave[width : n + 1, ways]
-    spots, place, way = [], 0, -1
+    spots, place, last = [], 0, -1
     while place < n:
-        onward = total[0] if way < 0 else _SWITCH[way] + total[place] - enter[place]
-        way = int(np.argmin(onward))
-        spots.append(Spot(address + place, _ranked(total[place], price[place], values, place, way)))
-        place += WAYS[way].width
+        onward = total[0] if last < 0 else _SWITCH[last] + total[place] - enter[place]
+        last = int(np.argmin(onward))
+        spots.append(Spot(address + place, _ranked(total[place], price[place], values, place, last)))
+        place += WAYS[last].width
     return _joined(spots)
 
 
@@ -162,10 +162,8 @@ def _ranked(total: Bits, price: Bits, values: list[Column], place: int, best: in
         value = tuple(_plain(one) for one in values[j][:, place].tolist())
         if price[j] >= IMPOSSIBLE_BITS and way.kind in _CODED:
             continue
-        family = "text" if way.kind == "text" else way.kind.strip("u") if way.kind != "bcd" else way.kind
-        told.setdefault(
-            (family, way.layout, repr(value)), Reading(way, value, float(least - total[j]), float(price[j]))
-        )
+        same = (way.kind.removeprefix("u"), way.layout, repr(value))
+        told.setdefault(same, Reading(way, value, float(least - total[j]), float(price[j])))
     weights = [2.0 ** min(0.0, _DOUBT * one.score) for one in told.values()]
     readings = [replace(one, score=weight / sum(weights)) for one, weight in zip(told.values(), weights, strict=True)]
     return tuple(readings)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _MOST_BITS: Final = 64
 _HEAD: Final = """\
-# Proposed by `agent probe {where}`. Change company, site and machine; give the tags names, units and scales; remove what
-# nobody needs; then `agent check` and `agent read` this file. Each comment says what was read, and how sure that is.
+# Proposed by `agent probe {where}`. Change company, site and machine; give the tags names, units and scales; remove
+# what nobody needs; then `agent check` and `agent read` this file. Comments: what was read, and how sure that is.
 company: my-company
 site: my-site
 
@@ -39,16 +39,12 @@ def proposal(settings: ModbusConnection, found: Diagnosis) -> str:
     order = found.orders.get(first) or "ABCD"
     fields = settings.model_dump(mode="json", exclude_unset=True, exclude={"tags", "unit", "machine", "byte_order"})
     fields |= {"machine": "device", "unit": first, "byte_order": order}
-    blocks = [
-        one.block for unit in units for one in unit.tables.values() if one.table not in BIT_TABLES and one.limited
-    ]
+    tables = [one for unit in units for one in unit.tables.values()]
+    blocks = [one.block for one in tables if one.table not in BIT_TABLES and one.limited]
     if blocks:
         fields["max_registers"] = max(4, min(blocks))
-    lines = [
-        f"{'  - ' if not number else '    '}{key}: {json.dumps(value)}"
-        for number, (key, value) in enumerate(fields.items())
-    ]
-    return _HEAD.format(where=settings.where()) + "\n".join([*lines, "    tags:", *tags]) + "\n"
+    lines = "  - " + "\n    ".join(f"{key}: {json.dumps(value)}" for key, value in fields.items())
+    return _HEAD.format(where=settings.where()) + "\n".join([lines, "    tags:", *tags]) + "\n"
 
 
 def _tags(unit: UnitFound, found: Diagnosis, *, several: bool) -> Iterator[str]:

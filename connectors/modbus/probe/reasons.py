@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 from connectors.modbus.probe.layout import Reading, Spot
 from connectors.modbus.probe.score import known
@@ -59,7 +60,7 @@ def _of_number(reading: Reading) -> Iterator[str]:
 
 
 def _of_steps(value: tuple[float, ...]) -> Iterator[str]:
-    steps = [after - before for before, after in zip(value, value[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(value)]
     size = max(abs(one) for one in value)
     if not steps:
         return

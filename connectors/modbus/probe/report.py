@@ -77,11 +77,7 @@ def as_lines(settings: ModbusConnection, found: Diagnosis, line: Line) -> Iterat
 def _unit_lines(unit: UnitFound, found: Diagnosis) -> Iterator[str]:
     for table in unit.tables.values():
         ranges = ", ".join(f"{first}-{last}" if first != last else str(first) for first, last in table.ranges())
-        why = (
-            ""
-            if ranges or not table.refusal
-            else f" (exception {table.refusal}, {_EXCEPTIONS.get(table.refusal, 'unknown')})"
-        )
+        why = f" ({_EXCEPTIONS.get(table.refusal, 'refused')})" if table.refusal and not ranges else ""
         yield f"unit {unit.unit} {table.table}: {ranges or 'nothing'}{why}"
         if table.table in BIT_TABLES:
             if on := [str(address) for address, value in sorted(table.reads[0].items()) if value]:

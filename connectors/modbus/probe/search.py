@@ -1,8 +1,9 @@
 """Which addresses of a table can be read, with few requests: blocks, halved where the device refuses. Pure.
 
-A refused block is halved, at even addresses since many meters refuse half a value. Where nothing but refusals is found,
-halving stops at `grain` addresses after a look at their first two; only beside readable addresses it goes on to the last
-one. A block that is refused although both its halves are granted was too long: later ones are no longer than a half.
+A refused block is halved, at even addresses since many meters refuse half a value. Where nothing but refusals is
+found, halving stops at `grain` addresses after a look at their first two; only beside readable addresses it goes on to
+the last one. A block that is refused although both its halves are granted was too long: later ones are no
+longer than a half.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 GRAIN: Final = 8
-"""Addresses below which a refused block is left alone while its neighbours are refused too, where nobody asked for it."""
+"""A refused block this small is left alone while its neighbours are refused too, where nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
