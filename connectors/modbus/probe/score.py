@@ -5,13 +5,14 @@ bits for its step. The same bytes in a wrong order are a long one: an exponent n
 steps of thousands between two reads. So the cost of a reading in bits is the sum of
 
 - **magnitude**: integers cost their length in bits (small numbers are common); floats cost by exponent: 2⁻⁷ to 2¹⁷
-  4.6 bits, 2⁻¹⁴ to 2²⁴ 7, further 13 to 20, denormal, infinite or not a number 60 (the two NaN that meters send for
+  4.6 bits, 2⁻¹⁴ to 2²⁴ 7, further 13 to 20, denormal, infinite or not a number 200 (the two NaN that meters send for
   "not available" 12); a negative float 2 bits more;
 - **digits**: a float's mantissa costs its 23 or 52 bits, unless the value is a short decimal such as 49.98;
 - **known magnitudes**: near 50 or 60 Hz, 100, 110, 220-240, 380-400 or 440 V cost 2 bits less, for integers the same
   times ten or a hundred;
 - **change** between repeated reads: none 0.3 bits; else 3 bits and the size of the step in bits (in units of the last
-  binary digit for floats); an integer that only counts up costs 1.5 bits less each step;
+  binary digit for floats; a float whose exponent moves by more than 2 costs as much as a new one); an integer that
+  only counts up costs 1.5 bits less each step;
 - **text**: letters, digits and spaces 5.2 bits, other printable characters 7, NUL 1, anything else is impossible;
 - **BCD**: 3.3 bits a digit; impossible where a digit is above 9.
 
@@ -30,7 +31,7 @@ from connectors.modbus.probe.reading import Column, Way
 Bits = NDArray[np.float64]
 
 IMPOSSIBLE_BITS: Final = 1000.0
-_STRANGE_BITS: Final = 60.0
+_STRANGE_BITS: Final = 200.0
 _ABSENT_BITS: Final = 12.0
 _SAME_BITS: Final = 0.3
 _STEP_BITS: Final = 3.0
@@ -41,6 +42,7 @@ _DIGIT_BITS: Final = 3.32
 _SHORT_BITS: Final = 4.0
 _EXPONENTS: Final = ((-7, 17, 4.6), (-14, 24, 7.0), (-30, 34, 13.0), (-200, 200, 20.0))
 """First and last exponent and what a value between them costs."""
+_NEAR_EXPONENTS: Final = 2
 _MANTISSA: Final = {"float32": 23, "float64": 52}
 _DECIMALS: Final = {"float32": 3, "float64": 6}
 _KNOWN: Final = (
@@ -71,7 +73,8 @@ def cost(value: Column, way: Way) -> Bits:
     if way.kind == "text":
         return _text(value)
     if way.kind.startswith("float"):
-        return _float(value[0], way.kind) + _float_steps(value, way.kind)
+        alone = _float(value, way.kind)
+        return alone[0] + _float_steps(value, alone, way.kind)
     if way.kind.startswith("bcd"):
         bits = 2 * way.width + _DIGIT_BITS * _decimal_digits(value[0])
         bits = np.where((value < 0).any(axis=0), IMPOSSIBLE_BITS, bits)
@@ -151,13 +154,15 @@ def _mantissa(value: Bits, kind: str) -> Bits:
     return full
 
 
-def _float_steps(value: Bits, kind: str) -> Bits:
+def _float_steps(value: Bits, alone: Bits, kind: str) -> Bits:
     with np.errstate(all="ignore"):
         step = np.abs(np.diff(value, axis=0))
-        last_digit = np.exp2(np.maximum(_exponent(value[:-1]), _exponent(value[1:])) - _MANTISSA[kind])
+        before, after = _exponent(value[:-1]), _exponent(value[1:])
+        last_digit = np.exp2(np.maximum(before, after) - _MANTISSA[kind])
         size = np.log2(np.maximum(step / last_digit, 1))
         same = (step == 0) | (np.isnan(value[:-1]) & np.isnan(value[1:]))
-        bits = np.where(same, _SAME_BITS, _STEP_BITS + np.nan_to_num(size, nan=60, posinf=60))
+        size = np.where(np.abs(after - before) > _NEAR_EXPONENTS, alone[1:], size)
+        bits = np.where(same, _SAME_BITS, _STEP_BITS + np.nan_to_num(size, nan=_STRANGE_BITS, posinf=_STRANGE_BITS))
     return np.asarray(bits.sum(axis=0))
 
 
