@@ -55,12 +55,14 @@ class Doctor:
             units_of(options.units) if options.units else self._likely(),
             areas_of(options.ranges) if options.ranges else LIKELY,
             asked=bool(options.ranges),
+            any_unit=not options.units,
             pause_s=options.pause_s,
             budget_s=options.budget_s,
             reads=options.reads,
         )
         self.found: list[UnitFound] = []
         self._asked: list[int] = []
+        self._bare: list[int] = []
         self._clock = clock
         self._line = Line(self.settings, clock, self.scope.pause_s)
         self._end_s = 0.0
@@ -93,8 +95,15 @@ class Doctor:
 
     def diagnosis(self) -> Diagnosis:
         """What is made of it so far."""
-        silent = [unit for unit in self._asked if unit not in {one.unit for one in self.found}]
-        return diagnose(self.found, silent, self._partial)
+        known = {one.unit for one in self.found} | set(self._bare)
+        silent = [unit for unit in self._asked if unit not in known]
+        out = diagnose(self.found, silent, self._partial)
+        if self._bare:
+            units = ", ".join(map(str, self._bare))
+            out.remarks.append(
+                f"unit {units} answers, but refuses the likely addresses; ask with --units if it is there"
+            )
+        return out
 
     def result(self) -> dict[str, Any]:
         """Everything found, for JSON."""
@@ -123,6 +132,10 @@ class Doctor:
         if not await self._present(unit):
             yield f"unit {unit}: no answer"
             return
+        if self.scope.any_unit and self.found and not await self._begins(unit):
+            self._bare.append(unit)
+            yield f"unit {unit}: answers, but refuses what it is asked"
+            return
         found = UnitFound(unit)
         found.twin = await self._twin(unit)
         self.found.append(found)
@@ -143,6 +156,12 @@ class Doctor:
             if reply is not None:
                 return reply.exception not in _NOBODY
         return False
+
+    async def _begins(self, unit: int) -> bool:
+        """Whether a unit that nobody named has anything at the beginning of a table."""
+        firsts = {one.table: one.first for one in reversed(self.scope.areas)}
+        reads = [await self._read(unit, table, first, 2) for table, first in firsts.items()]
+        return any(isinstance(read, dict) for read in reads)
 
     async def _twin(self, unit: int) -> int | None:
         """The unit that this one seems to be, as behind a server that does not look at unit ids."""

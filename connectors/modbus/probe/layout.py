@@ -17,7 +17,7 @@ from connectors.modbus.probe.score import IMPOSSIBLE_BITS, Bits, cost
 
 _KIND_BITS: Final = {
     "uint16": 0.0, "int16": 1.0, "uint32": 1.0, "int32": 1.5, "float32": 0.0, "uint64": 3.0, "int64": 3.0,
-    "float64": 2.0, "bcd16": 5.0, "bcd32": 6.0, "text": 5.0,
+    "float64": 2.0, "bcd16": 5.0, "bcd32": 6.0, "text": 12.0,
 }  # fmt: skip
 """How rare a type is; paid once for every run of it."""
 _ORDER_BITS: Final = {"ABCD": 0.0, "CDAB": 0.5, "DCBA": 2.0, "BADC": 3.0}

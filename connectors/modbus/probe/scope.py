@@ -34,6 +34,7 @@ class Scope:
         units: unit ids, in this order.
         areas: addresses.
         asked: whether somebody named the areas; then every address in them is looked at.
+        any_unit: whether nobody named the units; then one that refuses everything likely is left alone.
         pause_s: silence between an answer and the next request, seconds.
         budget_s: time for everything, seconds.
         reads: how often the readable addresses are read.
@@ -42,6 +43,7 @@ class Scope:
     units: tuple[int, ...] = LIKELY_UNITS
     areas: tuple[Area, ...] = LIKELY
     asked: bool = False
+    any_unit: bool = True
     pause_s: float = 0.02
     budget_s: float = 60.0
     reads: int = 3

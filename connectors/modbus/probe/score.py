@@ -13,7 +13,8 @@ steps of thousands between two reads. So the cost of a reading in bits is the su
 - **change** between repeated reads: none 0.3 bits; else 3 bits and the size of the step in bits (in units of the last
   binary digit for floats; a float whose exponent moves by more than 2 costs as much as a new one); an integer that
   only counts up costs 1.5 bits less each step;
-- **text**: letters, digits and spaces 5.2 bits, other printable characters 7, NUL 1, anything else is impossible;
+- **text**: letters, digits and spaces 5.2 bits, other printable characters 7, NUL 1 (12 for two of
+  them: a register of 0 is seldom text), anything else is impossible;
 - **BCD**: 3.3 bits a digit; impossible where a digit is above 9.
 
 What neighbours agree on is weighed by `layout`.
@@ -32,6 +33,7 @@ Bits = NDArray[np.float64]
 
 IMPOSSIBLE_BITS: Final = 1000.0
 _STRANGE_BITS: Final = 200.0
+_EMPTY_BITS: Final = 12.0
 _ABSENT_BITS: Final = 12.0
 _SAME_BITS: Final = 0.3
 _STEP_BITS: Final = 3.0
@@ -74,7 +76,7 @@ def cost(value: Column, way: Way) -> Bits:
         return _text(value)
     if way.kind.startswith("float"):
         alone = _float(value, way.kind)
-        return alone[0] + _float_steps(value, alone, way.kind)
+        return np.asarray(alone[0] + _float_steps(value, alone, way.kind))
     if way.kind.startswith("bcd"):
         bits = 2 * way.width + _DIGIT_BITS * _decimal_digits(value[0])
         bits = np.where((value < 0).any(axis=0), IMPOSSIBLE_BITS, bits)
@@ -184,7 +186,7 @@ _LETTERS: Final = _letters()
 
 def _text(value: Column) -> Bits:
     raw = np.ascontiguousarray(value).view(np.uint8).reshape(*value.shape, 2)
-    bits = _LETTERS[raw[0]].sum(axis=1)
+    bits = np.where(raw[0].any(axis=1), _LETTERS[raw[0]].sum(axis=1), _EMPTY_BITS)
     bits = np.where((raw[0, :, 0] == 0) & (raw[0, :, 1] != 0), IMPOSSIBLE_BITS, bits)  # text ends at its first NUL
     changed = (raw[1:] != raw[:-1]).any(axis=2)
     return np.asarray(bits + np.where(changed, _LETTERS[raw[1:]].sum(axis=2), _SAME_BITS).sum(axis=0))
