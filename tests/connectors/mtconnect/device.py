@@ -17,6 +17,9 @@ VARIABLES: dict[str, Any] = {
     "program": {"model": "constant", "value": "O<1001> & 가공"},
     "steady": {"model": "constant", "value": 7},
     "broken": {"model": "constant", "value": 1},
+    "gone": {"model": "constant", "value": "UNAVAILABLE"},
+    "whole": {"model": "constant", "value": 12},
+    "place": {"model": "constant", "value": "1.0 -2.5 3e-05"},
 }
 SIGNALS: dict[str, dict[str, Any]] = {
     "parts": {"item": "pc", "category": "EVENT", "type": "PART_COUNT", "datatype": "Int32", "of": "count"},
@@ -30,6 +33,9 @@ SIGNALS: dict[str, dict[str, Any]] = {
     },
     "program": {"item": "pg", "category": "EVENT", "type": "PROGRAM", "datatype": "String"},
     "steady": {"item": "st", "category": "SAMPLE", "type": "TEMPERATURE", "units": "CELSIUS", "datatype": "Double"},
+    "gone": {"item": "gone", "category": "SAMPLE", "type": "FLOW", "datatype": "String"},
+    "whole": {"item": "whole", "category": "EVENT", "type": "BLOCK_COUNT", "datatype": "Int32"},
+    "place": {"item": "place", "category": "SAMPLE", "type": "PATH_POSITION", "units": "MILLIMETER_3D"},
     "coolant": {"item": "cl", "category": "CONDITION", "type": "LEVEL", "of": "broken"},
 }
 
