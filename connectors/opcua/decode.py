@@ -3,108 +3,30 @@
 A MonitoredItemNotification is a client handle and a DataValue; a ReadResponse holds DataValues alone. A DataValue is
 a mask byte, then Value, Status, SourceTimestamp, SourcePicoSeconds, ServerTimestamp and ServerPicoSeconds where the
 mask says so (OPC 10000-6 §5.2.2.17). Mask and variant type give every numeric item a fixed size, so a run of equal
-items is one NumPy view; short runs go through one compiled struct per layout.
+items is one NumPy view, and items that take turns are gathered by their positions. Values that are no scalars are
+found and set apart as bytes (`RawColumns`).
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.opcua.scalars import BAD_NO_DATA, EPOCH_TICKS, LIMIT_TICKS, iso_of, text_at, variant_at
-from pipelines.point import BAD, SEVERITY_MASK, Scan
+from connectors.opcua.columns import Columns, Part, RawColumns, joined, oldest_first
+from connectors.opcua.layouts import Layout, gather, layout_of, objects, part_of, tail_columns, tail_of
+from connectors.opcua.scalars import BAD_NO_DATA, LENGTH, LONG_BYTES, TEXT_IDS, text_at, variant_at
+from connectors.opcua.shapes import Group, Shape, Shapes
+from connectors.opcua.skip import Skipper
+from pipelines.point import BAD, SEVERITY_MASK
+
+__all__ = ["Columns", "RawColumns", "decode_array", "decode_data_change", "decode_items", "oldest_first"]
 
 _SHORT_RUN: Final = 12
-"""Items in a row from which a NumPy view is cheaper than a struct each."""
-_DATETIME: Final = 13
-_STATUS: Final = 19
-_TEXTS: Final = (12, 16)
-"""String and XmlElement are both UTF-8 behind a length (OPC 10000-6 §5.2.2.8)."""
-_KINDS: Final = {
-    0: ("", "float64"),
-    1: ("B", "bool"),
-    2: ("b", "int64"),
-    3: ("B", "int64"),
-    4: ("h", "int64"),
-    5: ("H", "int64"),
-    6: ("i", "int64"),
-    7: ("I", "int64"),
-    8: ("q", "int64"),
-    9: ("Q", "uint64"),
-    10: ("f", "float64"),
-    11: ("d", "float64"),
-    _DATETIME: ("q", "object"),
-    _STATUS: ("I", "object"),
-}
-"""Built-in type id → (struct code, dtype of the scan); OPC 10000-6 §5.1.2."""
-_NUMPY: Final = {"b": "<i1", "B": "<u1", "h": "<i2", "H": "<u2", "i": "<i4", "I": "<u4", "q": "<i8", "Q": "<u8"} | {
-    "f": "<f4",
-    "d": "<f8",
-}
-_TAIL: Final = (
-    (0x02, "status", "I"),
-    (0x04, "source", "q"),
-    (0x10, "sp", "H"),
-    (0x08, "server", "q"),
-    (0x20, "vp", "H"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Decoded items of one value dtype, in the order they were sent.
-
-    Attributes:
-        handle: client handle, or position in the request for read results, int64, shape (n,).
-        time_ns: source time, else server time, else publish time, ns since 1970 UTC, int64, shape (n,).
-        value: one of `pipelines.point.VALUE_DTYPES`, shape (n,).
-        status: StatusCode, uint32, shape (n,).
-        timed: whether the server gave a usable source or server time, bool, shape (n,).
-    """
-
-    handle: NDArray[np.int64]
-    time_ns: NDArray[np.int64]
-    value: NDArray[Any]
-    status: NDArray[np.uint32]
-    timed: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """One fixed-size item: its struct, its NumPy dtype and where its columns are in the struct's tuple."""
-
-    packed: struct.Struct
-    dtype: np.dtype[np.void]
-    kind: str
-    vtype: int
-    columns: dict[str, int]
-
-
-@cache
-def _layout(prefix: int, mask: int, vtype: int) -> _Layout | None:
-    """The layout of an item, or None when its size is not fixed."""
-    if vtype not in _KINDS:
-        return None
-    code, kind = _KINDS[vtype]
-    fields = [("handle", "<u4", "I")] if prefix else []
-    fields.append(("mask", "<u1", "B"))
-    if mask & 0x01:
-        fields.append(("vtype", "<u1", "B"))
-        if code:
-            fields.append(("value", _NUMPY[code], code))
-    fields += [(name, _NUMPY[letter], letter) for bit, name, letter in _TAIL if mask & bit]
-    return _Layout(
-        struct.Struct("<" + "".join(letter for *_, letter in fields)),
-        np.dtype([(name, numpy) for name, numpy, _ in fields]),
-        kind,
-        vtype if mask & 0x01 else 0,
-        {name: index for index, (name, *_) in enumerate(fields)},
-    )
+"""Items in a row from which a NumPy view is looked for."""
+_SHAPES: Final = Shapes()
 
 
 def decode_items(
@@ -121,24 +43,72 @@ def decode_items(
         handles: True for MonitoredItemNotifications, False for DataValues alone.
 
     Returns:
-        (columns, one for each value dtype that occurs; position after the last item).
+        (columns, one for each value dtype that occurs and one for values that are no scalars; position after the last
+        item).
 
     Raises:
         ValueError: the bytes are cut off or malformed.
     """
     if count < 0 or count > end - start:
         raise ValueError(f"{count} items cannot be in {end - start} bytes")
-    items = _Items(data, start, end, count, 4 if handles else 0)
-    while items.index < count:
-        items.step()
-    parts: dict[str, list[_Part]] = {}
-    for layout, first, run in items.runs:
-        parts.setdefault(layout.kind, []).append(_from_run(layout, first, run, handles=handles))
-    for layout, order, rows in items.singles.values():
-        parts.setdefault(layout.kind, []).append(_from_rows(layout, order, rows, handles=handles))
-    if items.texts:
-        parts.setdefault("object", []).append(_from_texts(items.texts, handles=handles))
-    return [_joined(kind, found, publish_ns) for kind, found in parts.items()], items.at
+    prefix = 4 if handles else 0
+    octets = np.frombuffer(data, np.uint8)
+    shape = _SHAPES.like(octets, prefix, start, end, count)
+    if shape is None:
+        items = _Items(data, start, end, count, prefix)
+        while items.index < count:
+            items.step()
+        shape = items.shape(start)
+        long = [*items.long.values()]
+        _SHAPES.keep(prefix, count, shape, whole=not long)
+    else:
+        long = []
+    parts: dict[str, list[Part]] = {}
+    for group in shape.groups:
+        found = part_of(group.layout, group.order, group.items(data, octets, start), handles=handles)
+        parts.setdefault(group.layout.kind, []).append(found)
+    for several in long:
+        parts.setdefault("raw" if several.raw else "object", []).append(several.part(octets, handles=handles))
+    raw = parts.pop("raw", None)
+    out = [joined(kind, found, publish_ns) for kind, found in parts.items()]
+    if raw:
+        out.append(joined("object", raw, publish_ns, RawColumns))
+    return out, start + shape.size
+
+
+@dataclass(slots=True)
+class _Long:
+    """Items of variable size with one mask: texts, or values left as they are."""
+
+    mask: int
+    raw: bool
+    order: list[int] = field(default_factory=list)
+    heads: list[int] = field(default_factory=list)
+    tails: list[int] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    own: dict[int, int] = field(default_factory=dict)
+
+    def part(self, octets: NDArray[np.uint8], *, handles: bool) -> Part:
+        """The columns; null is bad, and so is what `own` says."""
+        order = np.array(self.order, np.int64)
+        tails = np.array(self.tails, np.int64)
+        tail = tail_of(self.mask & 0x3E)
+        nothing = np.zeros(len(order), np.int64)
+        status, source, server = (
+            tail_columns(gather(octets, tails, tail)) if tail.size else (nothing.astype(np.uint32), nothing, nothing)
+        )
+        handle = order
+        if handles:
+            handle = gather(octets, np.array(self.heads, np.int64), _HANDLE)["handle"].astype(np.int64)
+        usable = status & SEVERITY_MASK != BAD
+        for at, code in self.own.items():
+            if usable[at]:
+                status[at] = code
+        value = objects(["" if one is None else one for one in self.values])
+        return Part(order, handle, value, status, source, server)
+
+
+_HANDLE: Final = Layout(np.dtype([("handle", "<u4")]), "", 0, 4)
 
 
 class _Items:
@@ -151,198 +121,135 @@ class _Items:
         self.count = count
         self.prefix = prefix
         self.index = 0
-        self.runs: list[tuple[_Layout, int, NDArray[np.void]]] = []
-        self.singles: dict[int, tuple[_Layout, list[int], list[tuple[Any, ...]]]] = {}
-        self.texts: list[tuple[int, int, str | None, int, int, int]] = []
+        self.runs: list[Group] = []
+        self.singles: dict[int, tuple[Layout, list[int], list[int]]] = {}
+        self.long: dict[tuple[int, bool], _Long] = {}
+
+    def shape(self, start: int) -> Shape:
+        """Where everything of a fixed size is, relative to `start`."""
+        singles = [
+            Group(layout, key >> 8, np.array(order, np.int64), at[0] - start, np.array(at, np.int64) - start)
+            for key, (layout, order, at) in self.singles.items()
+        ]
+        for run in self.runs:
+            run.first -= start
+        return Shape(self.at - start, self.prefix, [*self.runs, *singles])
 
     def step(self) -> None:
-        """Take a run of equal items, or the single items up to where one may start."""
+        """Take a run of equal items, or one item."""
         data, at, end, prefix = self.data, self.at, self.end, self.prefix
-        if at + prefix + 2 > end and (at + prefix + 1 > end or data[at + prefix] & 0x01):
+        head = at + prefix
+        if head + 2 > end and (head + 1 > end or data[head] & 0x01):
             raise ValueError("an item is cut off")
-        mask = data[at + prefix]
-        vtype = data[at + prefix + 1] if mask & 0x01 else 0
-        layout = _layout(prefix, mask & 0x3F, vtype)
+        mask = data[head]
+        vtype = data[head + 1] if mask & 0x01 else 0
+        key = mask << 8 | vtype
+        found = self.singles.get(key)
+        layout = layout_of(prefix, mask & 0x3F, vtype) if found is None else found[0]
         if layout is None:
-            row, self.at = _text_item(data, at, end, prefix, mask, vtype)
-            self.texts.append((self.index, *row))
-            self.index += 1
+            if vtype in TEXT_IDS:
+                self._texts(mask, vtype)
+            else:
+                self._other(mask, vtype)
             return
-        size = layout.packed.size
+        size = layout.size
         if at + size > end:
             raise ValueError("an item is cut off")
-        ahead = at + (_SHORT_RUN - 1) * size + prefix
-        if self.count - self.index >= _SHORT_RUN and data[ahead : ahead + 2] == data[at + prefix : at + prefix + 2]:
-            run = _run(data, at, min(self.count - self.index, (end - at) // size), layout, mask, vtype)
-            if len(run) >= _SHORT_RUN:
-                self.runs.append((layout, self.index, run))
-                self.index += len(run)
-                self.at += len(run) * size
+        ahead = head + (_SHORT_RUN - 1) * size
+        if (
+            self.count - self.index >= _SHORT_RUN
+            and ahead + 2 <= end
+            and data[ahead] == mask
+            and (not mask & 0x01 or data[ahead + 1] == vtype)
+        ):
+            length = _run(data, at, min(self.count - self.index, (end - at) // size), layout, mask, vtype)
+            if length >= _SHORT_RUN:
+                order = np.arange(self.index, self.index + length, dtype=np.int64)
+                self.runs.append(Group(layout, mask, order, at))
+                self.index += length
+                self.at += length * size
                 return
-        key = (mask & 0x3F) << 8 | vtype
-        found = self.singles.get(key)
         if found is None:
             found = self.singles[key] = (layout, [], [])
         found[1].append(self.index)
-        found[2].append(layout.packed.unpack_from(data, at))
+        found[2].append(at)
         self.index += 1
         self.at = at + size
 
+    def _texts(self, mask: int, vtype: int) -> None:
+        """Strings in a row, up to the first item of another mask or type, or a long one."""
+        data, at, end, prefix = self.data, self.at, self.end, self.prefix
+        found = self._several(mask, raw=False)
+        order, heads, tails, values = found.order, found.heads, found.tails, found.values
+        behind = tail_of(mask & 0x3E).size
+        index = self.index
+        while index < self.count:
+            head = at + prefix
+            if head + 6 > end or data[head] != mask or data[head + 1] != vtype:
+                break
+            (length,) = LENGTH.unpack_from(data, head + 2)
+            if length > LONG_BYTES:
+                break
+            text, stop, own = text_at(data, head + 2, end, length)
+            if stop + behind > end:
+                raise ValueError("an item is cut off")
+            if own:
+                found.own[len(values)] = own
+            order.append(index)
+            heads.append(at)
+            tails.append(stop)
+            values.append(text)
+            at = stop + behind
+            index += 1
+        if index == self.index:
+            self._other(mask, vtype)
+            return
+        self.index, self.at = index, at
 
-def _run(data: bytes, at: int, most: int, layout: _Layout, mask: int, vtype: int) -> NDArray[np.void]:
-    """The items from `at` that have this layout, looked at in pieces that double."""
+    def _other(self, mask: int, vtype: int) -> None:
+        """One item that is neither of a fixed size nor a short String."""
+        head = self.at + self.prefix
+        known = None if vtype in TEXT_IDS else variant_at(self.data, head + 1, self.end)
+        if known is None:
+            skipper = Skipper(self.data, head + 1, self.end)
+            skipper.variant()
+            known = (self.data[head + 1 : skipper.at], skipper.at)
+        value, stop = known
+        found = self._several(mask, raw=isinstance(value, bytes))
+        behind = tail_of(mask & 0x3E).size
+        if stop + behind > self.end:
+            raise ValueError("an item is cut off")
+        if value is None:
+            found.own[len(found.values)] = BAD_NO_DATA
+        found.order.append(self.index)
+        found.heads.append(self.at)
+        found.tails.append(stop)
+        found.values.append(value)
+        self.index += 1
+        self.at = stop + behind
+
+    def _several(self, mask: int, *, raw: bool) -> _Long:
+        found = self.long.get((mask, raw))
+        if found is None:
+            found = self.long[mask, raw] = _Long(mask, raw)
+        return found
+
+
+def _run(data: bytes, at: int, most: int, layout: Layout, mask: int, vtype: int) -> int:
+    """How many items from `at` have this layout, looked at in pieces that grow."""
     step = 64
     length = 0
-    size = layout.packed.size
     while length < most:
-        piece = np.frombuffer(data, layout.dtype, min(step, most - length), at + length * size)
+        piece = np.frombuffer(data, layout.dtype, min(step, most - length), at + length * layout.size)
         other = piece["mask"] != mask
         if mask & 0x01:
             other |= piece["vtype"] != vtype
         first = int(other.argmax())
         if other[first]:
-            length += first
-            break
+            return length + first
         length += len(piece)
         step *= 4
-    return np.frombuffer(data, layout.dtype, length, at)
-
-
-def _text_item(
-    data: bytes, at: int, end: int, prefix: int, mask: int, vtype: int
-) -> tuple[tuple[int, str | None, int, int, int], int]:
-    """One item of variable size: ((handle, text, status, source ticks, server ticks), position after it)."""
-    handle = int.from_bytes(data[at : at + prefix], "little")
-    at += prefix + 1
-    if vtype in _TEXTS:
-        text, at, own = text_at(data, at + 1, end)
-    else:
-        text, at, own = variant_at(data, at, end)
-    tail = _tail(mask & 0x3E)
-    if at + tail.size > end:
-        raise ValueError("an item is cut off")
-    found = dict(zip((name for bit, name, _ in _TAIL if mask & bit), tail.unpack_from(data, at), strict=True))
-    status = found.get("status", 0)
-    if own and not status & 0x8000_0000:
-        status = own
-    return (handle, text, status, found.get("source", 0), found.get("server", 0)), at + tail.size
-
-
-@cache
-def _tail(mask: int) -> struct.Struct:
-    return struct.Struct("<" + "".join(letter for bit, _, letter in _TAIL if mask & bit))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Columns of one layout before they are joined; `source` and `server` are ticks, 0 = none."""
-
-    order: NDArray[np.int64]
-    handle: NDArray[np.int64]
-    value: NDArray[Any]
-    status: NDArray[np.uint32]
-    source: NDArray[np.int64]
-    server: NDArray[np.int64]
-
-
-def _from_run(layout: _Layout, first: int, run: NDArray[np.void], *, handles: bool) -> _Part:
-    names = layout.columns
-    order = np.arange(first, first + len(run), dtype=np.int64)
-    nothing = np.zeros(len(run), np.int64)
-    return _Part(
-        order,
-        run["handle"].astype(np.int64) if handles else order,
-        _values(layout, run["value"] if "value" in names else nothing),
-        _status(layout, run["status"].astype(np.uint32) if "status" in names else nothing.astype(np.uint32)),
-        run["source"].astype(np.int64) if "source" in names else nothing,
-        run["server"].astype(np.int64) if "server" in names else nothing,
-    )
-
-
-def _from_rows(layout: _Layout, order: list[int], rows: list[tuple[Any, ...]], *, handles: bool) -> _Part:
-    names = layout.columns
-    columns = list(zip(*rows, strict=True))
-    where = np.array(order, np.int64)
-    nothing = np.zeros(len(rows), np.int64)
-
-    def column(name: str, dtype: Any) -> NDArray[Any]:
-        return np.array(columns[names[name]], dtype) if name in names else nothing.astype(dtype)
-
-    code = _KINDS[layout.vtype][0]
-    return _Part(
-        where,
-        column("handle", np.int64) if handles else where,
-        _values(layout, column("value", _NUMPY[code] if code else np.int64)),
-        _status(layout, column("status", np.uint32)),
-        column("source", np.int64),
-        column("server", np.int64),
-    )
-
-
-def _from_texts(texts: list[tuple[int, int, str | None, int, int, int]], *, handles: bool) -> _Part:
-    order, handle, text, status, source, server = zip(*texts, strict=True)
-    value = np.array([one or "" for one in text] + [None], object)[:-1]
-    states = np.array(status, np.uint32)
-    null = np.array([one is None for one in text])
-    states[null & (states & SEVERITY_MASK != BAD)] = BAD_NO_DATA
-    return _Part(
-        np.array(order, np.int64),
-        np.array(handle if handles else order, np.int64),
-        value,
-        states,
-        np.array(source, np.int64),
-        np.array(server, np.int64),
-    )
-
-
-def _values(layout: _Layout, raw: NDArray[Any]) -> NDArray[Any]:
-    if layout.vtype == 0:
-        return np.full(len(raw), np.nan)
-    if layout.kind == "bool":
-        return raw.astype(np.bool_)
-    if layout.vtype == _DATETIME:
-        return _objects([iso_of(ticks) for ticks in raw.tolist()])
-    if layout.vtype == _STATUS:
-        return _objects([f"0x{code:08X}" for code in raw.tolist()])
-    return raw.astype(layout.kind)
-
-
-def _objects(texts: list[str]) -> NDArray[Any]:
-    out: NDArray[Any] = np.empty(len(texts), object)
-    out[:] = texts
-    return out
-
-
-def _status(layout: _Layout, status: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    if layout.vtype == 0:
-        status = status.copy()
-        status[status & SEVERITY_MASK != BAD] = BAD_NO_DATA
-    return status
-
-
-def _joined(kind: str, parts: list[_Part], publish_ns: int) -> Columns:
-    if len(parts) == 1:
-        part = parts[0]
-    else:
-        order = np.concatenate([p.order for p in parts])
-        by = np.argsort(order)
-        part = _Part(
-            order[by],
-            np.concatenate([p.handle for p in parts])[by],
-            np.concatenate([p.value for p in parts])[by],
-            np.concatenate([p.status for p in parts])[by],
-            np.concatenate([p.source for p in parts])[by],
-            np.concatenate([p.server for p in parts])[by],
-        )
-    source = part.source - EPOCH_TICKS
-    server = part.server - EPOCH_TICKS
-    has_source = (part.source > 0) & (source < LIMIT_TICKS) & (source > -LIMIT_TICKS)
-    has_server = (part.server > 0) & (server < LIMIT_TICKS) & (server > -LIMIT_TICKS)
-    ticks = np.where(has_source, source, np.where(has_server, server, 0))
-    timed = has_source | has_server
-    time_ns = np.where(timed, ticks * 100, np.int64(publish_ns))
-    value = part.value if part.value.dtype.name == kind else part.value.astype(kind)
-    return Columns(part.handle, time_ns, value, part.status, timed)
+    return length
 
 
 def decode_data_change(body: bytes, publish_ns: int) -> list[Columns]:
@@ -366,14 +273,3 @@ def decode_array(data: bytes, start: int, end: int, publish_ns: int, *, handles:
     if count <= 0:
         return [], start + 4
     return decode_items(data, start + 4, end, count, publish_ns, handles=handles)
-
-
-def oldest_first(scan: Scan) -> Scan:
-    """The readings by time, unless a tag's own clock ran backwards: then in the order they were sent."""
-    if not len(scan) or (np.diff(scan.time_ns) >= 0).all():
-        return scan
-    order = np.argsort(scan.time_ns, kind="stable")
-    by_tag = order[np.argsort(scan.tag[order], kind="stable")]
-    tag = scan.tag[by_tag]
-    backwards = (tag[1:] == tag[:-1]) & (by_tag[1:] < by_tag[:-1])
-    return scan if backwards.any() else scan.take(order)
