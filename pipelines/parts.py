@@ -55,7 +55,7 @@ class Parts:
         if known is not None:
             return known
         count = self._count.get(tag, 0)
-        name = (self._names[tag] if self._names else "/tag") + suffix
+        name = (self._names[tag] if self._names else f"{tag}/tag") + suffix
         if count >= MOST_PER_TAG or name in self._taken or not _fits(name):
             return None
         self._taken.add(name)

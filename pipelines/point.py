@@ -36,7 +36,10 @@ STATUS_NAMES: Final = {
     UNCERTAIN_LAST_USABLE: "UncertainLastUsableValue",
     0x4094_0000: "UncertainEngineeringUnitsExceeded",
     BAD: "Bad",
+    0x8007_0000: "BadDecodingError",
+    0x8008_0000: "BadEncodingLimitsExceeded",
     0x800A_0000: "BadTimeout",
+    0x8011_0000: "BadDataTypeIdUnknown",
     0x801F_0000: "BadUserAccessDenied",
     BAD_NO_COMMUNICATION: "BadNoCommunication",
     BAD_WAITING_FOR_INITIAL_DATA: "BadWaitingForInitialData",
@@ -53,6 +56,7 @@ STATUS_NAMES: Final = {
     BAD_DEVICE_FAILURE: "BadDeviceFailure",
     BAD_SENSOR_FAILURE: "BadSensorFailure",
     0x808D_0000: "BadOutOfService",
+    0x809B_0000: "BadNoData",
 }
 """Names of StatusCodes that people meet, by OPC 10000-6 Annex A.2; the low 16 bits are flags."""
 

@@ -91,6 +91,11 @@ def joined(kind: str, parts: list[Part], publish_ns: int, made: type[Columns] = 
     return made(part.handle, time_ns, value, part.status, timed)
 
 
+def scan_of_columns(columns: Columns) -> Scan:
+    """The readings, when `columns.handle` is the row of the tag table."""
+    return Scan(columns.handle.astype(np.int32, copy=False), columns.time_ns, columns.value, columns.status)
+
+
 def oldest_first(scan: Scan) -> Scan:
     """The readings by time, unless a tag's own clock ran backwards: then in the order they were sent."""
     if not len(scan) or (np.diff(scan.time_ns) >= 0).all():

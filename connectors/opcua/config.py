@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -12,7 +12,12 @@ from pydantic import AfterValidator, Field, model_validator
 from connectors.opcua.address import BrowsePath, NodeAddress, checked_node
 from connectors.opcua.event_types import EVENT_TYPES
 from connectors.opcua.security.config import OpcUaSecurity
+from pipelines.parts import MOST_PER_TAG
 from pipelines.settings import ConnectionSettings, EventSettings, Name, TagSettings, authority
+
+MOST_JSON_ELEMENTS: Final = 32_768
+"""Two characters each fill the longest text an InfluxDB field holds."""
+MOST_TEXT_BYTES: Final = 65_535
 
 
 def _endpoint(text: str) -> str:
@@ -89,6 +94,15 @@ class OpcUaTag(TagSettings):
     the server's EURange."""
     period_s: Annotated[float, Field(gt=0)] | None = None
     """Time between two cyclic reads, seconds; default: the connection's."""
+    arrays: Literal["elements", "json"] = "elements"
+    """`elements`: an array becomes a field for each element, `<name>_0`, `<name>_1` and so on, a matrix `<name>_0_1`.
+    `json`: one text. It holds for arrays inside structures too; a structure's fields are always `<name>_<field>`."""
+    max_elements: Annotated[int, Field(ge=1, le=MOST_JSON_ELEMENTS)] = MOST_PER_TAG
+    """Most single values in an array or a structure; beyond, the reading is `BadEncodingLimitsExceeded`. At most 1024
+    unless `arrays` is `json`."""
+    max_bytes: Annotated[int, Field(ge=1, le=MOST_TEXT_BYTES)] = 4096
+    """Longest String or ByteString; beyond, the reading is `BadEncodingLimitsExceeded`, never cut. A ByteString is
+    stored as hexadecimal text, two characters a byte."""
 
     def device_has_range(self) -> bool:
         """Whether a percent deadband may be of the server's own range."""
@@ -110,6 +124,9 @@ class OpcUaTag(TagSettings):
             raise ValueError(msg)
         if self.mode == "read" and (self.sampling_interval_s is not None or self.queue_size is not None):
             msg = "sampling_interval_s and queue_size need mode: subscribe (a cyclic read uses period_s)"
+            raise ValueError(msg)
+        if self.arrays == "elements" and self.max_elements > MOST_PER_TAG:
+            msg = f"max_elements above {MOST_PER_TAG} needs arrays: json (each element is a field of its own)"
             raise ValueError(msg)
         return self
 

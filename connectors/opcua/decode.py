@@ -59,7 +59,7 @@ def decode_items(
         while items.index < count:
             items.step()
         shape = items.shape(start)
-        long = [*items.long.values()]
+        long = [one for one in items.long.values() if one.order]
         _SHAPES.keep(prefix, count, shape, whole=not long)
     else:
         long = []
@@ -209,6 +209,7 @@ class _Items:
     def _other(self, mask: int, vtype: int) -> None:
         """One item that is neither of a fixed size nor a short String."""
         head = self.at + self.prefix
+        known: tuple[str | bytes | None, int] | None
         known = None if vtype in TEXT_IDS else variant_at(self.data, head + 1, self.end)
         if known is None:
             skipper = Skipper(self.data, head + 1, self.end)

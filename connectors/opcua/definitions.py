@@ -144,7 +144,7 @@ def _standard_enumeration(data_type: str) -> Mapping[int, str]:
 
 
 def _described(cls: Any) -> Structure | None:
-    """asyncua's class for a structure of the standard; None where it says too little."""
+    """Asyncua's class for a structure of the standard; None where it says too little."""
     if cls is None or not dataclasses.is_dataclass(cls):
         return None
     fields = [_described_field(one.name, str(one.type)) for one in dataclasses.fields(cls)]
@@ -160,16 +160,12 @@ def _described_field(name: str, spelling: str) -> Field | None:
     if match is None or cls is None:
         return None
     rank = 1 if match[1] else -1
-    number = getattr(ua.ObjectIds, match[3], None)
-    if match[2]:
-        return Field(name, EXTENSION_OBJECT, rank=rank)
-    if _kind_of(match[3]):
-        return Field(name, _kind_of(match[3]) or 0, rank=rank)
+    data_type = f"i={getattr(ua.ObjectIds, match[3], 0)}"
+    kind = EXTENSION_OBJECT if match[2] else _kind_of(match[3]) or _aliases().get(int(data_type[2:]), 0)
+    if kind:
+        return Field(name, kind, rank=rank)
     if dataclasses.is_dataclass(cls):
-        return Field(name, 0, f"i={number}", rank=rank)
-    if isinstance(cls, type) and issubclass(cls, IntFlag):
+        return Field(name, 0, data_type, rank=rank)
+    if issubclass(cls, IntFlag):
         return Field(name, _kind_of(cls.datatype() if hasattr(cls, "datatype") else "UInt32") or 0, rank=rank)
-    if isinstance(cls, type) and issubclass(cls, Enum):
-        return Field(name, INT32, enumeration=f"i={number}", rank=rank)
-    kind = _aliases().get(number) if number is not None else None
-    return Field(name, kind, rank=rank) if kind else None
+    return Field(name, INT32, enumeration=data_type, rank=rank) if issubclass(cls, Enum) else None

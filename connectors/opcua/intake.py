@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.base import LinkContext
-from connectors.opcua.decode import Columns, oldest_first
+from connectors.opcua.columns import Columns, oldest_first, scan_of_columns
 from connectors.opcua.identity import GONE
+from connectors.opcua.values import VALUE_FAULTS, Values
 from pipelines.point import Gap, Scan
 
 _OVERFLOW_MASK: Final = 0x0C80
@@ -68,6 +69,7 @@ class Intake:
     Args:
         context: what the link was opened with.
         tags: number of tags in the connector's table.
+        values: turns columns into readings.
 
     Attributes:
         gaps: gaps found and not yet handed over.
@@ -75,7 +77,8 @@ class Intake:
         back: tags that had been refused and give readings again, not yet looked after.
     """
 
-    def __init__(self, context: LinkContext, tags: int) -> None:
+    def __init__(self, context: LinkContext, tags: int, values: Values) -> None:
+        self._values = values
         self.gaps: list[Gap] = []
         self.gone: dict[int, int] = {}
         self.back: set[int] = set()
@@ -86,19 +89,24 @@ class Intake:
         """What is said of `tags` next follows what was known at `time_ns`, ns since 1970 UTC."""
         self._tag_ns[list(tags)] = time_ns
 
-    def scan(self, columns: Columns, handles: Handles) -> Scan:
-        """Columns by tag; overflows of the server's queue become gaps."""
+    async def scans(self, columns: Columns, handles: Handles) -> list[Scan]:
+        """Columns by tag; overflows of the server's queue become gaps.
+
+        Raises:
+            LinkError: the link ended while a data type was asked for.
+        """
         tags, known = handles.tags(columns.handle)
         if not known.all():
             self._stats.rejected["unknown_handle"] += int((~known).sum())
-            columns = Columns(*(getattr(columns, name)[known] for name in Columns.__slots__))
+            columns = columns.take(known)
             tags = tags[known]
         if columns.status.any():
             self._look_at(tags, columns)
         if self._stats.refused:
             self.back.update(self._working(tags, columns.status, self._stats.refused))
         self._tag_ns[tags] = columns.time_ns
-        return oldest_first(Scan(tags, columns.time_ns, columns.value, columns.status))
+        rows = await self._values.rows(tags, columns)
+        return [oldest_first(scan_of_columns(one)) for one in rows if len(one.handle)]
 
     def _look_at(self, tags: NDArray[np.int32], columns: Columns) -> None:
         for at in np.flatnonzero(columns.status & _OVERFLOW_MASK == _OVERFLOW):
@@ -114,5 +122,5 @@ class Intake:
         return {
             tag
             for tag, code in zip(tags.tolist(), status.tolist(), strict=True)
-            if tag in refused and code & _CODE not in GONE
+            if tag in refused and refused[tag] not in VALUE_FAULTS and code & _CODE not in GONE
         }

@@ -117,7 +117,9 @@ def part_of(layout: Layout, order: NDArray[np.int64], items: NDArray[np.void], *
     if layout.vtype == 0:
         status = status.copy()
         status[status & SEVERITY_MASK != BAD] = BAD_NO_DATA
-    return Part(order, items["handle"].astype(np.int64) if handles else order, _values(layout, value), status, *tail[1:])
+    return Part(
+        order, items["handle"].astype(np.int64) if handles else order, _values(layout, value), status, *tail[1:]
+    )
 
 
 def tail_columns(items: NDArray[np.void]) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:

@@ -20,6 +20,7 @@ from connectors.opcua.reading import Reader
 from connectors.opcua.resume import ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors
 from connectors.opcua.subscriptions import Subscriptions
+from connectors.opcua.values import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkError
 from pipelines.point import Delivery, Gap
@@ -70,7 +71,15 @@ class OpcUaLink(Connector):
             limits = await limits_of(self._session, self.context)
             identity = Identity(self._session, self.context, limits)
             await identity.resolve()
-            common = (self._session, self.context, limits, identity, self._outbox, self._state)
+            common = (
+                self._session,
+                self.context,
+                limits,
+                identity,
+                self._outbox,
+                self._state,
+                Values(self._session, self.context, identity),
+            )
             self._reader, self._subscriptions = Reader(*common), Subscriptions(*common)
             await self._read_gaps(old)
             await self._subscriptions.open(old, same_session=same_session)

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
-from connectors.opcua.decode import Columns, oldest_first
+from connectors.opcua.columns import Columns, oldest_first, scan_of_columns
 from connectors.opcua.identity import GONE, Identity
 from connectors.opcua.library import ua
 from connectors.opcua.limits import LEAST, TOO_MUCH, Limits
 from connectors.opcua.messages import read_body
 from connectors.opcua.outbox import Outbox
 from connectors.opcua.session import OpcUaSession, link_errors
+from connectors.opcua.values import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkError
 from pipelines.point import VALUE_DTYPES, Delivery, Scan, scan_of
@@ -29,10 +30,10 @@ _CODE: Final = 0xFFFF_0000
 
 
 class Unchanged:
-    """The last reading of each tag, to hold back one that says the same again.
+    """The last reading of each row, to hold back one that says the same again.
 
     Args:
-        tags: number of tags in the connector's table.
+        tags: number of tags in the connector's table; parts behind them are taken in as they come.
     """
 
     def __init__(self, tags: int) -> None:
@@ -49,6 +50,8 @@ class Unchanged:
             timed: whether the device gave the time, shape (n,); a bad reading without one repeats whatever its time.
         """
         tag = scan.tag
+        if len(tag) and (rows := int(tag.max()) + 1) > len(self._kind):
+            self._grow(2 * rows - len(self._kind))
         kind = _KIND[scan.value.dtype.name]
         old = self._value[scan.value.dtype.name][tag]
         new = scan.value
@@ -65,6 +68,12 @@ class Unchanged:
         self._value[scan.value.dtype.name][kept.tag] = kept.value
         return kept
 
+    def _grow(self, new: int) -> None:
+        self._kind = np.append(self._kind, np.full(new, -1, np.int8))
+        self._time = np.append(self._time, np.zeros(new, np.int64))
+        self._status = np.append(self._status, np.zeros(new, np.uint32))
+        self._value = {name: np.append(old, np.zeros(new, name)) for name, old in self._value.items()}
+
 
 class Reader:
     """Reads every tag with `mode: read` on multiples of its period.
@@ -76,6 +85,7 @@ class Reader:
         identity: nodes of the tags, resolved.
         outbox: where deliveries go.
         state: makes the resume state to commit with a delivery.
+        values: turns columns into readings.
 
     Attributes:
         last_ns: time of the last complete cycle, or of the opening, ns since 1970 UTC.
@@ -89,7 +99,9 @@ class Reader:
         identity: Identity,
         outbox: Outbox,
         state: Callable[[], bytes | None],
+        values: Values,
     ) -> None:
+        self._values = values
         self.last_ns = context.clock.now_ns()
         self._said_ns = self.last_ns
         self._worked = 0
@@ -164,19 +176,20 @@ class Reader:
         found = await self._session.wire.read(body, self._session.settings.timeout_s, self._context.clock.now_ns())
         if sum(len(columns.handle) for columns in found) != len(tags):
             raise ValueError("a read answers for another number of nodes")
-        scans = [self._scan(tags, columns) for columns in found]
+        rows = [one for columns in found for one in await self._rows(tags[columns.handle], columns)]
+        scans = [oldest_first(self._unchanged.filter(scan_of_columns(one), one.timed)) for one in rows]
         return [scan for scan in scans if len(scan)]
 
-    def _scan(self, tags: NDArray[np.int32], columns: Columns) -> Scan:
-        scan = Scan(tags[columns.handle], columns.time_ns, columns.value, columns.status)
+    async def _rows(self, tag: NDArray[np.int32], columns: Columns) -> list[Columns]:
+        """The readings that columns stand for; nodes that vanished or came back are noted."""
         if columns.status.any():
             for at in np.flatnonzero(columns.status >= _BAD):
                 code = int(columns.status[at]) & _CODE
                 if code in GONE:
-                    self._gone(int(scan.tag[at]), code)
+                    self._gone(int(tag[at]), code)
         if self._retest.due:
-            self._back(scan)
-        return oldest_first(self._unchanged.filter(scan, columns.timed))
+            self._back(tag, columns.status)
+        return await self._values.rows(tag, columns)
 
     async def _look_up(self) -> None:
         """Where the nodes of refused tags are now; a node that is back where it was answers by itself."""
@@ -198,8 +211,8 @@ class Reader:
             self._retest.failed(tag, self._context.clock.monotonic_s())
         self._context.stats.refused[tag] = code
 
-    def _back(self, scan: Scan) -> None:
-        for tag, code in zip(scan.tag.tolist(), scan.status.tolist(), strict=True):
+    def _back(self, tags: NDArray[np.int32], status: NDArray[np.uint32]) -> None:
+        for tag, code in zip(tags.tolist(), status.tolist(), strict=True):
             if tag in self._retest.due and code & _CODE not in GONE:
                 self._retest.worked(tag)
                 self._context.stats.refused.pop(tag, None)

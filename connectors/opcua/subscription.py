@@ -311,8 +311,7 @@ class Subscription:
         )
 
     async def _deliver(self, message: Notification, *, late: bool = False) -> None:
-        found = [self._intake.scan(columns, self._handles) for columns in message.columns]
-        scans = tuple(scan for scan in found if len(scan))
+        scans = tuple([one for columns in message.columns for one in await self._intake.scans(columns, self._handles)])
         complete_ns = self._complete_ns(scans)
         if late:  # more of the same time may follow: only what the server sent until then is known
             complete_ns = max(self.last_ns, min(complete_ns, message.publish_ns - self._publishing_ns))

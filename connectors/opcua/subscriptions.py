@@ -25,6 +25,7 @@ from connectors.opcua.outbox import Outbox
 from connectors.opcua.resume import Part, ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors
 from connectors.opcua.subscription import Subscription
+from connectors.opcua.values import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkTimeout
 from pipelines.point import AlarmEvent, Delivery, Scan, scan_of
@@ -52,6 +53,7 @@ class Subscriptions:
         identity: nodes of the tags, resolved.
         outbox: where deliveries go.
         state: makes the resume state to commit with a delivery.
+        values: turns columns into readings.
 
     Attributes:
         all: the subscriptions, in the order of their items.
@@ -65,6 +67,7 @@ class Subscriptions:
         identity: Identity,
         outbox: Outbox,
         state: Callable[[], bytes],
+        values: Values,
     ) -> None:
         self.all: list[Subscription] = []
         self._session = session
@@ -76,7 +79,7 @@ class Subscriptions:
         self._state = state
         self._items = plan.items(session.settings, context.clock.rate)
         self._events = Events(session, context)
-        self._intake = Intake(context, len(session.settings.tags))
+        self._intake = Intake(context, len(session.settings.tags), values)
         self._retest = plan.Retest()
         self._told: dict[int, int] = {}
         self._bad: list[Scan] = []

@@ -7,6 +7,7 @@ spoil that value.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -26,11 +27,8 @@ BAD_LIMITS_EXCEEDED: Final = 0x8008_0000
 BAD_TYPE_UNKNOWN: Final = 0x8011_0000
 DEEPEST: Final = 32
 """Structures, arrays of structures and Variants in one another."""
-_BYTE_STRING: Final = 15
 _EXTENSION_OBJECT: Final = 22
-_DATA_VALUE: Final = 23
 _VARIANT: Final = 24
-_DIAGNOSTICS: Final = 25
 _MOST_DIMENSIONS: Final = 8
 
 
@@ -169,9 +167,10 @@ class _Decoder(Skipper):
             raw = np.frombuffer(self.data, numpy, count, at)
             values = texts_of(kind, raw) if dtype == "object" else raw.astype(dtype)
             return Numbers(values, shape, enumeration)
-        structure = self._structure_of(field) if field and not kind else None
-        one = (lambda: self._fields(structure, depth + 1)) if structure else (lambda: self._one(kind, depth + 1))
-        return Many([one() for _ in range(count)], shape)
+        if field and not kind:
+            structure = self._structure_of(field)
+            return Many([self._fields(structure, depth + 1) for _ in range(count)], shape)
+        return Many([self._one(kind, depth + 1) for _ in range(count)], shape)
 
     def _one(self, kind: int, depth: int, enumeration: str = "") -> Node:
         """One value of a built-in type."""
@@ -181,16 +180,11 @@ class _Decoder(Skipper):
                 self._refuse("too many values")
         if kind in KINDS:
             return self._number(kind, enumeration)
-        if kind in TEXT_IDS:
-            return self._text()
-        if kind == _BYTE_STRING:
-            return self._bytes()
-        if kind == _EXTENSION_OBJECT:
-            return self._object(depth + 1)
-        if kind == _DATA_VALUE:
-            return self._with_status(depth + 1)
-        if kind == _VARIANT:
-            return self.value(depth + 1)
+        made = _MADE.get(kind)
+        return made(self, depth + 1) if made else self._named(kind, depth)
+
+    def _named(self, kind: int, depth: int) -> Leaf:
+        """Ids and texts by asyncua's own decoder; what has no text is not supported."""
         start = self.at
         self._value(kind, depth)
         if kind not in TEXT:
@@ -212,16 +206,16 @@ class _Decoder(Skipper):
         value = texts_of(kind, raw) if kind in {DATETIME, STATUS} else raw.astype(dtype)
         return Leaf(dtype, value[0] if dtype == "object" else value[0].item(), 0, enumeration)
 
-    def _text(self) -> Leaf:
+    def _text(self, _depth: int) -> Leaf:
         at = self.at
         length = self._int32()
-        text, stop, own = ("", at + 4 + max(length, 0), BAD_LIMITS_EXCEEDED)
-        if length <= self.limits.text_bytes:
-            text, stop, own = text_at(self.data, at, self.end, length)
-        self._forward(stop - self.at)
+        self._forward(max(length, 0))
+        if length > self.limits.text_bytes:
+            return Leaf("object", "", BAD_LIMITS_EXCEEDED)
+        text, _, own = text_at(self.data, at, self.end, length)
         return Leaf("object", text or "", own)
 
-    def _bytes(self) -> Leaf:
+    def _bytes(self, _depth: int) -> Leaf:
         length = self._int32()
         if length < 0:
             return Leaf("object", "", BAD_NO_DATA)
@@ -328,3 +322,12 @@ class _Decoder(Skipper):
     def _unsigned(self) -> int:
         return self._int32() & 0xFFFF_FFFF
 
+
+_MADE: Final[dict[int, Callable[[_Decoder, int], Node]]] = {
+    **dict.fromkeys(TEXT_IDS, _Decoder._text),  # noqa: SLF001
+    15: _Decoder._bytes,  # noqa: SLF001
+    _EXTENSION_OBJECT: _Decoder._object,  # noqa: SLF001
+    23: _Decoder._with_status,  # noqa: SLF001
+    _VARIANT: _Decoder.value,
+}
+"""Built-in type id → how to make it."""

@@ -24,6 +24,7 @@ from connectors.opcua.config import OpcUaConnection, OpcUaTag
 from connectors.opcua.link import OpcUaLink
 from pipelines.clock import SystemClock
 from pipelines.errors import LinkError
+from pipelines.parts import Parts
 from pipelines.point import AlarmEvent, Delivery, Gap
 from pipelines.stats import LinkStats
 from tests.services.ports import free_port
@@ -234,10 +235,27 @@ class Consumer:
     events: list[AlarmEvent] = field(default_factory=list)
     history: list[tuple[int, int, Any, int]] = field(default_factory=list)
     error: LinkError | None = None
+    parts: Parts = None  # type: ignore[assignment]
+    notes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.parts = self.parts or Parts(len(self.settings.tags))
+
+    def note(self, event: str, /, **values: object) -> None:
+        self.notes.append((event, values))
 
     def link(self) -> OpcUaLink:
         return OpcUaLink(
-            LinkContext(self.settings, self.resume, SystemClock(), self.stats, self.absence, state_dir=self.state_dir)
+            LinkContext(
+                self.settings,
+                self.resume,
+                SystemClock(),
+                self.stats,
+                self.absence,
+                self.parts,
+                self.state_dir,
+                self.note,
+            )
         )
 
     def commit(self, delivery: Delivery) -> None:

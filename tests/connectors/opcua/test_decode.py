@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_to_binary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.opcua.columns import RawColumns
 from connectors.opcua.decode import decode_array, decode_data_change
 from connectors.opcua.scalars import BAD_NO_DATA, EPOCH_TICKS, iso_of
-from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, BAD_NOT_SUPPORTED
+from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED
 
 V = ua.VariantType
 WHEN = datetime(2026, 3, 4, 5, 6, 7, 891_234, tzinfo=UTC)
@@ -181,23 +182,47 @@ def test_times_as_text_stay_within_the_years_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "status"),
+    "variant",
     [
-        (ua.Variant([1, 2], V.Int32), BAD_NOT_SUPPORTED),
-        (ua.Variant([], V.Double), BAD_NOT_SUPPORTED),
-        (ua.Variant([[1, 2], [3, 4]], V.Int32), BAD_NOT_SUPPORTED),
-        (ua.Variant(ua.Range(1, 2), V.ExtensionObject), BAD_NOT_SUPPORTED),
-        (ua.Variant(None, V.Null), BAD_NO_DATA),
-        (ua.Variant(None, V.String), BAD_NO_DATA),
-        (ua.Variant(None, V.ByteString), BAD_NO_DATA),
+        ua.Variant([1, 2], V.Int32),
+        ua.Variant([], V.Double),
+        ua.Variant([[1, 2], [3, 4]], V.Int32),
+        ua.Variant(ua.Range(1, 2), V.ExtensionObject),
+        ua.Variant("x" * 300, V.String),
+        ua.Variant(b"x" * 300, V.ByteString),
+        ua.Variant(ua.LocalizedText("x" * 300), V.LocalizedText),
     ],
-    ids=str,
+    ids=lambda v: str(v)[:40],
 )
-def test_what_is_no_scalar_is_a_bad_reading_and_never_dropped(variant: Any, status: int) -> None:
+def test_what_is_no_short_scalar_is_set_apart_as_it_is(variant: Any) -> None:
+    body = encode(
+        item(1, 1.5, V.Double), item(2, variant, SourceTimestamp=WHEN, StatusCode=ua.StatusCode(0x480)), item(3, 2.5)
+    )
+    scalars, apart = decode_data_change(body, PUBLISH_NS)
+    assert (scalars.handle.tolist(), scalars.value.tolist()) == ([1, 3], [1.5, 2.5])
+    assert isinstance(apart, RawColumns)
+    assert apart.value.tolist() == [variant_to_binary(variant)]
+    assert (apart.handle.tolist(), apart.time_ns.tolist(), apart.status.tolist()) == ([2], [WHEN_NS], [0x480])
+
+
+@pytest.mark.parametrize("variant", [ua.Variant(None, k) for k in (V.Null, V.String, V.ByteString)], ids=str)
+def test_null_is_a_bad_reading_and_never_dropped(variant: Any) -> None:
     body = encode(item(1, 1.5, V.Double), item(2, variant), item(3, 2.5, V.Double))
-    found = rows(body)
-    assert [row[3] for row in found] == [0, status, 0]
-    assert [row[2] for row in found][::2] == [1.5, 2.5]
+    assert [row[3] for row in rows(body)] == [0, BAD_NO_DATA, 0]
+
+
+def test_a_message_like_the_one_before_is_decoded_like_it() -> None:
+    kinds = [V.Double, V.UInt32, V.Boolean, V.Int16, V.UInt64]
+
+    def message(first: int, kinds: list[Any]) -> None:
+        pairs = [(first + i, kind) for i, kind in enumerate(kinds * 8)]
+        items = [item(i, one % 2 == 0 if kind == V.Boolean else one, kind) for i, (one, kind) in enumerate(pairs)]
+        assert [row[2] for row in rows(encode(*items))] == [row.Value.Value.Value for row in items]
+
+    message(0, kinds)
+    message(100, kinds)  # by the shape of the first
+    message(200, kinds[::-1])  # as many items, another shape
+    message(300, kinds)
 
 
 def test_a_missing_value_keeps_its_bad_status_and_is_never_a_number() -> None:

@@ -11,7 +11,6 @@ import pytest
 from connectors.base import Browsable, Found
 from connectors.opcua.config import OpcUaTag
 from pipelines.errors import LinkRefused, LinkUntrusted
-from pipelines.point import BAD_NOT_SUPPORTED
 
 from .conftest import PLAIN, Consumer, Foreign, connection, tag
 
@@ -48,12 +47,6 @@ async def test_every_type_and_extreme_is_equal(foreign: Foreign, mode: str) -> N
         assert (status, time_ns) == (entry["status"], int(entry["source_time_ns"])), entry
         if not status & 0x8000_0000:
             assert is_value(entry["value"], entry["type"], value), (entry, value)
-
-
-async def test_an_array_is_a_bad_reading(foreign: Foreign) -> None:
-    consumer = Consumer(connection(foreign.endpoint, tag("array", "ns=2;s=Array")))
-    await consumer.until(lambda: consumer.rows)
-    assert [row[3] for row in consumer.rows] == [BAD_NOT_SUPPORTED]
 
 
 async def test_a_read_that_says_the_same_again_is_held_back(foreign: Foreign) -> None:
