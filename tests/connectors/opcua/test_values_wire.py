@@ -120,7 +120,7 @@ async def test_too_many_elements_are_refused_and_the_others_go_on(plant: Plant, 
     consumer.stats.refused.clear()  # as a supervisor does between two links
     await put(plant, "big", [5], V.Int32)
     await consumer.until(lambda: (5, 0) in Reading(consumer).all("big_0"))
-    assert consumer.stats.refused == {1: BAD_LIMITS_EXCEEDED}
+    assert 0 not in consumer.stats.refused
     assert Reading(consumer).last()["big"] == "[1]"
     await put(plant, "big", list(range(2000)), V.Int32)
     await consumer.until(lambda: Reading(consumer).all("big")[-1][1])
