@@ -238,7 +238,7 @@ def _places_of_keys() -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for path, key in _all_keys(_schema(), _schema(), ""):
         found.setdefault(key, set()).add(path)
-    return {key: sorted(paths) for key, paths in found.items()}
+    return {key: sorted(paths, key=lambda path: (path.count("."), path)) for key, paths in found.items()}
 
 
 def _resolve(schema: dict[str, Any], part: dict[str, Any], data: Any) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the rules it breaks.
     """
-    rules = (_hosts, _certificates, _machines, _connections, _states, _types, _among)
+    rules = (_hosts, _certificates, _machines, _connections, _totals, _states, _types, _among)
     _raise([fault for rule in rules for fault in rule(site)])
 
 
@@ -134,7 +134,7 @@ def _connections(site: Site) -> Iterator[Fault]:
             yield from _event(site, (*here, "events", index), event.machine or connection.machine)
         homeless = False
         for index, tag in enumerate(connection.tag_list()):
-            place = (*here, "tags", index)
+            place = (*here, *connection.tag_place(index))
             machine = tag.machine or connection.machine
             if machine is None:
                 if not homeless:  # one line for all of them: most lack the connection's machine
@@ -147,7 +147,7 @@ def _connections(site: Site) -> Iterator[Fault]:
                 yield Fault(listed, reason, "machine")
             if other := seen.get((machine, tag.name)):
                 reason = f"{machine} has a tag {tag.name!r} in connection {other!r} already; rename one"
-                yield Fault((*place, "name"), reason)
+                yield Fault(_key(place, "name"), reason)
             seen[machine, tag.name] = connection.name
             yield from _tag(place, tag)
 
@@ -168,13 +168,33 @@ def _among(site: Site) -> Iterator[Fault]:
                 yield Fault(("connections", position, *found.key), found.words)
 
 
+def _totals(site: Site) -> Iterator[Fault]:
+    """The total of a counter is a field of its own."""
+    rows = [
+        (position, connection, index, tag)
+        for position, connection in enumerate(site.connections)
+        for index, tag in enumerate(connection.tag_list())
+    ]
+    read = {(tag.machine or connection.machine, tag.name) for _, connection, _, tag in rows}
+    for position, connection, index, tag in rows:
+        machine, name = tag.machine or connection.machine, f"{tag.name}_total"
+        if isinstance(tag, ModbusTag) and tag.counter and (machine, name) in read:
+            place = ("connections", position, *connection.tag_place(index))
+            yield Fault(_key(place, "counter"), f"makes a field {name!r}, a tag of {machine} already; rename one")
+
+
+def _key(place: Place, key: str) -> Place:
+    """Where a key of a tag is written; a device whose profile makes the tag stands for all of them."""
+    return (*place, key) if place[-2] == "tags" else place
+
+
 def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:
     if tag.name in _OWN_COLUMNS:
-        yield Fault((*place, "name"), f"{tag.name!r} is a column of every series; name the tag otherwise")
+        yield Fault(_key(place, "name"), f"{tag.name!r} is a column of every series; name the tag otherwise")
     if isinstance(tag, ModbusTag) and tag.datatype in {"string", "bool"}:
         used = {"scale": tag.scale != 1, "offset": tag.offset != 0, "range": tag.range, "deadband": tag.deadband}
         for key in (key for key, value in used.items() if value):
-            yield Fault((*place, key), f"needs a number, and datatype is {tag.datatype}; remove {key}")
+            yield Fault(_key(place, key), f"needs a number, and datatype is {tag.datatype}; remove {key}")
 
 
 def _states(site: Site) -> Iterator[Fault]:
@@ -205,8 +225,9 @@ def _types(site: Site) -> Iterator[Fault]:
             series = site.machines[machine].machine_class
             first, other = kinds.setdefault((series, tag.name), (kind, machine))
             if first != kind:
-                place = ("connections", position, "tags", index)
-                both = f"is stored as {kind}, the same tag of {other} as {first}"
+                place = ("connections", position, *connection.tag_place(index))
+                what = "" if place[-2] == "tags" else f"tag {tag.name!r} "
+                both = f"{what}is stored as {kind}, the same tag of {other} as {first}"
                 reason = f"{both}; in one class ({series}) they must agree: rename one, or change its class"
                 yield Fault(place, reason, "type")
 

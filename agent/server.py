@@ -17,6 +17,7 @@ from agent.config import load_site
 from agent.control import QuietServer
 from agent.notify import notify, watchdog
 from agent.output import emit_json, say
+from agent.site import Site
 from agent.supervise import keep_open
 from pipelines.bridge import Bridge
 from pipelines.clock import clock_from_environment
@@ -40,7 +41,15 @@ def catalog_of(sites: Sequence[Path]) -> Catalog:
     Raises:
         ConfigError: one of them is not valid.
     """
-    return Catalog.of([load_site(path).model_dump(by_alias=True, mode="json") for path in sites])
+    return Catalog.of([_written_out(load_site(path)) for path in sites])
+
+
+def _written_out(site: Site) -> dict[str, Any]:
+    """A site as plain data, with the tags that profiles stand for."""
+    data = site.model_dump(by_alias=True, mode="json")
+    for one, connection in zip(data["connections"], site.connections, strict=True):
+        one["tags"] = [tag.model_dump(by_alias=True, mode="json") for tag in connection.tag_list()]
+    return data
 
 
 def bridge_of(mqtt: MqttSettings, sink: Sink) -> Bridge:

@@ -200,6 +200,10 @@ class ConnectionSettings(Settings):
         tags: Any = getattr(self, "tags", ())
         return tuple(tags)
 
+    def tag_place(self, index: int) -> tuple[str | int, ...]:
+        """Where a tag of `tag_list()` is written, below the connection; a model that makes tags says what makes it."""
+        return ("tags", index)
+
     def event_list(self) -> tuple[EventSettings, ...]:
         """Every source of events: the index an `AlarmEvent.source` refers to."""
         events: Any = getattr(self, "events", ())

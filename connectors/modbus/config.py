@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from connectors.modbus.device import DeviceSettings, Guard
 from connectors.modbus.endpoint import ModbusEndpoint
 from connectors.modbus.tag import ADDRESSES, BIT_TABLES, ModbusTag, Table, WordOrder
+from pipelines.point import TagFacts
 from pipelines.settings import Advice, ConnectionSettings, Settings
 
 
@@ -77,8 +80,56 @@ class ModbusConnection(ModbusEndpoint):
     """Registers nobody asked for that one request may read to reach the next tag; in bit tables 16 times as many."""
     forbidden: tuple[ForbiddenRange, ...] = ()
     """Addresses that are never read."""
-    tags: Annotated[tuple[ModbusTag, ...], Field(min_length=1)]
-    """What is read."""
+    devices: tuple[DeviceSettings, ...] = ()
+    """Devices that are read by their profile, for example `{profile: sdm630, unit: 3, machine: MTR-03}`."""
+    tags: tuple[ModbusTag, ...] = ()
+    """What else is read, address by address."""
+
+    def tag_list(self) -> tuple[ModbusTag, ...]:
+        """`tags`, then those of `devices`."""
+        return self._rows if self.devices else self.tags
+
+    def tag_place(self, index: int) -> tuple[str | int, ...]:
+        """Where a tag is written: `tags` and a position, `devices` and a position, or the `tags` below that."""
+        if index < len(self.tags):
+            return super().tag_place(index)
+        return self._places[index - len(self.tags)]
+
+    def most_registers(self, unit: int) -> int:
+        """Most registers in one request to a unit, by the connection and by the profiles of that unit."""
+        most = [one.map.max_registers for one in self.devices if (self.unit if one.unit is None else one.unit) == unit]
+        return min([self.max_registers, *most])
+
+    def walls(self, unit: int, table: Table) -> list[tuple[int, int]]:
+        """Ascending (first, last) of the ranges that no request to this table of this unit may touch."""
+        mine = (one for one in self.forbidden if one.table == table and one.unit in {None, unit})
+        return sorted((one.first, one.last) for one in mine)
+
+    def facts(self) -> dict[int, TagFacts]:
+        """What the profiles say of their tags, by row."""
+        told = (one.expanded.facts for one in self.devices)
+        return dict(enumerate((fact for facts in told for fact in facts), len(self.tags)))
+
+    def guards(self) -> Iterator[Guard]:
+        """What proves that a device is the one its profile means."""
+        first = len(self.tags)
+        for one in self.devices:
+            end = first + len(one.expanded.tags)
+            if one.expanded.check is not None and one.map.check is not None:
+                row, check = first + one.expanded.check, one.map.check
+                told = f"unit {self.unit if one.unit is None else one.unit} is no {one.profile}: {check.item} is {{}}, "
+                yield Guard(row, range(first, end), check.equals, told + check.remedy)
+            first = end
+
+    @cached_property
+    def _rows(self) -> tuple[ModbusTag, ...]:
+        return (*self.tags, *(tag for one in self.devices for tag in one.expanded.tags))
+
+    @cached_property
+    def _places(self) -> tuple[tuple[str | int, ...], ...]:
+        return tuple(
+            ("devices", position, *place) for position, one in enumerate(self.devices) for place in one.expanded.places
+        )
 
     def advice(self, before: Sequence[ConnectionSettings]) -> Iterable[Advice]:
         """Lines used twice, how busy the line is, devices that are set otherwise."""
@@ -99,14 +150,14 @@ class ModbusConnection(ModbusEndpoint):
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
-        for tag in self.tags:
+        for tag in self.tag_list():
             first, end = tag.span()
-            if tag.table not in BIT_TABLES and end - first > self.max_registers:
-                msg = f"tag {tag.name} takes {end - first} registers, more than max_registers ({self.max_registers})"
+            unit = self.unit if tag.unit is None else tag.unit
+            if tag.table not in BIT_TABLES and end - first > (most := self.most_registers(unit)):
+                msg = f"tag {tag.name} takes {end - first} registers, more than max_registers ({most})"
                 raise ValueError(msg)
-            for one in self.forbidden:
-                unit = self.unit if tag.unit is None else tag.unit
-                if one.table == tag.table and one.unit in {None, unit} and first <= one.last and one.first < end:
-                    msg = f"tag {tag.name} lies in a forbidden range ({one.table} {one.first}-{one.last})"
+            for low, high in self.walls(unit, tag.table):
+                if first <= high and low < end:
+                    msg = f"tag {tag.name} lies in a forbidden range ({tag.table} {low}-{high})"
                     raise ValueError(msg)
         return self

@@ -70,7 +70,7 @@ class Decoder:
     def __init__(self, connection: ModbusConnection, request: Request) -> None:
         self._bits = request.table in BIT_TABLES
         self.size = (request.count + 7) // 8 if self._bits else 2 * request.count
-        tags = connection.tags
+        tags = connection.tag_list()
         members = sorted(request.tags, key=lambda index: _rank(tags[index]))
         order: list[int] = []
         spans: dict[str, list[tuple[str, int, int]]] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from connectors.modbus.tag import BIT_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from connectors.modbus.config import ModbusConnection
     from connectors.modbus.tag import Table
@@ -46,19 +46,14 @@ def plan(connection: ModbusConnection) -> tuple[Request, ...]:
     tags that have nothing to do with each other.
     """
     groups: defaultdict[tuple[int, Table, float], list[int]] = defaultdict(list)
-    for index, tag in enumerate(connection.tags):
+    for index, tag in enumerate(connection.tag_list()):
         unit = connection.unit if tag.unit is None else tag.unit
         groups[unit, tag.table, tag.period_s or connection.period_s].append(index)
     return tuple(
         Request(unit, table, period_s, *_span(connection, part), tags=tuple(part))
         for (unit, table, period_s), members in groups.items()
-        for part in _parts(connection, table, members, walls(connection, unit, table))
+        for part in _parts(connection, unit, table, members)
     )
-
-
-def walls(connection: ModbusConnection, unit: int, table: Table) -> list[int]:
-    """Ascending first addresses of the ranges that no request to this table of this unit may touch."""
-    return sorted(one.first for one in connection.forbidden if one.table == table and one.unit in {None, unit})
 
 
 def split(connection: ModbusConnection, request: Request) -> tuple[Request, Request]:
@@ -77,20 +72,25 @@ def join(connection: ModbusConnection, requests: Sequence[Request], around: Sequ
         return ()
     like = requests[0]
     members = [index for request in requests for index in request.tags]
-    barred = walls(connection, like.unit, like.table) + [one.address for one in around]
+    barred = [one.address for one in around]
     return tuple(
         Request(like.unit, like.table, like.period_s, *_span(connection, part), tags=tuple(part))
-        for part in _parts(connection, like.table, members, sorted(barred))
+        for part in _parts(connection, like.unit, like.table, members, barred)
     )
 
 
-def _parts(connection: ModbusConnection, table: Table, members: list[int], walls: Sequence[int]) -> list[list[int]]:
-    limit, gap = connection.max_registers, connection.max_gap
+def _parts(
+    connection: ModbusConnection, unit: int, table: Table, members: list[int], barred: Iterable[int] = ()
+) -> list[list[int]]:
+    """The tags of each request; none reaches over the addresses in `barred` or into a forbidden range."""
+    limit, gap = connection.most_registers(unit), connection.max_gap
     if table in BIT_TABLES:
         limit, gap = connection.max_bits, connection.max_gap * 16
+    walls = sorted([*barred, *(first for first, _ in connection.walls(unit, table))])
+    tags = connection.tag_list()
     parts: list[list[int]] = []
     first = end = side = 0
-    for span, index in sorted((connection.tags[index].span(), index) for index in members):
+    for span, index in sorted((tags[index].span(), index) for index in members):
         last = max(end, span[1])
         here = bisect_left(walls, span[0])
         if parts and span[0] <= end + gap and last - first <= limit and here == side:
@@ -103,6 +103,7 @@ def _parts(connection: ModbusConnection, table: Table, members: list[int], walls
 
 
 def _span(connection: ModbusConnection, part: Sequence[int]) -> tuple[int, int]:
-    spans = [connection.tags[index].span() for index in part]
+    tags = connection.tag_list()
+    spans = [tags[index].span() for index in part]
     first = min(span[0] for span in spans)
     return first, max(span[1] for span in spans) - first

@@ -37,13 +37,9 @@ def standard_room(table: Table) -> Room:
 def room(connection: ModbusConnection, request: Request) -> Room:
     """What this device gives around the addresses of `request`."""
     end = request.address + request.count
-    walls = [
-        (one.first, one.last)
-        for one in connection.forbidden
-        if one.table == request.table and one.unit in {None, request.unit}
-    ]
+    walls = connection.walls(request.unit, request.table)
     return Room(
-        connection.max_bits if request.table in BIT_TABLES else connection.max_registers,
+        connection.max_bits if request.table in BIT_TABLES else connection.most_registers(request.unit),
         max((last + 1 for _, last in walls if last < request.address), default=0),
         min((first for first, _ in walls if first >= end), default=ADDRESSES),
     )

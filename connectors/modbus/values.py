@@ -1,4 +1,4 @@
-"""What the tags of a connection need beyond one response: a second look at a jump, counters that go on.
+"""What the tags of a connection need beyond one response: a second look, counters that go on, proof of the device.
 
 A request none of whose tags needs it costs nothing but the question.
 """
@@ -15,11 +15,22 @@ from connectors.modbus.counter import Total
 from connectors.modbus.decode import Column
 from connectors.modbus.tag import MODULUS
 from connectors.modbus.tick import resume_ns
-from pipelines.point import BAD, GOOD, SEVERITY_MASK, UNCERTAIN, Gap
+from pipelines.point import (
+    BAD,
+    BAD_CONFIGURATION_ERROR,
+    BAD_WAITING_FOR_INITIAL_DATA,
+    GOOD,
+    SEVERITY_MASK,
+    UNCERTAIN,
+    Gap,
+)
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from connectors.base import LinkContext
     from connectors.modbus.config import ModbusConnection
+    from connectors.modbus.device import Guard
     from connectors.modbus.isolate import Poll
     from connectors.modbus.tag import ModbusTag
 
@@ -62,15 +73,32 @@ class Watched:
 
 
 @dataclass(slots=True, eq=False)
+class Proof:
+    """Whether a device is the one its profile means.
+
+    Attributes:
+        guard: what proves it.
+        status: of its other tags: BadWaitingForInitialData until it is proven, BadConfigurationError once refuted.
+    """
+
+    guard: Guard
+    status: int = BAD_WAITING_FOR_INITIAL_DATA
+
+
+@dataclass(slots=True, eq=False)
 class Watch:
     """The watched tags of one request.
 
     Attributes:
         tags: (column, position in it, tag).
+        proofs: (column, position in it, proof) of registers that prove a device.
+        guarded: (column, positions in it, proof) of tags that need the proof.
         first: values of the first look while the second is awaited, by row; None = none is.
     """
 
     tags: list[tuple[int, int, Watched]]
+    proofs: list[tuple[int, int, Proof]]
+    guarded: list[tuple[int, NDArray[np.intp], Proof]]
     first: dict[int, Any] | None = field(default=None)
 
 
@@ -87,7 +115,7 @@ class Values:
         kept = _kept(context.resume)
         known_ns = resume_ns(context.resume)
         self._watched: dict[int, Watched] = {}
-        for row, tag in enumerate(connection.tags):
+        for row, tag in enumerate(connection.tag_list()):
             if tag.max_jump is None and not tag.counter:
                 continue
             one = Watched(row, tag.max_jump, (tag.period_s or connection.period_s) * 1e9)
@@ -96,21 +124,27 @@ class Values:
                 self._count(one, _key(connection, tag), tag, total_row, kept, known_ns)
             self._watched[row] = one
         self._counters = [one for one in self._watched.values() if one.total is not None]
+        self._proofs = [Proof(guard) for guard in connection.guards()]
+        self._watching = bool(self._watched or self._proofs)
         self._watches: dict[Poll, Watch | None] = {}
+        context.stats.facts.update(connection.facts())
         self.gaps: list[Gap] = []
 
     def take(self, poll: Poll, data: bytes, time_ns: int) -> list[Column] | None:
         """Columns of a response that came at `time_ns`; None: read it again before anything of it is believed."""
         columns = poll.decoder.decode(data)
-        if not self._watched:
+        if not self._watching:
             return columns
         watch = self._watch(poll, columns)
-        return columns if watch is None else self._judge(watch, columns, time_ns)
+        if watch is None:
+            return columns
+        self._prove(watch, columns)
+        return self._judge(watch, columns, time_ns) if watch.tags else columns
 
     def failed(self, poll: Poll, status: int) -> list[Column]:
         """Columns that say `status` for every tag of a request, totals included."""
         columns = poll.decoder.failed(status)
-        watch = self._watch(poll, columns) if self._watched else None
+        watch = self._watch(poll, columns) if self._watching else None
         if watch is None:
             return columns
         watch.first = None
@@ -147,8 +181,42 @@ class Values:
                 for at, row in enumerate(column.tag.tolist())
                 if row in self._watched
             ]
-            self._watches[poll] = Watch(tags) if tags else None
+            watch = Watch(tags, *self._proving(columns))
+            self._watches[poll] = watch if watch.tags or watch.guarded or watch.proofs else None
         return self._watches[poll]
+
+    def _proving(
+        self, columns: list[Column]
+    ) -> tuple[list[tuple[int, int, Proof]], list[tuple[int, NDArray[np.intp], Proof]]]:
+        proofs: list[tuple[int, int, Proof]] = []
+        guarded: list[tuple[int, NDArray[np.intp], Proof]] = []
+        for number, column in enumerate(columns):
+            for proof in self._proofs:
+                row, rows = proof.guard.row, proof.guard.rows
+                proofs += [(number, at, proof) for at in np.flatnonzero(column.tag == row).tolist()]
+                mine = np.flatnonzero((column.tag >= rows.start) & (column.tag < rows.stop) & (column.tag != row))
+                guarded += [(number, mine, proof)] if len(mine) else []
+        return proofs, guarded
+
+    def _prove(self, watch: Watch, columns: list[Column]) -> None:
+        """Look at the registers that prove a device; without its proof none of its other tags is a value."""
+        for number, at, proof in watch.proofs:
+            if columns[number].status[at] & SEVERITY_MASK == BAD:
+                continue
+            holds, guard = columns[number].value[at].item(), proof.guard
+            told, before = guard.told.replace("{}", str(holds), 1), proof.status
+            proof.status = GOOD if holds == guard.equals else BAD_CONFIGURATION_ERROR
+            if proof.status == GOOD:
+                self._context.stats.notices.pop(f"profile_{guard.row}", None)
+            elif proof.status != before:
+                self._context.stats.notices[f"profile_{guard.row}"] = told
+                self._context.note("profile_refuted", reason=told)
+        for number, where, proof in watch.guarded:
+            if proof.status != GOOD:
+                column = columns[number]
+                status = column.status.copy()
+                status[where] = proof.status
+                columns[number] = Column(column.dtype, column.tag, column.value, status)
 
     def _judge(self, watch: Watch, columns: list[Column], time_ns: int) -> list[Column] | None:
         good = [

@@ -17,6 +17,8 @@ SECTIONS: Final = {
     "StateSettings": "`machines.NAME.state`",
     "Labels": "`label` of machines and tags",
     "ModbusConnection": "`connections[]` with `type: modbus`",
+    "DeviceSettings": "`connections[].devices[]` of Modbus",
+    "DeviceTag": "`connections[].devices[].tags[]` of Modbus",
     "ForbiddenRange": "`connections[].forbidden[]` of Modbus",
     "SerialSettings": "`serial` of a Modbus connection",
     "ModbusTlsSettings": "`tls` of a Modbus connection",
