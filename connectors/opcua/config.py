@@ -13,7 +13,7 @@ from connectors.opcua.address import BrowsePath, NodeAddress, checked_node
 from connectors.opcua.event_types import EVENT_TYPES
 from connectors.opcua.security.config import OpcUaSecurity
 from pipelines.parts import MOST_PER_TAG
-from pipelines.settings import ConnectionSettings, EventSettings, Name, TagSettings, authority
+from pipelines.settings import ConnectionSettings, EventSettings, HostPort, Name, Settings, TagSettings, authority
 
 MOST_JSON_ELEMENTS: Final = 32_768
 """Two characters each fill the longest text an InfluxDB field holds."""
@@ -131,6 +131,17 @@ class OpcUaTag(TagSettings):
         return self
 
 
+class ReverseConnect(Settings):
+    """Waiting for a server that dials, because a firewall in front of it lets nobody in (OPC 10000-6 §7.1.3)."""
+
+    listen: HostPort
+    """`host:port` of this machine where the server is to dial. It is open to whoever reaches that address."""
+    server_uri: Annotated[str, Field(min_length=1)] | None = None
+    """Application URI of the server that may dial; default: any that names `endpoint`."""
+    wait_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait for it to dial, seconds; servers dial again after 5 to 60 s."""
+
+
 class OpcUaConnection(ConnectionSettings):
     """A session with one OPC UA server: a subscription, cyclic reads, or both."""
 
@@ -138,6 +149,8 @@ class OpcUaConnection(ConnectionSettings):
     """Always `opcua`."""
     endpoint: Endpoint
     """Where the server listens, `opc.tcp://host:port/path`."""
+    reverse: ReverseConnect | None = None
+    """The server dials the agent instead (reverse connect); default: the agent dials the server."""
     security: OpcUaSecurity = OpcUaSecurity()
     """How messages are protected; default: the best policy the server offers, and never none."""
     user: str | None = None

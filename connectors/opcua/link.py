@@ -60,7 +60,7 @@ class OpcUaLink(Connector):
         """
         old = ResumeState.from_bytes(self.context.resume)
         if old is not None and old.endpoint != self._settings.endpoint:
-            old = None
+            old = old.elsewhere(self._settings.endpoint)
         same_session = await self._session.open(old)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._session.close, keep=same_session)

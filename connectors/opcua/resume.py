@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import orjson
@@ -61,6 +61,10 @@ class ResumeState:
     def last_ns(self) -> int:
         """Until when everything was delivered by subscription, else by cyclic reads, ns since 1970 UTC."""
         return min((part.last_ns for part in self.parts), default=self.read_ns)
+
+    def elsewhere(self, endpoint: str) -> ResumeState:
+        """What it is worth for another server: until when everything was delivered, and nothing else."""
+        return replace(self, endpoint=endpoint, server_start="elsewhere", session_token="", security="elsewhere")
 
     def to_bytes(self) -> bytes:
         """JSON with a format version."""

@@ -10,8 +10,11 @@ import asyncio
 import socket
 import struct
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
+from asyncua.client.ua_client import UaClientState
+
+from connectors.opcua.config import OpcUaConnection
 from pipelines.errors import LinkRefused, LinkTimeout
 
 _HEADER: Final = struct.Struct("<4sI")
@@ -22,6 +25,25 @@ _LONGEST: Final = 4096
 _WAITING: Final = 4
 _STRANGER_S: Final = 2.0
 """Time to say who one is after dialling."""
+
+
+async def connect(client: Any, settings: OpcUaConnection) -> None:
+    """Open the TCP connection of an asyncua client: dial the server, or wait until it dials.
+
+    Raises:
+        LinkError, TimeoutError, OSError: there is none.
+    """
+    if settings.reverse is None:
+        async with asyncio.timeout(settings.timeout_s):
+            await client.connect_socket()
+        return
+    reverse = settings.reverse
+    host, _, port = reverse.listen.rpartition(":")
+    line = await dialled(host.strip("[]"), int(port), settings.endpoint, reverse.server_uri, reverse.wait_s)
+    inner = client.uaclient
+    inner._set_state(UaClientState.CONNECTING)  # noqa: SLF001 - as its own connect_socket does
+    await asyncio.get_running_loop().connect_accepted_socket(inner._make_protocol, line)  # noqa: SLF001
+    inner._set_state(UaClientState.SOCKET_OPEN)  # noqa: SLF001
 
 
 def reverse_hello(body: bytes) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from connectors.opcua.library import Client, DataValue, NodeId, ua
 from connectors.opcua.messages import Wire, checked
 from connectors.opcua.plan import MAX_PER_CALL
 from connectors.opcua.resume import ResumeState
+from connectors.opcua.reverse import connect
 from connectors.opcua.scalars import BROKEN
 from connectors.opcua.security.guard import Guard
 from pipelines.errors import LinkClosed, LinkRefused, LinkUntrusted
@@ -127,8 +128,7 @@ class OpcUaSession:
             stack.callback(self.client.disconnect_socket)
             with link_errors(endpoint, opening=True):
                 self.guard.arm(self.client)
-                async with asyncio.timeout(self.settings.timeout_s):
-                    await self.client.connect_socket()
+                await connect(self.client, self.settings)
             with link_errors(endpoint), self._refused_us():
                 self._watch_socket()
                 async with asyncio.timeout(self.settings.timeout_s * 2):

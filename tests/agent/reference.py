@@ -27,6 +27,7 @@ SECTIONS: Final = {
     "MtConnectTag": "`connections[].tags[]` of MTConnect",
     "MtConnectEvent": "`connections[].events[]` of MTConnect",
     "OpcUaConnection": "`connections[]` with `type: opcua`",
+    "ReverseConnect": "`connections[].reverse` of OPC UA",
     "OpcUaSecurity": "`connections[].security` of OPC UA",
     "OpcUaEvents": "`connections[].events[]` of OPC UA",
     "OpcUaTag": "`connections[].tags[]` of OPC UA",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,8 +11,15 @@ from connectors.opcua.library import Client
 
 
 @asynccontextmanager
-async def discovery(endpoint: str, timeout_s: float) -> AsyncIterator[Any]:
+async def discovery(
+    endpoint: str, timeout_s: float, dial: Callable[[Any], Awaitable[None]] | None = None
+) -> AsyncIterator[Any]:
     """A client with an unprotected channel, for GetEndpoints alone (OPC 10000-4 §5.5.4); every wait has a deadline.
+
+    Args:
+        endpoint: where the server is.
+        timeout_s: deadline of each wait, seconds.
+        dial: opens the client's TCP connection; default: to `endpoint`.
 
     Raises:
         TimeoutError, OSError, ua.UaError: it does not answer.
@@ -20,8 +27,11 @@ async def discovery(endpoint: str, timeout_s: float) -> AsyncIterator[Any]:
     client = Client(endpoint, timeout=timeout_s)
     client.application_uri = "urn:shopfloor-agent"
     try:
+        if dial is not None:
+            await dial(client)
         async with asyncio.timeout(timeout_s * 2):
-            await client.connect_socket()
+            if dial is None:
+                await client.connect_socket()
             await client.send_hello()
             await client.open_secure_channel()
             yield client

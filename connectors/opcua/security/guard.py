@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from cryptography import x509
 from connectors.base import LinkContext
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.library import ua
+from connectors.opcua.reverse import connect
 from connectors.opcua.security.certificates import (
     Credentials,
     application_uris,
@@ -110,7 +112,8 @@ class Guard:
                 self._own = await asyncio.to_thread(self._need_pki().own, now)
         if self.secured:
             self._need_pki()
-            async with discovery(self._settings.endpoint, self._settings.timeout_s) as client:
+            dial = partial(connect, settings=self._settings)
+            async with discovery(self._settings.endpoint, self._settings.timeout_s, dial) as client:
                 self._endpoints = await client.get_endpoints()
             self._take(self._endpoints)
             self._believe(self._chosen.ServerCertificate)

@@ -6,14 +6,22 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
+from asyncua import Client
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.opcua.reverse import dialled, reverse_hello
+from connectors.opcua.security.certificates import application_uris, split_der
+from connectors.opcua.security.pki import Pki
 from pipelines.errors import LinkRefused, LinkTimeout
 from tests.services.ports import free_port
+
+from .conftest import Consumer, connection, run_foreign, tag
 
 pytestmark = pytest.mark.wire
 ENDPOINT = "opc.tcp://10.0.0.7:4840/plc"
@@ -99,3 +107,22 @@ async def test_a_taken_port_is_named() -> None:
         await dialled("127.0.0.1", port, ENDPOINT, None, 1)
     server.close()
     await server.wait_closed()
+
+
+@pytest.mark.parametrize("policy", ["none", "Basic256Sha256"])
+async def test_a_foreign_server_dials_is_read_and_dials_again(tmp_path: Path, policy: str) -> None:
+    port = free_port()
+    with run_foreign(tmp_path / "certificates", REVERSE=f"opc.tcp://127.0.0.1:{port}") as server:
+        endpoints: Any = await Client(server.endpoint).connect_and_get_server_endpoints()
+        certificate = x509.load_der_x509_certificate(split_der(endpoints[0].ServerCertificate)[0])
+        Pki(tmp_path / "pki").add(certificate)
+        counter = tag("c", f"nsu={server.namespace};s=Counter0", sampling_interval_s=0, queue_size=1000)
+        reverse = {"listen": f"127.0.0.1:{port}", "server_uri": application_uris(certificate)[0]}
+        settings = connection(server.endpoint, counter, security={"policy": policy}, reverse=reverse)
+        consumer = Consumer(settings, state_dir=tmp_path)
+        for wanted in (5, 20):
+            await consumer.until(lambda wanted=wanted: len(consumer.values(0)) >= wanted)
+            assert consumer.error is None
+    values = [value for _, value in sorted({(time_ns, value) for _, time_ns, value, _ in consumer.rows})]
+    assert values == list(range(values[0], values[0] + len(values)))  # the last one may come again as it was
+    assert not consumer.gaps

@@ -1,7 +1,8 @@
 // An OPC UA server that is not ours. Environment: CERTIFICATES (a temporary folder, needed), PORT (default: a free
 // one), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
 // (default 3), MODES and POLICIES it offers (default None,SignAndEncrypt and None,Basic256Sha256), TRUST_NOBODY (refuse
-// certificates it does not know), MAX_SESSIONS, LOG (a file that gets a line "name value source_time_ns" for each change of a counter, default: none).
+// certificates it does not know), MAX_SESSIONS, LOG (a file that gets a line "name value source_time_ns" for each
+// change of a counter, default: none), REVERSE (opc.tcp://host:port of a client to dial, default: none).
 // Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
 "use strict";
 const fs = require("node:fs");
@@ -78,6 +79,9 @@ async function main() {
     port,
     resourcePath: "/plant",
     allowAnonymous: true,
+    ...(process.env.REVERSE && {
+      reverseConnect: { connections: [{ endpointUrl: process.env.REVERSE }], reconnectDelay: 100, maxReconnectDelay: 200 },
+    }),
     userManager: { isValidUser: (name, word) => name === user && word === password },
     serverCertificateManager: certificates,
     userCertificateManager: users,
