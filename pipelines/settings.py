@@ -170,7 +170,7 @@ class ConnectionSettings(Settings):
 
     backups: tuple[HostPort, ...] = ()
     """`host:port` of devices that give the same: a redundant server, a second gateway. One after the other is tried
-    while the one before does not answer."""
+    while the one before does not answer, or says by its OPC UA ServiceLevel that it cannot serve."""
 
     def where(self) -> str:
         """Address as people write it, without secrets; protocol models say more."""

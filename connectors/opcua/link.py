@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from connectors.base import Connector, Found, LinkContext
-from connectors.opcua import plan
+from connectors.opcua import plan, service_level
 from connectors.opcua.browse import walk
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.identity import Identity
@@ -68,6 +69,7 @@ class OpcUaLink(Connector):
                 self.context.note(
                     "session_reactivated" if same_session else "session_created", link=self._settings.name
                 )
+            await service_level.usable(self._session)
             limits = await limits_of(self._session, self.context)
             identity = Identity(self._session, self.context, limits)
             await identity.resolve()
@@ -87,6 +89,8 @@ class OpcUaLink(Connector):
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         work = [self._renew, self._reader.run]
+        if self._settings.backups:
+            work.append(partial(service_level.watch, self._session, self.context.clock))
         if self._subscriptions.all:
             work += [self._subscriptions.publish, self._subscriptions.retest]
         self._tasks = [self._group.create_task(self._guard(one)) for one in work]
