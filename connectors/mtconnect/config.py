@@ -82,7 +82,8 @@ class MtConnectConnection(ConnectionSettings):
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     """Longest wait for a whole answer, seconds."""
     count: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    """Most observations in one answer; while the agent has more, it is asked again at once."""
+    """Most observations in one answer, and never more than the agent's buffer holds; while it has more, it is asked
+    again at once."""
     max_bytes: Annotated[int, Field(ge=65_536, le=268_435_456)] = 16_777_216
     """A longer answer ends the link, bytes."""
     ca_file: Path | None = None

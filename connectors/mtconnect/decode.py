@@ -99,10 +99,15 @@ class DataItem:
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """Answer to `probe`."""
+    """Answer to `probe`.
+
+    Attributes:
+        buffer_size: observations the agent keeps; no answer may be asked to hold more. 0 = not said.
+    """
 
     instance: int
     items: tuple[DataItem, ...]
+    buffer_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,9 @@ def document(body: bytes) -> Streams | Devices | Refusal:
         case "MTConnectStreams":
             return _streams(root)
         case "MTConnectDevices":
-            return Devices(_number(_header(root), "instanceId"), tuple(_items(root)))
+            place = _header(root)
+            size = _number(place, "bufferSize") if place.get("bufferSize") else 0
+            return Devices(_number(place, "instanceId"), tuple(_items(root)), size)
         case "MTConnectError":
             error = root if root.find(".//Error") is None else root.find(".//Error")
             assert error is not None

@@ -47,6 +47,7 @@ class MtConnectLink(Connector):
         self._entries: dict[int, dict[str, str]] = {}
         self._cause = context.absence
         self._overlap = 0
+        self._most = settings.count
         self._untold = True
         self._kept_ns = 0
 
@@ -108,12 +109,15 @@ class MtConnectLink(Connector):
             streams = await self._current()
             columns, events = self._read(streams.observations, snapshot=True)
             return self._delivery(streams.header, streams.header.next, asked_ns, columns, events), False
-        answer = await self._sample(max(position.next - self._overlap, 0))
-        if isinstance(answer, Refusal) or answer.header.instance != position.instance:
+        start = max(position.next - self._overlap, 0)
+        answer = await self._sample(start)
+        if isinstance(answer, Refusal) or answer.header.instance != position.instance or answer.header.next < start:
             return await self._recover(position, asked_ns)
+        return self._take(answer, position, asked_ns)
+
+    def _take(self, answer: Streams, position: Position, asked_ns: int) -> tuple[Delivery | None, bool]:
+        """What is new in an answer from the position on."""
         header = answer.header
-        if header.next < position.next - self._overlap:
-            return await self._recover(position, asked_ns)
         fresh = [one for one in answer.observations if one.sequence >= position.next]
         self._count("repeated", len(answer.observations) - len(fresh) - self._overlap)
         columns, events = self._read(fresh)
@@ -125,10 +129,15 @@ class MtConnectLink(Connector):
         streams = await self._current()
         header = streams.header
         same = header.instance == position.instance and position.next <= header.next
-        if same and position.next >= header.first:
+        if same and position.next > header.last:
             # Some agents refuse to be asked for what comes next: they are asked for the last one again.
             self._overlap = 1
             return None, False
+        if same and position.next >= header.first:
+            answer = await self._sample(position.next)
+            if isinstance(answer, Streams) and answer.header.instance == position.instance:
+                return self._take(answer, position, asked_ns)
+            raise self._not_asked_for(answer)
         if header.instance != position.instance:
             await self._bind()
             self._conditions = Conditions()
@@ -205,6 +214,7 @@ class MtConnectLink(Connector):
         """Find the data items of the tags."""
         devices = await self._probe()
         self._plan = plan(self._settings, devices.items)
+        self._most = min(self._settings.count, devices.buffer_size or self._settings.count)
         stats = self.context.stats
         stats.refused.clear()
         stats.refused.update(self._plan.refused)
@@ -227,7 +237,7 @@ class MtConnectLink(Connector):
 
     async def _sample(self, start: int) -> Streams | Refusal:
         """Observations from a number on, or OUT_OF_RANGE."""
-        answer = await self._ask(url(self._settings, "sample", from_=start, count=self._settings.count))
+        answer = await self._ask(url(self._settings, "sample", from_=start, count=self._most))
         if isinstance(answer, Streams) or (isinstance(answer, Refusal) and answer.code == OUT_OF_RANGE):
             return answer
         raise self._not_asked_for(answer)
