@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pipelines.stats import LinkStats
 
 _IDS: Final = 0xFFFF
+_STEP: Final = 0x9E35
+"""From one transaction id to the next, without a divisor in common with `_IDS`: each comes back last, and an id that is
+off by a little is none that is pending."""
 
 
 @dataclass(slots=True)
@@ -46,7 +49,7 @@ class NumberedWire(Wire):
         self._loop = asyncio.get_running_loop()
         self._pending: dict[int, _Pending] = {}
         self._buffer = b""
-        self.transaction = transaction or secrets.randbelow(_IDS)
+        self.transaction = transaction or secrets.randbelow(_IDS) + 1
 
     def ask(self, question: Question) -> asyncio.Future[Reply]:
         """Send `question`; the future ends with its reply or an error, see `Wire.ask`."""
@@ -55,7 +58,7 @@ class NumberedWire(Wire):
             answer.set_exception(self._kind(question.place, self.why or "not connected"))
             answer.exception()
             return answer
-        self.transaction = self.transaction % _IDS + 1
+        self.transaction = (self.transaction - 1 + _STEP) % _IDS + 1
         timer = self._loop.call_later(self._timeout_s, self._expire, self.transaction)
         self._pending[self.transaction] = _Pending(question, self._clock.now_ns(), timer, answer)
         self._stats.requests += 1

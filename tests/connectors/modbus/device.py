@@ -1,4 +1,4 @@
-"""A Modbus TCP server of our own making, with switches for everything a device does wrong."""
+"""A Modbus server of our own making, with switches for everything a device does wrong; TCP, TLS or RTU over TCP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from pymodbus.framer import FramerRTU
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     Lie = Callable[["Device", int, bytes, bytes], list[bytes | float]]
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
 def value_of(unit: int, function: int, address: int) -> int:
     """What an untouched address holds: tells unit, table and address apart."""
     return (unit * 7919 + function * 104729 + address * 31) & 0xFFFF
+
+
+def rtu(unit: int, pdu: bytes) -> bytes:
+    """A frame of a serial line, by pymodbus."""
+    frame = bytes((unit,)) + pdu
+    return frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big")
 
 
 @dataclass
@@ -29,6 +38,8 @@ class Device:
         exceptions: (unit) -> exception code for everything.
         mute: units that never answer.
         requests: every PDU seen, with its unit.
+        rtu: frames of a serial line instead of those of TCP.
+        tls: how TLS is spoken; None: it is not.
     """
 
     lie: Lie | None = None
@@ -45,10 +56,12 @@ class Device:
     port: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     registers: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    rtu: bool = False
+    tls: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> Self:
         self._writers: set[asyncio.StreamWriter] = set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self.serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -70,15 +83,12 @@ class Device:
         async with self.changed:
             self.changed.notify_all()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         self.opened += 1
         try:
             while True:
-                head = await reader.readexactly(7)
-                transaction, protocol, length, unit = struct.unpack(">HHHB", head)
-                assert protocol == 0
-                pdu = await reader.readexactly(length - 1)
+                transaction, unit, head, pdu = await self._request(reader)
                 self.requests.append((unit, pdu))
                 self.functions[pdu[0]] += 1
                 await self._note()
@@ -88,7 +98,7 @@ class Device:
                     continue
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
-                good = self.frame(transaction, unit, self.answer(unit, pdu))
+                good = self.framed(transaction, unit, self.answer(unit, pdu))
                 pieces = self.lie(self, transaction, head + pdu, good) if self.lie else [good]
                 for piece in pieces:
                     if isinstance(piece, float):
@@ -103,6 +113,20 @@ class Device:
             self._writers.discard(writer)
             self.closed += 1
             await self._note()
+
+    async def _request(self, reader: asyncio.StreamReader) -> tuple[int, int, bytes, bytes]:
+        """Transaction, unit, what stood before the PDU, PDU."""
+        if self.rtu:
+            data = await reader.readexactly(8)
+            assert FramerRTU.compute_CRC(data[:6]).to_bytes(2, "big") == data[6:]
+            return 0, data[0], data[:1], data[1:6]
+        head = await reader.readexactly(7)
+        transaction, protocol, length, unit = struct.unpack(">HHHB", head)
+        assert protocol == 0
+        return transaction, unit, head, await reader.readexactly(length - 1)
+
+    def framed(self, transaction: int, unit: int, pdu: bytes) -> bytes:
+        return rtu(unit, pdu) if self.rtu else self.frame(transaction, unit, pdu)
 
     @staticmethod
     def frame(transaction: int, unit: int, pdu: bytes, protocol: int = 0) -> bytes:
