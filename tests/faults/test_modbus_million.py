@@ -12,7 +12,7 @@ from .modbus_runs import places_of, run, settings_of
 if TYPE_CHECKING:
     from .conftest import Figure, Size
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.fault("1,000,000 reads")]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.fault(5)]
 
 TIMEOUT_S = 0.02
 
