@@ -177,6 +177,12 @@ class OpcUaConnection(ConnectionSettings):
     """How long the server keeps the session for an absent agent, seconds. A restart within it loses nothing."""
     period_s: Annotated[float, Field(gt=0)] = 1.0
     """Time between two cyclic reads of a tag with `mode: read`, seconds."""
+    history: Literal["auto", "off"] = "auto"
+    """`auto`: what is missing of a tag is read from the server's own history where it has one. `off`: never."""
+    history_max_age_s: Annotated[float, Field(gt=0)] = 604_800.0
+    """Readings older than this are not asked for, seconds."""
+    history_values_per_s: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Most values read from the history in one second, so that live data and the server do not suffer."""
     tags: tuple[OpcUaTag, ...] = ()
     """Variables to collect."""
     events: tuple[OpcUaEvents, ...] = ()

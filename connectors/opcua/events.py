@@ -85,6 +85,19 @@ class Events:
         for index in self._retest.ready(self._clock.monotonic_s()):
             await self._create_one(subscription, index)
 
+    async def prepare(self, found: Sequence[EventFields]) -> None:
+        """Ask for the names of new types now, so that `take` waits for nothing.
+
+        Raises:
+            LinkError: the link ended.
+        """
+        for one in found:
+            source = one.handle - FIRST_HANDLE
+            values = dict(zip(FULL, one.values, strict=False))
+            kind = values.get("EventType")
+            if kind is not None and 0 <= source < len(self._entries) and await self._wanted(source, kind, values):
+                await self._types.name(kind)
+
     async def take(self, found: Sequence[EventFields], publish_ns: int) -> tuple[tuple[AlarmEvent, ...], list[Gap]]:
         """Events of one message, in order, and what the server threw away before them.
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from connectors.base import Connector, Found, LinkContext
 from connectors.opcua import plan, service_level
+from connectors.opcua.backfill import Backfill
 from connectors.opcua.browse import walk
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.identity import Identity
@@ -46,10 +47,11 @@ class OpcUaLink(Connector):
         super().__init__(context)
         settings: OpcUaConnection = context.settings
         self._settings = settings
-        self._outbox = Outbox(HELD)
         self._session = OpcUaSession(context)
         self._reader: Reader | None = None
         self._subscriptions: Subscriptions | None = None
+        self._backfill = Backfill(self._session, context)
+        self._outbox = Outbox(HELD, self._backfill.pass_on, self._backfill.last_words)
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -93,6 +95,8 @@ class OpcUaLink(Connector):
             work.append(partial(service_level.watch, self._session, self.context.clock))
         if self._subscriptions.all:
             work += [self._subscriptions.publish, self._subscriptions.retest]
+        own = Values(self._session, self.context, identity)
+        work.append(partial(self._backfill.run, self._outbox, identity.nodes, own))
         self._tasks = [self._group.create_task(self._guard(one)) for one in work]
         return self
 

@@ -72,11 +72,11 @@ class ResumeState:
 
     @staticmethod
     def from_bytes(raw: bytes | None) -> ResumeState | None:
-        """The state in `raw`, or None when there is none that this version understands."""
+        """The state in the first line of `raw`, or None when there is none that this version understands."""
         if raw is None:
             return None
         try:
-            found = orjson.loads(raw)
+            found = orjson.loads(raw.partition(b"\n")[0])
             if found.pop("version") != _VERSION:
                 return None
             parts = tuple(

@@ -261,6 +261,7 @@ class Subscription:
             self._context.stats.rejected["duplicate"] += 1
             return
         await self._repair(message.sequence)
+        await self._prepare(message)
         if not message.keepalive:
             self.ledger.take(message.sequence)
         await self._deliver(message)
@@ -306,9 +307,17 @@ class Subscription:
 
     async def _republish(self, number: int) -> Notification | None:
         self._context.stats.requests += 1
-        return await self._session.wire.republish(
+        message = await self._session.wire.republish(
             self.id, number, self._session.settings.timeout_s, self._context.clock.now_ns()
         )
+        if message is not None:
+            await self._prepare(message)
+        return message
+
+    async def _prepare(self, message: Notification) -> None:
+        """Between taking a number and handing over nothing may be waited for: others tell the state in between."""
+        if self._events and message.events:
+            await self._events.prepare(message.events)
 
     async def _deliver(self, message: Notification, *, late: bool = False) -> None:
         scans = tuple([one for columns in message.columns for one in await self._intake.scans(columns, self._handles)])
