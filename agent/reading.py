@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from agent.supervise import keep_open
+from agent.supervise import DEVICE_CAP_S, keep_open
 from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
 from pipelines.clock import Clock
@@ -57,7 +57,7 @@ class Reading:
 
     async def run(self) -> None:
         """Keep the link open; ends by cancellation."""
-        await keep_open(self.name, self._session, self._lost)
+        await keep_open(self.name, self._session, self._lost, DEVICE_CAP_S)
 
     def watch(self) -> None:
         """Say of tags that promised to change and do not, although their link is up, that they are stale."""

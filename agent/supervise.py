@@ -14,6 +14,8 @@ from pipelines.errors import LinkError, LinkUntrusted
 
 _BASE_S: Final = 0.25
 _CAP_S: Final = 30.0
+DEVICE_CAP_S: Final = 8.0
+"""A device belongs to one agent: nobody else asks it when it comes back, and every tag is to be there within 15 s."""
 _SLOW_S: Final = 30.0
 _STEADY_S: Final = 10.0
 log = structlog.get_logger()
@@ -23,6 +25,7 @@ async def keep_open(
     name: str,
     session: Callable[[Callable[[], None]], Awaitable[None]],
     on_down: Callable[[str], None] | None = None,
+    cap_s: float = _CAP_S,
 ) -> NoReturn:
     """Run `session` again and again; ends by cancellation.
 
@@ -30,6 +33,7 @@ async def keep_open(
         name: of the link, for the log.
         session: runs one link from open to end; calls its argument once the link is open.
         on_down: told the reason once each time the link goes from up to down, and when the first attempt fails.
+        cap_s: longest wait between two attempts, seconds, unless the other side does not trust us or asks for more.
     """
     failures = 0
     down = False
@@ -62,5 +66,5 @@ async def keep_open(
                 on_down(reason)
         down = True
         failures += 1
-        cap_s = _SLOW_S if slow else min(_CAP_S, _BASE_S * 2**failures)
-        await asyncio.sleep(wait_s + random.uniform(cap_s / 2 if slow else 0, cap_s))  # noqa: S311 - full jitter
+        longest_s = _SLOW_S if slow else min(cap_s, _BASE_S * 2**failures)
+        await asyncio.sleep(wait_s + random.uniform(longest_s / 2 if slow else 0, longest_s))  # noqa: S311 - full jitter

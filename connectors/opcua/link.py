@@ -68,9 +68,7 @@ class OpcUaLink(Connector):
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._session.close, keep=same_session)
             if old is not None:
-                self.context.note(
-                    "session_reactivated" if same_session else "session_created", link=self._settings.name
-                )
+                self.context.note("session_reactivated" if same_session else "session_created")
             await service_level.usable(self._session)
             limits = await limits_of(self._session, self.context)
             identity = Identity(self._session, self.context, limits)

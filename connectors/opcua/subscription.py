@@ -329,6 +329,7 @@ class Subscription:
             if not code & SEVERITY_MASK:
                 continue  # GoodSubscriptionTransferred: our own take-over, told late
             name = ua.StatusCode(code).name
+            await self.delete()  # one whose end was told may still be there, and would be taken over
             raise LinkClosed(self._endpoint, f"the server ended the subscription ({name})")
         events: tuple[AlarmEvent, ...] = ()
         if self._events:

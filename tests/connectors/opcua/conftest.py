@@ -234,15 +234,18 @@ class Consumer:
     gaps: list[Gap] = field(default_factory=list)
     events: list[AlarmEvent] = field(default_factory=list)
     history: list[tuple[int, int, Any, int]] = field(default_factory=list)
+    notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     error: LinkError | None = None
     parts: Parts = None  # type: ignore[assignment]
-    notes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.parts = self.parts or Parts(len(self.settings.tags))
 
     def note(self, event: str, /, **values: object) -> None:
         self.notes.append((event, values))
+
+    def noted(self, event: str) -> list[dict[str, Any]]:
+        return [values for name, values in self.notes if name == event]
 
     def link(self) -> OpcUaLink:
         return OpcUaLink(

@@ -1,7 +1,7 @@
 // An OPC UA server that is not ours. Environment: CERTIFICATES (a temporary folder, needed), PORT (default: a free
 // one), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
 // (default 3), MODES and POLICIES it offers (default None,SignAndEncrypt and None,Basic256Sha256), TRUST_NOBODY (refuse
-// certificates it does not know), MAX_SESSIONS, LOG (a file that gets a line "name value source_time_ns" for each
+// certificates it does not know), MAX_SESSIONS, CAPABILITIES (JSON), LOG (a file that gets a line "name value source_time_ns" for each
 // change of a counter, default: none), REVERSE (opc.tcp://host:port of a client to dial, default: none).
 // Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
 "use strict";
@@ -92,6 +92,7 @@ async function main() {
     disableDiscovery: true,
     serverCapabilities: {
       minSupportedSampleRate: 0, // a client that asks for interval 0 gets every change
+      ...JSON.parse(process.env.CAPABILITIES || "{}"),
       ...(process.env.MAX_SESSIONS ? { maxSessions: Number(process.env.MAX_SESSIONS) } : {}),
     },
   });
