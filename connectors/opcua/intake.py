@@ -119,8 +119,9 @@ class Intake:
 
     @staticmethod
     def _working(tags: NDArray[np.int32], status: NDArray[np.uint32], refused: Mapping[int, int]) -> set[int]:
+        hits = np.flatnonzero(np.isin(tags, np.fromiter(refused, np.int32, len(refused))))
         return {
             tag
-            for tag, code in zip(tags.tolist(), status.tolist(), strict=True)
-            if tag in refused and refused[tag] not in VALUE_FAULTS and code & _CODE not in GONE
+            for tag, code in zip(tags[hits].tolist(), status[hits].tolist(), strict=True)
+            if refused[tag] not in VALUE_FAULTS and code & _CODE not in GONE
         }

@@ -212,8 +212,9 @@ class Reader:
         self._context.stats.refused[tag] = code
 
     def _back(self, tags: NDArray[np.int32], status: NDArray[np.uint32]) -> None:
-        for tag, code in zip(tags.tolist(), status.tolist(), strict=True):
-            if tag in self._retest.due and code & _CODE not in GONE:
+        hits = np.flatnonzero(np.isin(tags, np.fromiter(self._retest.due, np.int32, len(self._retest.due))))
+        for tag, code in zip(tags[hits].tolist(), status[hits].tolist(), strict=True):
+            if code & _CODE not in GONE:
                 self._retest.worked(tag)
                 self._context.stats.refused.pop(tag, None)
 
