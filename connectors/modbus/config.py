@@ -97,8 +97,7 @@ class ModbusConnection(ModbusEndpoint):
 
     def most_registers(self, unit: int) -> int:
         """Most registers in one request to a unit, by the connection and by the profiles of that unit."""
-        most = [one.map.max_registers for one in self.devices if (self.unit if one.unit is None else one.unit) == unit]
-        return min([self.max_registers, *most])
+        return min(self.max_registers, self._most.get(unit, self.max_registers)) if self.devices else self.max_registers
 
     def walls(self, unit: int, table: Table) -> list[tuple[int, int]]:
         """Ascending (first, last) of the ranges that no request to this table of this unit may touch."""
@@ -120,6 +119,14 @@ class ModbusConnection(ModbusEndpoint):
                 told = f"unit {self.unit if one.unit is None else one.unit} is no {one.profile}: {check.item} is {{}}, "
                 yield Guard(row, range(first, end), check.equals, told + check.remedy)
             first = end
+
+    @cached_property
+    def _most(self) -> dict[int, int]:
+        most: dict[int, int] = {}
+        for one in self.devices:
+            unit = self.unit if one.unit is None else one.unit
+            most[unit] = min(most.get(unit, one.map.max_registers), one.map.max_registers)
+        return most
 
     @cached_property
     def _rows(self) -> tuple[ModbusTag, ...]:

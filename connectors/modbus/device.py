@@ -40,6 +40,11 @@ class DeviceTag(TagSettings):
     period_s: Annotated[float, Field(gt=0)] | None = None
     """Time between two reads, seconds; default: the device's."""
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """Not alone: the range that a percent deadband needs may be the profile's; the tag made of both is checked."""
+        return self
+
 
 class Guard(NamedTuple):
     """Tags that are not believed while a register of the same device holds another value than it must.

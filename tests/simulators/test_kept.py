@@ -25,7 +25,7 @@ def test_every_tag_of_the_lines_has_a_request() -> None:
     for line in ("auto_press_machining", "injection_molding"):
         for connection in load_site(template(line)).connections:
             if isinstance(connection, ModbusConnection):
-                for index, tag in enumerate(connection.tags):
+                for index, tag in enumerate(connection.tag_list()):
                     _, address, count = requests_of(connection, index)[0]
                     assert address <= tag.address
                     assert tag.address + tag.width() <= address + count

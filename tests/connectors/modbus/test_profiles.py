@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyModbusTCP.server import DataBank, ModbusServer
 
+from agent.server import catalog_of
 from connectors.modbus.device import DeviceSettings
 from connectors.modbus.plan import plan
 from connectors.modbus.profile import ProfileName, load_profile
@@ -315,6 +316,26 @@ def test_own_settings_go_before_those_of_the_profile() -> None:
     assert (mine.engineering_unit, mine.label.ko, mine.unit) == ("kW", "유효전력", 3)
     settings = site(1, device)
     assert [settings.tag_place(row) for row in (0, 1)] == [("devices", 0), ("devices", 0, "tags", 0)]
+
+
+def test_a_percent_deadband_may_rest_on_the_range_of_the_profile() -> None:
+    band = {"type": "percent", "value": 0.5}
+    (tag,) = site(1, {"profile": "sdm630", "tags": [{"name": "v", "item": "voltage_l1", "deadband": band}]}).tag_list()
+    assert tag.range is not None
+    assert tag.range.high == 500
+    with pytest.raises(ValueError, match="a percent deadband needs a range"):
+        site(1, {"profile": "sdm630", "tags": [{"name": "p", "item": "total_power", "deadband": band}]})
+
+
+def test_the_viewer_knows_labels_and_units_of_a_profile(tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(
+        "company: a\nsite: b\nmachines: {M: {class: meter}}\nconnections:\n"
+        "  - {name: c, type: modbus, host: h, devices: [{profile: sdm630, unit: 3, machine: M}]}\n"
+    )
+    tags = catalog_of([file]).machines["a", "b", "M"].tags
+    assert (tags["total_power"].label["ko"], tags["total_power"].unit) == ("유효전력", "W")
+    assert tags["import_energy"].period_s == 10
 
 
 def test_the_smallest_limit_of_a_unit_holds() -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from connectors.modbus.counter import Total
 from connectors.modbus.tick import resume_ns
 from pipelines.clock import SystemClock
+from pipelines.place import Place
 from pipelines.point import BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION, GOOD, UNCERTAIN
+from pipelines.source import Source
 
 from .conftest import connection, link_to, read, table
 from .device import Device
@@ -170,3 +172,26 @@ async def test_a_counter_over_its_end_is_no_jump() -> None:
         got = table(*await read(link_to(settings), 4))
     assert [row[1:] for row in got[1]] == [(65530, 0), (65540, 0), (66437, UNCERTAIN), (66438, 0)]
     assert len(device.requests) == 5, "only the implausible step was read again"
+
+
+@pytest.mark.wire
+async def test_the_total_is_a_field_in_the_store_and_scaled_like_its_counter() -> None:
+    tag = {"address": 0, "counter": True, "name": "energy", "scale": 0.1, "engineering_unit": "kWh"}
+    place = Place("meter", "demo", "site", "L1", "M")
+    async with Device() as device:
+        settings = connection(device.port, tag, period_s=0.01, machine="M")
+        state: dict[str, bytes] = {}
+        bodies = []
+        for raws in ([{0: 65530}, {0: 4}], [{0: 14}]):
+            Script(device, *raws)
+            source = Source(settings, [place], state)
+            link = link_to(settings, source.link_resume, parts=source.parts)
+            for delivery in await read(link, len(raws)):
+                for lines in source.encode(delivery, SystemClock().now_ns()):
+                    bodies.append(lines.body.decode())
+                    state |= lines.resume
+    fields = [body.splitlines()[-1].split(" ")[1].split(",") for body in bodies if "energy=" in body]
+    values = [dict(field.split("=") for field in line) for line in fields]
+    assert [(float(one["energy"]), float(one["energy_total"])) for one in values] == [
+        (6553.0, 6553.0), (0.4, 6554.0), (1.4, 6555.0),
+    ]  # fmt: skip
