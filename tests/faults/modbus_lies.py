@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,10 +139,36 @@ def lying_server(
             process.terminate()
 
 
+class Lag:
+    """How long this process was kept from running: then even a reply in time is looked at late."""
+
+    _EVERY_S = 0.002
+
+    def __init__(self) -> None:
+        self._woke_s = time.monotonic()
+        self._seen: deque[tuple[float, float]] = deque(maxlen=1000)
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._woke_s = time.monotonic()
+            await asyncio.sleep(self._EVERY_S)
+            late_s = time.monotonic() - self._woke_s - self._EVERY_S
+            if late_s > self._EVERY_S:
+                self._seen.append((self._woke_s, late_s))
+
+    def recent_ns(self) -> float:
+        """The longest within the last seconds, ns."""
+        now_s = time.monotonic()
+        now = now_s - self._woke_s - self._EVERY_S
+        return 1e9 * max([0.0, now, *(late_s for at_s, late_s in self._seen if now_s - at_s < 2)])
+
+
 class Judge:
     """Looks at every reading.
 
     Attributes:
+        lag: to be watched meanwhile.
         good: readings that are right.
         wrong: under the wrong tag.
         altered: of no value that the server ever had.
@@ -152,6 +179,7 @@ class Judge:
         self._unit = np.array([unit for unit, _ in places], np.uint64)
         self._address = np.array([address for _, address in places], np.uint64)
         self._stale_ns = stale_s * 1e9
+        self.lag = Lag()
         self.good = self.wrong = self.altered = self.stale = 0
 
     def look(self, tag: Any, time_ns: Any, value: Any, status: Any) -> None:
@@ -164,7 +192,7 @@ class Judge:
         own = (unit == self._unit[tag]) & (address == self._address[tag])
         age = (time_ns // TICK_NS - generation.astype(np.int64)) % 0x1000000
         age = np.where(age >= 0x800000, age - 0x1000000, age) * TICK_NS
-        old = np.abs(age) > self._stale_ns
+        old = np.abs(age) > self._stale_ns + self.lag.recent_ns()
         self.altered += int((~sound).sum())
         self.wrong += int((sound & ~own).sum())
         self.stale += int((sound & own & old).sum())

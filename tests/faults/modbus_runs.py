@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +32,14 @@ def places_of(units: int, tags: int) -> list[tuple[int, int]]:
 
 async def run(settings: ModbusConnection, judge: Judge, reads: int) -> LinkStats:
     """At least `reads` requests; a link that ends is reopened at once."""
+    lag = asyncio.ensure_future(judge.lag.watch())
+    try:
+        return await _run(settings, judge, reads)
+    finally:
+        lag.cancel()
+
+
+async def _run(settings: ModbusConnection, judge: Judge, reads: int) -> LinkStats:
     stats = LinkStats()
     while stats.requests < reads:
         with suppress(LinkError):

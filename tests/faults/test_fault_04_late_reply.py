@@ -26,7 +26,7 @@ async def test_late_replies(transport: str, in_flight: int, size: Size, figure: 
     rtu = transport != "tcp"
     reads = size(600, 100_000) if rtu else size(2_000, 100_000)
     places = places_of(units=3, tags=20)
-    judge = Judge(places, stale_s=TIMEOUT_S)
+    judge = Judge(places, stale_s=0.75 * TIMEOUT_S)
     with lying_server(0.05, ("delay",), timeout_s=TIMEOUT_S, rtu=rtu, seed=4) as port:
         settings = settings_of(
             port, places, transport=transport, in_flight=in_flight, timeout_s=TIMEOUT_S, dead_unit_share=0.5

@@ -20,7 +20,7 @@ TIMEOUT_S = 0.02
 async def test_a_lying_server(size: Size, figure: Figure) -> None:
     reads = size(5_000, 1_000_000)
     places = places_of(units=3, tags=40)
-    judge = Judge(places, stale_s=TIMEOUT_S)
+    judge = Judge(places, stale_s=0.75 * TIMEOUT_S)
     with lying_server(0.05, LIES, timeout_s=TIMEOUT_S) as port:
         settings = settings_of(port, places, timeout_s=TIMEOUT_S, dead_unit_share=0.5)
         stats = await run(settings, judge, reads)
