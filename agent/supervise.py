@@ -14,8 +14,9 @@ from pipelines.errors import LinkError, LinkUntrusted
 
 _BASE_S: Final = 0.25
 _CAP_S: Final = 30.0
-DEVICE_CAP_S: Final = 8.0
-"""A device belongs to one agent: nobody else asks it when it comes back, and every tag is to be there within 15 s."""
+DEVICE_CAP_S: Final = 3.0
+"""A device belongs to one agent: nobody else asks it when it comes back. One whose cable is in again is read within
+5 s, the timeout of an attempt that began just before included."""
 _SLOW_S: Final = 30.0
 _STEADY_S: Final = 10.0
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,9 @@ class Server(asyncio.Protocol):
         self._transport.write(wrong)
 
 
-async def serve(share: float, kinds: list[str], timeout_s: float, rtu: bool, seed: int) -> None:
+async def serve(share: float, kinds: list[str], timeout_s: float, rtu: bool, seed: int, host: str) -> None:
     dice = random.Random(seed)
-    made = await asyncio.get_running_loop().create_server(
-        lambda: Server(dice, share, kinds, timeout_s, rtu), "127.0.0.1", 0
-    )
+    made = await asyncio.get_running_loop().create_server(lambda: Server(dice, share, kinds, timeout_s, rtu), host, 0)
     sys.stdout.write(json.dumps(made.sockets[0].getsockname()[1]) + "\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
@@ -126,11 +124,18 @@ async def serve(share: float, kinds: list[str], timeout_s: float, rtu: bool, see
 
 @contextmanager
 def lying_server(
-    share: float, kinds: tuple[str, ...] = LIES, *, timeout_s: float, rtu: bool = False, seed: int = 5
+    share: float,
+    kinds: tuple[str, ...] = LIES,
+    *,
+    timeout_s: float,
+    rtu: bool = False,
+    seed: int = 5,
+    host: str = "127.0.0.1",
+    through: Callable[..., list[str]] = lambda *command: list(command),
 ) -> Iterator[int]:
-    """Port of a running server."""
-    arguments = json.dumps([share, kinds, timeout_s, rtu, seed])
-    command = [sys.executable, str(Path(__file__)), arguments]
+    """Port of a running server; `through` is put around its command line."""
+    arguments = json.dumps([share, kinds, timeout_s, rtu, seed, host])
+    command = through(sys.executable, str(Path(__file__)), arguments)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
