@@ -1,0 +1,93 @@
+"""Fault 26: a server with room for two sessions, and a collector that is killed again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.connectors.opcua.conftest import Foreign, connection, run_foreign, tag
+from tests.faults.conftest import Figure, Size
+
+pytestmark = [pytest.mark.fault(26), pytest.mark.wire]
+ROOM = 2
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
+    with run_foreign(tmp_path_factory.mktemp("certificates"), MAX_SESSIONS=str(ROOM)) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def collector(settings: Path, resume: str) -> Iterator[subprocess.Popen[str]]:
+    """The child; SIGKILL at the end, as a power cut would."""
+    command = [sys.executable, "-m", "tests.faults.collecting", str(settings), resume]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+
+
+def until_up(process: subprocess.Popen[str]) -> tuple[float, list[str]]:
+    """Seconds to the first reading, and what was said before."""
+    started = time.monotonic()
+    said: list[str] = []
+    assert process.stdout
+    for line in process.stdout:
+        if line == "up\n":
+            return time.monotonic() - started, said
+        said += [line] if line.startswith("down") else []
+    raise AssertionError(said)
+
+
+def settings(server: Foreign, folder: Path, session_timeout_s: float) -> Path:
+    one = connection(
+        server.endpoint,
+        tag("c", f"nsu={server.namespace};s=Counter0"),
+        session_timeout_s=session_timeout_s,
+        keepalive_s=0.5,
+    )
+    path = folder / "settings.json"
+    path.write_text(one.model_dump_json(exclude_unset=True))
+    return path
+
+
+def test_a_killed_collector_takes_its_session_over(server: Foreign, tmp_path: Path, size: Size, figure: Figure) -> None:
+    timeout_s = 4.0
+    file = settings(server, tmp_path, timeout_s)
+    slowest = 0.0
+    for _ in range(size(3, 10)):
+        with collector(file, str(tmp_path / "resume")) as process:
+            seconds, said = until_up(process)
+        assert not said
+        slowest = max(slowest, seconds)
+    assert slowest <= timeout_s + 10
+    figure("longest until readings again, session kept", asked=f"<= {timeout_s + 10:g} s", measured=slowest)
+
+
+def test_a_collector_that_forgot_waits_for_room(server: Foreign, tmp_path: Path, size: Size, figure: Figure) -> None:
+    timeout_s = 2.0
+    file = settings(server, tmp_path, timeout_s)
+    slowest, refused = 0.0, 0
+    for _ in range(size(4, 10)):
+        with collector(file, "-") as process:
+            seconds, said = until_up(process)
+        refused += len(said)
+        for line in said:
+            assert line.startswith(
+                f"down {timeout_s:g} the server has no room for another session (BadTooManySessions)"
+            )
+        slowest = max(slowest, seconds)
+    assert refused, "the server was never full"
+    assert slowest <= timeout_s + 10
+    figure("longest until readings again, session forgotten", asked=f"<= {timeout_s + 10:g} s", measured=slowest)
