@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.supervise import keep_open
@@ -19,6 +21,38 @@ from connectors.opcua.link import OpcUaLink
 from pipelines.clock import SystemClock
 from pipelines.errors import LinkError
 from pipelines.stats import LinkStats
+from tests.connectors.opcua.conftest import Consumer
+
+
+@dataclass
+class Watched:
+    """A consumer under the supervisor, and when its link went."""
+
+    one: Consumer
+    downs: list[float] = field(default_factory=list)
+    readings: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def session(self, opened: Callable[[], None]) -> None:
+        try:
+            async with self.one.link() as link:
+                opened()
+                async for delivery in link.deliveries():
+                    self.one.commit(delivery)
+                    self.readings += sum(len(scan) for scan in delivery.scans)
+                    self.changed.set()
+        except LinkError as error:
+            self.one.error = error
+            self.downs.append(time.monotonic())
+            self.changed.set()
+            raise
+
+    async def until(self, done: Callable[[], bool]) -> float:
+        async with asyncio.timeout(60):
+            while not done():
+                self.changed.clear()
+                await self.changed.wait()
+        return time.monotonic()
 
 
 def say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import subprocess
 import sys
@@ -10,8 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asyncua import Client, ua
 
-from tests.connectors.opcua.conftest import Foreign, connection, run_foreign, tag
+from agent.supervise import keep_open
+from pipelines.errors import LinkRefused
+from tests.connectors.opcua.conftest import Consumer, Foreign, connection, run_foreign, tag
+from tests.faults.collecting import Watched
 from tests.faults.conftest import Figure, Size
 
 pytestmark = [pytest.mark.fault(26), pytest.mark.wire]
@@ -75,19 +80,43 @@ def test_a_killed_collector_takes_its_session_over(server: Foreign, tmp_path: Pa
     figure("longest until readings again, session kept", asked=f"<= {timeout_s + 10:g} s", measured=slowest)
 
 
-def test_a_collector_that_forgot_waits_for_room(server: Foreign, tmp_path: Path, size: Size, figure: Figure) -> None:
+async def test_a_full_server_is_asked_again_when_a_session_expired(server: Foreign, figure: Figure) -> None:
     timeout_s = 2.0
-    file = settings(server, tmp_path, timeout_s)
-    slowest, refused = 0.0, 0
-    for _ in range(size(4, 10)):
-        with collector(file, "-") as process:
-            seconds, said = until_up(process)
-        refused += len(said)
-        for line in said:
-            assert line.startswith(
-                f"down {timeout_s:g} the server has no room for another session (BadTooManySessions)"
-            )
-        slowest = max(slowest, seconds)
-    assert refused, "the server was never full"
-    assert slowest <= timeout_s + 10
-    figure("longest until readings again, session forgotten", asked=f"<= {timeout_s + 10:g} s", measured=slowest)
+    for _ in range(ROOM):
+        await _abandon(server, timeout_s)
+    settings = connection(
+        server.endpoint, tag("c", f"nsu={server.namespace};s=Counter0"), session_timeout_s=timeout_s, keepalive_s=0.5
+    )
+    watched = Watched(Consumer(settings))
+    started = time.monotonic()
+    supervisor = asyncio.ensure_future(keep_open("plc", watched.session))
+    try:
+        seconds = await watched.until(lambda: watched.readings > 0) - started
+    finally:
+        supervisor.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await supervisor
+    error = watched.one.error
+    assert isinstance(error, LinkRefused)
+    assert error.wait_s == timeout_s
+    assert "no room for another session (BadTooManySessions); next try in 2 s" in error.reason
+    assert timeout_s <= seconds <= timeout_s + 10
+    assert len(watched.downs) <= 3
+    figure("longest until readings again, session forgotten", asked=f"<= {timeout_s + 10:g} s", measured=seconds)
+
+
+async def _abandon(server: Foreign, timeout_s: float) -> None:
+    """Leave a session behind as a killed client does; its place is taken even when another has to expire first."""
+    while True:
+        client = Client(server.endpoint)
+        client.session_timeout = int(timeout_s * 1000)
+        await client.connect_socket()
+        await client.send_hello()
+        await client.open_secure_channel()
+        try:
+            await client.create_session()
+            await client.activate_session()
+        except ua.uaerrors.BadTooManySessions:
+            return
+        finally:
+            client.disconnect_socket()

@@ -26,9 +26,9 @@ class OpcUaSecurity(Settings):
     `Basic128Rsa15` are deprecated."""
     mode: Mode = "SignAndEncrypt"
     """`SignAndEncrypt`: nobody can read or change messages. `Sign`: nobody can change them."""
-    host_name: Literal["warn", "check"] = "warn"
+    host_name: Literal["warn", "check", "ignore"] = "warn"
     """When the server's certificate does not name the host of `endpoint`: `warn` tells of it in `agent status`, `check`
-    refuses. Behind address translation certificates never name it."""
+    refuses, `ignore` is for servers behind address translation, whose certificates never name it."""
     certificate_file: Path | None = None
     """Certificate of this application, PEM or DER; default: the agent's own, made at first use (`agent trust own`)."""
     private_key_file: Path | None = None

@@ -264,6 +264,8 @@ class Guard:
             )
             what = "; ".join(verdict.refusals)
             raise self._refuse(f"certificate {common_name(certificate)} (SHA-256 {shown}…): {what}{remedy}")
+        if self._security.host_name == "ignore":
+            verdict.remarks.pop("host_name", None)
         for key in ("host_name", "revocation_list"):
             self._notice(key, verdict.remarks.get(key), key)
         self._server = certificate

@@ -52,12 +52,13 @@ class Foreign:
 
 
 @contextlib.contextmanager
-def run_foreign(folder: Path, **environment: str) -> Iterator[Foreign]:
+def run_foreign(folder: Path, *before: str, **environment: str) -> Iterator[Foreign]:
+    """node-opcua as a child; `before` are words in front of its command, such as `ip netns exec plc`."""
     node = shutil.which("node")
     if node is None or not (FOREIGN / "node_modules" / "node-opcua").is_dir():
         pytest.fail("node-opcua is not installed: run `npm ci --omit=dev` in tests/foreign/node-opcua")
     process = subprocess.Popen(
-        [node, "server.js"],
+        [*before, node, "server.js"],
         cwd=FOREIGN,
         env=os.environ | {"CERTIFICATES": str(folder)} | environment,
         stdin=subprocess.PIPE,

@@ -1,5 +1,5 @@
 // An OPC UA server that is not ours. Environment: CERTIFICATES (a temporary folder, needed), PORT (default: a free
-// one), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
+// one), HOST_ADDRESS (default 127.0.0.1), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
 // (default 3), MODES and POLICIES it offers (default None,SignAndEncrypt and None,Basic256Sha256), TRUST_NOBODY (refuse
 // certificates it does not know), MAX_SESSIONS, CAPABILITIES (JSON), LOG (a file that gets a line "name value source_time_ns" for each
 // change of a counter, default: none), REVERSE (opc.tcp://host:port of a client to dial, default: none).
@@ -67,6 +67,7 @@ async function main() {
   const folder = process.env.CERTIFICATES;
   if (!folder) throw new Error("CERTIFICATES must name a temporary folder");
   const port = Number(process.env.PORT || 0) || (await freePort());
+  const host = process.env.HOST_ADDRESS || "127.0.0.1";
   const user = process.env.USER_NAME || "user1";
   const password = process.env.USER_PASSWORD || "secret";
   const certificates = new opcua.OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: !process.env.TRUST_NOBODY });
@@ -74,8 +75,8 @@ async function main() {
   await certificates.initialize();
   await users.initialize();
   const server = new opcua.OPCUAServer({
-    host: "127.0.0.1",
-    hostname: "127.0.0.1",
+    host,
+    hostname: host,
     port,
     resourcePath: "/plant",
     allowAnonymous: true,
@@ -155,7 +156,7 @@ async function main() {
   };
   process.on("SIGTERM", stop);
   process.stdin.on("end", stop).resume();
-  process.stdout.write(`${JSON.stringify({ endpoint: `opc.tcp://127.0.0.1:${port}/plant`, namespace: "urn:foreign:plant", user, password, values })}\n`);
+  process.stdout.write(`${JSON.stringify({ endpoint: `opc.tcp://${host}:${port}/plant`, namespace: "urn:foreign:plant", user, password, values })}\n`);
 }
 
 main().catch((error) => {
