@@ -48,6 +48,7 @@ def cable() -> Iterator[Cable]:
         ip("addr", "add", f"{HERE}/30", "dev", f"{name}a")
         ip("link", "set", f"{name}a", "up")
         ip("netns", "exec", name, "ip", "addr", "add", f"{THERE}/30", "dev", f"{name}b")
+        ip("netns", "exec", name, "ip", "link", "set", "lo", "up")
         ip("netns", "exec", name, "ip", "link", "set", f"{name}b", "up")
         yield Cable(name)
     finally:
