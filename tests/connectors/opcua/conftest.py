@@ -219,7 +219,7 @@ def connection(endpoint: str, *tags: OpcUaTag, **more: Any) -> OpcUaConnection:
 
 
 def tag(name: str, node: str, **more: Any) -> OpcUaTag:
-    return OpcUaTag(name=name, node=node, **more)
+    return OpcUaTag(name=name, **({"node": node} if node else {}), **more)
 
 
 @dataclass
