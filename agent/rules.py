@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Place = tuple[str | int, ...]
 _OWN_MEASUREMENTS: Final = {"agent", "alarm", "alarm_action", "context", "cycle", "gap", "state"}
-_OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
+OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
 _HOST: Final = re.compile(r"[\w.\-]+")
 
 
@@ -189,7 +189,7 @@ def _key(place: Place, key: str) -> Place:
 
 
 def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:
-    if tag.name in _OWN_COLUMNS:
+    if tag.name in OWN_COLUMNS:
         yield Fault(_key(place, "name"), f"{tag.name!r} is a column of every series; name the tag otherwise")
     if isinstance(tag, ModbusTag) and tag.datatype in {"string", "bool"}:
         used = {"scale": tag.scale != 1, "offset": tag.offset != 0, "range": tag.range, "deadband": tag.deadband}

@@ -102,20 +102,35 @@ class Found:
         address: what to write into the configuration.
         datatype: type name, empty for a folder.
         value: current value as text, empty when not read.
+        unit: engineering unit, empty when the device does not say.
+        usual: lowest and highest value in normal operation, as the device says; None = it does not.
+        possible: lowest and highest value that can be measured, as the device says; None = it does not.
+        label: how the device calls it to people, empty when that is the name in the path.
+        tag: keys of a tag that collects it; None for a folder, and for what is no reading.
     """
 
     path: str
     address: str
     datatype: str
     value: str
+    unit: str = ""
+    usual: tuple[float, float] | None = None
+    possible: tuple[float, float] | None = None
+    label: str = ""
+    tag: dict[str, str] | None = None
 
 
 @runtime_checkable
 class Browsable(Protocol):
     """A link that can list what the device has."""
 
-    def browse(self) -> AsyncIterator[Found]:
-        """Everything readable, depth first."""
+    def browse(self, depth: int | None = None, most: int | None = None) -> AsyncIterator[Found]:
+        """What is readable, depth first.
+
+        Args:
+            depth: levels from the top; None = all.
+            most: entries after which the device need not be asked on, though more may come; None = no limit.
+        """
         ...
 
 

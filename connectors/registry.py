@@ -23,14 +23,12 @@ class Kind:
         settings: its configuration model, with `type: Literal[...]`.
         link: `module:class` of the link.
         schemes: what an address of it begins with on the command line.
-        address: `module:function` that makes settings of such an address.
         doctor: `module:class` of its `Probeable`; empty = the device tells itself what it has.
     """
 
     settings: type[ConnectionSettings]
     link: str
     schemes: tuple[str, ...] = ()
-    address: str = ""
     doctor: str = ""
 
 
@@ -38,8 +36,8 @@ KINDS: Final[dict[str, Kind]] = {
     "modbus": Kind(
         ModbusConnection, "connectors.modbus.link:ModbusLink", MODBUS, doctor="connectors.modbus.probe.doctor:Doctor"
     ),
-    "mtconnect": Kind(MtConnectConnection, "connectors.mtconnect.link:MtConnectLink"),
-    "opcua": Kind(OpcUaConnection, "connectors.opcua.link:OpcUaLink"),
+    "mtconnect": Kind(MtConnectConnection, "connectors.mtconnect.link:MtConnectLink", ("http", "https")),
+    "opcua": Kind(OpcUaConnection, "connectors.opcua.link:OpcUaLink", ("opc.tcp",)),
 }
 
 AnyConnection = ModbusConnection | MtConnectConnection | OpcUaConnection

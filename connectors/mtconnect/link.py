@@ -88,19 +88,20 @@ class MtConnectLink(Connector):
                 if delivery is not None:
                     yield delivery
 
-    async def browse(self) -> AsyncIterator[Found]:
-        """Every data item and its value now.
+    async def browse(self, depth: int | None = None, most: int | None = None) -> AsyncIterator[Found]:
+        """Every data item and its value now; the whole tree is one answer, so nothing is saved by asking for less.
 
         Raises:
             LinkError: the agent did not answer.
         """
+        del depth, most
         devices = await self._probe()
         now = {one.item: one for one in (await self._current()).observations}
         for item in devices.items:
             seen = now.get(item.id)
             value = "" if seen is None else seen.element if seen.category == "CONDITION" else seen.text
-            unit = f" {item.units}" if item.units else ""
-            yield Found(item.path, item.id, f"{item.category} {item.type}{unit}", value)
+            tag = {"data_item": item.id}
+            yield Found(item.path, item.id, f"{item.category} {item.type}", value, unit=item.units or "", tag=tag)
 
     async def _poll(self) -> tuple[Delivery | None, bool]:
         """The next delivery, and whether the agent has more."""

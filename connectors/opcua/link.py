@@ -119,13 +119,13 @@ class OpcUaLink(Connector):
         while True:
             yield await self._outbox.get()
 
-    async def browse(self) -> AsyncIterator[Found]:
-        """Everything under Objects, depth first.
+    async def browse(self, depth: int | None = None, most: int | None = None) -> AsyncIterator[Found]:
+        """What is under Objects, depth first.
 
         Raises:
             LinkError: the link ended.
         """
-        async for found in walk(self._session):
+        async for found in walk(self._session, self.context.note, depth, most):
             yield found
 
     def _state(self) -> bytes:
