@@ -183,7 +183,9 @@ async def _rest(session: OpcUaSession, points: dict[int, bytes], found: list[lis
     empty = 0
     while points and empty < _EMPTY_ANSWERS:
         asked = list(points.items())[:_AT_ONCE]
-        request = ua.BrowseNextParameters(ContinuationPoints=[point for _, point in asked])
+        request = ua.BrowseNextParameters(
+            ReleaseContinuationPoints=False, ContinuationPoints=[point for _, point in asked]
+        )
         with link_errors(session.settings.endpoint):
             async with asyncio.timeout(session.settings.timeout_s):
                 results = await service.browse_next(request)
