@@ -16,6 +16,7 @@ from agent.document import Finding, Node, read_document
 from agent.explain import explain, locate, path_of
 from agent.rules import PlacedError
 from agent.site import Site
+from agent.tags.table import add_tag_lists, file_of
 from pipelines.errors import ConfigError
 
 _SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -111,7 +112,7 @@ def _load_all(paths: Sequence[Path]) -> tuple[Site, list[Node]]:
     sites, roots, faults = [], [], []
     for path in paths:
         site, root, findings = _examine(path)
-        faults += [Remark(path, one.line, one.message) for one in _in_order(findings)]
+        faults += [_remark(path, root, one) for one in _in_order(findings)]
         sites.append(site)
         roots.append(root)
     if faults:
@@ -127,9 +128,15 @@ def _load_all(paths: Sequence[Path]) -> tuple[Site, list[Node]]:
                 Finding(locate(root, one.place)[0], f"{path_of(root, one.place)}: {one.reason}", one.place)
                 for one in error.faults
             ]
-            raise ConfigFaults([Remark(path, one.line, one.message) for one in _in_order(clashes)]) from error
+            raise ConfigFaults([_remark(path, root, one) for one in _in_order(clashes)]) from error
     assert joined is not None
     return joined, [root for root in roots if root is not None]
+
+
+def _remark(path: Path, root: Node | None, one: Finding) -> Remark:
+    """A fault and the file it stands in: a row of a tag list stands in its own."""
+    file = one.path or (file_of(root, one.place) if root else None)
+    return Remark(file or path, one.line, one.message)
 
 
 def _in_order(findings: Sequence[Finding]) -> list[Finding]:
@@ -153,6 +160,8 @@ def _examine(path: Path) -> tuple[Site | None, Node | None, list[Finding]]:
                 Finding(root.line, "the file must hold keys: company, site, machines and connections"),
             ],
         )
+    if unread := add_tag_lists(root, path):  # without its tags, little else can be said of a connection
+        return None, root, [*findings, *unread]
     cuts = Cuts(findings)
     site = None
     for _ in range(_ROUNDS):

@@ -53,11 +53,13 @@ class Finding:
         line: 1-based line, or None when it has no place.
         message: what is wrong and what to do.
         place: keys and positions from the top of the file; empty when the whole file is meant.
+        path: the file, when it is another than the one that is read.
     """
 
     line: int | None
     message: str
     place: tuple[str | int, ...] = ()
+    path: Path | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +73,7 @@ class Node:
         below: its values by key or index.
         key_lines: line of each key or item.
         items: values in it, aliases written out.
+        file: the file it stands in, when it is another than the one that is read.
     """
 
     line: int
@@ -79,6 +82,7 @@ class Node:
     below: dict[str | int, Node] = field(default_factory=dict)
     key_lines: dict[str | int, int] = field(default_factory=dict)
     items: int = 1
+    file: Path | None = None
 
     def put(self, key: str | int, line: int, node: Node) -> None:
         """Add a value."""
@@ -142,6 +146,17 @@ def _in_words(error: yaml.MarkedYAMLError) -> tuple[int | None, str]:
     if mark and error.context_mark and "flow" in (error.context or "") and error.context_mark.line != mark.line:
         begun = f" (begun in line {error.context_mark.line + 1})"
     return mark.line + 1 if mark else None, f"not YAML: {found[0] if found else problem}{begun}"
+
+
+def plain(text: str) -> int | float | bool | str:
+    """What text without quotes means: a number, true or false, or itself."""
+    if text in _BOOL:
+        return _BOOL[text]
+    if len(text) <= _MAX_DIGITS and _INT.fullmatch(text):
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    if len(text) <= _MAX_DIGITS and _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    return text
 
 
 def path_step(step: str | int, inner: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -165,6 +166,8 @@ class ConnectionSettings(Settings):
     """Name of the connection, unique in the file; its resume state is kept under it."""
     machine: Name | None = None
     """Machine of the tags that name none."""
+    tags_file: Path | None = None
+    """CSV file with further tags, looked up beside this file; see "Tag lists in CSV"."""
     max_skew_s: Annotated[float, Field(gt=0, le=MAX_SKEW_S)] = 3600.0
     """A source time off by more than this many seconds is replaced by the agent's own and marked Uncertain."""
 

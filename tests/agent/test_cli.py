@@ -108,7 +108,7 @@ def test_without_arguments_help(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["browse", "127.0.0.1:4840"], "browse: write opc.tcp://127.0.0.1:4840"),
         (["browse", "plc:4840/path"], "browse: write opc.tcp://plc:4840/path"),
-        (["browse", "http://h:1"], "browse: expected opc.tcp://host:port; Modbus has nothing to browse"),
+        (["browse", "ftp://h:1"], "browse: expected opc.tcp://host:port or http://host:port; for Modbus, agent probe"),
         (
             ["browse", "opc.tcp://h"],
             "browse: the endpoint must be opc.tcp://host:port or opc.tcp://host:port/path",

@@ -92,9 +92,8 @@ async def test_browse_finds_what_can_be_configured(foreign: Foreign) -> None:
         assert isinstance(link, Browsable)
         found = [one async for one in link.browse()]
     by_path = {one.path: one for one in found}
-    assert by_path["/Plant/Double3"] == Found(
-        "/Plant/Double3", f"nsu={foreign.namespace};s=Double3", "Double", "1e+308"
-    )
+    address = f"nsu={foreign.namespace};s=Double3"
+    assert by_path["/Plant/Double3"] == Found("/Plant/Double3", address, "Double", "1e+308", tag={"node": address})
     assert by_path["/Plant"].datatype == ""
     assert len(by_path) == len(found)
     assert not any(path.startswith("/Server") for path in by_path)
