@@ -15,12 +15,9 @@ from connectors.opcua.config import OpcUaConnection
 OPCUA: Final = "type: opcua\n    endpoint: opc.tcp://h:4840"
 MODBUS: Final = "type: modbus\n    host: h"
 ROWS: Final = (
-    "name,address,datatype,scale,range.low,range.high,label.ko,#note
-"
-    "007,10,int16,0.1,-5,5.5,온도,x
-"
-    "b,0x20,uint16,,,,,
-"
+    "name,address,datatype,scale,range.low,range.high,label.ko,#note\n"
+    "007,10,int16,0.1,-5,5.5,온도,x\n"
+    "b,0x20,uint16,,,,,\n"
 )
 
 
