@@ -13,6 +13,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Process:
             signals=[s.header() | {"type": plant.devices[s.device].type} for s in plant.signals()],
         )
 
-    async def start(self, ports: dict[str, int]) -> None:
+    async def start(self, ports: dict[str, int], lines: Sequence[str] = ()) -> None:
         """Open every server and say where they are."""
         for name, device in self.plant.devices.items():
             if device.type == "opcua":
@@ -66,7 +67,17 @@ class Process:
                 self.servers[name] = ModbusServer(device, self.plant.values, self.truth, self.clock.now_ns)
             await self.servers[name].start(ports.get(name, 0))
         endpoints = {name: server.endpoint() for name, server in self.servers.items()}
-        _say(ready=True, endpoints=endpoints, signals=sum(1 for _ in self.plant.signals()))
+        also = await self._lines(lines)
+        _say(ready=True, endpoints=endpoints, lines=also, signals=sum(1 for _ in self.plant.signals()))
+
+    async def _lines(self, texts: Sequence[str]) -> dict[str, str]:
+        """Open what devices listen on as well; where, by what was asked for."""
+        if not texts:
+            return {}
+        from simulators.modbus_lines import open_line, parse_line  # noqa: PLC0415 - needs pymodbus
+
+        specs = {text: parse_line(text) for text in texts}
+        return {text: await open_line(self.servers[spec.device], spec) for text, spec in specs.items()}
 
     async def run_signals(self) -> None:
         """Step the plant along its clock; OPC UA nodes and data items follow at their own periods."""
@@ -106,13 +117,13 @@ class Process:
                 continue
             group.create_task(inject(fault, self.servers[fault.device], self.truth, self.clock))
 
-    async def run(self, ports: dict[str, int]) -> None:
+    async def run(self, ports: dict[str, int], lines: Sequence[str] = ()) -> None:
         """Serve until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
         loop.add_signal_handler(signal.SIGUSR1, self.freeze)
-        await self.start(ports)
+        await self.start(ports, lines)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.run_signals()), group.create_task(self.truth.keep_synced())]
             tasks.append(group.create_task(self.truth.keep_stalls(self.clock.now_ns, self.clock.rate)))
@@ -142,6 +153,13 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per real second")
     parser.add_argument("--origin-ns", type=int, default=None, help="where the fast clock equals the real one")
     parser.add_argument("--port-map", nargs="*", default=[], metavar="DEVICE=PORT", help="default: free ports")
+    parser.add_argument(
+        "--also",
+        nargs="*",
+        default=[],
+        metavar="DEVICE=TRANSPORT:WHERE",
+        help="a Modbus device on a second line: rtu:PATH, ascii:PATH, rtu_over_tcp:PORT, udp:PORT, tls:PORT:CERT:KEY",
+    )
     args = parser.parse_args()
     try:
         plant = load_plant(args.line or line_names(), args.seed)
@@ -154,7 +172,7 @@ def main() -> int:
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # a client that dies is no news here
     truth = TruthLog(args.truth)
     try:
-        asyncio.run(Process(plant, truth, SimClock(origin_ns, args.speed), args.seed).run(ports))
+        asyncio.run(Process(plant, truth, SimClock(origin_ns, args.speed), args.seed).run(ports, args.also))
     finally:
         truth.close()
     return 0

@@ -31,18 +31,22 @@ _LONGEST: Final = 254
 
 
 class Image:
-    """The registers of a device: which addresses exist, and what they hold now."""
+    """The registers of a device: which addresses exist, and what they hold now.
+
+    Attributes:
+        units: unit ids that exist.
+    """
 
     def __init__(self, device: Device) -> None:
         self._areas = device.areas
-        self._units = {unit for unit, *_ in device.areas}
+        self.units = {unit for unit, *_ in device.areas}
         self._signals = device.signals
         self._most = {fc: _MOST_BITS if fc in _BITS else device.max_registers for fc in TABLE_OF}
         self._plans: dict[tuple[int, int, int, int], int | list[Signal]] = {}
 
     def _plan(self, unit: int, fc: int, address: int, count: int) -> int | list[Signal]:
         """The signals a request touches, or its exception code."""
-        if unit not in self._units:
+        if unit not in self.units:
             return NO_GATEWAY_TARGET
         if fc not in TABLE_OF:
             return ILLEGAL_FUNCTION
@@ -93,7 +97,7 @@ def _put(words: bytearray, at: int, data: bytes) -> None:
     words[2 * at : 2 * at + len(data)] = data
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One client."""
 
     def __init__(self, server: ModbusServer) -> None:
@@ -102,14 +106,17 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep it."""
         self.transport = cast("asyncio.Transport", transport)
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
         del exc
         self._server.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
+        """Answer every request that is whole."""
         arrived_ns = self._server.now_ns()
         self._buffer += data
         while len(self._buffer) > _HEADER.size:
@@ -120,41 +127,17 @@ class _Connection(asyncio.Protocol):
             if len(self._buffer) < 6 + length:
                 return
             pdu, self._buffer = self._buffer[_HEADER.size : 6 + length], self._buffer[6 + length :]
-            self._serve(transaction, unit, pdu, arrived_ns)
+
+            def reply(answer: bytes, transaction: int = transaction, unit: int = unit) -> None:
+                if self.transport is not None:
+                    self.transport.write(_HEADER.pack(transaction, 0, len(answer) + 1, unit) + answer)
+
+            self._server.exchange(unit, pdu, arrived_ns, reply)
 
     def abort(self) -> None:
         """Reset the connection."""
         if self.transport is not None:
             self.transport.abort()
-
-    def _serve(self, transaction: int, unit: int, pdu: bytes, arrived_ns: int) -> None:
-        server = self._server
-        if server.silent or self.transport is None:
-            return
-        fc = pdu[0]
-        if fc in TABLE_OF and len(pdu) == _READ.size:
-            _, address, count = _READ.unpack(pdu)
-            answer, status, ids, shown = server.image.answer(unit, fc, address, count, server.values)
-        else:
-            code = ILLEGAL_VALUE if fc in TABLE_OF else ILLEGAL_FUNCTION
-            answer, status, ids, shown, address, count = bytes((fc | 0x80, code)), code, [], [], -1, 0
-            if fc in WRITE_CODES:
-                server.truth.write("write", device=server.name, unit=unit, fc=fc, time=arrived_ns)
-        self.transport.write(_HEADER.pack(transaction, 0, len(answer) + 1, unit) + answer)
-        left_ns = server.now_ns()
-        server.truth.write(
-            "poll",
-            device=server.name,
-            unit=unit,
-            fc=fc,
-            address=address,
-            count=count,
-            t0=arrived_ns,
-            t1=left_ns,
-            ids=ids,
-            values=shown,
-            status=status,
-        )
 
 
 class ModbusServer:
@@ -175,17 +158,46 @@ class ModbusServer:
         self.now_ns = now_ns
         self.silent = False
         self.port = 0
-        self.connections: set[_Connection] = set()
+        self.connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
 
     def endpoint(self) -> dict[str, Any]:
         """Where it listens."""
         return {"host": "127.0.0.1", "port": self.port}
 
+    def exchange(self, unit: int, pdu: bytes, arrived_ns: int, reply: Callable[[bytes], None]) -> None:
+        """Answer one request by handing a PDU to `reply`, and write both down."""
+        if self.silent:
+            return
+        fc = pdu[0]
+        if fc in TABLE_OF and len(pdu) == _READ.size:
+            _, address, count = _READ.unpack(pdu)
+            answer, status, ids, shown = self.image.answer(unit, fc, address, count, self.values)
+        else:
+            code = ILLEGAL_VALUE if fc in TABLE_OF else ILLEGAL_FUNCTION
+            answer, status, ids, shown, address, count = bytes((fc | 0x80, code)), code, [], [], -1, 0
+            if fc in WRITE_CODES:
+                self.truth.write("write", device=self.name, unit=unit, fc=fc, time=arrived_ns)
+        reply(answer)
+        left_ns = self.now_ns()
+        self.truth.write(
+            "poll",
+            device=self.name,
+            unit=unit,
+            fc=fc,
+            address=address,
+            count=count,
+            t0=arrived_ns,
+            t1=left_ns,
+            ids=ids,
+            values=shown,
+            status=status,
+        )
+
     async def start(self, port: int = 0) -> None:
         """Listen; port 0 takes a free one, and a later start takes the same again."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port or self.port)
+        self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", port or self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
