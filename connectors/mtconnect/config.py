@@ -54,7 +54,7 @@ class MtConnectTag(TagSettings):
     datatype: Literal["auto", "float64", "int64", "string"] = "auto"
     """Type of the value. `auto`: a SAMPLE, and an EVENT with a unit, is a float; an EVENT that counts is an int; any
     other EVENT is text; a CONDITION is its level as text, the worst one when several are active. A position in space
-    becomes the fields `_x`, `_y`, `_z`; a data set one field per entry."""
+    becomes the fields `_x`, `_y`, `_z`, a data set one field per entry; the tag itself then says `[3]` or `{5}`."""
 
 
 class MtConnectEvent(EventSettings):

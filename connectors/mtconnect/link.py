@@ -14,7 +14,7 @@ from connectors.mtconnect.decode import Devices, Header, Observation, Refusal, S
 from connectors.mtconnect.http import Http
 from connectors.mtconnect.plan import Kind, Plan, plan, url
 from connectors.mtconnect.resume import Position
-from connectors.mtconnect.values import Columns
+from connectors.mtconnect.values import Columns, Memory
 from connectors.ticker import ticks
 from pipelines.errors import LinkClosed, LinkRefused
 from pipelines.point import AlarmEvent, Delivery, Gap
@@ -22,7 +22,8 @@ from pipelines.point import AlarmEvent, Delivery, Gap
 OUT_OF_RANGE: Final = "OUT_OF_RANGE"
 _KEEP_S: Final = 10.0
 """How old the kept position may grow while an agent has nothing new."""
-_QUIET: Final = "Unavailable"
+_RETEST_S: Final = 300.0
+"""Time after which the agent is asked again for data items that it did not have."""
 
 
 class MtConnectLink(Connector):
@@ -44,11 +45,13 @@ class MtConnectLink(Connector):
         self._plan = Plan({}, {}, {})
         self._position = Position.from_bytes(context.resume, url(settings, ""))
         self._conditions = Conditions(self._position.active if self._position else None)
-        self._entries: dict[int, dict[str, str]] = {}
+        self._memory = Memory()
         self._cause = context.absence
         self._overlap = 0
         self._most = settings.count
         self._untold = True
+        self._returning = True
+        self._bound_s = 0.0
         self._kept_ns = 0
 
     async def __aenter__(self) -> Self:
@@ -106,29 +109,36 @@ class MtConnectLink(Connector):
     async def _poll(self) -> tuple[Delivery | None, bool]:
         """The next delivery, and whether the agent has more."""
         asked_ns, position = self.context.clock.now_ns(), self._position
+        if self._plan.refused and self.context.clock.monotonic_s() - self._bound_s > _RETEST_S:
+            await self._bind()
         if position is None:
             streams = await self._current()
             columns, events = self._read(streams.observations, snapshot=True)
-            return self._delivery(streams.header, streams.header.next, asked_ns, columns, events), False
+            return self._delivery(streams.header, streams.header.next, asked_ns, [columns], events), False
+        known = await self._current() if self._returning else None
+        if known is not None and (known.header.instance != position.instance or known.header.next < position.next):
+            return await self._recover(position, asked_ns, known)
         start = max(position.next - self._overlap, 0)
         answer = await self._sample(start)
         if isinstance(answer, Refusal) or answer.header.instance != position.instance or answer.header.next < start:
-            return await self._recover(position, asked_ns)
-        return self._take(answer, position, asked_ns)
+            return await self._recover(position, asked_ns, known or await self._current())
+        return self._take(answer, position, asked_ns, known)
 
-    def _take(self, answer: Streams, position: Position, asked_ns: int) -> tuple[Delivery | None, bool]:
+    def _take(
+        self, answer: Streams, position: Position, asked_ns: int, known: Streams | None
+    ) -> tuple[Delivery | None, bool]:
         """What is new in an answer from the position on."""
         header = answer.header
         fresh = [one for one in answer.observations if one.sequence >= position.next]
         self._count("repeated", len(answer.observations) - len(fresh) - self._overlap)
-        columns, events = self._read(fresh)
-        delivery = self._delivery(header, max(header.next, position.next), asked_ns, columns, events)
+        columns = [] if known is None else [self._again(known, position.next)]
+        late, events = self._read(fresh)
+        delivery = self._delivery(header, max(header.next, position.next), asked_ns, [*columns, late], events)
         return delivery, position.next < header.next <= header.last
 
-    async def _recover(self, position: Position, asked_ns: int) -> tuple[Delivery | None, bool]:
-        """The position is not in the agent's buffer: what was lost becomes a gap, what is left is read."""
-        streams = await self._current()
-        header = streams.header
+    async def _recover(self, position: Position, asked_ns: int, current: Streams) -> tuple[Delivery | None, bool]:
+        """The position may not be in the agent's buffer: what was lost becomes a gap, what is left is read."""
+        header = current.header
         same = header.instance == position.instance and position.next <= header.next
         if same and position.next > header.last:
             # Some agents refuse to be asked for what comes next: they are asked for the last one again.
@@ -137,7 +147,7 @@ class MtConnectLink(Connector):
         if same and position.next >= header.first:
             answer = await self._sample(position.next)
             if isinstance(answer, Streams) and answer.header.instance == position.instance:
-                return self._take(answer, position, asked_ns)
+                return self._take(answer, position, asked_ns, current if self._returning else None)
             raise self._not_asked_for(answer)
         if header.instance != position.instance:
             await self._bind()
@@ -148,43 +158,53 @@ class MtConnectLink(Connector):
             if isinstance(rest, Streams) and rest.header.instance == header.instance:
                 break
         else:
-            rest = Streams(header, ())
-            start = header.next
-        old = [one for one in streams.observations if seen <= one.sequence < start]
-        columns, events = self._read(old, snapshot=True)
+            rest, start = Streams(header, ()), header.next
+        columns = [self._again(current, seen)] if same and self._returning else []
+        old, events = self._read([one for one in current.observations if seen <= one.sequence < start], snapshot=True)
         late, more = self._read([one for one in rest.observations if one.sequence >= start])
+        gaps = self._gaps(position, late.oldest_ns(), same=same)
+        self.context.note("observations_lost", asked=position.next, first=header.first, same_instance=same)
+        next_ = max(rest.header.next, start)
+        delivery = self._delivery(rest.header, next_, asked_ns, [*columns, old, late], events + more, gaps)
+        return delivery, rest.header.next <= rest.header.last
+
+    def _gaps(self, position: Position, back_ns: int | None, *, same: bool) -> tuple[Gap, ...]:
+        """A gap of every tag and source of events, until the first reading that is there again."""
         now_ns = self.context.clock.now_ns()
-        end_ns = min(late.oldest_ns() or now_ns, now_ns)
-        if end_ns <= position.last_ns:
-            end_ns = now_ns
+        end_ns = back_ns if back_ns is not None and position.last_ns < back_ns < now_ns else now_ns
         cause = self._cause or ("queue_overflow" if same else "device_restarted")
         rows = range(-len(self._settings.events), len(self._settings.tags))
-        gaps = tuple(Gap(row, cause, position.last_ns, end_ns) for row in rows)
-        lost = {"from": position.next, "first": header.first, "instance": header.instance, "cause": cause}
-        self.context.note("mtconnect_observations_lost", **lost)
-        delivery = self._delivery(
-            rest.header, max(rest.header.next, start), asked_ns, columns, events + more, gaps, late
-        )
-        return delivery, rest.header.next <= rest.header.last
+        return tuple(Gap(row, cause, position.last_ns, end_ns) for row in rows)
+
+    def _again(self, current: Streams, before: int) -> Columns:
+        """What was delivered before and still holds: after an outage every tag is told again, at its own time.
+
+        It is the same point as before, so that nothing is doubled; without it a tag that did not change would stay bad.
+        """
+        newest = {one.item: one.sequence for one in current.observations}
+        held = [one for one in current.observations if newest[one.item] < before]
+        conditions, self._conditions = self._conditions, Conditions()
+        columns, _ = self._read(held, snapshot=True)
+        self._conditions = conditions
+        return columns
 
     def _delivery(
         self,
         header: Header,
         next_: int,
         asked_ns: int,
-        columns: Columns,
+        columns: list[Columns],
         events: list[AlarmEvent],
         gaps: tuple[Gap, ...] = (),
-        late: Columns | None = None,
     ) -> Delivery | None:
         """What leads to the new position; None when there is nothing, and the position was kept not long ago."""
         now_ns = self.context.clock.now_ns()
         if self._untold:
             for row, status in self._plan.refused.items():
-                columns.bad(row, now_ns, status)
+                columns[-1].bad(row, now_ns, status)
             self._untold = False
-        self._cause = ""
-        scans = columns.scans() + (late.scans() if late is not None else ())
+        self._cause, self._returning = "", False
+        scans = tuple(scan for one in columns for scan in one.scans())
         active = {item: dict(codes) for item, codes in self._conditions.active.items()}
         self._position = Position(url(self._settings, ""), header.instance, next_, asked_ns, active)
         if not (scans or events or gaps) and now_ns - self._kept_ns < _KEEP_S * 1e9:
@@ -196,7 +216,7 @@ class MtConnectLink(Connector):
         self, seen: list[Observation] | tuple[Observation, ...], *, snapshot: bool = False
     ) -> tuple[Columns, list[AlarmEvent]]:
         """Readings and events of these observations, in the agent's order."""
-        columns, events = Columns(self.context.parts, self._entries), []
+        columns, events = Columns(self.context.parts, self._memory), []
         key = (lambda one: one.item) if snapshot else (lambda one: one.sequence)
         for _, group in groupby(sorted(seen, key=key), key=key):
             one = list(group)
@@ -220,7 +240,8 @@ class MtConnectLink(Connector):
         stats.refused.clear()
         stats.refused.update(self._plan.refused)
         stats.facts.update(self._plan.facts)
-        self._untold = True
+        self._untold = self._returning = True
+        self._bound_s = self.context.clock.monotonic_s()
         for name in self._plan.unknown:
             stats.notices[f"condition {name}"] = f"no condition of {self._settings.where()} is called {name}"
 

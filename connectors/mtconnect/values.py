@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -42,17 +43,30 @@ def whole(text: str) -> int | None:
     return value if value is None or -_MAX_INT <= value <= _MAX_INT else None
 
 
+@dataclass(slots=True)
+class Memory:
+    """What one link knows of values that have parts.
+
+    Attributes:
+        entries: entry names met so far and their dtypes, by tag; when a data set is bad, all of them are.
+        shapes: what the tag's own row said last: `[3]` for a position, `{2}` for a set of two entries.
+    """
+
+    entries: dict[int, dict[str, str]] = field(default_factory=dict)
+    shapes: dict[int, str] = field(default_factory=dict)
+
+
 class Columns:
     """Readings gathered for one delivery.
 
     Args:
         parts: rows of positions and entries.
-        known: entry names met so far, by tag; a bad reading of a data set is a bad reading of all of them.
+        memory: of the link.
     """
 
-    def __init__(self, parts: Parts, known: dict[int, dict[str, str]]) -> None:
+    def __init__(self, parts: Parts, memory: Memory) -> None:
         self._parts = parts
-        self._known = known
+        self._memory = memory
         self._rows: dict[str, list[tuple[int, int, Any, int]]] = {}
 
     def __len__(self) -> int:
@@ -93,10 +107,20 @@ class Columns:
         else:
             self._rows.setdefault(dtype, []).append((time_ns, row, value, GOOD))
 
+    def _shape(self, tag: int, time_ns: int, shape: str) -> None:
+        """The tag's own row: its shape when it changes, or bad (empty)."""
+        if not shape:
+            self._memory.shapes.pop(tag, None)
+            self.bad(tag, time_ns, BAD_NO_COMMUNICATION, "object")
+        elif self._memory.shapes.get(tag) != shape:
+            self._memory.shapes[tag] = shape
+            self._add(tag, time_ns, shape, "object")
+
     def _space(self, tag: int, seen: Observation, *, missing: bool) -> None:
         """`x y z`, separated by space (Part 3 §3.8)."""
         texts = seen.text.split()
         fits = len(texts) == len(AXES)
+        self._shape(tag, seen.time_ns, "" if missing else f"[{len(texts)}]")
         for position, suffix in enumerate(AXES):
             row = self._parts.row(tag, suffix)
             if row is None:
@@ -108,7 +132,8 @@ class Columns:
 
     def _set(self, tag: int, seen: Observation, *, missing: bool) -> None:
         """Entries by key; a reset empties the set first (Part 3 §3.9)."""
-        known = self._known.setdefault(tag, {})
+        known = self._memory.entries.setdefault(tag, {})
+        self._shape(tag, seen.time_ns, "" if missing else f"{{{len(seen.entries)}}}")
         if missing or "resetTriggered" in seen.attributes:
             status = BAD_NO_COMMUNICATION if missing else BAD_NODE_ID_UNKNOWN
             for suffix in known.keys() - {_suffix(key) for key in seen.entries}:

@@ -36,6 +36,7 @@ class _Mill(Agent):
             Expected("t5", 12),
             Expected("t6", "12.345"),
             Expected("t7", 0, BAD_TYPE_MISMATCH),
+            Expected("t8", "[3]"),
             Expected("t8", 1.0, suffix="_x"),
             Expected("t8", -2.5, suffix="_y"),
             Expected("t8", 3e-05, suffix="_z"),

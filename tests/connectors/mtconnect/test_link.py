@@ -46,6 +46,12 @@ def values(delivery: Delivery, row: int = 0) -> list[Any]:
     return found
 
 
+def times(delivery: Delivery, row: int) -> list[int]:
+    """Times of a row, in the order of the delivery."""
+    pairs = [pair for scan in delivery.scans for pair in zip(scan.tag.tolist(), scan.time_ns.tolist(), strict=True)]
+    return [time_ns for tag, time_ns in pairs if tag == row]
+
+
 def counted(agent: Agent) -> int:
     return int(agent.plant.values["count"])
 
@@ -58,6 +64,21 @@ async def test_what_happened_between_two_links_is_not_lost() -> None:
         await agent.tick(500)
         again = await one(link_to(settings, first.resume, absence="agent_down"))
     assert values(again) == list(range(start + 1, start + 501))
+    assert again.gaps == ()
+
+
+async def test_what_did_not_change_is_told_again_after_an_outage() -> None:
+    """The pipeline called every tag bad when the link was lost; only a reading says that this is over."""
+    async with Agent() as agent:
+        settings = connection(agent.url, "pc", "ld", "cl", "place", "gone", events=[{}])
+        first = await one(link_to(settings))
+        again = await one(link_to(settings, first.resume))
+        assert agent.asked == {"probe": 2, "current": 2, "sample": 1}
+    for row in (0, 1, 2, 3, 4):
+        assert (values(again, row), times(again, row)) == (values(first, row), times(first, row))
+    assert values(again, 3) == ["[3]"]
+    assert first.events
+    assert again.events == ()
     assert again.gaps == ()
 
 
@@ -92,10 +113,11 @@ async def test_a_buffer_that_ran_over_is_a_gap_and_what_is_left_is_read() -> Non
     ]
     assert values(again) == list(range(newest - 99, newest + 1))
     assert start < newest - 99
-    oldest_ns = min(int(scan.time_ns.min()) for scan in again.scans)
+    (oldest_ns, *_) = times(again, 0)
     assert {gap.end_ns for gap in again.gaps} == {oldest_ns}
     assert all(gap.start_ns < oldest_ns for gap in again.gaps)
-    assert values(again, 1) == []  # it did not change, and was delivered before
+    # what did not change is told again at its own time: the same point
+    assert (values(again, 1), times(again, 1)) == (values(first, 1), times(first, 1))
 
 
 async def test_an_agent_that_started_anew_is_a_gap_and_its_buffer_is_read() -> None:
@@ -313,3 +335,16 @@ async def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     async with Agent() as agent:
         assert values(await one(link_to(connection(agent.url, "pc"))))
+
+
+async def test_what_the_agent_did_not_have_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.mtconnect.link._RETEST_S", 0.05)
+    async with Agent() as agent:
+        link = link_to(connection(agent.url, "pc", "nowhere"))
+        told = 0
+        async with asyncio.timeout(10), link:
+            async for delivery in link.deliveries():
+                told += sum(BAD_NODE_ID_UNKNOWN in scan.status for scan in delivery.scans)
+                if told == 3:
+                    break
+        assert agent.asked["probe"] == 3

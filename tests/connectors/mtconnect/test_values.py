@@ -10,7 +10,7 @@ import pytest
 from connectors.mtconnect.conditions import Conditions
 from connectors.mtconnect.decode import Devices, Observation, Streams, document
 from connectors.mtconnect.plan import Bound, Kind, plan, url
-from connectors.mtconnect.values import Columns
+from connectors.mtconnect.values import Columns, Memory
 from pipelines.parts import Parts
 from pipelines.point import (
     BAD_CONFIGURATION_ERROR,
@@ -39,7 +39,7 @@ def observations(body: bytes) -> tuple[Observation, ...]:
 
 def read(kind: Kind, *seen: Observation, parts: Parts | None = None) -> list[tuple[int, Any, int]]:
     """(row, value, status) of one tag, in the order of time within each type."""
-    columns = Columns(Parts(1) if parts is None else parts, {})
+    columns = Columns(Parts(1) if parts is None else parts, Memory())
     for one in seen:
         columns.take(Bound(0, kind), one)
     rows = []
@@ -117,10 +117,11 @@ def test_text_to_value(kind: Kind, text: str, value: Any, status: int) -> None:
 
 def test_a_position_has_three_parts() -> None:
     parts = Parts(1)
-    assert read(Kind.SPACE, seen("1.5 -2 3"), parts=parts) == [(1, 1.5, 0), (2, -2.0, 0), (3, 3.0, 0)]
+    rows = read(Kind.SPACE, seen("1.5 -2 3"), seen("2 -2 3", time_ns=2), parts=parts)
+    assert rows == [(0, "[3]", 0), (1, 1.5, 0), (2, -2.0, 0), (3, 3.0, 0), (1, 2.0, 0), (2, -2.0, 0), (3, 3.0, 0)]
     assert parts.since(0) == [(0, "_x"), (0, "_y"), (0, "_z")]
     assert {row[2] for row in read(Kind.SPACE, seen("UNAVAILABLE"))} == {BAD_NO_COMMUNICATION}
-    assert {row[2] for row in read(Kind.SPACE, seen("1 2"))} == {BAD_TYPE_MISMATCH}
+    assert {row[2] for row in read(Kind.SPACE, seen("1 2")) if row[0]} == {BAD_TYPE_MISMATCH}
 
 
 def test_entries_of_a_set_are_parts_and_go_when_removed() -> None:
@@ -130,7 +131,7 @@ def test_entries_of_a_set_are_parts_and_go_when_removed() -> None:
     names = [suffix for _, suffix in parts.since(0)]
     assert names == ["_a_b", "_name", "_c"]
     assert sorted(rows, key=str) == sorted(
-        [(1, 1.5, 0), (2, "O1", 0), (1, 0.0, BAD_NODE_ID_UNKNOWN), (3, 2.0, 0)], key=str
+        [(0, "{2}", 0), (1, 1.5, 0), (2, "O1", 0), (1, 0.0, BAD_NODE_ID_UNKNOWN), (3, 2.0, 0)], key=str
     )
     gone = seen("UNAVAILABLE", time_ns=two[1].time_ns + 1)
     rows = read(Kind.SET, *two, gone, parts=parts)
@@ -140,7 +141,7 @@ def test_entries_of_a_set_are_parts_and_go_when_removed() -> None:
 def test_cells_of_a_table() -> None:
     parts = Parts(1)
     (table,) = [one for one in observations(SAMPLE_2_2) if one.item == "offsets"]
-    assert read(Kind.SET, table, parts=parts) == [(1, 1.0, 0), (2, -2.0, 0)]
+    assert read(Kind.SET, table, parts=parts) == [(0, "{2}", 0), (1, 1.0, 0), (2, -2.0, 0)]
     assert parts.since(0) == [(0, "_G54_X"), (0, "_G54_Y")]
 
 
