@@ -18,6 +18,7 @@ from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.identity import Identity
 from connectors.opcua.limits import limits_of
 from connectors.opcua.outbox import Outbox
+from connectors.opcua.properties import Facts
 from connectors.opcua.reading import Reader
 from connectors.opcua.resume import ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors
@@ -93,6 +94,7 @@ class OpcUaLink(Connector):
             work.append(partial(service_level.watch, self._session, self.context.clock))
         if self._subscriptions.all:
             work += [self._subscriptions.publish, self._subscriptions.retest]
+        work.append(Facts(self._session, self.context, identity).run)
         own = Values(self._session, self.context, identity)
         work.append(partial(self._backfill.run, self._outbox, identity.nodes, own))
         self._tasks = [self._group.create_task(self._guard(one)) for one in work]
