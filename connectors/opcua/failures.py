@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,6 +11,7 @@ from asyncua.crypto import uacrypto
 from cryptography.exceptions import InvalidSignature
 
 from connectors.opcua.library import ua
+from connectors.opcua.scalars import BROKEN
 from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
 
 _CODES: Final = ua.StatusCodes
@@ -69,7 +69,7 @@ def link_errors(endpoint: str, *, opening: bool = False) -> Iterator[None]:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise LinkRefused(endpoint, f"no connection ({reason}): check that the server runs and its port") from error
         raise LinkClosed(endpoint, str(error) or "the connection ended") from error
-    except (ua.UaError, struct.error, ValueError) as error:
+    except BROKEN as error:
         raise LinkClosed(endpoint, f"the server's answer makes no sense: {error}") from error
 
 

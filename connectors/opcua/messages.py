@@ -24,7 +24,7 @@ from connectors.opcua.decode import Columns, decode_array
 from connectors.opcua.event_fields import EventFields, event_list
 from connectors.opcua.library import NodeId, ua
 from connectors.opcua.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
-from connectors.opcua.skip import CheckedBuffer
+from connectors.opcua.skip import CheckedBuffer, Skipper
 
 _FAULT: Final = ua.NodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
 _DATA_CHANGE: Final = ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary
@@ -33,7 +33,12 @@ _STATUS_CHANGE: Final = ua.ObjectIds.StatusChangeNotification_Encoding_DefaultBi
 _PUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.PublishRequest_Encoding_DefaultBinary))
 _REPUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.RepublishRequest_Encoding_DefaultBinary))
 _READ: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.ReadRequest_Encoding_DefaultBinary))
+_RESULT: Final = 12
+"""Bytes of a ResponseHeader in front of its ServiceResult (OPC 10000-4 §7.33)."""
 _HEAD: Final = struct.Struct("<IqI")
+_VALUE: Final = int(ua.AttributeIds.Value)
+_LONGEST_OBJECTS: Final = 16 * 1024 * 1024
+"""Bytes of a ReadResponse that asyncua may make objects of, each a hundred times as large."""
 _BOTH: Final = 2
 """TimestampsToReturn.Both (OPC 10000-4 §7.40)."""
 
@@ -137,10 +142,35 @@ class Wire:
         self.device_time_ns = _sent_ns(raw)
         return decode_array(raw, at, len(raw), now_ns, handles=False)[0]
 
+    async def read_objects(self, nodes: Sequence[NodeId], attribute: int, timeout_s: float) -> list[Any]:
+        """One attribute of several nodes as asyncua's DataValues: for what is asked now and then.
 
-def read_body(nodes: Sequence[NodeId]) -> bytes:
-    """The body of a ReadRequest for the Value of `nodes`, with both timestamps, never from a cache (max age 0)."""
-    rest = struct.pack("<I", ua.AttributeIds.Value) + b"\xff\xff\xff\xff" + b"\x00\x00" + b"\xff\xff\xff\xff"
+        Raises:
+            TimeoutError, ConnectionError, ua.UaStatusCodeError, ValueError: no usable answer.
+        """
+        async with asyncio.timeout(timeout_s):
+            data = await self.send(_READ, read_body(nodes, attribute), timeout_s)
+        raw, at = checked(data)
+        if len(raw) > _LONGEST_OBJECTS:
+            raise ValueError(f"a read answers with {len(raw)} bytes")
+        Skipper(raw, at, len(raw)).data_values()
+        buffer = CheckedBuffer(raw, at)
+        try:
+            found = [struct_from_binary(ua.DataValue, buffer) for _ in range(_count(buffer))]
+        except BROKEN as error:
+            raise ValueError(f"a read response is malformed: {error}") from error
+        if len(found) != len(nodes):
+            raise ValueError("a read answers for another number of nodes")
+        return found
+
+
+def _count(buffer: CheckedBuffer) -> int:
+    return int.from_bytes(buffer.read(4), "little", signed=True)
+
+
+def read_body(nodes: Sequence[NodeId], attribute: int = _VALUE) -> bytes:
+    """The body of a ReadRequest for one attribute of `nodes`, with both timestamps, never from a cache (max age 0)."""
+    rest = struct.pack("<I", attribute) + b"\xff\xff\xff\xff" + b"\x00\x00" + b"\xff\xff\xff\xff"
     return struct.pack("<dii", 0.0, _BOTH, len(nodes)) + b"".join(nodeid_to_binary(node) + rest for node in nodes)
 
 
@@ -169,13 +199,16 @@ def checked(data: Buffer) -> tuple[bytes, int]:
     buffer = CheckedBuffer(raw)
     try:
         fault = nodeid_from_binary(buffer) == _FAULT
-        header = struct_from_binary(ua.ResponseHeader, buffer)
+        buffer.skip(_RESULT)
+        code = int.from_bytes(buffer.read(4), "little")
     except BROKEN as error:
         raise ValueError(f"a response header is malformed: {error}") from error
-    header.ServiceResult.check()
+    skipper = Skipper(raw, buffer.cur_pos, len(raw))
+    skipper.rest_of_header()
+    ua.StatusCode(code).check()
     if fault:
         raise ValueError("a service fault with a good status")
-    return raw, buffer.cur_pos
+    return raw, skipper.at
 
 
 def _sent_ns(raw: bytes) -> int | None:

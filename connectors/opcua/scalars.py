@@ -26,7 +26,18 @@ TEXT_IDS: Final = (12, 16)
 """String and XmlElement are both UTF-8 behind a length (OPC 10000-6 §5.2.2.8)."""
 LONG_BYTES: Final = 256
 """Strings and ByteStrings beyond are set apart, so that the tag's own limit decides about them."""
-BROKEN: Final = (UaError, struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+BROKEN: Final = (
+    UaError,
+    struct.error,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    AssertionError,
+    RecursionError,
+)
 """What asyncua's decoders raise on bytes that are not what they should be."""
 
 

@@ -11,11 +11,11 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary, struct_to_binary
 from cryptography.exceptions import InvalidSignature
 
 from connectors.base import LinkContext
+from connectors.opcua.channel import use_channel
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.failures import REFUSED_US, REFUSED_USER, UaInvalidSignature, link_errors
 from connectors.opcua.library import Client, DataValue, NodeId, ua
@@ -25,6 +25,7 @@ from connectors.opcua.resume import ResumeState
 from connectors.opcua.reverse import connect
 from connectors.opcua.scalars import BROKEN
 from connectors.opcua.security.guard import Guard
+from connectors.opcua.skip import CheckedBuffer
 from pipelines.errors import LinkClosed, LinkRefused, LinkUntrusted
 
 _USER_TIMEOUT_MS: Final = 8_000
@@ -201,6 +202,7 @@ class OpcUaSession:
         self.client.application_uri = "urn:shopfloor-agent"  # the certificate's, where there is one
         self.client.product_uri = "urn:shopfloor-agent"
         self.client.session_timeout = int(self.settings.session_timeout_s * 1000)
+        use_channel(self.client)
         self.wire = Wire(self.client)
 
     async def close(self, *, keep: bool) -> None:
@@ -233,9 +235,8 @@ class OpcUaSession:
         out: list[DataValue] = []
         with link_errors(self.settings.endpoint):
             for start in range(0, len(nodes), self.reads_per_call):
-                async with asyncio.timeout(self.settings.timeout_s):
-                    part = list(nodes[start : start + self.reads_per_call])
-                    out += await self.client.uaclient.session.read_attributes(part, attribute)
+                part = nodes[start : start + self.reads_per_call]
+                out += await self.wire.read_objects(part, attribute, self.settings.timeout_s)
         return out
 
     async def call(self, request: Any, response: type[Any]) -> Any:
@@ -250,7 +251,7 @@ class OpcUaSession:
             data = await self.wire.send(_type_id(request), body[header:], self.settings.timeout_s)
         raw, _ = checked(data)
         try:
-            return struct_from_binary(response, Buffer(raw))
+            return struct_from_binary(response, CheckedBuffer(raw))
         except BROKEN as error:
             raise ValueError(f"{response.__name__} is malformed: {error}") from error
 

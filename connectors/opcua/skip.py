@@ -85,6 +85,26 @@ class Skipper:
         else:
             self._value(kind, depth)
 
+    def data_values(self) -> None:
+        """Pass an array of DataValues.
+
+        Raises:
+            ValueError: it is malformed or does not end before `end`.
+        """
+        for _ in range(self._count(1)):
+            self._data_value(0)
+
+    def rest_of_header(self) -> None:
+        """Pass what stands behind the ServiceResult of a ResponseHeader (OPC 10000-4 §7.33).
+
+        Raises:
+            ValueError: it is malformed or does not end before `end`.
+        """
+        self._diagnostics(0)
+        for _ in range(self._count(4)):
+            self._string()
+        self._extension_object(0)
+
     def _value(self, kind: int, depth: int) -> None:
         if kind in _FIXED:
             self._forward(_FIXED[kind])

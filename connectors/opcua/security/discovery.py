@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from connectors.opcua.channel import use_channel
 from connectors.opcua.library import Client
 
 
@@ -25,6 +26,7 @@ async def discovery(
         TimeoutError, OSError, ua.UaError: it does not answer.
     """
     client = Client(endpoint, timeout=timeout_s)
+    use_channel(client)
     client.application_uri = "urn:shopfloor-agent"
     try:
         if dial is not None:
