@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from connectors.modbus.probe.found import TableFound, UnitFound, alike
 from connectors.modbus.probe.layout import Spot, explain, order_of
+from connectors.modbus.probe.profiles import Match, match
+from connectors.modbus.profile import Profile
 from connectors.modbus.tag import BIT_TABLES
 
 _FEW: Final = 3
@@ -27,6 +29,7 @@ class Diagnosis:
         orders: order of the values of several registers, by unit; empty = there are none.
         remarks: what to know before writing tags.
         partial: why not everything was looked at; empty when it was.
+        matches: known devices that a unit looks like, the likeliest first, by unit.
     """
 
     units: list[UnitFound]
@@ -35,10 +38,13 @@ class Diagnosis:
     orders: dict[int, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     partial: str = ""
+    matches: dict[int, list[Match]] = field(default_factory=dict)
 
 
-def diagnose(units: Sequence[UnitFound], silent: Sequence[int], partial: str) -> Diagnosis:
-    """Make something of what was read."""
+def diagnose(
+    units: Sequence[UnitFound], silent: Sequence[int], partial: str, profiles: Mapping[str, Profile]
+) -> Diagnosis:
+    """Make something of what was read, and find the profiles that fit."""
     out = Diagnosis(list(units), list(silent), partial=partial)
     for unit in units:
         tables = [one for one in unit.tables.values() if one.table not in BIT_TABLES and one.reads[0]]
@@ -48,6 +54,7 @@ def diagnose(units: Sequence[UnitFound], silent: Sequence[int], partial: str) ->
         for one in tables:
             settled = order_of(guess[one.table]) in {"", order}
             out.spots[unit.unit, one.table] = guess[one.table] if settled else _spots(one, order)
+        out.matches[unit.unit] = match(unit, profiles)
         out.remarks += _about(unit, out)
     return out
 
@@ -66,10 +73,24 @@ def _about(unit: UnitFound, out: Diagnosis) -> Iterator[str]:
     if unit.twin is not None:
         yield f"{who} holds the same as unit {unit.twin}: the device does not look at the unit id"
         return
+    yield from _looks_like(who, out.matches[unit.unit])
     yield from _function_codes(who, unit)
     for (number, table), spots in out.spots.items():
         if number == unit.unit:
             yield from _off_by_one(f"{who}, {table}", unit.tables[table], spots)
+
+
+def _looks_like(who: str, matches: Sequence[Match]) -> Iterator[str]:
+    for number, one in enumerate(matches):
+        text = (
+            f"{who} {'also fits' if number else 'looks like'} {one.title} (profile {one.name}, score {one.score:.2f})"
+        )
+        if one.shift:
+            higher = "higher" if one.shift > 0 else "lower"
+            text += f", but every address is one {higher} than in its map"
+        if one.swapped:
+            text += ", but in the other table: holding and input are exchanged"
+        yield text
 
 
 def _function_codes(who: str, unit: UnitFound) -> Iterator[str]:

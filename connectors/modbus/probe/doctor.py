@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from connectors.modbus.endpoint import NUMBERED
 from connectors.modbus.probe.diagnosis import Diagnosis, diagnose
 from connectors.modbus.probe.found import TableFound, UnitFound, alike
 from connectors.modbus.probe.line import Line
+from connectors.modbus.probe.profiles import areas
 from connectors.modbus.probe.proposal import proposal
 from connectors.modbus.probe.report import as_json, as_lines
 from connectors.modbus.probe.scope import LAST_UNIT, LIKELY, LIKELY_UNITS, Scope, areas_of, units_of
 from connectors.modbus.probe.search import GRAIN, Area, Search
+from connectors.modbus.profile import ProfileName, load_profile
 from connectors.modbus.tag import BIT_TABLES
 from connectors.ticker import pause
 
@@ -51,9 +53,10 @@ class Doctor:
 
     def __init__(self, endpoint: str, options: ProbeOptions, clock: Clock) -> None:
         self.settings = settings_of(endpoint, timeout_s=options.timeout_s)
+        self._profiles = {name: load_profile(name) for name in get_args(ProfileName)}
         self.scope = Scope(
             units_of(options.units) if options.units else self._likely(),
-            areas_of(options.ranges) if options.ranges else LIKELY,
+            areas_of(options.ranges) if options.ranges else (*LIKELY, *areas(self._profiles, LIKELY)),
             asked=bool(options.ranges),
             any_unit=not options.units,
             pause_s=options.pause_s,
@@ -97,7 +100,7 @@ class Doctor:
         """What is made of it so far."""
         known = {one.unit for one in self.found} | set(self._bare)
         silent = [unit for unit in self._asked if unit not in known]
-        out = diagnose(self.found, silent, self._partial)
+        out = diagnose(self.found, silent, self._partial, self._profiles)
         if self._bare:
             units = ", ".join(map(str, self._bare))
             out.remarks.append(

@@ -57,9 +57,22 @@ def _tags(unit: UnitFound, found: Diagnosis, *, several: bool) -> Iterator[str]:
                 yield _line(f"{prefix}{table.table}_{address}", fields, f"{value}", off=number >= _MOST_BITS)
             continue
         for spot in found.spots.get((unit.unit, table.table), []):
-            name = f"{prefix}{table.table}_{spot.address}"
-            fields = {"table": table.table, "address": spot.address, **_type(spot, found.orders), **more}
+            label, known = _known(found, unit, table.table, spot)
+            name = f"{prefix}{label or f'{table.table}_{spot.address}'}"
+            fields = {"table": table.table, "address": spot.address, **_type(spot, found.orders), **known, **more}
             yield _line(name, fields, _comment(spot), off=not any(map(_says_something, spot.best.value)))
+
+
+def _known(found: Diagnosis, unit: UnitFound, table: str, spot: Spot) -> tuple[str, dict[str, Any]]:
+    """Name, unit and scale that the likeliest profile has for a value."""
+    for one in found.matches.get(unit.unit, [])[:1]:
+        label, item = one.items.get((table, spot.address), ("", None))
+        if item is not None and item.width() == spot.best.way.width:
+            more: dict[str, Any] = {"scale": item.scale} if item.scale != 1 else {}
+            if item.engineering_unit:
+                more["engineering_unit"] = json.dumps(item.engineering_unit, ensure_ascii=False)
+            return label, more
+    return "", {}
 
 
 def _type(spot: Spot, orders: dict[int, str]) -> dict[str, Any]:

@@ -37,7 +37,17 @@ def as_json(settings: ModbusConnection, found: Diagnosis, line: Line) -> dict[st
 
 def _unit(unit: UnitFound, found: Diagnosis) -> dict[str, Any]:
     tables = [_table(one, found.spots.get((unit.unit, one.table), [])) for one in unit.tables.values()]
-    return {"unit": unit.unit, "same_as": unit.twin, "order": found.orders.get(unit.unit, ""), "tables": tables}
+    fits = [
+        {"profile": one.name, "score": round(one.score, 3), "shift": one.shift, "other_table": one.swapped}
+        for one in found.matches.get(unit.unit, [])
+    ]
+    return {
+        "unit": unit.unit,
+        "profiles": fits,
+        "same_as": unit.twin,
+        "order": found.orders.get(unit.unit, ""),
+        "tables": tables,
+    }
 
 
 def _table(table: TableFound, spots: list[Spot]) -> dict[str, Any]:

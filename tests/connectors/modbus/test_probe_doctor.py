@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -20,12 +20,17 @@ from agent.cli import run
 from agent.config import load_site
 from connectors.base import Probeable, ProbeOptions
 from connectors.modbus.config import ModbusConnection
+from connectors.modbus.probe.found import TableFound, UnitFound
+from connectors.modbus.probe.profiles import match
+from connectors.modbus.profile import ProfileName, load_profile
+from connectors.modbus.tag import ModbusTag
 from connectors.registry import kind_of, make_doctor
 from pipelines.clock import SystemClock
 
 from .conftest import FOREIGN, _port, link_to, read, table
 from .device import Device
-from .meters import meter, registers
+from .line_servers import serve
+from .meters import drive, meter, registers
 
 pytestmark = pytest.mark.wire
 QUICK = ["--pause", "0", "--timeout-s", "0.3"]
@@ -151,6 +156,22 @@ async def test_reads_only_one_at_a_time_and_stays_in_its_budget() -> None:
         assert doctor.proposal()
 
 
+@pytest.mark.parametrize("name", ["pymodbus rtu_over_tcp", "modbus-serial rtu", "pymodbus ascii", "pymodbus udp"])
+def test_every_kind_of_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schemes = {"rtu_over_tcp": "modbus+rtu+tcp", "rtu": "modbus+rtu", "ascii": "modbus+ascii", "udp": "modbus+udp"}
+    with serve(name, tmp_path, Path("libmodbus is not asked for")) as settings:
+        scheme = schemes[settings["transport"]]
+        serial = settings.get("serial")
+        address = (
+            f"{scheme}://{serial['device']}?baudrate=115200" if serial else f"{scheme}://127.0.0.1:{settings['port']}"
+        )
+        found = probed(capsys, address, "--units", "1", "--ranges", "holding:64-65,input:3994-4005", "--reads", "1")
+    (value,) = part(found, 1, "holding")["values"]
+    assert (value["readings"][0]["type"], value["readings"][0]["order"]) == ("float32", "ABCD")
+    assert value["readings"][0]["values"][0] == pytest.approx(123.456)
+    assert part(found, 1, "input")["ranges"] == [[3994, 3999 if name.startswith("pymodbus") else 4005]]
+
+
 async def test_a_mute_unit_costs_two_timeouts_and_is_told() -> None:
     async with Device(mute={1}) as device:
         options = ProbeOptions(units="1,2", ranges="holding:0-9", pause_s=0, timeout_s=0.1, reads=1)
@@ -175,6 +196,47 @@ async def test_ctrl_c_shows_what_was_found() -> None:
         assert process.returncode == 130
         assert b"unit 1 holding: 0-127" in said
         assert b"Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("name", "shift", "swapped"), [("sdm630", 0, False), ("sdm630", 1, False), ("pm5110", 0, True)]
+)
+def test_known_devices_are_recognised(
+    name: ProfileName, shift: int, swapped: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also when every address is one higher than in the map, and when the values are behind the other function code."""
+    usual = {"V": 230.2, "A": 12.3, "W": 2755.1, "kW": 2.7, "Hz": 60.01, "kWh": 12345.6}
+    profile = load_profile(name)
+    there: dict[str, dict[int, int]] = {"holding": {}, "input": {}}
+    for item in profile.items.values():
+        assert item.datatype == "float32"
+        table = {"holding": "input", "input": "holding"}[item.table] if swapped else item.table
+        words = registers(usual.get(item.engineering_unit, 0.93), "float32", "ABCD")
+        there[table] |= placed(words, item.address + shift)
+    file = tmp_path / "site.yaml"
+    with serving(tmp_path, {1: there}) as address:
+        found = probed(capsys, address, "--write-tags", str(file), "--reads", "1")
+    best = found["units"][0]["profiles"][0]
+    assert (best["profile"], best["shift"], best["other_table"]) == (name, shift, swapped)
+    assert best["score"] > 0.7
+    (settings,) = load_site(file).connections
+    names = {tag.name: tag for tag in settings.tag_list()}
+    assert set(profile.usual()) & set(names) >= set(list(profile.usual())[:5])
+    first = names[profile.usual()[0]]
+    assert isinstance(first, ModbusTag)
+    assert first.address == profile.items[first.name].address + shift
+    assert first.engineering_unit == profile.items[first.name].engineering_unit
+
+
+def test_random_devices_look_like_nothing_known() -> None:
+    """Of 30 meters and drives whose map is no known one, none is taken for a known device."""
+    profiles = {name: load_profile(name) for name in get_args(ProfileName)}
+    for seed in range(10):
+        for device in (meter(seed, "CDAB", "float32"), meter(seed, "ABCD", "int32"), drive(seed, swapped=False)):
+            unit = UnitFound(1)
+            for one in ("holding", "input"):
+                unit.tables[one] = TableFound(one, [placed(row) for row in device.reads.tolist()])
+            assert not match(unit, profiles)
 
 
 def test_addresses_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
