@@ -1,7 +1,7 @@
 """An MTConnect agent: `probe`, `current` and `sample` over HTTP, every observation in the truth log.
 
-After MTConnect Part 1 (Overview and Fundamentals) 1.8: §5.3 the circular buffer and its sequence numbers, §8 the
-requests and their errors; Part 3 §3-4 observations and conditions. Read only: another method than GET is refused and
+After MTConnect Part 1 (Overview and Fundamentals) 1.8: the circular buffer and its sequence numbers,
+requests and their errors; Part 3: observations and conditions. Read only: another method than GET is refused and
 logged.
 """
 
@@ -25,7 +25,7 @@ UNAVAILABLE: Final = "UNAVAILABLE"
 ANY_BAD: Final = -1
 """Status in the truth log: which bad StatusCode stands for UNAVAILABLE is the client's choice."""
 NEVER_CHANGES: Final = "avail"
-"""Id of the data item AVAILABILITY that every device has (Part 2 §4.2.2)."""
+"""Id of the data item AVAILABILITY that every device has (Part 2, AVAILABILITY)."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECTIONS: Final = {"SAMPLE": "Samples", "EVENT": "Events", "CONDITION": "Condition"}
 _REASONS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
@@ -43,7 +43,7 @@ class Observation:
 
 
 class Refusal(ValueError):
-    """An MTConnect error: HTTP status, code and words (Part 1 §8.4)."""
+    """An MTConnect error: HTTP status, code and words (Part 1, Error Information Model)."""
 
     def __init__(self, status: int, code: str, words: str) -> None:
         super().__init__(words)
@@ -52,7 +52,7 @@ class Refusal(ValueError):
 
 
 class Buffer:
-    """The circular buffer of an agent instance (Part 1 §5.3).
+    """The circular buffer of an agent instance (Part 1, Buffer).
 
     Attributes:
         instance: another number means that everything before is forgotten.
@@ -163,7 +163,7 @@ class MtConnectServer:
                 self._observe(signal, value, time_ns)
 
     def _begin(self) -> None:
-        """A new instance: nothing is known of any data item, then the adapter connects (Part 1 §5.3.2)."""
+        """A new instance: nothing is known of any data item, then the adapter connects (Part 3, Unavailability)."""
         self._down = False
         time_ns = self._now_ns() // 1000 * 1000
         for signal in self._device.signals:

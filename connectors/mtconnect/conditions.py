@@ -1,7 +1,7 @@
 """Conditions: which faults and warnings are active, and the alarm events their changes make. Pure.
 
 A condition may have several of them at once, each with a code. `Normal` with a code ends that one, `Normal` without
-ends all (MTConnect Part 3 §4.5).
+ends all (MTConnect Part 3, Condition).
 """
 
 from __future__ import annotations

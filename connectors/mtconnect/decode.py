@@ -1,4 +1,4 @@
-"""MTConnect documents to plain data. Pure; clauses are of MTConnect Part 1 (fundamentals) and Part 2 and 3, 1.8."""
+"""MTConnect documents to plain data. Pure; Part 1 (Fundamentals), 2 (Devices) and 3 (Streams) of the standard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from connectors.mtconnect.safexml import parse
 
 UNAVAILABLE: Final = "UNAVAILABLE"
-"""What an agent says of a data item whose value it does not know (Part 1 §5.3.2)."""
+"""What an agent says of a data item whose value it does not know (Part 3, Unavailability of Valid Data Values)."""
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CATEGORIES: Final = {"Samples": "SAMPLE", "Events": "EVENT", "Condition": "CONDITION"}
@@ -19,7 +19,7 @@ _CATEGORIES: Final = {"Samples": "SAMPLE", "Events": "EVENT", "Condition": "COND
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where an agent stands (Part 1 §6.5).
+    """Where an agent stands (Part 1, Header of MTConnectStreams).
 
     Attributes:
         instance: another one means that the agent forgot everything and counts from 1 again.
@@ -77,7 +77,7 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class DataItem:
-    """One data item of a device (Part 2 §5.1).
+    """One data item of a device (Part 2, DataItem).
 
     Attributes:
         path: device, components and item as people read it.
@@ -112,7 +112,7 @@ class Devices:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Answer that says no (Part 1 §8.4): its code, such as OUT_OF_RANGE, and its words."""
+    """Answer that says no (Part 1, Error Information Model): its code, such as OUT_OF_RANGE, and its words."""
 
     code: str
     words: str
@@ -141,7 +141,7 @@ def document(body: bytes) -> Streams | Devices | Refusal:
 
 
 def time_ns(text: str) -> int:
-    """A time as agents write it, ns since 1970 UTC: any number of decimals; without a zone it is UTC (Part 1 §4.6.2).
+    """A time as agents write it, ns since 1970 UTC: any number of decimals; without a zone it is UTC (Part 1, timestamp).
 
     Raises:
         ValueError: not such a time.

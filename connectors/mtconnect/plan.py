@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 _COUNTS: Final = frozenset(
     {"PART_COUNT", "LINE_NUMBER", "BLOCK_COUNT", "CYCLE_COUNT", "ACTIVATION_COUNT", "LOAD_COUNT"}
 )
-"""Events whose value is a whole number (Part 2 §8.2)."""
+"""Events whose value is a whole number (Part 2, EVENT types)."""
 _UNITS: Final = {
     "AMPERE": "A", "CELSIUS": "°C", "COUNT": "", "DECIBEL": "dB", "DEGREE": "°", "DEGREE/SECOND": "°/s", "HERTZ": "Hz",
     "JOULE": "J", "KILOGRAM": "kg", "LITER": "L", "LITER/SECOND": "L/s", "MILLIMETER": "mm", "MILLIMETER_3D": "mm",
@@ -26,7 +26,7 @@ _UNITS: Final = {
     "PASCAL": "Pa", "PERCENT": "%", "REVOLUTION/MINUTE": "rpm", "SECOND": "s", "VOLT": "V", "VOLT_AMPERE": "VA",
     "VOLT_AMPERE_REACTIVE": "var", "WATT": "W", "WATT_SECOND": "W·s",
 }  # fmt: skip
-"""Units of the standard (Part 2 §5.1.4) as people write them; any other stays as the agent names it."""
+"""Units of the standard (Part 2, units) as people write them; any other stays as the agent names it."""
 
 
 class Kind(Enum):
@@ -115,7 +115,7 @@ def kind_of(item: DataItem, datatype: str) -> Kind:
 
 
 def url(connection: MtConnectConnection, request: str, **query: int) -> str:
-    """Address of `probe`, `current` or `sample` (Part 1 §8.3)."""
+    """Address of `probe`, `current` or `sample` (Part 1, Request and Response)."""
     device = f"/{quote(connection.device, safe='')}" if connection.device else ""
     words = f"?{urlencode({key.rstrip('_'): value for key, value in query.items()})}" if query else ""
     return f"{connection.endpoint}{device}/{request}{words}"

@@ -117,7 +117,7 @@ class Columns:
             self._add(tag, time_ns, shape, "object")
 
     def _space(self, tag: int, seen: Observation, *, missing: bool) -> None:
-        """`x y z`, separated by space (Part 3 §3.8)."""
+        """`x y z`, separated by space (Part 3, units ending in _3D)."""
         texts = seen.text.split()
         fits = len(texts) == len(AXES)
         self._shape(tag, seen.time_ns, "" if missing else f"[{len(texts)}]")
@@ -131,7 +131,7 @@ class Columns:
                 self._add(row, seen.time_ns, number(texts[position]) if fits else None, "float64")
 
     def _set(self, tag: int, seen: Observation, *, missing: bool) -> None:
-        """Entries by key; a reset empties the set first (Part 3 §3.9)."""
+        """Entries by key; a reset empties the set first (Part 3, DATA_SET)."""
         known = self._memory.entries.setdefault(tag, {})
         self._shape(tag, seen.time_ns, "" if missing else f"{{{len(seen.entries)}}}")
         if missing or "resetTriggered" in seen.attributes:
