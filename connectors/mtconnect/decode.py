@@ -141,7 +141,7 @@ def document(body: bytes) -> Streams | Devices | Refusal:
 
 
 def time_ns(text: str) -> int:
-    """A time as agents write it, ns since 1970 UTC: any number of decimals; without a zone it is UTC (Part 1, timestamp).
+    """A time as agents write it, ns since 1970 UTC: any number of decimals; without a zone UTC (Part 1, timestamp).
 
     Raises:
         ValueError: not such a time.

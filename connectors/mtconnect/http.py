@@ -16,7 +16,7 @@ from pipelines.stats import LinkStats
 _ACCEPT: Final = {"Accept": "text/xml, application/xml", "Accept-Encoding": "identity", "User-Agent": "shopfloor-agent"}
 _DENIED: Final = frozenset({401, 403, 407})
 _ANSWERS: Final = frozenset({200, 400, 404, 405, 406, 416, 422})
-"""Codes whose body is an MTConnect document: newer agents send an error document with a 4xx (Part 1, HTTP Status Codes)."""
+"""Codes whose body is an MTConnect document: newer agents send errors with a 4xx (Part 1, HTTP Status Codes)."""
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per poll is none of our log
 logging.getLogger("httpcore").setLevel(logging.WARNING)
