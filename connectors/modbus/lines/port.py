@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -84,16 +85,15 @@ def open_port(settings: SerialSettings, place: str, listener: Listener) -> PortP
             exclusive=True,
         )
     except serial.SerialException as error:
-        reason = (
-            os.strerror(error.errno) if error.errno else "another program has it" if "lock" in str(error) else error
-        )
+        taken = error.errno in {errno.EAGAIN, errno.EBUSY}
+        reason = "another program has it" if taken else os.strerror(error.errno) if error.errno else error
         raise LinkRefused(place, f"the port cannot be opened ({reason}): {_remedy(error.errno)}") from error
     except (OSError, ValueError) as error:
         raise LinkRefused(place, f"the port cannot be set to {settings.wiring()} ({error})") from error
     return PortPipe(port, listener)
 
 
-def _remedy(errno: int | None) -> str:
-    if errno == 13:  # noqa: PLR2004 - EACCES
+def _remedy(code: int | None) -> str:
+    if code == errno.EACCES:
         return "the service's user must be in the group of the device, mostly dialout"
     return "check the adapter, its name, and who else uses it"

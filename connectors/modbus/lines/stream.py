@@ -23,6 +23,7 @@ class StreamPipe(asyncio.Protocol):
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._transport: asyncio.Transport | None = None
+        self._tls = False
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.data_received = listener.received  # type: ignore[method-assign]  # no call between: it is the hot path
 
@@ -30,6 +31,7 @@ class StreamPipe(asyncio.Protocol):
         """Keep the transport and have the system watch the line."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._tls = transport.get_extra_info("ssl_object") is not None
         line: socket.socket = transport.get_extra_info("socket")
         line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in zip(
@@ -42,7 +44,8 @@ class StreamPipe(asyncio.Protocol):
         if isinstance(exc, ssl.SSLError):  # with TLS 1.3 a refusal of our certificate comes after the handshake
             self._listener.lost(LinkUntrusted, f"the device ended TLS ({exc.reason or exc})")
         else:
-            self._listener.lost(LinkClosed, f"the device closed the connection{f' ({exc})' if exc else ''}")
+            hint = "; if it never answered, it may not take our certificate (tls.cert_file)" if self._tls else ""
+            self._listener.lost(LinkClosed, f"the device closed the connection{f' ({exc})' if exc else ''}{hint}")
         if not self._lost.done():
             self._lost.set_result(None)
 
