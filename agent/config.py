@@ -192,7 +192,8 @@ def _once(root: Node, findings: Sequence[Finding]) -> list[Finding]:
 def _absent(path: Path, root: Node) -> Iterator[Remark]:
     groups = [root.below["mqtt"]] if "mqtt" in root.below else []
     groups += [one.below["tls"] for one in groups if "tls" in one.below]
-    groups += root.below["connections"].below.values()
+    devices = list(root.below["connections"].below.values())
+    groups += devices + [one.below["tls"] for one in devices if "tls" in one.below]
     for group in groups:
         for key in _SECRETS:
             name = group.below[key].data if key in group.below else None
