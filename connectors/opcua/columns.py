@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.opcua.scalars import EPOCH_TICKS, LIMIT_TICKS
-from pipelines.point import Scan
+from connectors.opcua.scalars import EPOCH_TICKS, LAST_TICKS, LIMIT_TICKS
+from pipelines.point import GOOD, SEVERITY_MASK, UNCERTAIN, Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,9 @@ class Part:
 def joined(kind: str, parts: list[Part], publish_ns: int, made: type[Columns] = Columns) -> Columns:
     """The parts as one, in the order they were sent.
 
+    A source time that ns since 1970 cannot say (before 1678, after 2262) is replaced and makes a good value Uncertain.
+    Null, DateTime.MinValue and DateTime.MaxValue are no times at all (OPC 10000-6 §5.2.2.5) and only replaced.
+
     Args:
         kind: dtype of the values.
         parts: at least one.
@@ -87,8 +90,13 @@ def joined(kind: str, parts: list[Part], publish_ns: int, made: type[Columns] = 
     ticks = np.where(has_source, source, np.where(has_server, server, 0))
     timed = has_source | has_server
     time_ns = np.where(timed, ticks * 100, np.int64(publish_ns))
+    status = part.status
+    if not has_source.all():  # a time of another age is a broken clock; the two ends of DateTime mean "none"
+        broken = ~has_source & (part.source > 0) & (part.source < LAST_TICKS) & (status & SEVERITY_MASK == GOOD)
+        if broken.any():
+            status = np.where(broken, status | np.uint32(UNCERTAIN), status)
     value = part.value if part.value.dtype.name == kind else part.value.astype(kind)
-    return made(part.handle, time_ns, value, part.status, timed)
+    return made(part.handle, time_ns, value, status, timed)
 
 
 def scan_of_columns(columns: Columns) -> Scan:

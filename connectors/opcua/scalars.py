@@ -19,7 +19,8 @@ LIMIT_TICKS: Final = (1 << 63) // 100
 """Ticks either side of 1970 that an int64 of nanoseconds holds (years 1677 to 2262)."""
 BAD_NO_DATA: Final = 0x809B_0000
 """A value is null though its status is not bad."""
-_LAST_TICKS: Final = 2_650_467_743_990_000_000
+LAST_TICKS: Final = 2_650_467_743_990_000_000
+"""9999-12-31 23:59:59; from here on a DateTime means the end of time."""
 _FIRST_DAY: Final = datetime(1601, 1, 1, tzinfo=UTC)
 LENGTH: Final = struct.Struct("<i")
 TEXT_IDS: Final = (12, 16)
@@ -43,7 +44,7 @@ BROKEN: Final = (
 
 def iso_of(ticks: int) -> str:
     """UTC time as ISO 8601 with seven decimals; 100 ns since 1601, held to the years 1601 to 9999."""
-    seconds, fraction = divmod(min(max(ticks, 0), _LAST_TICKS), 10_000_000)
+    seconds, fraction = divmod(min(max(ticks, 0), LAST_TICKS), 10_000_000)
     return f"{_FIRST_DAY + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{fraction:07d}Z"
 
 

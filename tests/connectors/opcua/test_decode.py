@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from connectors.opcua.columns import RawColumns
 from connectors.opcua.decode import decode_array, decode_data_change
 from connectors.opcua.scalars import BAD_NO_DATA, EPOCH_TICKS, iso_of
-from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED
+from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, UNCERTAIN
 
 V = ua.VariantType
 WHEN = datetime(2026, 3, 4, 5, 6, 7, 891_234, tzinfo=UTC)
@@ -164,12 +164,23 @@ def test_picoseconds_stand_where_the_standard_has_them() -> None:
     assert columns.status.tolist() == [0x4000_0000] * 20
 
 
-@pytest.mark.parametrize("ticks", [0, -1, 1, 2**63 - 1, -(2**63), 2_650_467_743_990_000_000])
-def test_a_source_time_that_is_no_time_falls_back(ticks: int) -> None:
+@pytest.mark.parametrize(
+    ("ticks", "status"),
+    [
+        (0, 0),
+        (-1, 0),
+        (2**63 - 1, 0),
+        (-(2**63), 0),
+        (2_650_467_743_990_000_000, 0),
+        (1, UNCERTAIN),
+        (2_600_000_000_000_000_000, UNCERTAIN),
+    ],
+)
+def test_a_source_time_that_is_no_time_falls_back_and_a_broken_one_is_uncertain(ticks: int, status: int) -> None:
     server = EPOCH_TICKS + 10**7
     body = struct.pack("<i", 1) + struct.pack("<IBBiqq", 3, 0x0D, 6, -5, ticks, server)
     (columns,) = decode_data_change(body, PUBLISH_NS)
-    assert columns.time_ns.tolist() == [10**9]
+    assert (columns.time_ns.tolist(), columns.status.tolist()) == ([10**9], [status])
     body = struct.pack("<i", 1) + struct.pack("<IBBiq", 3, 0x05, 6, -5, ticks)
     (columns,) = decode_data_change(body, PUBLISH_NS)
     assert (columns.time_ns.tolist(), columns.timed.tolist()) == ([PUBLISH_NS], [False])
