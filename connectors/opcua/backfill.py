@@ -35,6 +35,9 @@ LAG: Final = 8
 """Deliveries the consumer may lag behind while history is read."""
 _REST_S: Final = (10.0, 300.0)
 """Pause after a request that failed, seconds: the first one, and what it doubles up to."""
+_UNANSWERED: Final = "history_unanswered"
+_MOST_UNANSWERED: Final = 3
+"""Links in a row that ended over a history read: a server that cannot bear it is left alone."""
 _HISTORY_READ: Final = 0x04
 """Bit of AccessLevel: the history of the node can be read (OPC 10000-3 §8.57)."""
 _CODES: Final = ua.StatusCodes
@@ -129,7 +132,7 @@ class Backfill:
         Raises:
             LinkError: the connection ended.
         """
-        if not self._wanted:
+        if not self._wanted or self._context.stats.rejected[_UNANSWERED] >= _MOST_UNANSWERED:
             return
         self._nodes, self._values = nodes, values
         async for _ in ticks([TICK_S], self._context.clock):
@@ -232,9 +235,11 @@ class Backfill:
         asked = [(nodes[one.gap.tag], one.continuation) for one in batch.open]
         body = history.raw_body(asked, batch.start_ns, batch.end_ns, per_node)
         self._context.stats.requests += 1
+        self._context.stats.rejected[_UNANSWERED] += 1
         timeout_s = self._session.settings.timeout_s
         async with asyncio.timeout(timeout_s):
             data = await self._session.wire.send(history.REQUEST, body, timeout_s)
+        del self._context.stats.rejected[_UNANSWERED]
         raw, at = checked(data)
         answers = history.results(raw, at, self._context.clock.now_ns())
         if len(answers) != len(asked):
@@ -291,6 +296,7 @@ class Backfill:
     def _failed(self, error: LinkError) -> None:
         """The request as a whole was refused, or nobody answered: rest; a server without the service is left alone."""
         code = getattr(error.__cause__, "code", 0)
+        del self._context.stats.rejected[_UNANSWERED]
         self._batch, self._further = None, []
         if code in _NO_HISTORY:
             self._wanted = False

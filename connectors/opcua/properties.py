@@ -26,6 +26,9 @@ TICK_S: Final = 0.2
 REFRESH_S: Final = 6 * 3600.0
 """How often it is asked again."""
 _UNIT, _RANGE, _INSTRUMENT = _NAMES = ("EngineeringUnits", "EURange", "InstrumentRange")
+_UNANSWERED: Final = "facts_unanswered"
+_MOST_UNANSWERED: Final = 3
+"""Links in a row that ended over such a request: a server that cannot bear it is left alone."""
 _MOST_TEXT: Final = 200
 """Characters of a description."""
 _NAMED: Final = 3
@@ -79,6 +82,8 @@ class Facts:
         Raises:
             LinkError: the connection ended.
         """
+        if self._context.stats.rejected[_UNANSWERED] >= _MOST_UNANSWERED:
+            return
         left = list(range(len(self._tags)))
         again_s = self._context.clock.monotonic_s() + REFRESH_S
         async for _ in ticks([TICK_S], self._context.clock):
@@ -96,13 +101,16 @@ class Facts:
 
     def _smaller(self, left: list[int]) -> list[int]:
         """After a refusal: less at once, and nothing more when that was one tag."""
+        del self._context.stats.rejected[_UNANSWERED]
         again = left if self._size > 1 else []
         self._size = max(1, self._size // 4)
         return again
 
     async def _ask(self, tags: list[int]) -> None:
         self._context.stats.requests += 4
+        self._context.stats.rejected[_UNANSWERED] += 1
         found = await properties(self._session, [self._identity.nodes[tag] for tag in tags])
+        del self._context.stats.rejected[_UNANSWERED]
         for tag, facts in zip(tags, found, strict=True):
             if facts == TagFacts():
                 self._context.stats.facts.pop(tag, None)

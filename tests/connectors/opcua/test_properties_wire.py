@@ -8,11 +8,12 @@ import pytest
 from asyncua import ua
 
 from connectors.opcua.properties import differ
+from pipelines.errors import LinkClosed
 from pipelines.point import TagFacts
 from pipelines.settings import TagSettings
 
 from .alarm_server import alarm_server
-from .conftest import Consumer, Plant, connection, tag
+from .conftest import Consumer, Plant, connection, proxy_to, tag
 
 pytestmark = pytest.mark.wire
 
@@ -54,6 +55,39 @@ async def test_properties_of_asyncua(plant: Plant) -> None:
     await consumer.until(lambda: len(consumer.stats.facts) == 2)
     assert consumer.stats.facts == {0: TagFacts("℃", None, None, "a", "Int64"), 1: TagFacts("", -1, 1, "b", "Int64")}
     assert consumer.stats.notices == {}
+
+
+@pytest.mark.parametrize("service", ["facts", "history"])
+async def test_a_server_that_hangs_up_over_a_request_is_left_alone(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    async with proxy_to(plant.port) as proxy:
+
+        async def hang_up(*_: object) -> None:
+            nonlocal asked
+            asked += 1
+            proxy.cut()
+
+        asked = 0
+        if service == "facts":
+            monkeypatch.setattr(plant.server.iserver.isession.__class__, "translate_browsepaths_to_nodeids", hang_up)
+        else:
+            monkeypatch.setattr(plant.server.iserver.history_manager, "read_history", hang_up)
+            for attribute in (ua.AttributeIds.AccessLevel, ua.AttributeIds.UserAccessLevel):
+                await plant.nodes["a"].set_attr_bit(attribute, ua.AccessLevel.HistoryRead)
+        endpoint = f"opc.tcp://127.0.0.1:{proxy.port}/plant"
+        consumer = Consumer(connection(endpoint, tag("a", "nsu=urn:test:plant;s=a")))
+        if service == "history":
+            await consumer.until(lambda: consumer.rows)
+            await plant.write("a", 1)
+            await plant.server.iserver.subscription_service.delete_subscriptions(list(plant.subscriptions))
+        for _ in range(3):
+            consumer.error = None
+            await consumer.until(lambda: False)
+            assert isinstance(consumer.error, LinkClosed)
+        await plant.write("a", 77)
+        await consumer.until(lambda: 77 in consumer.values(0))
+    assert asked == 3
 
 
 @pytest.mark.parametrize(
