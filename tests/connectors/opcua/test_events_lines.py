@@ -46,7 +46,7 @@ async def test_an_alarm_becomes_points(tmp_path: Path) -> None:
         await consumer.until(done)
     alarms = [line for line in consumer.lines if line.startswith("alarm,")]
     assert {line.split(" ")[0] for line in alarms} == {
-        "alarm,company=acme,machine=TNK-01,alarm=tank.TankLevelCondition"
+        "alarm,alarm=tank.TankLevelCondition,company=acme,machine=TNK-01"
     }
     assert "active=true" in alarms[0]
     assert sum("active=false" in line for line in alarms) == 1
