@@ -207,6 +207,8 @@ def _as_text(scan: Scan) -> Scan:
 def _deadband(tag: TagSettings) -> float:
     if tag.deadband is None:
         return 0.0
-    if tag.deadband.type == "absolute" or tag.range is None:
+    if tag.deadband.type == "absolute":
         return tag.deadband.value
+    if tag.range is None:
+        return 0.0  # of a range that only the device knows, which applies it
     return tag.deadband.value / 100 * (tag.range.high - tag.range.low)

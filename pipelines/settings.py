@@ -106,12 +106,17 @@ class TagSettings(Settings):
     """Longest time without a reading although the link is up, seconds; after it the tag becomes
     `UncertainLastUsableValue`. For tags that must change, such as a life-beat counter; default: unchanged is fine."""
 
+    def device_has_range(self) -> bool:
+        """Whether the device itself holds back changes by its own range: a percent deadband then needs no `range`."""
+        return False
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.scale == 0:
             msg = "scale must not be 0"
             raise ValueError(msg)
-        if self.deadband is not None and self.deadband.type == "percent" and self.range is None:
+        percent = self.deadband is not None and self.deadband.type == "percent"
+        if percent and self.range is None and not self.device_has_range():
             msg = "a percent deadband needs a range"
             raise ValueError(msg)
         numeric = self.scale != 1 or self.offset or self.range is not None or self.deadband is not None
