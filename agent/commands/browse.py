@@ -41,6 +41,9 @@ def command(
     user: Annotated[str | None, typer.Option(help="User name.")] = None,
     password_file: Annotated[Path | None, typer.Option(help="File with the password.")] = None,
     policy: Annotated[str | None, typer.Option(help="auto, none, or a policy such as Basic256Sha256.")] = None,
+    mode: Annotated[str | None, typer.Option(help="SignAndEncrypt or Sign.")] = None,
+    user_certificate: Annotated[Path | None, typer.Option(help="Certificate that says who the user is.")] = None,
+    user_key: Annotated[Path | None, typer.Option(help="Private key of --user-certificate.")] = None,
     state_dir: Annotated[Path, typer.Option(help="State folder: own certificate and trust list.")] = STATE_DIR,
     *,
     force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
@@ -62,7 +65,14 @@ def command(
     for file in outputs:
         if file.exists() and not force:
             raise ConfigError(file, None, "exists already; name another file or say --force")
-    settings = _settings(kind, endpoint, user, password_file, policy)
+    asked = {
+        "user": user,
+        "password_file": password_file,
+        "user_certificate_file": user_certificate,
+        "user_private_key_file": user_key,
+        "security": {key: value for key, value in (("policy", policy), ("mode", mode)) if value is not None},
+    }
+    settings = _settings(kind, endpoint, asked)
     found = asyncio.run(_browse(kind, settings, state_dir, depth, most))
     choice = Choice(match or (), types or (), units or ())
     chosen = [one for one in found if choice.takes(one)][:most]
@@ -103,20 +113,19 @@ def _write(file: Path | None, text: str, count: int, *, force: bool) -> None:
         say(f"{file}: {count} tags")
 
 
-def _settings(
-    kind: str, endpoint: str, user: str | None, password_file: Path | None, policy: str | None
-) -> ConnectionSettings:
-    fields: dict[str, Any] = {"type": kind, "name": "device", "endpoint": endpoint}
-    if user is not None:
-        fields |= {"user": user, "password_file": password_file}
-    if policy is not None:
-        fields["security"] = {"policy": policy}
+def _settings(kind: str, endpoint: str, asked: dict[str, Any]) -> ConnectionSettings:
+    """Settings of a connection; what was not asked for is left out, so that a written file stays short."""
+    fields = {"type": kind, "name": "device", "endpoint": endpoint} | {key: one for key, one in asked.items() if one}
     try:
         return KINDS[kind].settings.model_validate(fields)
     except ValidationError as error:
         fault = error.errors()[0]
-        what = {"security": "--policy", "user": "--user"}.get(str(fault["loc"][:1] and fault["loc"][0]), "the endpoint")
-        raise ConfigError(None, None, f"browse: {what} {fault['msg'].removeprefix('Value error, ')}") from None
+        first, *below = [str(one) for one in fault["loc"]] or [""]
+        what = "the endpoint " if first == "endpoint" else f"--{below[0]} " if below else ""
+        reason = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            what, reason = "", f"{kind} has no {first}; leave that option out"
+        raise ConfigError(None, None, f"browse: {what}{reason}") from None
 
 
 async def _browse(

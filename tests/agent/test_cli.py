@@ -113,6 +113,11 @@ def test_without_arguments_help(capsys: pytest.CaptureFixture[str]) -> None:
             ["browse", "opc.tcp://h"],
             "browse: the endpoint must be opc.tcp://host:port or opc.tcp://host:port/path",
         ),
+        (
+            ["browse", "opc.tcp://h:1", "--policy", "none", "--mode", "Sign"],
+            "browse: policy: none protects nothing, so it has no mode; remove mode or name a policy",
+        ),
+        (["browse", "http://h:1", "--policy", "none"], "browse: mtconnect has no security; leave that option out"),
         (["browse", "opc.tcp://h:1", "--user", "u"], "browse: --user and --password-file belong together"),
         (["read", str(GOOD), "--connection", "x"], "--connection: no connection is called 'x'; there are meter, press"),
         (["read", str(GOOD), "--endpoint", "x=h:1"], "--endpoint: no connection is called 'x'; there are meter, press"),

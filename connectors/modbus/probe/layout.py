@@ -25,6 +25,7 @@ _NEW_KIND_BITS: Final = 3.0
 _NEW_ORDER_BITS: Final = 12.0
 _ODD_LAYOUT_BITS: Final = 3.0
 """A 64-bit layout that neither word order explains."""
+_FEW: Final = 4
 _DOUBT: Final = 0.5
 """How much a bit of difference counts in the score: below 1, since the prices are estimates."""
 
@@ -166,7 +167,7 @@ def _ranked(total: Bits, price: Bits, values: list[Column], place: int, best: in
         told.setdefault(same, Reading(way, value, float(least - total[j]), float(price[j])))
     weights = [2.0 ** min(0.0, _DOUBT * one.score) for one in told.values()]
     readings = [replace(one, score=weight / sum(weights)) for one, weight in zip(told.values(), weights, strict=True)]
-    return tuple(readings)
+    return tuple(readings if any(readings[0].value) else readings[:_FEW])  # of 0 there is little to say
 
 
 def _plain(value: Any) -> Any:
