@@ -82,7 +82,7 @@ class ModbusConnection(ModbusEndpoint):
     """Addresses that are never read."""
     devices: tuple[DeviceSettings, ...] = ()
     """Devices that are read by their profile, for example `{profile: sdm630, unit: 3, machine: MTR-03}`."""
-    tags: tuple[ModbusTag, ...] = ()
+    tags: Annotated[tuple[ModbusTag, ...], Field(min_length=1)] = ()
     """What else is read, address by address."""
 
     def tag_list(self) -> tuple[ModbusTag, ...]:

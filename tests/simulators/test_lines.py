@@ -13,6 +13,7 @@ import yaml
 from asyncua import Client
 from pymodbus.client import ModbusTcpClient
 
+from agent.config import load_site
 from simulators.evidence import READ, SUBSCRIBE, modbus_key, opcua_key
 from simulators.judge import StoredPoints, TagOptions, judge
 from simulators.plant import load_plant
@@ -28,7 +29,17 @@ def site(line: str) -> dict[str, Any]:
 
 
 def tags(line: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    return [(connection, tag) for connection in site(line)["connections"] for tag in connection["tags"]]
+    """Connections as they are written, with their tags; those of a device profile as the profile has them."""
+    meant = {one.name: one.tag_list() for one in load_site(ROOT / "agent/lines" / line / "site.yaml").connections}
+    return [
+        (connection, tag)
+        for connection in site(line)["connections"]
+        for tag in (
+            [tag.model_dump(exclude_defaults=True) for tag in meant[connection["name"]]]
+            if "devices" in connection
+            else connection["tags"]
+        )
+    ]
 
 
 def test_at_least_75_tags() -> None:
@@ -50,9 +61,13 @@ def test_every_tag_of_the_site_is_in_the_plant(line: str) -> None:
             assert namespace == plant.devices[connection["name"]].namespace, where
             continue
         unit = tag.get("unit", connection.get("unit", 1))
-        signal = registers[modbus_key(connection["name"], unit, tag["table"], tag["address"])]
+        signal = registers[modbus_key(connection["name"], unit, tag.get("table", "holding"), tag["address"])]
         assert signal.datatype == tag["datatype"], where
-        assert tag.get("scale", 1) == float(f"1e-{signal.decimals}"), where
+        if "decimals_from" in tag:
+            told = registers[modbus_key(connection["name"], unit, tag["table"], tag["decimals_from"])]
+            assert told.raw(plant.values) == signal.decimals, where
+        else:
+            assert tag.get("scale", 1) == float(f"1e-{signal.decimals}"), where
         if signal.datatype in {"uint32", "int32", "float32"}:
             assert signal.words == tag.get("byte_order", connection.get("byte_order", "ABCD")), where
 
