@@ -192,15 +192,17 @@ class Backfill:
     async def _next(self, outbox: Outbox) -> _Batch | None:
         """What to ask for next; what has no history stays a gap, what lies between two equal times is filled."""
         clock = self._context.clock
+        due = self.missing.due(clock.monotonic_s())
+        await self._look_at(sorted({one.gap.tag for one in due}))
+        for one in due:
+            if not self._has.get(one.gap.tag) or one.gap.tag not in self._nodes:
+                self.missing.close(one)
         found = self.missing.ready(clock.monotonic_s(), self._most, clock.now_ns() - self._max_age_ns)
         if not found:
             return None
-        await self._look_at([one.gap.tag for one in found])
         wanted = []
         for one in found:
-            if not self._has.get(one.gap.tag) or one.gap.tag not in self._nodes:
-                self.missing.close(one)
-            elif one.before_ns is not None and one.before_ns <= one.after_ns + 1 and one.whole:
+            if one.before_ns is not None and one.before_ns <= one.after_ns + 1 and one.whole:
                 # the reading before is the reading after
                 self._further.append((one, replace(one, began=True, covered=True), False))
             else:
@@ -228,6 +230,7 @@ class Backfill:
         for tag, level in zip(new, levels, strict=True):
             value: Any = level.Value.Value if level.Value is not None else None
             self._has[tag] = isinstance(value, int) and bool(value & _HISTORY_READ)
+        self.missing.without |= {tag for tag in new if not self._has[tag]}
 
     async def _ask(self, batch: _Batch, per_node: int) -> list[history.Result]:
         nodes = self._nodes
@@ -284,6 +287,7 @@ class Backfill:
             self._most = max(1, self._most // 2)
         elif bad and answer.status not in _AGAIN and answer.status not in _EMPTY:
             self._has[stretch.gap.tag] = False
+            self.missing.without.add(stretch.gap.tag)
             self._context.stats.rejected["history"] += 1
         return bool(answer.continuation) and not bad
 

@@ -21,6 +21,8 @@ from pipelines.point import Delivery, Gap, Scan
 
 MOST_EXACT: Final = 256
 """Stretches whose bounds are committed with every delivery; of more, only which gaps are open."""
+MOST_OPEN: Final = 50_000
+"""Stretches kept; beyond, the oldest stays a gap."""
 OVERLAP_NS: Final = 60_000_000_000
 """How long before the gap a reading may have been taken that never came."""
 _LOOKED_AT: Final = 512
@@ -75,6 +77,10 @@ class Missing:
     Args:
         tags: number of tags in the connector's table.
         settle_s: seconds after which every tag has had its first reading.
+
+    Attributes:
+        skew_ns: the device's clock minus ours, ns.
+        without: tags without a history, of which nothing is noted.
     """
 
     def __init__(self, tags: int, settle_s: float) -> None:
@@ -85,6 +91,7 @@ class Missing:
         self._unbound: dict[int, list[Stretch]] = {}
         self._state: bytes | None = None
         self.skew_ns = 0
+        self.without: set[int] = set()
 
     def __len__(self) -> int:
         """Number of open stretches."""
@@ -95,7 +102,8 @@ class Missing:
         if delivery.device_time_ns is not None:
             self.skew_ns = delivery.device_time_ns - now_ns
         for gap in delivery.gaps:
-            if 0 <= gap.tag < len(self._seen) and not gap.filled and gap.end_ns is not None:
+            known = 0 <= gap.tag < len(self._seen) and gap.tag not in self.without
+            if known and not gap.filled and gap.end_ns is not None:
                 self._lose(gap, now_s)
         for scan in delivery.scans:
             self._live(scan)
@@ -123,6 +131,11 @@ class Missing:
         self._waiting[tag] = False
         self._state = None
 
+    def due(self, now_s: float) -> list[Stretch]:
+        """The first few hundred stretches whose end is known or long overdue, oldest first."""
+        known = (one for one in self._open.values() if one.before_ns is not None or one.ready_s <= now_s)
+        return list(islice(known, _LOOKED_AT))
+
     def ready(self, now_s: float, most: int, oldest_ns: int) -> list[Stretch]:
         """Up to `most` stretches that can be asked for in one request: bounds within seconds of each other.
 
@@ -131,8 +144,7 @@ class Missing:
             most: stretches.
             oldest_ns: how far back may be asked, ns since 1970 UTC.
         """
-        known = (one for one in self._open.values() if one.before_ns is not None or one.ready_s <= now_s)
-        due = list(islice(known, _LOOKED_AT))
+        due = self.due(now_s)
         for one in due:
             if one.before_ns is None:
                 self._first(one.gap.tag, (one.gap.end_ns or 0) + self.skew_ns)
@@ -155,6 +167,9 @@ class Missing:
 
     def close(self, stretch: Stretch) -> None:
         """Nothing more will come of it."""
+        unbound = self._unbound.get(stretch.gap.tag, [])
+        if stretch.before_ns is None and stretch in unbound:
+            unbound.remove(stretch)
         self._open.pop((stretch.gap.tag, stretch.gap.cause, stretch.gap.start_ns), None)
         self._state = None
 
@@ -203,6 +218,8 @@ class Missing:
         if stretch.before_ns is None:
             self._unbound.setdefault(gap.tag, []).append(stretch)
             self._waiting[gap.tag] = True
+        while len(self._open) > MOST_OPEN:
+            self.close(next(iter(self._open.values())))
         self._state = None
 
     def _document(self, *, exact: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from connectors.opcua.backfill import _same, joined
 from connectors.opcua.history import raw_body, results, ticks_of
-from connectors.opcua.missing import MOST_EXACT, Missing
+from connectors.opcua.missing import MOST_EXACT, MOST_OPEN, Missing
 from connectors.opcua.resume import ResumeState
 from pipelines.point import Delivery, Gap, scan_of
 
@@ -97,6 +97,15 @@ def test_what_is_not_understood_is_left(raw: bytes) -> None:
     missing = Missing(1, 1.0)
     missing.restore(raw, 0.0)
     assert len(missing) == 0
+
+
+def test_what_has_no_history_is_not_noted_and_the_rest_is_bounded() -> None:
+    missing = Missing(2, 0.0)
+    missing.without.add(1)
+    gaps = tuple(Gap(tag, "queue_overflow", NOW + n, NOW + n + 1) for n in range(MOST_OPEN + 10) for tag in (0, 1))
+    seen(missing, 0, gaps=gaps)
+    assert len(missing) == MOST_OPEN
+    assert missing.due(0.0)[0].gap.start_ns == NOW + 10, "the oldest ones were given up"
 
 
 def test_twenty_thousand_tags_are_quick_to_note() -> None:
