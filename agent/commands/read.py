@@ -75,9 +75,10 @@ def show(site: Site, connection: AnyConnection, rows: list[Row]) -> None:
         what = f"{connection.name}: {len(tags)} tags"
         emit(f"{_wide(', '.join(machines), 12)} {_wide(what, 48)} {_wide('-', 24)} missing: {connection.where()}")
         return
+    longest = max((len(tag.name) for tag, _ in rows), default=0)
     for tag, row in rows:
         label = " / ".join(dict.fromkeys(one for one in (tag.label.ko, tag.label.en) if one))
-        named = f"{_wide(tag.name, 20)} {_wide(label, 27)}"
+        named = f"{_wide(tag.name, max(20, longest))} {_wide(label, 27)}"
         value = "-" if row["value"] is None else f"{_sensible(row['value'], tag)} {row['unit']}".rstrip()
         emit(f"{_wide(row['machine'], 12)} {named} {_wide(value, 24)} {_quality(row['quality'])}")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, BAD_NOT_SUPPORTED, BAD_OUT_OF_RANGE
+from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, BAD_OUT_OF_RANGE
 from tests.connectors.modbus.test_modbus_foreign import ITEMS
 from tests.e2e.foreign_parts import Places, Plc, Rows, Store, collector, site_of
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
 NOT_SCALAR = {"Array": "s=Array", "NamespaceArray": "i=2255", "ServerStatus": "i=2256"}
-"""Arrays and a structure: nodes that no field can hold."""
+"""Arrays and a structure: nodes that take several fields."""
 MODES = ("subscribe", "read")
 TEXTS = ("UInt641", "UInt643", "UInt642", "Int640", "Double3", "Boolean0")
 """Nodes that are also read with `store_as: string`."""
@@ -143,11 +143,15 @@ def test_opcua_numbers_stored_as_text_keep_every_digit(everything: Everything, p
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_opcua_arrays_and_structures_are_a_quality(everything: Everything, mode: str) -> None:
+def test_opcua_arrays_and_structures_are_fields_of_their_own(everything: Everything, plc: Plc, mode: str) -> None:
     rows, kinds = everything.store.rows(mode), everything.store.kinds(mode)
-    for name in NOT_SCALAR:
-        assert name not in kinds
-        assert {status for _, status in rows[f"{name}_quality"]} == {BAD_NOT_SUPPORTED}
+    wanted = {"Array": "[2]", "Array_0": 1.0, "Array_1": 2.0, "ServerStatus_State": 0}
+    wanted |= {"NamespaceArray_0": "http://opcfoundation.org/UA/", "NamespaceArray_2": plc.server.namespace}
+    wanted |= {"ServerStatus_State_text": "Running", "ServerStatus_BuildInfo_ProductName": "NodeOPCUA-Server"}
+    for name, value in wanted.items():
+        assert {one for _, one in rows[name]} == {value}, name
+        assert {status for _, status in rows[f"{name}_quality"]} == {0}, name
+    assert "ServerStatus_CurrentTime" in kinds
 
 
 @pytest.mark.parametrize("name", ["serial", "library"])

@@ -214,14 +214,14 @@ def consecutive(values: list[int]) -> bool:
 
 @pytest.mark.parametrize("session", ["same", "lost"])
 async def test_a_foreign_server_is_taken_over_after_a_cut(tmp_path: Path, session: str) -> None:
-    # node-opcua samples no faster than every 50 ms: a counter that is slower lets every value be expected
-    with run_foreign(tmp_path, PERIOD_MS="150") as foreign:
+    # with sampling interval 0 node-opcua reports each change, however late its own timers are
+    with run_foreign(tmp_path, PERIOD_MS="40") as foreign:
         await cut_and_take_over(foreign, session)
 
 
 async def cut_and_take_over(foreign: Foreign, session: str) -> None:
     async with proxy_to(foreign.port) as proxy:
-        consumer = counting(foreign, f"opc.tcp://127.0.0.1:{proxy.port}/plant")
+        consumer = counting(foreign, f"opc.tcp://127.0.0.1:{proxy.port}/plant", sampling_interval_s=0, queue_size=5000)
         for _ in range(3):
             start = len(consumer.rows)
             async with asyncio.timeout(20), consumer.link() as link:
