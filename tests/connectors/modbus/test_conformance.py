@@ -45,7 +45,16 @@ ORDERS = {
 """By width in bytes: order -> where its bytes A (most significant) ... lie on the wire."""
 
 
-class _Plc(Device):
+class Map:
+    """What a device of the suite holds, whatever line it is on."""
+
+    registers: dict[tuple[int, int, int], int]
+    refused: set[tuple[int, int, int]]
+
+    def to(self, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
+        """Settings of a connection to it."""
+        raise NotImplementedError
+
     @property
     def settings(self) -> ModbusConnection:
         tags = (
@@ -53,7 +62,7 @@ class _Plc(Device):
             {"address": 9, "datatype": "float64"},
             {"table": "coil", "address": 3, "datatype": "bool"},
         )
-        return connection(self.port, *tags, period_s=0.02, timeout_s=1)
+        return self.to(*tags, period_s=0.02, timeout_s=1)
 
     @property
     def truth(self) -> Truth:
@@ -84,13 +93,18 @@ class _Plc(Device):
                 self.registers[1, function, 40 + value] = value
                 expected.append(Expected(f"t{len(tags)}", bool(value)))
                 tags.append({"table": table, "address": 40 + value, "datatype": "bool"})
-        return Truth(connection(self.port, *tags, period_s=0.05, timeout_s=2), tuple(expected))
+        return Truth(self.to(*tags, period_s=0.05, timeout_s=2), tuple(expected))
 
     @property
     def unknown(self) -> ModbusConnection:
         self.refused.add((1, HOLDING, 12))
         tags = ({"address": 11}, {"address": 13}, {"address": 12})
-        return connection(self.port, *tags, period_s=0.02, timeout_s=2)
+        return self.to(*tags, period_s=0.02, timeout_s=2)
+
+
+class _Plc(Map, Device):
+    def to(self, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
+        return connection(self.port, *tags, **more)
 
     async def until_idle(self) -> None:
         await self.until(lambda: self.opened == self.closed)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.modbus.link import ModbusLink
+from connectors.modbus.plan import plan
 from tests.connectors.conformance import DEADLINE_S, ConnectorConformance
 from tests.services.certificates import Authority
 from tests.services.serial_line import is_free, serial_line
 
+from . import test_conformance
 from .conftest import connection
 from .device import Device
 from .other_lines import SerialDevice, UdpDevice
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.wire
 
-TAGS = (
-    {"address": 1},
-    {"address": 9, "datatype": "float64"},
-    {"table": "coil", "address": 3, "datatype": "bool"},
-)
+CANNOT = test_conformance.TestModbusConformance.cannot
+NO_PROXY = {
+    "proxy": "a serial line and datagrams know no TCP connection",
+    "requests": "nothing stands between that could count them",
+}
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -41,42 +43,53 @@ async def until(true: Callable[[], bool]) -> None:
 
 class _Lines(ConnectorConformance):
     kind = "modbus"
+    cannot = CANNOT
+    most_held = 1
 
     def make(self, context: LinkContext) -> Connector:
         return ModbusLink(context)
 
+    def requests_in(self, sent: bytes) -> int:
+        count = 0
+        while len(sent) >= 6:
+            count, sent = count + 1, sent[6 + int.from_bytes(sent[4:6], "big") :]
+        return count
 
-class _Tcp(Device):
+    def requests_per_s(self, settings: Any) -> float:
+        return sum(1 / request.period_s for request in plan(settings))
+
+
+class _Tcp(test_conformance.Map, Device):
     more: dict[str, Any]
 
-    @property
-    def settings(self) -> ModbusConnection:
-        return connection(self.port, *TAGS, period_s=0.02, timeout_s=2, **self.more)
+    def to(self, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
+        return connection(self.port, *tags, **more, **self.more)
 
     async def until_idle(self) -> None:
         await self.until(lambda: self.opened == self.closed)
 
 
-class _Udp(UdpDevice):
-    @property
-    def settings(self) -> ModbusConnection:
-        return connection(self.port, *TAGS, period_s=0.02, timeout_s=2, transport="udp")
+class _Udp(test_conformance.Map, UdpDevice):
+    def to(self, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
+        return connection(self.port, *tags, **more, transport="udp")
 
     async def until_idle(self) -> None:
         await until(lambda: not self.clients())
 
 
-class _Serial(SerialDevice):
-    @property
-    def settings(self) -> ModbusConnection:
+class _Serial(test_conformance.Map, SerialDevice):
+    def to(self, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
         serial = {"device": str(self.line.ours), "baudrate": 115200}
-        return connection(None, *TAGS, period_s=0.02, timeout_s=2, transport="rtu", serial=serial)
+        return connection(None, *tags, **more, transport="rtu", serial=serial)
 
     async def until_idle(self) -> None:
         await until(lambda: is_free(self.line.ours))
 
 
 class TestRtu(_Lines):
+    most_held = 2  # the line is drained at first, so that a tick of its own may follow the held one at once
+    cannot = CANNOT | NO_PROXY
+
     @pytest.fixture
     async def device(self, tmp_path: Path) -> AsyncIterator[_Serial]:
         with serial_line(tmp_path) as line:
@@ -85,6 +98,11 @@ class TestRtu(_Lines):
 
 
 class TestRtuOverTcp(_Lines):
+    most_held = 2  # as above
+
+    def requests_in(self, sent: bytes) -> int:
+        return len(sent) // 8
+
     @pytest.fixture
     async def device(self) -> AsyncIterator[_Tcp]:
         async with _Tcp(rtu=True) as device:
@@ -101,6 +119,8 @@ class TestConnectPerPoll(_Lines):
 
 
 class TestUdp(_Lines):
+    cannot = CANNOT | NO_PROXY
+
     @pytest.fixture
     async def device(self) -> AsyncIterator[_Udp]:
         async with _Udp() as device:
@@ -108,6 +128,8 @@ class TestUdp(_Lines):
 
 
 class TestTls(_Lines):
+    cannot = CANNOT | {"requests": "what crosses a proxy is encrypted"}
+
     @pytest.fixture
     async def device(self, tmp_path: Path) -> AsyncIterator[_Tcp]:
         authority = Authority(tmp_path)

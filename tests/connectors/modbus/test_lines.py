@@ -270,3 +270,29 @@ async def test_a_line_that_is_never_silent(line: Line) -> None:
             task.cancel()
     finally:
         os.close(fd)
+
+
+# ── nothing but reads ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp", "rtu_over_tcp", "rtu"])
+async def test_nothing_but_reads_goes_out(transport: str, line: Line) -> None:
+    """Every table, a lost reply and a refused address included."""
+    tags = [
+        {"table": table, "address": 4, "datatype": "bool" if table in {"coil", "discrete"} else "uint16"}
+        for table in ("coil", "discrete", "input", "holding")
+    ]
+
+    def lie(owner: Device, _t: int, _q: bytes, good: bytes) -> list[bytes | float]:
+        return [] if len(owner.requests) == 6 else [good]
+
+    made: Device = {"udp": UdpDevice, "tcp": Device}.get(transport, Device)(lie=lie, refused={(1, 3, 5)})
+    if transport == "rtu":
+        made = SerialDevice(line, lie=lie, refused={(1, 3, 5)})
+    made.rtu = transport.startswith("rtu")
+    async with made as device:
+        more = on(line) if transport == "rtu" else {"transport": transport}
+        settings = connection(device.port or None, *tags, timeout_s=0.1, **more)
+        with contextlib.suppress(LinkError):
+            await read(link_to(settings), 4)
+        assert set(device.functions) == {1, 2, 3, 4}
