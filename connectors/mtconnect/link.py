@@ -12,7 +12,7 @@ from connectors.mtconnect.conditions import Conditions
 from connectors.mtconnect.config import MtConnectConnection
 from connectors.mtconnect.decode import Devices, Header, Observation, Refusal, Streams, document
 from connectors.mtconnect.http import Http
-from connectors.mtconnect.plan import Kind, Plan, plan, url
+from connectors.mtconnect.plan import Kind, Plan, plan, unit_of, url
 from connectors.mtconnect.resume import Position
 from connectors.mtconnect.values import Columns, Memory
 from connectors.ticker import ticks
@@ -103,8 +103,9 @@ class MtConnectLink(Connector):
         for item in devices.items:
             seen = now.get(item.id)
             value = "" if seen is None else seen.element if seen.category == "CONDITION" else seen.text
-            tag = {"data_item": item.id}
-            yield Found(item.path, item.id, f"{item.category} {item.type}", value, unit=item.units or "", tag=tag)
+            kind, tag = f"{item.category} {item.type}", {"data_item": item.id}
+            limits = None if item.low is None or item.high is None else (item.low, item.high)
+            yield Found(item.path, item.id, kind, value, unit=unit_of(item), possible=limits, tag=tag)
 
     async def _poll(self) -> tuple[Delivery | None, bool]:
         """The next delivery, and whether the agent has more."""

@@ -121,6 +121,11 @@ def url(connection: MtConnectConnection, request: str, **query: int) -> str:
     return f"{connection.endpoint}{device}/{request}{words}"
 
 
+def unit_of(item: DataItem) -> str:
+    """The unit as people write it; empty when the agent names none."""
+    return _UNITS.get(item.units, item.units)
+
+
 def _matching(name: str, items: Iterable[DataItem]) -> list[DataItem]:
     by_id = [item for item in items if item.id == name]
     return by_id[:1] or [item for item in items if item.name == name]
@@ -128,7 +133,7 @@ def _matching(name: str, items: Iterable[DataItem]) -> list[DataItem]:
 
 def _facts(item: DataItem) -> TagFacts:
     description = " ".join(word for word in (item.type, item.sub_type) if word)
-    return TagFacts(_UNITS.get(item.units, item.units), item.low, item.high, description, item.category)
+    return TagFacts(unit_of(item), item.low, item.high, description, item.category)
 
 
 def _frozen(lists: dict[str, list[_T]]) -> dict[str, tuple[_T, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agent.config import load_site
 from connectors.base import LinkContext
 from connectors.mtconnect.link import MtConnectLink
 from pipelines.clock import SystemClock
@@ -194,7 +196,9 @@ async def test_browse() -> None:
     by_address = {item.address: item for item in found}
     assert by_address["ld"].path == "/mill/ctrl/load"
     assert by_address["ld"].value == "12.345"
-    assert by_address["ld"].datatype == "SAMPLE LOAD PERCENT"
+    assert by_address["ld"].datatype == "SAMPLE LOAD"
+    assert by_address["ld"].unit == "%"
+    assert by_address["ld"].tag == {"data_item": "ld"}
     assert by_address["cl"].value == "Fault"
     assert by_address["avail"].path == "/mill/avail"
 
@@ -348,3 +352,17 @@ async def test_what_the_agent_did_not_have_is_looked_for_again(monkeypatch: pyte
                 if told == 3:
                     break
         assert agent.asked["probe"] == 3
+
+
+async def test_agent_browse_writes_tags_that_are_ready_to_run(tmp_path: Path) -> None:
+    output = tmp_path / "site.yaml"
+    async with Agent() as agent:
+        command = ["-m", "agent.cli", "browse", agent.url, "--yaml", str(output)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()
+    (connection_,) = load_site(output).connections
+    assert connection_.type == "mtconnect"
+    assert {"ld", "pc", "cl"} <= {tag.data_item for tag in connection_.tags}
