@@ -52,13 +52,13 @@ class Foreign:
 
 
 @contextlib.contextmanager
-def run_foreign(folder: Path, *before: str, **environment: str) -> Iterator[Foreign]:
+def run_foreign(folder: Path, *before: str, script: str = "server.js", **environment: str) -> Iterator[Foreign]:
     """node-opcua as a child; `before` are words in front of its command, such as `ip netns exec plc`."""
     node = shutil.which("node")
     if node is None or not (FOREIGN / "node_modules" / "node-opcua").is_dir():
         pytest.fail("node-opcua is not installed: run `npm ci --omit=dev` in tests/foreign/node-opcua")
     process = subprocess.Popen(
-        [*before, node, "server.js"],
+        [*before, node, script],
         cwd=FOREIGN,
         env=os.environ | {"CERTIFICATES": str(folder)} | environment,
         stdin=subprocess.PIPE,
@@ -71,7 +71,7 @@ def run_foreign(folder: Path, *before: str, **environment: str) -> Iterator[Fore
     try:
         line = next((text for text in process.stdout if text.startswith("{")), None)
         if line is None:
-            pytest.fail("tests/foreign/node-opcua/server.js ended before it listened")
+            pytest.fail(f"tests/foreign/node-opcua/{script} ended before it listened")
         yield Foreign(process, **json.loads(line))
     finally:
         process.terminate()

@@ -1,0 +1,68 @@
+"""Arrays, enumerations and structures of servers that are not ours: node-opcua, and python-opcua's old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .conftest import Consumer, Foreign, connection, run_foreign, tag
+from .test_values_wire import MODES, Reading
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture(scope="module")
+def types(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
+    with run_foreign(tmp_path_factory.mktemp("certificates"), script="types.js") as server:
+        yield server
+
+
+NAMES = ("list", "longs", "words", "matrix", "state", "color", "settings", "scan", "position")
+
+
+@MODES
+async def test_node_opcua_values(types: Foreign, more: Any) -> None:
+    tags = [tag(name, f"nsu={types.namespace};s={name}", **more) for name in NAMES]
+    consumer = Consumer(connection(types.endpoint, *tags, tag("status", "i=2256", **more)))
+    await consumer.until(lambda: set(range(len(NAMES) + 1)) <= {row[0] for row in consumer.rows})
+    found = Reading(consumer).last()
+    assert found.pop("status") == "{6}"
+    assert found["status_BuildInfo_ProductName"]
+    assert (found["status_State"], found["status_State_text"]) == (0, "Running")
+    found = {name: value for name, value in found.items() if not name.startswith("status")}
+    assert found == {
+        "list": "[2]",
+        "list_0": 1.5,
+        "list_1": 2.5,
+        "longs": "[2]",
+        "longs_0": 7,
+        "longs_1": -1,
+        "words": "[2]",
+        "words_0": "가",
+        "words_1": "809B0000",
+        "matrix": "[2,3]",
+        "matrix_0_0": 1,
+        "matrix_0_1": 2,
+        "matrix_0_2": 3,
+        "matrix_1_0": 4,
+        "matrix_1_1": 5,
+        "matrix_1_2": 6,
+        "state": 2,
+        "state_text": "고장",
+        "color": 20,
+        "color_text": "Green",
+        "settings": "{3}",
+        "settings_Duration": 1.5,
+        "settings_Cycles": 3,
+        "settings_DataAvailable": True,
+        "scan": "{1}",
+        "scan_String": "QR-77",
+        "position": "[1]",
+        "position_0_PositionX": 1,
+        "position_0_PositionY": 2,
+        "position_0_SizeX": 3,
+        "position_0_SizeY": 4,
+        "position_0_Rotation": 5,
+    }
