@@ -39,9 +39,7 @@ def parts(found: Decoded, arrays: Any = "elements") -> dict[str, Any]:
     for rows in made.rows.values():
         values = [one for several in rows.value for one in several.tolist()]
         states = [one for several in rows.status for one in several.tolist()]
-        out |= {
-            name: value if not state else state for name, value, state in zip(rows.suffix, values, states, strict=True)
-        }
+        out |= {name: state or value for name, value, state in zip(rows.suffix, values, states, strict=True)}
     return out
 
 

@@ -76,6 +76,10 @@ def main() -> None:
             name = f"{kind}{number}"
             node = plant.add_variable(ua.NodeId(name, index), f"{index}:{name}", value, ua.VariantType[kind])
             values.append({"name": name, "type": kind, "value": text(kind, value)})
+    plant.add_variable(ua.NodeId("List", index), f"{index}:List", [1.5, 2.5, 3.5], ua.VariantType.Double)
+    low_high = ua.Range()
+    low_high.Low, low_high.High = -20.0, 900.0
+    plant.add_variable(ua.NodeId("Span", index), f"{index}:Span", low_high)
     counters = [
         plant.add_variable(ua.NodeId(f"Counter{i}", index), f"{index}:Counter{i}", 0, ua.VariantType.UInt32)
         for i in range(int(os.environ.get("COUNTERS", "0")))
