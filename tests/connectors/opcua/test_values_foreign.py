@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from .conftest import Consumer, Foreign, connection, run_foreign, tag
+from .test_freeopcua_wire import python_opcua
 from .test_values_wire import MODES, Reading
+
+__all__ = ["python_opcua"]
 
 pytestmark = pytest.mark.wire
 
@@ -65,4 +68,28 @@ async def test_node_opcua_values(types: Foreign, more: Any) -> None:
         "position_0_SizeX": 3,
         "position_0_SizeY": 4,
         "position_0_Rotation": 5,
+    }
+
+
+@MODES
+async def test_python_opcua_values(python_opcua: dict[str, Any], more: Any) -> None:
+    """A server without DataTypeDefinition: types of the standard need none, and EnumStrings name the state."""
+    space = f"nsu={python_opcua['namespace']}"
+    tags = [
+        tag("list", f"{space};s=List", **more),
+        tag("span", f"{space};s=Span", **more),
+        tag("state", "i=2259", **more),
+    ]
+    consumer = Consumer(connection(python_opcua["endpoint"], *tags))
+    await consumer.until(lambda: {0, 1, 2} <= {row[0] for row in consumer.rows})
+    assert Reading(consumer).last() == {
+        "list": "[3]",
+        "list_0": 1.5,
+        "list_1": 2.5,
+        "list_2": 3.5,
+        "span": "{2}",
+        "span_Low": -20.0,
+        "span_High": 900.0,
+        "state": 0,
+        "state_text": "Running",
     }
