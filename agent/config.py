@@ -22,7 +22,7 @@ from pipelines.errors import ConfigError
 _SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 _ROUNDS: Final = 12
 """Times a file is looked at without what was found; each takes out at least one more level."""
-_SECRETS: Final = ("password_file", "key_file")
+_SECRETS: Final = ("password_file", "key_file", "user_private_key_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _absent(path: Path, root: Node) -> Iterator[Remark]:
 
 def _not_there(key: str, name: Path) -> str:
     """What else to say of a file that is not there; empty when it is."""
-    looked_up = key == "password_file" and name.parent == Path()
+    looked_up = key in {"password_file", "user_private_key_file"} and name.parent == Path()
     folder = os.environ.get("CREDENTIALS_DIRECTORY") if looked_up else None
     try:
         (Path(folder) / name if folder else name).stat()

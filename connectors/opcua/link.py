@@ -21,6 +21,7 @@ from connectors.opcua.outbox import Outbox
 from connectors.opcua.properties import Facts
 from connectors.opcua.reading import Reader
 from connectors.opcua.resume import ResumeState
+from connectors.opcua.security.discovery import open_channel
 from connectors.opcua.session import OpcUaSession, link_errors
 from connectors.opcua.subscriptions import Subscriptions
 from connectors.opcua.values import Values
@@ -172,7 +173,7 @@ class OpcUaLink(Connector):
             if not first:
                 with link_errors(self._settings.endpoint):
                     async with asyncio.timeout(self._settings.timeout_s):
-                        await self._session.client.open_secure_channel(renew=True)
+                        await open_channel(self._session.client, renew=True)
                     self._session.client.uaclient.revolve_security_token()
                 self._session.guard.remind()
             first = False

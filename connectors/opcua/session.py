@@ -24,6 +24,7 @@ from connectors.opcua.plan import MAX_PER_CALL
 from connectors.opcua.resume import ResumeState
 from connectors.opcua.reverse import connect
 from connectors.opcua.scalars import BROKEN
+from connectors.opcua.security.discovery import open_channel
 from connectors.opcua.security.guard import Guard
 from connectors.opcua.skip import CheckedBuffer
 from pipelines.errors import LinkClosed, LinkRefused, LinkUntrusted
@@ -134,7 +135,7 @@ class OpcUaSession:
                 self._watch_socket()
                 async with asyncio.timeout(self.settings.timeout_s * 2):
                     await self.client.send_hello()
-                    await self.client.open_secure_channel()
+                    await open_channel(self.client)
             with link_errors(endpoint):
                 taken_over = old is not None and await self._take_over(old)
             if not taken_over:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from connectors.opcua.channel import use_channel
-from connectors.opcua.library import Client
+from connectors.opcua.library import Client, ua
 
 
 @asynccontextmanager
@@ -35,8 +35,20 @@ async def discovery(
             if dial is None:
                 await client.connect_socket()
             await client.send_hello()
-            await client.open_secure_channel()
+            await open_channel(client)
             yield client
             await client.close_secure_channel()
     finally:
         client.disconnect_socket()
+
+
+async def open_channel(client: Any, *, renew: bool = False) -> None:
+    """Open or renew the secure channel; asyncua fails an assertion when the answer is a fault.
+
+    Raises:
+        TimeoutError, OSError, ua.UaError: it is not open.
+    """
+    try:
+        await client.open_secure_channel(renew=renew)
+    except AssertionError as error:
+        raise ua.UaError("the answer to OpenSecureChannel was a fault") from error
