@@ -18,6 +18,7 @@ from agent.notify import notify, watchdog
 from agent.reading import Reading
 from agent.site import Site
 from agent.supervise import keep_open
+from connectors.registry import load
 from pipelines.clock import Clock
 from pipelines.encode.line import line
 from pipelines.errors import JournalError
@@ -67,6 +68,7 @@ class Collector:
             log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
         place = Place("agent", site.company, site.site, site.line or "", self.agent)
         self.flow = Flow(self.journal, clock, self.stats, place)
+        load(one.type for one in site.connections)
         self.readings = [Reading(site, one, self.flow, clock, state_dir) for one in site.connections]
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
         self.quarantine = Quarantine(state_dir)

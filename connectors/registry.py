@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
@@ -41,6 +42,12 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 AnyConnection = ModbusConnection | MtConnectConnection | OpcUaConnection
+
+
+def load(kinds: Iterable[str]) -> None:
+    """Import the links of these kinds and their protocol libraries now; later it would eat the others' deadlines."""
+    for kind in sorted(set(kinds)):
+        import_module(KINDS[kind].link.partition(":")[0])
 
 
 def make_link(kind: str, context: LinkContext) -> Connector:

@@ -18,7 +18,7 @@ from agent.paths import STATE_DIR
 from agent.site import Site
 from connectors.base import LinkContext
 from connectors.modbus.tag import ModbusTag
-from connectors.registry import AnyConnection, make_link
+from connectors.registry import AnyConnection, load, make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError, LinkError
 from pipelines.normalize import Normalizer
@@ -44,6 +44,7 @@ def command(
         reason = f"no connection is called {min(unknown)!r}; there are {', '.join(sorted(known))}"
         raise ConfigError(None, None, f"--connection: {reason}")
     wanted = [one for one in site.connections if not connection or one.name in connection]
+    load(one.type for one in wanted)
     return asyncio.run(_read(site, wanted, timeout_s, state_dir, json=json))
 
 
