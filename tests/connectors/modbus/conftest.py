@@ -26,10 +26,13 @@ FOREIGN = Path(__file__).parents[2] / "foreign"
 
 def connection(port: int | None, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
     named = [{"name": f"t{i}", "datatype": "uint16", **tag} for i, tag in enumerate(tags)]
-    fields = {"type": "modbus", "name": "m", "host": "127.0.0.1", "port": port, "period_s": 0.05, "timeout_s": 0.2}
+    fields: dict[str, Any] = {"type": "modbus", "name": "m", "host": "127.0.0.1", "port": port}
+    fields |= {"period_s": 0.05, "timeout_s": 0.2}
     if more.get("transport") in {"rtu", "ascii"}:
         del fields["host"], fields["port"]
-    return ModbusConnection.model_validate({**fields, "tags": named, **more})
+    if named:
+        fields["tags"] = named
+    return ModbusConnection.model_validate({**fields, **more})
 
 
 def link_to(settings: ModbusConnection, resume: bytes | None = None, **more: Any) -> ModbusLink:
