@@ -27,6 +27,7 @@ from pipelines.errors import LinkError
 from pipelines.parts import Parts
 from pipelines.point import AlarmEvent, Delivery, Gap
 from pipelines.stats import LinkStats
+from tests.services.asyncua_nodes import shelf
 from tests.services.ports import free_port
 
 ATTEMPTS = 5
@@ -116,7 +117,7 @@ class Plant:
 
     async def _start(self, names: tuple[str, ...], first_namespaces: tuple[str, ...]) -> None:
         self.server = Server()
-        await self.server.init()
+        await self.server.init(shelf_file=shelf())
         self.server.set_endpoint(self.endpoint)
         self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         for uri in first_namespaces:

@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from connectors.opcua.security.certificates import der
 from connectors.opcua.security.pki import Pki
+from tests.services.asyncua_nodes import shelf
 from tests.services.ports import free_port
 
 URI = "urn:test:plc"
@@ -147,7 +148,7 @@ async def secured(made: Made, *policies: Any, uri: str = URI) -> AsyncIterator[S
     """The server, listening; default policy Basic256Sha256 SignAndEncrypt."""
     one = Secured(free_port())
     server: Any = Server()
-    await server.init()
+    await server.init(shelf_file=shelf())
     await server.set_application_uri(uri)
     server.set_endpoint(one.endpoint)
     server.set_security_policy(list(policies or (ENCRYPT,)))
