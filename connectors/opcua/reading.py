@@ -156,6 +156,7 @@ class Reader:
                     self._limits.refused("reads", len(piece), ua.StatusCode(code).name if code else "no answer")
                 if not too_much:
                     raise
+                self._session.reads_per_call = self._limits.most("reads")
                 self._bodies.clear()
                 return scans + await self._cycle(period_s)  # what was read already is held back as unchanged
             self._worked = max(self._worked, len(piece))
