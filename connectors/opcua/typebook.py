@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connectors.opcua.definitions import ENUMERATION, EXTENSION_OBJECT, INT32, Field, Structure, Types, built_in
 from connectors.opcua.library import NodeId, ua
-from connectors.opcua.plan import batches
-from pipelines.errors import LinkRefused
+from connectors.opcua.limits import TOO_MUCH
+from connectors.opcua.plan import MAX_PER_CALL, batches
+from pipelines.errors import LinkError
 
 if TYPE_CHECKING:
     from connectors.opcua.session import OpcUaSession
@@ -36,6 +37,7 @@ class TypeBook:
     def __init__(self, session: OpcUaSession) -> None:
         self.types = Types()
         self._session = session
+        self._most = MAX_PER_CALL
         self._asked: set[str] = set()
         self._structures: dict[str, Any] = {}
         self._bases: dict[str, NodeId] = {}
@@ -178,11 +180,17 @@ class TypeBook:
 
     async def _read(self, nodes: Sequence[NodeId], attribute: int) -> list[Any]:
         """Values of an attribute; None where the server refuses."""
-        if not nodes:
-            return []
-        found = await self._session.read_attribute(nodes, attribute)
-        if len(found) != len(nodes):
-            raise LinkRefused(self._session.settings.endpoint, "a read answers for another number of nodes")
+        found: list[Any] = []
+        while len(found) < len(nodes):
+            piece = nodes[len(found) : len(found) + self._most]
+            try:
+                found += await self._session.read_attribute(piece, attribute)
+            except LinkError as error:
+                if getattr(error.__cause__, "code", 0) not in TOO_MUCH:
+                    raise
+                self._most = len(piece) // 2
+                if not self._most:
+                    raise
         return [
             one.Value.Value if one.Value is not None and (one.StatusCode is None or one.StatusCode.is_good()) else None
             for one in found
