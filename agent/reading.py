@@ -57,7 +57,7 @@ class Reading:
 
     async def run(self) -> None:
         """Keep the link open; ends by cancellation."""
-        await keep_open(self.name, self._session, self._lost, DEVICE_CAP_S)
+        await keep_open(self.name, self._session, self._lost, DEVICE_CAP_S, self._why)
 
     def watch(self) -> None:
         """Say of tags that promised to change and do not, although their link is up, that they are stale."""
@@ -130,8 +130,10 @@ class Reading:
             stats.connected = False
             stats.refused.clear()
 
-    def _lost(self, reason: str) -> None:
+    def _why(self, reason: str) -> None:
         self.stats.error = reason
+
+    def _lost(self, _reason: str) -> None:
         self._flow.put(self.source.lost(BAD_NO_COMMUNICATION, self._clock.now_ns()))
 
     def _row(self, row: int) -> str:

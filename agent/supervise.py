@@ -1,4 +1,4 @@
-"""The only place that reopens links and catches broadly: full-jitter backoff, one log line per change, no giving up."""
+"""The only place that reopens links and catches broadly: full-jitter backoff, each reason logged once, no giving up."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ DEVICE_CAP_S: Final = 3.0
 5 s, the timeout of an attempt that began just before included."""
 _SLOW_S: Final = 30.0
 _STEADY_S: Final = 10.0
+_MOST_REASONS: Final = 10
+"""Reasons of one outage that are logged; a device that finds a new one each time does not fill the log."""
 log = structlog.get_logger()
 
 
@@ -27,17 +29,20 @@ async def keep_open(
     session: Callable[[Callable[[], None]], Awaitable[None]],
     on_down: Callable[[str], None] | None = None,
     cap_s: float = _CAP_S,
+    on_reason: Callable[[str], None] | None = None,
 ) -> NoReturn:
     """Run `session` again and again; ends by cancellation.
 
     Args:
         name: of the link, for the log.
         session: runs one link from open to end; calls its argument once the link is open.
-        on_down: told the reason once each time the link goes from up to down, and when the first attempt fails.
+        on_down: called once each time the link goes from up to down, and when the first attempt fails.
         cap_s: longest wait between two attempts, seconds, unless the other side does not trust us or asks for more.
+        on_reason: told why it is down after each attempt; what kept it down at first may not be what does now.
     """
     failures = 0
     down = False
+    told: set[str] = set()
     while True:
         started_s = time.monotonic()
         up = False
@@ -47,9 +52,10 @@ async def keep_open(
             up = True
             if down:
                 log.info("link_up", link=name)
+                told.clear()
             down = False
 
-        slow, wait_s = False, 0.0
+        slow, wait_s, bug = False, 0.0, None
         try:
             await session(opened)
             reason = "ended without a reason"
@@ -57,14 +63,18 @@ async def keep_open(
             reason = str(error)
             slow, wait_s = isinstance(error, LinkUntrusted), error.wait_s
         except Exception as error:  # a bug in one link must not stop the others
-            reason = f"{type(error).__name__}: {error}"
-            log.exception("link_failed", link=name)
+            reason, bug = f"{type(error).__name__}: {error}", error
         if up and time.monotonic() - started_s > _STEADY_S:
             failures = 0
-        if not down:
+        if reason not in told and len(told) < _MOST_REASONS:
+            told.add(reason)
+            if bug is not None:
+                log.error("link_failed", link=name, exc_info=bug)
             log.warning("link_down", link=name, reason=reason)
-            if on_down is not None:
-                on_down(reason)
+        if on_reason is not None:
+            on_reason(reason)
+        if not down and on_down is not None:
+            on_down(reason)
         down = True
         failures += 1
         longest_s = _SLOW_S if slow else min(cap_s, _BASE_S * 2**failures)

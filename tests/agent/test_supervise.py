@@ -1,0 +1,63 @@
+"""Why a link is down is told as it is now, and logged once an outage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from structlog.testing import capture_logs
+
+from agent.supervise import keep_open
+from pipelines.errors import LinkClosed, LinkRefused
+
+
+async def run(attempts: Iterator[Exception | None]) -> tuple[list[str], list[str], list[dict[str, object]]]:
+    """(each reason as it was told, reasons at going down, log lines) of attempts that end so; None = opened first."""
+    reasons: list[str] = []
+    downs: list[str] = []
+    enough = asyncio.Event()
+
+    async def session(opened: Callable[[], None]) -> None:
+        error = next(attempts, enough)
+        if error is enough:
+            enough.set()
+            await asyncio.Event().wait()
+        if error is None:
+            opened()
+            raise LinkClosed("plc", "ended")
+        assert isinstance(error, Exception)
+        raise error
+
+    with capture_logs() as lines:
+        task = asyncio.ensure_future(keep_open("plc", session, downs.append, 0.001, reasons.append))
+        async with asyncio.timeout(5):
+            await enough.wait()
+        task.cancel()
+    return reasons, downs, [dict(line) for line in lines]
+
+
+async def test_what_keeps_a_link_down_now_is_told() -> None:
+    off, other = LinkRefused("plc", "nobody listens"), LinkRefused("plc", "not on the trust list")
+    reasons, downs, lines = await run(iter([off, off, other, other, None, off]))
+    assert reasons == [*["plc: nobody listens"] * 2, *["plc: not on the trust list"] * 2, "plc: ended", str(off)]
+    assert downs == ["plc: nobody listens", "plc: ended"]
+    said = [(line["event"], line.get("reason")) for line in lines]
+    assert said == [
+        ("link_down", "plc: nobody listens"),
+        ("link_down", "plc: not on the trust list"),
+        ("link_up", None),
+        ("link_down", "plc: ended"),
+        ("link_down", "plc: nobody listens"),
+    ]
+
+
+async def test_an_outage_does_not_fill_the_log() -> None:
+    reasons, _, lines = await run(LinkRefused("plc", f"attempt {number}") for number in range(40))
+    assert len(reasons) == 40
+    assert len(lines) == 10
+
+
+async def test_a_bug_is_logged_with_its_trace_once() -> None:
+    _, _, lines = await run(iter([RuntimeError("a bug")] * 5))
+    assert [line["event"] for line in lines] == ["link_failed", "link_down"]
+    assert isinstance(lines[0]["exc_info"], RuntimeError)
