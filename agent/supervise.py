@@ -41,41 +41,58 @@ async def keep_open(
         on_reason: told why it is down after each attempt; what kept it down at first may not be what does now.
     """
     failures = 0
-    down = False
-    told: set[str] = set()
+    outage = _Outage(name)
     while True:
         started_s = time.monotonic()
         up = False
 
         def opened() -> None:
-            nonlocal up, down
+            nonlocal up
             up = True
-            if down:
-                log.info("link_up", link=name)
-                told.clear()
-            down = False
+            outage.over()
 
-        slow, wait_s, bug = False, 0.0, None
+        slow, wait_s = False, 0.0
+        bug: Exception | None = None
         try:
             await session(opened)
             reason = "ended without a reason"
         except LinkError as error:
             reason = str(error)
             slow, wait_s = isinstance(error, LinkUntrusted), error.wait_s
-        except Exception as error:  # a bug in one link must not stop the others
+        except Exception as error:  # noqa: BLE001 - a bug in one link must not stop the others
             reason, bug = f"{type(error).__name__}: {error}", error
         if up and time.monotonic() - started_s > _STEADY_S:
             failures = 0
-        if reason not in told and len(told) < _MOST_REASONS:
-            told.add(reason)
-            if bug is not None:
-                log.error("link_failed", link=name, exc_info=bug)
-            log.warning("link_down", link=name, reason=reason)
         if on_reason is not None:
             on_reason(reason)
-        if not down and on_down is not None:
+        if outage.begins(reason, bug) and on_down is not None:
             on_down(reason)
-        down = True
         failures += 1
         longest_s = _SLOW_S if slow else min(cap_s, _BASE_S * 2**failures)
         await asyncio.sleep(wait_s + random.uniform(longest_s / 2 if slow else 0, longest_s))  # noqa: S311 - full jitter
+
+
+class _Outage:
+    """What the log is told while a link is down: each reason once, and that it is up again."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._down = False
+        self._told: set[str] = set()
+
+    def over(self) -> None:
+        """The link is open."""
+        if self._down:
+            log.info("link_up", link=self._name)
+        self._down = False
+        self._told.clear()
+
+    def begins(self, reason: str, bug: Exception | None) -> bool:
+        """The link is down for this reason; whether it was not down before."""
+        first, self._down = not self._down, True
+        if reason not in self._told and len(self._told) < _MOST_REASONS:
+            self._told.add(reason)
+            if bug is not None:
+                log.error("link_failed", link=self._name, exc_info=bug)
+            log.warning("link_down" if first else "link_still_down", link=self._name, reason=reason)
+        return first

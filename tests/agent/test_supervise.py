@@ -44,10 +44,10 @@ async def test_what_keeps_a_link_down_now_is_told() -> None:
     said = [(line["event"], line.get("reason")) for line in lines]
     assert said == [
         ("link_down", "plc: nobody listens"),
-        ("link_down", "plc: not on the trust list"),
+        ("link_still_down", "plc: not on the trust list"),
         ("link_up", None),
         ("link_down", "plc: ended"),
-        ("link_down", "plc: nobody listens"),
+        ("link_still_down", "plc: nobody listens"),
     ]
 
 
