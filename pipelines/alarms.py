@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -21,9 +22,14 @@ if TYPE_CHECKING:
 
 MOST_REMEMBERED: Final = 4096
 """Alarms whose last time is kept; beyond, the one that was quiet for longest is forgotten."""
+MOST_KEPT: Final = 128
+"""Of these, how many the journal keeps for the next process: it writes them with every event."""
+_INT64: Final = range(-(2**63), 2**63)
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 """What no tag value of line protocol holds: control characters, and a backslash, which at its end eats a comma."""
 _LONGEST: Final = 256
+MOST_TEXT: Final = 16_384
+"""Longest text of an event, characters, so that its UTF-8 fits the 65,535 bytes of a store; the rest is cut off."""
 
 
 def _series_name(alarm: str) -> str:
@@ -45,8 +51,9 @@ class Alarms:
         self._last: dict[str, list[int]] = orjson.loads(state) if state else {}
 
     def state(self) -> bytes:
-        """Last source time and last time of each alarm, for the next process: JSON."""
-        return orjson.dumps(self._last)
+        """Last source time and last time of each of the newest alarms, for the next process: JSON."""
+        newest = islice(reversed(self._last.items()), MOST_KEPT)
+        return orjson.dumps(dict(reversed(list(newest))))
 
     def encode(self, events: Sequence[AlarmEvent], now_ns: int) -> tuple[bytes, list[int], bool]:
         """(the events as lines, the time of each in ns since 1970 UTC, whether one of them is the agent's own)."""
@@ -57,8 +64,9 @@ class Alarms:
             if name != event.alarm:
                 fields["alarm_name"] = event.alarm
             if source_ns <= 0 or source_ns - now_ns > self._max_skew_ns:
-                fields["source_time"] = source_ns
+                fields["source_time"] = source_ns if source_ns in _INT64 else _INT64[-1 if source_ns > 0 else 0]
                 source_ns, replaced = now_ns, True
+            fields = {key: _cut(value) for key, value in fields.items()}
             time_ns = self._free(f"{place.machine}/{name}", source_ns)
             lines.append(line(place.series("alarm", (("alarm", name),)), fields, time_ns))
             times.append(time_ns)
@@ -72,3 +80,7 @@ class Alarms:
         if len(self._last) > MOST_REMEMBERED:
             del self._last[next(iter(self._last))]
         return time_ns
+
+
+def _cut(value: bool | int | float | str) -> bool | int | float | str:
+    return value[: MOST_TEXT - 1] + "…" if isinstance(value, str) and len(value) > MOST_TEXT else value

@@ -12,6 +12,9 @@ from typing import Final
 from connectors.mtconnect.decode import UNAVAILABLE, Observation
 from pipelines.point import AlarmEvent
 
+MOST_ACTIVE: Final = 64
+"""Codes of one condition that are remembered as active: it is kept with every position. The oldest goes first."""
+_LONGEST_CODE: Final = 128
 SEVERITY: Final = {"Warning": 500, "Fault": 900}
 """Severity 1-1000 (OPC 10000-5 §6.4.2) for the two levels; MTConnect has no number of its own."""
 _WORDS: Final = {
@@ -41,6 +44,8 @@ class Conditions:
         code = code_of(seen)
         if seen.element in SEVERITY:
             codes[code] = seen.element
+            if len(codes) > MOST_ACTIVE:
+                del codes[next(iter(codes))]
             return worst(codes), list(_events(seen, sources, code, active=True))
         if seen.element != "Normal":  # Unavailable: nobody knows; what was active may still be
             self.active.pop(seen.item)
@@ -66,7 +71,7 @@ class Conditions:
 
 def code_of(seen: Observation) -> str:
     """What tells the alarms of one condition apart: the id of 2.3, else the machine's own code; may be empty."""
-    return seen.attributes.get("conditionId") or seen.attributes.get("nativeCode", "")
+    return (seen.attributes.get("conditionId") or seen.attributes.get("nativeCode", ""))[:_LONGEST_CODE]
 
 
 def worst(codes: Mapping[str, str]) -> str:

@@ -14,6 +14,9 @@ UNAVAILABLE: Final = "UNAVAILABLE"
 """What an agent says of a data item whose value it does not know (Part 3, Unavailability of Valid Data Values)."""
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES_NS: Final = range(-(2**63) + 1, 2**63)
+_MOST: Final = 2**64
+"""Numbers of the standard have 64 bits (Part 1, Header)."""
 _CATEGORIES: Final = {"Samples": "SAMPLE", "Events": "EVENT", "Condition": "CONDITION"}
 
 
@@ -67,7 +70,7 @@ class Streams:
 
     Attributes:
         observations: in order of sequence.
-        malformed: observations left out because they lack an id, a number or a time.
+        malformed: observations left out because they lack an id, a number or a time that can be stored.
     """
 
     header: Header
@@ -167,9 +170,16 @@ def _header(root: Element) -> Element:
 
 def _number(element: Element, key: str) -> int:
     text = element.get(key, "")
-    if not text.isascii() or not text.isdecimal() or len(text) > 20:  # noqa: PLR2004 - 64 bits
+    number = _whole(text)
+    if number is None:
         raise ValueError(f"Header has no number {key}")
-    return int(text)
+    return number
+
+
+def _whole(text: str) -> int | None:
+    """A number from 0 to 2^64-1 in plain digits, None when it is none."""
+    number = int(text) if len(text) <= len(str(_MOST)) and text.isascii() and text.isdecimal() else _MOST
+    return number if number < _MOST else None
 
 
 def _streams(root: Element) -> Streams:
@@ -195,12 +205,14 @@ def _streams(root: Element) -> Streams:
 
 def _observation(element: Element, category: str) -> Observation:
     attributes = dict(element.attrib)
-    sequence = int(attributes.pop("sequence"))
+    sequence, when = _whole(attributes.pop("sequence")), time_ns(attributes.pop("timestamp"))
+    if sequence is None or when not in _TIMES_NS:
+        raise ValueError("a number or a time that cannot be")
     return Observation(
         attributes.pop("dataItemId"),
         category,
         element.tag,
-        time_ns(attributes.pop("timestamp")),
+        when,
         sequence,
         (element.text or "").strip(),
         attributes,

@@ -167,7 +167,7 @@ class MtConnectLink(Connector):
         self.context.note("observations_lost", asked=position.next, first=header.first, same_instance=same)
         next_ = max(rest.header.next, start)
         delivery = self._delivery(rest.header, next_, asked_ns, [*columns, old, late], events + more, gaps)
-        return delivery, rest.header.next <= rest.header.last
+        return delivery, False  # the rest in a period: an agent that starts anew with each answer is not hurried
 
     def _gaps(self, position: Position, back_ns: int | None, *, same: bool) -> tuple[Gap, ...]:
         """A gap of every tag and source of events, until the first reading that is there again."""
@@ -219,7 +219,8 @@ class MtConnectLink(Connector):
         """Readings and events of these observations, in the agent's order."""
         columns, events = Columns(self.context.parts, self._memory), []
         key = (lambda one: one.item) if snapshot else (lambda one: one.sequence)
-        for _, group in groupby(sorted(seen, key=key), key=key):
+        wanted = self._plan.tags.keys() | self._plan.alarms.keys()
+        for _, group in groupby(sorted((one for one in seen if one.item in wanted), key=key), key=key):
             one = list(group)
             level = ""
             if one[-1].category == "CONDITION":

@@ -1,4 +1,7 @@
-"""XML of a device that nobody vouches for: no document type, so no entities; bounded depth. Size is bounded before."""
+"""XML of a device that nobody vouches for: no document type, so no entities; bounded depth and number of parts.
+
+Its bytes are bounded before.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 MAX_DEPTH: Final = 64
 """Elements inside each other; MTConnect documents need about 20."""
+MAX_NODES: Final = 1_000_000
+"""Elements and attributes in one document: each takes some 100 bytes of memory, and as few as four on the wire."""
 
 
 class _Builder(TreeBuilder):
@@ -16,12 +21,17 @@ class _Builder(TreeBuilder):
     def __init__(self) -> None:
         super().__init__()
         self._depth = 0
+        self._nodes = 0
 
     def start(self, tag: Any, attrs: dict[Any, Any], /) -> Element:
         """Open an element, `{namespace}` taken off its name."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             msg = f"more than {MAX_DEPTH} elements inside each other"
+            raise ValueError(msg)
+        self._nodes += 1 + len(attrs)
+        if self._nodes > MAX_NODES:
+            msg = f"more than {MAX_NODES} elements and attributes; ask for less with count"
             raise ValueError(msg)
         return super().start(local(tag), attrs)
 
@@ -45,7 +55,7 @@ def parse(body: bytes) -> Element:
     """The root element; names are without namespace.
 
     Raises:
-        ValueError: not well-formed, has a DOCTYPE, or is nested too deeply.
+        ValueError: not well-formed, has a DOCTYPE, is nested too deeply or has too many parts.
     """
     parser: Any = XMLParser(target=_Builder())  # noqa: S314 - expat loads nothing, and _Builder refuses every DOCTYPE
     close: Callable[[], Element] = parser.close

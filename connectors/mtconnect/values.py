@@ -20,6 +20,9 @@ from pipelines.point import (
     Scan,
 )
 
+MOST_TEXT_BYTES: Final = 65_535
+"""Longest text a store takes; a longer one is bad, never cut."""
+_BAD_LIMITS_EXCEEDED: Final = 0x8008_0000
 AXES: Final = ("_x", "_y", "_z")
 """Field endings of a position in space."""
 _FLOAT: Final = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|INF|NaN)", re.ASCII)
@@ -104,6 +107,8 @@ class Columns:
     def _add(self, row: int, time_ns: int, value: Any, dtype: str) -> None:
         if value is None:
             self.bad(row, time_ns, BAD_TYPE_MISMATCH, dtype)
+        elif isinstance(value, str) and len(value.encode()) > MOST_TEXT_BYTES:
+            self.bad(row, time_ns, _BAD_LIMITS_EXCEEDED, dtype)
         else:
             self._rows.setdefault(dtype, []).append((time_ns, row, value, GOOD))
 
@@ -140,6 +145,8 @@ class Columns:
                 self._entry(tag, suffix, seen.time_ns, None, known[suffix], status)
         for key, text in seen.entries.items():
             suffix = _suffix(key)
+            if self._parts.row(tag, suffix) is None:
+                continue
             dtype = known.setdefault(suffix, "object" if text is None or number(text) is None else "float64")
             value: Any = text if text is None or dtype == "object" else number(text)
             status = BAD_NODE_ID_UNKNOWN if text is None else BAD_TYPE_MISMATCH

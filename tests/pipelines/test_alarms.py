@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.alarms import MOST_REMEMBERED, Alarms
+import orjson
+
+from pipelines.alarms import MOST_KEPT, MOST_REMEMBERED, MOST_TEXT, Alarms
 from pipelines.place import Place
 from pipelines.point import AlarmEvent
 
@@ -55,3 +57,15 @@ def test_memory_is_bounded() -> None:
     one = alarms()
     one.encode([AlarmEvent(0, f"a{number}", NOW, {"active": True}) for number in range(2 * MOST_REMEMBERED)], NOW)
     assert len(one._last) == MOST_REMEMBERED
+    kept = orjson.loads(one.state())
+    assert list(kept) == [f"P1/a{number}" for number in range(2 * MOST_REMEMBERED - MOST_KEPT, 2 * MOST_REMEMBERED)]
+    assert len(one.state()) < 16_384, "written with every event"
+
+
+def test_a_text_no_store_takes_is_cut_and_a_time_no_store_takes_is_the_agents() -> None:
+    event = AlarmEvent(0, "a", 10**20, {"message": "가" * 10**6})
+    body, times, _ = alarms().encode([event], NOW)
+    assert times == [NOW]
+    assert f"source_time={2**63 - 1}i" in body.decode()
+    assert ("가" * (MOST_TEXT - 1) + "…").encode() in body
+    assert len(body) < 65_535

@@ -107,6 +107,36 @@ def test_what_is_no_time(text: str) -> None:
         time_ns(text)
 
 
+HUGE = [
+    ('timestamp="9999-12-31T23:59:59Z"', 'sequence="5"'),  # no int64 of nanoseconds
+    ('timestamp="0001-01-01T00:00:00Z"', 'sequence="5"'),
+    ('timestamp="2010-04-06T06:19:35Z"', f'sequence="{2**64}"'),
+    ('timestamp="2010-04-06T06:19:35Z"', 'sequence="-5"'),
+    ('timestamp="2010-04-06T06:19:35Z"', 'sequence="1_0"'),
+]
+
+
+@pytest.mark.parametrize(("when", "number"), HUGE)
+def test_what_cannot_be_stored_is_malformed_and_spares_the_others(when: str, number: str) -> None:
+    odd = f'<Samples><X dataItemId="a" {when} {number}>1</X>'
+    good = '<X dataItemId="b" timestamp="2010-04-06T06:19:35Z" sequence="6">2</X></Samples>'
+    header = '<Header instanceId="1" firstSequence="1" lastSequence="6" nextSequence="7"/>'
+    found = document(f"<MTConnectStreams>{header}{odd}{good}</MTConnectStreams>".encode())
+    assert isinstance(found, Streams)
+    assert ([one.item for one in found.observations], found.malformed) == (["b"], 1)
+
+
+def test_a_position_that_no_64_bits_hold_is_refused() -> None:
+    header = f'<Header instanceId="1" firstSequence="1" lastSequence="6" nextSequence="{2**64}"/>'
+    with pytest.raises(ValueError, match="no number nextSequence"):
+        document(f"<MTConnectStreams>{header}</MTConnectStreams>".encode())
+
+
+def test_many_small_elements_do_not_fill_the_memory() -> None:
+    with pytest.raises(ValueError, match="more than 1000000 elements and attributes; ask for less with count"):
+        document(b"<a>" + b"<b/>" * 1_000_001)
+
+
 @given(st.binary(max_size=400))
 def test_noise_is_refused_with_a_reason(noise: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import subprocess
 import sys
@@ -277,6 +278,25 @@ async def test_an_agent_that_never_gives_what_it_has_ends_the_link() -> None:
             async with asyncio.timeout(10), link:
                 async for _ in link.deliveries():
                     pass
+
+
+async def test_an_agent_that_starts_anew_with_each_answer_is_not_hurried() -> None:
+    """Each start is a gap of every tag: as many as there are periods, not as many as the network carries."""
+    count = 0
+
+    def answer(target: str) -> bytes:
+        nonlocal count
+        count += 1
+        more = CURRENT_1_3.replace(b'lastSequence="22737"', b'lastSequence="99999"')
+        return http(PROBE_1_3 if target == "/probe" else more.replace(b'"1270534765"', b'"%d"' % count))
+
+    async with scripted(answer) as (port, asked):
+        link = link_to(connection(f"http://127.0.0.1:{port}", "c2", period_s=0.4))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0), link:
+                async for _ in link.deliveries():
+                    pass
+        assert len(asked) <= 3 * 8
 
 
 @pytest.mark.parametrize(

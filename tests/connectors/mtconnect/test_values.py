@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.mtconnect.conditions import Conditions
+from connectors.mtconnect.conditions import MOST_ACTIVE, Conditions
 from connectors.mtconnect.decode import Devices, Observation, Streams, document
 from connectors.mtconnect.plan import Bound, Kind, plan, url
 from connectors.mtconnect.values import Columns, Memory
-from pipelines.parts import Parts
+from pipelines.parts import MOST_PER_TAG, Parts
 from pipelines.point import (
     BAD_CONFIGURATION_ERROR,
     BAD_DATA_ENCODING_UNSUPPORTED,
@@ -145,6 +145,19 @@ def test_cells_of_a_table() -> None:
     assert parts.since(0) == [(0, "_G54_X"), (0, "_G54_Y")]
 
 
+def test_entries_beyond_the_parts_of_a_tag_are_not_remembered() -> None:
+    memory, parts = Memory(), Parts(1)
+    columns = Columns(parts, memory)
+    entries: dict[str, str | None] = {f"k{number}": "1" for number in range(5000)}
+    columns.take(Bound(0, Kind.SET), Observation("i", "EVENT", "X", 1, 1, "", {}, entries))
+    assert len(memory.entries[0]) == len(parts) == MOST_PER_TAG
+
+
+def test_a_text_no_store_takes_is_bad() -> None:
+    assert read(Kind.TEXT, seen("가" * 21_845)) == [(0, "가" * 21_845, 0)]
+    assert read(Kind.TEXT, seen("가" * 21_846)) == [(0, "", 0x8008_0000)]
+
+
 # ── conditions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -174,6 +187,14 @@ def test_unavailable_says_nothing_of_active() -> None:
     level, (event,) = state.take(condition("Unavailable"), [(0, "system")])
     assert level == "UNAVAILABLE"
     assert event.fields == {"event": "Unavailable"}
+
+
+def test_codes_that_never_end_do_not_fill_the_memory() -> None:
+    state = Conditions()
+    for number in range(10_000):
+        state.take(condition("Fault", f"{number} " * 100), [(0, "s")])
+    assert len(state.active["i"]) == MOST_ACTIVE
+    assert max(map(len, state.active["i"])) == 128
 
 
 def test_a_snapshot_ends_what_it_does_not_hold() -> None:
