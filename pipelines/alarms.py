@@ -82,5 +82,5 @@ class Alarms:
         return time_ns
 
 
-def _cut(value: bool | int | float | str) -> bool | int | float | str:
+def _cut(value: float | str) -> float | str:
     return value[: MOST_TEXT - 1] + "…" if isinstance(value, str) and len(value) > MOST_TEXT else value
