@@ -27,6 +27,10 @@ def advice(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -
     if load.share > BUSY:
         remedy = "longer periods, fewer registers or a second line make room for repeats"
         yield Advice("note", ("serial",), f"the line is busy {load.share:.0%} of the time; {remedy}")
+    if load.longest_s > connection.timeout_s:
+        what = f"a request and its reply take up to {load.longest_s:.2g} s at {wiring}, timeout_s is "
+        remedy = "every such reply would come too late; raise timeout_s, or lower max_registers"
+        yield Advice("note", ("timeout_s",), f"{what}{connection.timeout_s:g}: {remedy}")
     devices: Any = getattr(connection, "devices", ())
     for position, device in enumerate(devices):
         delivered = device.map.serial
@@ -36,7 +40,7 @@ def advice(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -
 
 
 def _shared(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -> Iterator[Advice]:
-    """A line has one master, and one connection can poll all its units."""
+    """A line has one master, and one connection can poll all its units; a port may have several names."""
     place = _line(connection)
     other = next((one for one in before if isinstance(one, ModbusEndpoint) and place and _line(one) == place), None)
     if other is None:
@@ -55,7 +59,7 @@ def _line(one: ModbusEndpoint) -> str:
     """The serial line of a connection by name; empty where several connections do no harm."""
     if one.transport in SERIAL:
         assert one.serial is not None
-        return posixpath.normpath(one.serial.device)
+        return posixpath.realpath(one.serial.device)
     return "" if one.transport in NUMBERED else f"{one.host.lower()}:{one.tcp_port()}"
 
 

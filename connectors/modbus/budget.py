@@ -30,10 +30,12 @@ class Load(NamedTuple):
     Attributes:
         share: part of the time, 1 = all of it; above 1 the periods cannot be kept.
         requests_per_s: requests in a second.
+        longest_s: time of the longest request and its reply, seconds.
     """
 
     share: float
     requests_per_s: float
+    longest_s: float
 
 
 class Delivered(Protocol):
@@ -67,13 +69,14 @@ def load_of(connection: ModbusConnection) -> Load | None:
     if connection.serial is None:
         return None
     ascii_frames = connection.transport.startswith("ascii")
-    share = rate = 0.0
+    share = rate = longest_s = 0.0
     for request in plan(connection):
         size = (request.count + 7) // 8 if request.table in BIT_TABLES else 2 * request.count
-        spent_s = transaction_s(connection.serial, size, ascii_frames=ascii_frames) + connection.request_delay_s
-        share += spent_s / request.period_s
+        spent_s = transaction_s(connection.serial, size, ascii_frames=ascii_frames)
+        share += (spent_s + connection.request_delay_s) / request.period_s
         rate += 1 / request.period_s
-    return Load(share, rate)
+        longest_s = max(longest_s, spent_s)
+    return Load(share, rate, longest_s)
 
 
 def otherwise(serial: SerialSettings, device: Delivered) -> str:

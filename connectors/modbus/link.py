@@ -230,6 +230,7 @@ class ModbusLink(Connector):
     def _close_gaps(self, tick: Tick) -> None:
         """Gaps that the next link knows nothing of: it starts at the newest reply of any unit."""
         now_ns = self.context.clock.now_ns()
+        newest_ns = max((poll.known_ns for poll in self._polls()), default=0)
         for poll in self._polls():
-            if poll.cause == _LOST and poll.known_ns:
-                tick.gaps += [Gap(tag, _LOST, poll.known_ns, now_ns) for tag in poll.request.tags]
+            if poll.known_ns and poll.cause and (poll.cause == _LOST or poll.known_ns < newest_ns):
+                tick.gaps += [Gap(tag, poll.cause, poll.known_ns, now_ns) for tag in poll.request.tags]

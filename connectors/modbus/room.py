@@ -1,4 +1,4 @@
-"""How far a request may be widened: what a device gives at once, and the addresses that are never read. Pure."""
+"""How a request may be reshaped: what a device gives at once, what is never read, where it may be cut. Pure."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ _MOST_BITS: Final = 2000
 
 
 class Room(NamedTuple):
-    """Limits of a request that reads more than it needs.
+    """Limits of a request that is put in another shape.
 
     Attributes:
         most: most registers or bits at once.
         low: first address it may read.
         high: address behind the last that it may read.
+        cuts: addresses before which it may be cut in two without tearing a value.
     """
 
     most: int
     low: int
     high: int
+    cuts: tuple[int, ...] = ()
 
 
 def standard_room(table: Table) -> Room:
@@ -42,4 +44,17 @@ def room(connection: ModbusConnection, request: Request) -> Room:
         connection.max_bits if request.table in BIT_TABLES else connection.most_registers(request.unit),
         max((last + 1 for _, last in walls if last < request.address), default=0),
         min((first for first, _ in walls if first >= end), default=ADDRESSES),
+        _cuts(connection, request),
     )
+
+
+def _cuts(connection: ModbusConnection, request: Request) -> tuple[int, ...]:
+    """Where a tag begins and no other reaches over; bits are cut at whole bytes of the reply."""
+    tags = connection.tag_list()
+    step = 8 if request.table in BIT_TABLES else 1
+    cuts, end = [], request.address
+    for first, last in sorted(tags[index].span() for index in request.tags):
+        if first >= end and first > request.address and not (first - request.address) % step:
+            cuts.append(first)
+        end = max(end, last)
+    return tuple(cuts)

@@ -71,8 +71,9 @@ class ModbusTag(TagSettings):
     order and is BadDataEncodingUnsupported. For floats."""
     max_jump: Annotated[float, Field(gt=0)] | None = None
     """Largest plausible change of the raw value within one period. A larger one is read a second time at once, because
-    some devices tear a value of several registers; what the second reading confirms is taken. Of a counter: most
-    counts of one period."""
+    some devices tear a value of several registers; what the second reading confirms is taken. The first value of
+    several registers on a connection, or after ten periods without one, is read twice too. Of a counter: most counts
+    of one period."""
     counter: bool = False
     """A counter that begins again at 0, for unsigned integers and BCD: `<name>_total` beside it goes on counting over
     rollovers and resets, and survives a restart."""

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _TIME: Final = 8
 """Bytes of a resume state in front of the counters."""
 _SUFFIX: Final = "_total"
+_STALE_PERIODS: Final = 10
+"""A value older than so many periods says nothing of what is plausible now."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Watched:
         row: its row.
         most: largest plausible change of the raw value in one period; None = not known.
         period_ns: that period, ns.
+        wide: it takes several registers, so that it can be torn.
         value: its last good value; None = not known.
         time_ns: time of that value, ns since 1970 UTC.
         key: under which the counter is kept in the resume state; empty = no counter.
@@ -58,6 +61,7 @@ class Watched:
     row: int
     most: float | None
     period_ns: float
+    wide: bool = False
     value: Any = None
     time_ns: int = 0
     key: str = ""
@@ -118,7 +122,7 @@ class Values:
         for row, tag in enumerate(connection.tag_list()):
             if tag.max_jump is None and not tag.counter:
                 continue
-            one = Watched(row, tag.max_jump, (tag.period_s or connection.period_s) * 1e9)
+            one = Watched(row, tag.max_jump, (tag.period_s or connection.period_s) * 1e9, tag.width() > 1)
             total_row = context.parts.row(row, _SUFFIX) if tag.counter else None
             if total_row is not None:
                 self._count(one, _key(connection, tag), tag, total_row, kept, known_ns)
@@ -261,8 +265,13 @@ class Values:
 
 
 def _jumps(one: Watched, value: Any, time_ns: int) -> bool:
+    """Whether a value is to be seen twice: it is too far from the last, or a wide one has no recent one to be near."""
     allowed = one.allowed(time_ns)
-    if allowed is None or one.value is None:
+    if allowed is None:
+        return False
+    if one.wide and (one.value is None or time_ns - one.time_ns > _STALE_PERIODS * one.period_ns):
+        return True
+    if one.value is None:
         return False
     step = value - one.value
     if one.total is not None and step < 0 and step + one.total.modulus <= allowed:

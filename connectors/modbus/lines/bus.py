@@ -46,7 +46,7 @@ class BusWire(Wire):
     """A line without transaction ids. It lives on after a timeout: what may still come is remembered.
 
     After a timeout, or a reply that was refused, the line is drained to silence, and a request whose reply could be
-    taken for the missing one is asked in another shape (`connectors.modbus.lines.late`).
+    taken for the missing one is asked in another shape, or in two parts (`connectors.modbus.lines.late`).
     """
 
     def __init__(self, clock: Clock, stats: LinkStats, framer: Framer, timing: Timing, late: Late) -> None:
@@ -63,18 +63,21 @@ class BusWire(Wire):
 
     async def ask(self, question: Question) -> Reply:
         """See `Wire.ask`; only one at a time."""
-        again = bool(self._late.due(question.unit, question.function, self._loop.time()))
-        shapes = self._late.shapes(
-            question.expected, question.address, question.count, question.room, self._loop.time()
-        )
-        for address, count in shapes:
+        asked = question.expected, question.address, question.count, question.room
+        for address, count in self._late.shapes(*asked, self._loop.time()):
             planned = (address, count) == (question.address, question.count)
             shape = question if planned else reshaped(question, address, count)
-            reply = await self._exchange(shape)
-            if planned and reply.exception and again:  # it may be the answer to what was asked before
-                reply = await self._exchange(shape)
+            reply = await self._answered(shape)
             if planned or reply.exception not in _REFUSED:
                 return reply if reply.exception else _cropped(reply, question, shape)
+        replies = []
+        for address, count in self._late.parts(*asked, self._loop.time()):
+            reply = await self._answered(reshaped(question, address, count))
+            if reply.exception:
+                return reply
+            replies.append(reply)
+        if replies:
+            return _joined(replies)
         self.culprit = question
         raise LinkTimeout(question.place, "a reply may still come that would be taken for another; it is waited for")
 
@@ -91,6 +94,16 @@ class BusWire(Wire):
         if not self.why:
             self.why, self._kind = why, kind
             self._fail(kind, why)
+
+    async def _answered(self, shape: Question) -> Reply:
+        """The reply; an exception that may be the answer to what was asked before is asked for once more."""
+        doubtful = bool(self._late.due(shape.unit, shape.function, self._loop.time()))
+        reply = await self._exchange(shape)
+        if doubtful and reply.exception:
+            reply = await self._exchange(shape)
+            if not reply.exception:  # if it answers the first of the two, that to the second may still come
+                self._late.missed(shape.expected, self._loop.time())
+        return reply
 
     async def _exchange(self, shape: Question) -> Reply:
         await self._silence(shape)
@@ -156,3 +169,10 @@ def _cropped(reply: Reply, asked: Question, shape: Question) -> Reply:
     start = ahead // 8 if asked.function <= 2 else 2 * ahead  # noqa: PLR2004 - read coils, read discrete inputs
     data = reply.data[start : start + asked.expected.size]
     return Reply(data, reply.exception, reply.asked_ns, reply.time_ns)
+
+
+def _joined(replies: list[Reply]) -> Reply:
+    """The parts of a request that was cut, as one reply; its time lies in the middle of theirs."""
+    data = b"".join(reply.data for reply in replies)
+    time_ns = sum(reply.time_ns for reply in replies) // len(replies)
+    return Reply(data, 0, replies[0].asked_ns, time_ns)

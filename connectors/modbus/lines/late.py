@@ -2,7 +2,8 @@
 
 A reply on a serial line names its unit, function code and byte count, but not its addresses. When one was not seen in
 time, a later request that expects the same three could be given the late reply. So the next one asks for more
-registers than it needs: then the late reply has another length, and is known for what it is. Pure.
+registers than it needs, or for its registers in two parts where the device gives no more: then the late reply has
+another length, and is known for what it is. Pure.
 """
 
 from __future__ import annotations
@@ -67,12 +68,34 @@ class Late:
         if expected.size not in due:
             yield address, count
             return
-        bits = expected.function <= 2  # noqa: PLR2004 - read coils, read discrete inputs
-        step = 8 if bits else 1
+        step = 8 if _bits(expected) else 1
         wider = [count + step * i for i in range(1, _MOST_WIDER + 1)]
-        fit = [n for n in wider if n <= room.most and ((n + 7) // 8 if bits else 2 * n) not in due]
+        fit = [n for n in wider if n <= room.most and _size(expected, n) not in due]
         yield from ((address, n) for n in fit if address + n <= room.high)
         yield from ((address + count - n, n) for n in fit if address + count - n >= room.low)
+
+    def parts(
+        self, expected: Expected, address: int, count: int, room: Room, now_s: float
+    ) -> tuple[tuple[int, int], ...]:
+        """The two (first address, count) that together read what is asked, for where no `shapes` were granted.
+
+        Args as of `shapes`; empty where there is no cut without a length that is due.
+        """
+        due = self.due(expected.unit, expected.function, now_s)
+        for cut in room.cuts:
+            parts = (address, cut - address), (cut, address + count - cut)
+            if not due.intersection(_size(expected, n) for _, n in parts):
+                return parts
+        return ()
+
+
+def _bits(expected: Expected) -> bool:
+    return expected.function <= 2  # noqa: PLR2004 - read coils, read discrete inputs
+
+
+def _size(expected: Expected, count: int) -> int:
+    """Data bytes of a reply with so many registers or bits."""
+    return (count + 7) // 8 if _bits(expected) else 2 * count
 
 
 def _is(frame: Frame, late: Expected) -> bool:

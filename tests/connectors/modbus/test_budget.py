@@ -50,6 +50,36 @@ def test_behind_a_gateway_only_where_the_line_is_told() -> None:
     assert load_of(told) == load_of(on_a_line({"address": 0}))
 
 
+def test_a_timeout_that_no_reply_can_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """125 registers at 1200 bit/s: (8 + 5 + 250 + 7)·11/1200 + 0.03 s = 2.5 s."""
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "company: c\nsite: s\nmachines: {M: {class: meter}}\nconnections:\n  - name: bus\n    type: modbus\n"
+        "    transport: rtu\n    serial: {device: /dev/ttyUSB0, baudrate: 1200}\n    machine: M\n    period_s: 60\n"
+        "    tags:\n      - {name: t, address: 0, datatype: string, length: 125}\n"
+    )
+    assert run(["check", str(path)]) == 0
+    assert (
+        "connections[bus].timeout_s: a request and its reply take up to 2.5 s at 1200 8N1, timeout_s is 1: every such "
+        "reply would come too late; raise timeout_s, or lower max_registers"
+    ) in capsys.readouterr().err
+
+
+def test_one_port_by_two_names_is_one_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """/dev/serial/by-id/… is a link to /dev/ttyUSB0."""
+    (tmp_path / "ttyUSB0").touch()
+    (tmp_path / "by-id").symlink_to("ttyUSB0")
+    path = tmp_path / "site.yaml"
+    lines = "".join(
+        f"  - name: {name}\n    type: modbus\n    transport: rtu\n    serial: {{device: {tmp_path / name}}}\n"
+        f"    machine: M\n    tags: [{{name: t_{at}, unit: {at}, address: 0, datatype: uint16}}]\n"
+        for at, name in enumerate(("ttyUSB0", "by-id"), 1)
+    )
+    path.write_text("company: c\nsite: s\nmachines: {M: {class: meter}}\nconnections:\n" + lines)
+    assert run(["check", str(path)]) == 2
+    assert f"{tmp_path / 'ttyUSB0'} is used by connection 'ttyUSB0' too" in capsys.readouterr().err
+
+
 class Device:
     """How a maker delivers it."""
 

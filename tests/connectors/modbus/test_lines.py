@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import serial
 
+from connectors.modbus.lines.bus import BusWire, Timing
+from connectors.modbus.lines.late import Late
 from connectors.modbus.lines.open import silence_s
+from connectors.modbus.lines.rtu import RtuFramer
+from connectors.modbus.plan import plan
+from connectors.modbus.wire import question
+from pipelines.clock import SystemClock
 from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
 from pipelines.point import BAD_CONFIGURATION_ERROR
+from pipelines.stats import LinkStats
 from tests.services.certificates import Authority
 from tests.services.serial_line import serial_line
 
@@ -216,6 +223,63 @@ async def test_an_exception_after_a_timeout_is_asked_for_again() -> None:
                 with contextlib.suppress(LinkError):
                     seen += await read(link_to(settings), 1)
     assert BAD_CONFIGURATION_ERROR not in {row[2] for row in table(*seen)[1]}
+
+
+async def test_a_request_that_is_as_long_as_it_can_be_is_asked_in_two_parts() -> None:
+    """A lost reply costs one request more, not ten timeouts."""
+
+    def lie(owner: Device, _t: int, _q: bytes, good: bytes) -> list[bytes | float]:
+        return [0.35, good] if len(owner.requests) == 2 else [good]
+
+    tags = ({"address": 5, "datatype": "uint32"}, {"address": 7, "datatype": "uint32"}, {"address": 9})
+    async with Device(rtu=True, lie=lie) as device:
+        settings = connection(device.port, *tags, max_registers=5, period_s=0.05, timeout_s=0.2, **GATEWAY)
+        deliveries = await read(link := link_to(settings), 4)
+    asked = [(int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")) for _, pdu in device.requests]
+    assert asked[:4] == [(5, 5), (5, 5), (5, 2), (7, 3)]
+    assert link.context.stats.rejected == {"late": 1}
+    for tag, address in enumerate((5, 7)):
+        long = value_of(1, 3, address) << 16 | value_of(1, 3, address + 1)
+        assert [row[1:] for row in table(*deliveries)[tag]] == [(long, 0)] * 4
+    assert [row[1:] for row in table(*deliveries)[2]] == [(value_of(1, 3, 9), 0)] * 4
+
+
+class Queue:
+    """A gateway that holds answers back: `answers` says which of the requests so far each new one releases."""
+
+    def __init__(self, wire: BusWire, *answers: tuple[int, ...]) -> None:
+        self._wire, self._answers = wire, list(answers)
+        self._device = Device()
+        self.asked: list[bytes] = []
+
+    def send(self, data: bytes) -> None:
+        self.asked.append(data)
+        for number in self._answers.pop(0):
+            unit, pdu = self.asked[number][0], self.asked[number][1:6]
+            good = rtu(unit, b"\x83\6") if number == 0 else rtu(unit, self._device.answer(unit, pdu))
+            asyncio.get_running_loop().call_soon(self._wire.received, good)
+
+    def abort(self) -> None:
+        """There is nothing to close."""
+
+    async def closed(self) -> None:
+        """There is nothing to close."""
+
+
+async def test_the_second_answer_to_a_request_put_twice_is_no_other_tags() -> None:
+    """A late exception shifts every answer by one; the registers 100 and 200 have replies of one length."""
+    stats = LinkStats()
+    wire = BusWire(SystemClock(), stats, RtuFramer(), Timing(0.05, 0.0, 0.0), Late(0.05))
+    wire.pipe = gateway = Queue(wire, (), (0,), (1,), (2, 3))
+    settings = connection(1, {"address": 0, "datatype": "uint64"}, {"address": 100}, {"address": 200}, **GATEWAY)
+    first, second, third = (question(one, "here") for one in plan(settings))
+    with pytest.raises(LinkTimeout):
+        await wire.ask(first)
+    for asked, address in ((second, 100), (third, 200)):
+        reply = await wire.ask(asked)
+        assert int.from_bytes(reply.data, "big") == value_of(1, 3, address)
+    assert stats.rejected == {"late": 1}
+    assert [int.from_bytes(one[4:6], "big") for one in gateway.asked] == [4, 1, 1, 2]
 
 
 @pytest.mark.parametrize("noise", [b"\xff", b"\1\3\2", b"\1\3", bytes(range(40))])

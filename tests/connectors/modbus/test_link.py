@@ -244,6 +244,25 @@ async def test_the_device_hangs_up() -> None:
             await read(link_to(connection(device.port, {"address": 1})))
 
 
+async def test_what_did_not_answer_before_the_end_keeps_its_gap() -> None:
+    """The next link goes on from the newest reply, so what is older must be told by this one."""
+    known_ns = SystemClock().now_ns() - 10**10
+    async with Device() as device:
+        settings = connection(device.port, {"address": 1}, {"address": 900})
+        device.lie = lambda owner, _t, _q, good: [good] if len(owner.requests) == 1 else []
+        seen: list[Delivery] = []
+        with pytest.raises(LinkTimeout):
+            await collect(link_to(settings, struct.pack("<q", known_ns), absence="agent_down"), seen)
+        device.lie = None
+        again = await read(link_to(settings, seen[-1].resume))
+    gaps = [(gap.tag, gap.cause, gap.start_ns) for delivery in seen for gap in delivery.gaps]
+    assert gaps == [(0, "agent_down", known_ns), (1, "agent_down", known_ns)]
+    (told,) = [gap for gap in seen[-1].gaps if gap.tag == 1]
+    newest_ns = stamp(seen[-1])
+    assert told.end_ns >= newest_ns, "the next link's gap begins there"
+    assert {gap.start_ns for gap in again[0].gaps} == {newest_ns}
+
+
 @pytest.mark.parametrize("more", [{}, {"host": "no-such-host.invalid"}])
 async def test_nobody_there(more: dict[str, Any]) -> None:
     async with Device() as device:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,12 +142,43 @@ async def test_a_torn_value_is_read_again_and_never_delivered() -> None:
     tags = ({"address": 0, "datatype": "uint32", "max_jump": 100}, {"address": 2})
     async with Device() as device:
         settings = connection(device.port, *tags, period_s=0.01)
-        Script(device, words(">I", 0x1FFFF), words(">I", 0x2FFFF), words(">I", 0x20000), words(">I", 0x20001))
+        shown = (0x1FFFF, 0x1FFFF, 0x2FFFF, 0x20000, 0x20001)
+        Script(device, *(words(">I", value) for value in shown))
         link = link_to(settings)
         got = table(*await read(link, 3))
     assert [row[1:] for row in got[0]] == [(0x1FFFF, 0), (0x20000, 0), (0x20001, 0)]
-    assert len(device.requests) == 4, "one request more, once"
+    assert len(device.requests) == 5, "one request more, once, and one at the beginning"
     assert link.context.stats.rejected == {"torn": 1}
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize("counter", [False, True])
+async def test_the_first_value_of_a_link_may_be_torn(counter: bool) -> None:
+    """Nothing to compare it with: it is read twice, and what both looks do not agree on is never good."""
+    tag = {"address": 0, "datatype": "uint32", "max_jump": 100, "counter": counter}
+    async with Device() as device:
+        settings = connection(device.port, tag, {"address": 2}, period_s=0.01)
+        Script(device, *(words(">I", value) for value in (0x2FFFF, 0x20000, 0x20001)))
+        link = link_to(settings)
+        got = table(*await read(link, 2))
+    assert [row[1:] for row in got[0]] == [(0x20000, UNCERTAIN), (0x20001, 0)]
+    assert not counter or [row[1] for row in got[2]] == [0x20000, 0x20001]
+    assert link.context.stats.rejected == {"torn": 1}
+    assert len(device.requests) == 3
+
+
+@pytest.mark.wire
+async def test_after_a_long_pause_a_value_is_seen_twice() -> None:
+    """What is plausible grows with the time gone by, until nothing is implausible any more."""
+    kept = [1000, 1000, SystemClock().now_ns() - 3600 * 10**9]
+    resume = struct.pack("<q", kept[2]) + orjson.dumps({"/n@1.holding.0.uint32": kept})
+    tag = {"address": 0, "name": "n", "datatype": "uint32", "max_jump": 100, "counter": True}
+    async with Device() as device:
+        settings = connection(device.port, tag, period_s=0.01)
+        Script(device, *(words(">I", value) for value in (66000, 1400, 1400)))
+        got = table(*await read(link_to(settings, resume), 2))
+    assert [row[1] for row in got[0]] == [1400, 1400]
+    assert [row[1] for row in got[1]] == [1400, 1400]
 
 
 @pytest.mark.wire
@@ -154,13 +186,14 @@ async def test_a_confirmed_jump_is_taken_and_an_unconfirmed_one_is_uncertain() -
     tag = {"address": 0, "datatype": "float32", "max_jump": 5}
     async with Device() as device:
         settings = connection(device.port, tag, period_s=0.01)
-        Script(device, *(words(">f", value) for value in (20.0, 900.0, 901.0, 902.0, 5.0, 400.0, 401.0)))
+        shown = (20.0, 20.0, 900.0, 901.0, 902.0, 5.0, 400.0, 401.0)
+        Script(device, *(words(">f", value) for value in shown))
         link = link_to(settings)
         got = table(*await read(link, 5))
     assert [row[1:] for row in got[0]] == [
         (20.0, 0), (901.0, 0), (902.0, 0), (400.0, UNCERTAIN), (401.0, 0),
     ]  # fmt: skip
-    assert len(device.requests) == 7
+    assert len(device.requests) == 8
     assert link.context.stats.rejected["torn"] == 1
 
 
