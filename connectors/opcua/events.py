@@ -5,7 +5,7 @@ Nothing is called at the server: no ConditionRefresh, Acknowledge or Confirm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from connectors.base import LinkContext
@@ -38,7 +38,7 @@ _FILTER_REFUSED: Final = {
 
 
 def gap_row(source: int) -> int:
-    """What stands for the event source `source` in `Gap.tag`."""
+    """What stands for the event source `source` in `Gap.tag`, and the other way round."""
     return -1 - source
 
 
@@ -66,6 +66,16 @@ class Events:
     def fingerprint(self) -> str:
         """What the subscription must have been made with to be taken over."""
         return "".join(f"\n{entry!r}" for entry in self._entries)
+
+    def refused(self) -> list[int]:
+        """Notifiers the server refuses, as `gap_row` has them."""
+        return sorted(gap_row(index) for index in self._retest.due)
+
+    def refused_before(self, rows: Iterable[int]) -> None:
+        """The subscription is one of an earlier link, which was refused these: they are asked for soon."""
+        for row in rows:
+            if 0 <= (index := gap_row(row)) < len(self._entries):
+                self._retest.soon(index)
 
     async def create(self, subscription: int) -> None:
         """Monitor every notifier; a refused one is a notice and is asked for again by `retest`.
@@ -112,7 +122,8 @@ class Events:
                 continue
             values = dict(zip(FULL, one.values, strict=False))
             kind = values.get("EventType")
-            time_ns = values.get("Time") or values.get("ReceiveTime") or publish_ns
+            times = [value for name in ("Time", "ReceiveTime") if type(value := values.get(name)) is int]
+            time_ns = next(iter(times), publish_ns)
             if kind == NodeId(OVERFLOW_TYPE):
                 gaps.append(Gap(gap_row(source), "queue_overflow", min(self.last_ns, time_ns), time_ns))
             elif kind is not None and await self._wanted(source, kind, values):

@@ -114,7 +114,7 @@ class Identity:
                     for index, result in zip(piece, answer.Results, strict=True):
                         self._take(index, result)
             except ua.UaStatusCodeError as error:
-                if error.code not in {_CODES.BadServiceUnsupported, _CODES.BadNotImplemented}:
+                if error.code not in {_CODES.BadServiceUnsupported, _CODES.BadNotImplemented, _CODES.BadNotSupported}:
                     raise
                 self._note("browse_paths_unsupported", tags=len(tags))
                 for index in tags:

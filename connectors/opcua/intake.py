@@ -21,46 +21,59 @@ _BAD: Final = 0x8000_0000
 _CODE: Final = 0xFFFF_0000
 
 
-class Handles:
-    """Client handles of one subscription: the tag index, and a fresh number for an item that was made again.
+_TAG_BITS: Final = 20
+_TAG: Final = (1 << _TAG_BITS) - 1
+_ROUNDS: Final = (1 << (31 - _TAG_BITS)) - 1
+"""Handles from 0x8000_0000 are notifiers'."""
 
-    An item of before may still exist at the server (its id is not known after a take-over): what comes under its old
-    handle belongs to nobody.
+
+class Handles:
+    """Client handles of one subscription: the tag index, and above its 20 bits how often the item was made again.
+
+    An item of before may still exist at the server (its id is not known after a take-over, nor when the answer to its
+    creation was lost): what comes under its old handle belongs to nobody, and no handle ever means another tag.
 
     Args:
-        tags: number of tags in the connector's table.
+        tags: number of tags in the connector's table, at most 1,048,576.
         again: handle by tag index of the items made again by earlier links.
     """
 
     def __init__(self, tags: int, again: Iterable[tuple[int, int]] = ()) -> None:
         self.again: dict[int, int] = {}
-        self._tag_of: NDArray[np.int32] = np.arange(tags, dtype=np.int32)
-        self._offered = False
-        for tag, handle in again:
-            more = np.full(max(0, handle + 1 - len(self._tag_of)), -1, np.int32)
-            self._tag_of = np.concatenate((self._tag_of, more))
-            self._tag_of[handle] = tag
+        self._round: NDArray[np.int64] = np.zeros(tags, np.int64)
+        self._offered: NDArray[np.int64] = np.zeros(tags, np.int64)
+        self._plain = True
+        for tag, handle in ((tag, handle) for tag, handle in again if 0 <= tag < tags):
             self.settle(tag, handle, taken=True)
 
+    @staticmethod
+    def fit(again: Iterable[tuple[int, int]]) -> bool:
+        """Whether these (tag index, handle) can have been given by `offer`."""
+        return all(handle & _TAG == tag and 0 < handle >> _TAG_BITS <= _ROUNDS for tag, handle in again)
+
     def offer(self, tag: int) -> int:
-        """A handle never used in this subscription; until `settle` the tag is known under both."""
-        self._tag_of = np.append(self._tag_of, np.int32(tag))
-        self._offered = True
-        return len(self._tag_of) - 1
+        """A handle that no item of the last two thousand has had; until `settle` the tag is known under both."""
+        self._plain = False
+        self._offered[tag] = self._round[tag] % _ROUNDS + 1
+        return int(self._offered[tag]) << _TAG_BITS | tag
 
     def settle(self, tag: int, handle: int, *, taken: bool) -> None:
         """The server took the item with the offered `handle`, or refused it."""
-        self._tag_of[self.again.get(tag, tag) if taken else handle] = -1
         if taken:
+            self._plain = False
             self.again[tag] = handle
+            self._round[tag] = handle >> _TAG_BITS
+        self._offered[tag] = self._round[tag]
 
     def tags(self, handles: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """(tag by handle, whether the handle is in use), both of shape (n,)."""
-        known = handles < len(self._tag_of)
-        if not self.again and not self._offered:
-            return handles.astype(np.int32), known
-        tags = self._tag_of[np.where(known, handles, 0)]
-        return tags, known & (tags >= 0)
+        if self._plain:
+            return handles.astype(np.int32), handles < len(self._round)
+        tags = handles & _TAG
+        known = tags < len(self._round)
+        tags = np.where(known, tags, 0)
+        rounds = handles >> _TAG_BITS
+        return tags.astype(np.int32), known & ((rounds == self._round[tags]) | (rounds == self._offered[tags]))
 
 
 class Intake:

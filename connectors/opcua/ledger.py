@@ -24,10 +24,12 @@ class Ledger:
     Attributes:
         last: number of the newest message taken, 0 = none.
         fresh: whether the first message sets where counting starts.
+        before: newest number that an earlier link had committed, 0 = none.
     """
 
     last: int = 0
     fresh: bool = True
+    before: int = 0
     _due: list[int] = field(default_factory=list)
 
     def distance(self, sequence: int) -> int:
@@ -36,6 +38,18 @@ class Ledger:
             return 0
         ahead = (sequence - self.last - 1) % _LAST
         return ahead - _LAST if ahead > _LAST // 2 else ahead
+
+    def begin(self, numbers: Iterable[int]) -> None:
+        """What the server holds when it first says something: a new subscription starts with the lowest of them.
+
+        Its answers may be looked at in another order than it sent them.
+        """
+        if self.fresh and self.last == 0:
+            self.last, self.fresh = max(min(numbers), 1) - 1, False
+
+    def committed(self, sequence: int) -> bool:
+        """Whether an earlier link had `sequence` committed, which says nothing of what this one took since."""
+        return (sequence - self.before - 1) % _LAST > _LAST // 2
 
     def missing(self, sequence: int) -> list[int]:
         """Numbers to ask for again before `sequence` is taken, oldest first, at most `MOST_MISSING` newest ones."""

@@ -68,7 +68,7 @@ class OpcUaLink(Connector):
             old = old.elsewhere(self._settings.endpoint)
         same_session = await self._session.open(old)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._session.close, keep=same_session)
+            stack.push_async_callback(self._abandon, keep=same_session)
             if old is not None:
                 self.context.note("session_reactivated" if same_session else "session_created")
             await service_level.usable(self._session)
@@ -112,6 +112,11 @@ class OpcUaLink(Connector):
                 await self._group.__aexit__(None, None, None)
         finally:
             await self._session.close(keep=bool(self._subscriptions and self._subscriptions.all))
+
+    async def _abandon(self, *, keep: bool) -> None:
+        """The opening failed: what was transferred to a new session outlives it, for the next link."""
+        taken = self._subscriptions is not None and any(one.resumed for one in self._subscriptions.all)
+        await self._session.close(keep=keep, subscriptions=taken)
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         """Deliveries, oldest first; a notification is acknowledged after its `accepted` was called.

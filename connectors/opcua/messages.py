@@ -33,6 +33,17 @@ _STATUS_CHANGE: Final = ua.ObjectIds.StatusChangeNotification_Encoding_DefaultBi
 _PUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.PublishRequest_Encoding_DefaultBinary))
 _REPUBLISH: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.RepublishRequest_Encoding_DefaultBinary))
 _READ: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.ReadRequest_Encoding_DefaultBinary))
+_NOT_KEPT: Final = frozenset(
+    getattr(ua.StatusCodes, name)
+    for name in (
+        "BadMessageNotAvailable",
+        "BadSequenceNumberUnknown",
+        "BadServiceUnsupported",
+        "BadNotImplemented",
+        "BadNotSupported",
+    )
+)
+"""Answers to a Republish after which a message is lost; small servers do not have the service at all."""
 _RESULT: Final = 12
 """Bytes of a ResponseHeader in front of its ServiceResult (OPC 10000-4 §7.33)."""
 _HEAD: Final = struct.Struct("<IqI")
@@ -115,7 +126,7 @@ class Wire:
     async def republish(
         self, subscription: int, sequence: int, timeout_s: float, fallback_ns: int
     ) -> Notification | None:
-        """Ask for a message again; None when the server no longer has it.
+        """Ask for a message again; None when the server no longer has it, or never keeps any.
 
         Raises:
             TimeoutError, ConnectionError, ua.UaStatusCodeError, ValueError: no usable answer.
@@ -124,7 +135,9 @@ class Wire:
             data = await self.send(_REPUBLISH, struct.pack("<II", subscription, sequence), timeout_s)
         try:
             raw, at = checked(data)
-        except ua.uaerrors.BadMessageNotAvailable:
+        except ua.UaStatusCodeError as error:
+            if error.code not in _NOT_KEPT:
+                raise
             return None
         message, _ = _message(raw, at, fallback_ns)
         # asyncua's server answers with an empty message, number 0, instead of BadMessageNotAvailable

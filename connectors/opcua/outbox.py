@@ -30,6 +30,7 @@ class Outbox:
         self._held: deque[Delivery] = deque(maxlen=most)
         self._most = most
         self._error: LinkError | None = None
+        self._turn = asyncio.Lock()
         self._changed = asyncio.Condition()
 
     @property
@@ -38,8 +39,11 @@ class Outbox:
         return len(self._held)
 
     async def put(self, delivery: Delivery) -> None:
-        """Add at the end, waiting for room."""
-        async with self._changed:
+        """Add at the end, waiting for room.
+
+        Whoever called first is first, or a state could be committed before the readings that it counts as delivered.
+        """
+        async with self._turn, self._changed:
             await self._changed.wait_for(lambda: len(self._held) < self._most)
             self._held.append(delivery if self._look is None else self._look(delivery))
             self._changed.notify_all()

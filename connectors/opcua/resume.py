@@ -44,7 +44,7 @@ class ResumeState:
         session_nonce: last server nonce, hex.
         read_ns: time of the last cyclic read, or of the opening, ns since 1970 UTC.
         parts: its subscriptions.
-        refused: tags the server refused, by index.
+        refused: tags the server refused, by index; below 0 notifiers, as `Gap.tag` has them.
         security: policy, certificate and user of the session, hashed; empty for none and anonymous.
     """
 

@@ -206,15 +206,15 @@ class OpcUaSession:
         use_channel(self.client)
         self.wire = Wire(self.client)
 
-    async def close(self, *, keep: bool) -> None:
-        """End the connection; `keep` leaves the session and its subscriptions for the next link."""
+    async def close(self, *, keep: bool, subscriptions: bool = False) -> None:
+        """End the connection; `keep` leaves the session for the next link, `subscriptions` only its subscriptions."""
         protocol = self.client.uaclient.protocol
         if protocol is None or protocol.is_closed:
             return
         try:
             async with asyncio.timeout(min(self.settings.timeout_s, 2.0)):
                 if not keep:
-                    await self.client.uaclient.close_session(delete_subscriptions=True)
+                    await self.client.uaclient.close_session(delete_subscriptions=not subscriptions)
                 await self.client.uaclient.close_secure_channel()
         except (OSError, TimeoutError, *BROKEN):
             pass  # the device is gone, which is what closing is for

@@ -88,6 +88,7 @@ class Subscription:
         self._ids: dict[int, int] = {}
         self._had_items: set[int] = set()
         self._fingerprint = ""
+        self._lost_ns = 0
 
     @property
     def due_s(self) -> float:
@@ -109,19 +110,21 @@ class Subscription:
     def matches(self, part: Part, refused: set[int]) -> bool:
         """Whether the subscription of `part` has the items this one is to have."""
         bound = {item.tag for item in self.items} - refused
-        return part.fingerprint == self._hash(bound)
+        return part.fingerprint == self._hash(bound) and Handles.fit(part.handles)
 
     def continues(self, part: Part, refused: set[int]) -> None:
         """It is the one of `part` now: `take_over` has shown that the server has it."""
         self.id = part.subscription
         self.resumed = True
-        self.ledger = Ledger(part.sequence, fresh=False)
+        self.ledger = Ledger(part.sequence, fresh=False, before=part.sequence)
         self.last_ns = part.last_ns
         self._handles = Handles(len(self._session.settings.tags), part.handles)
         self._had_items = {item.tag for item in self.items}
         self.bound = self._had_items - refused
         self._fingerprint = part.fingerprint
         self._intake.since([item.tag for item in self.items], part.last_ns)
+        if self._events:
+            self._events.refused_before(refused)
 
     async def take_over(self, part: Part, refused: set[int], *, same_session: bool) -> bool:
         """OPC 10000-4 §6.7: with the old session its subscriptions are ours again, else they are transferred.
@@ -178,8 +181,8 @@ class Subscription:
         self._handles, self._ids = Handles(len(self._session.settings.tags)), {}
         self.bound, self._had_items = set(), set()
         self._expect(made)
-        self.last_ns = self._context.clock.now_ns()
-        self._intake.since([item.tag for item in self.items], self.last_ns)
+        made_ns = self._context.clock.now_ns()
+        self._intake.since([item.tag for item in self.items], made_ns)
         nodes = self._identity.nodes
         found = await datatypes(self._session, {i.tag: nodes[i.tag] for i in self.items if i.tag in nodes})
         created = await self.add(plan.in_runs(self.items, found))
@@ -195,6 +198,7 @@ class Subscription:
             seconds=seconds,
         )
         self.hear()
+        self.last_ns = made_ns  # not before: a state told meanwhile has to know from when on a gap is still to be told
         return created
 
     async def add(self, wanted: Sequence[plan.Item]) -> Created:
@@ -260,67 +264,84 @@ class Subscription:
         if self.ledger.distance(message.sequence) < 0 and not message.keepalive:
             self._context.stats.rejected["duplicate"] += 1
             return
-        await self._repair(message.sequence)
-        await self._prepare(message)
+        lost = await self._repair(message.sequence)
+        scans = await self._prepare(message)
+        if lost:
+            self._lose(lost)
         if not message.keepalive:
             self.ledger.take(message.sequence)
-        await self._deliver(message)
+        await self._deliver(message, scans)
 
     async def fetch_missed(self) -> None:
         """Everything sent since the last delivered message, until the server has no more."""
         first = after(self.ledger.last)
         count = 0
         while (message := await self._republish(after(self.ledger.last))) is not None:
+            scans = await self._prepare(message)
             self.ledger.take(message.sequence)
-            await self._deliver(message, late=True)
+            await self._deliver(message, scans, late=True)
             count += 1
         if count:
             self._tell("notifications_recovered", first, self.ledger.last, count)
 
-    async def _repair(self, sequence: int) -> None:
-        """Fetch what was sent before `sequence` and never came; name what the server no longer has."""
+    async def _repair(self, sequence: int) -> int:
+        """Fetch what was sent before `sequence` and never came; name what the server no longer has.
+
+        Returns:
+            Number of the last lost message that no gap tells of yet, 0 = none: the gap goes with what comes next.
+        """
         missing = self.ledger.missing(sequence)
         beyond = max(0, self.ledger.distance(sequence) - len(missing))
         if not missing:
-            return
+            return 0
         lost: list[int] = []
         recovered: list[int] = []
-        since_ns = self.last_ns
+        untold = missing[0] if beyond else 0
         for number in missing:
             message = await self._republish(number)
-            self.ledger.take(number)
-            if message is not None:
-                recovered.append(number)
-                await self._deliver(message, late=True)
-            else:
-                since_ns = since_ns if lost else self.last_ns
+            if message is None:
                 lost.append(number)
+                untold = number
+                continue
+            scans = await self._prepare(message)
+            if untold:
+                self._lose(untold)
+                untold = 0
+            self.ledger.take(number)
+            recovered.append(number)
+            await self._deliver(message, scans, late=True)
         if recovered:
             self._tell("notifications_recovered", recovered[0], recovered[-1], len(recovered))
         if lost or beyond:
             self._tell("notifications_lost", (lost or missing)[0], (lost or missing)[-1], len(lost) + beyond)
-            now_ns = self._context.clock.now_ns()
-            self._intake.gaps += self.missed("sequence_lost", since_ns, now_ns)
+        return untold
+
+    def _lose(self, number: int) -> None:
+        """Messages up to `number` are given up: a gap from the last reading before to the first one after them."""
+        now_ns = self._context.clock.now_ns()
+        self._lost_ns = start_ns = max(self.last_ns, self._lost_ns + 1)
+        self._intake.gaps += self.missed("sequence_lost", min(start_ns, now_ns), now_ns)
+        self.ledger.take(number)
 
     def _tell(self, event: str, first: int, last: int, count: int) -> None:
         self._context.note(event, subscription=self.id, first=first, last=last, count=count)
 
     async def _republish(self, number: int) -> Notification | None:
         self._context.stats.requests += 1
-        message = await self._session.wire.republish(
+        return await self._session.wire.republish(
             self.id, number, self._session.settings.timeout_s, self._context.clock.now_ns()
         )
-        if message is not None:
-            await self._prepare(message)
-        return message
 
-    async def _prepare(self, message: Notification) -> None:
-        """Between taking a number and handing over nothing may be waited for: others tell the state in between."""
+    async def _prepare(self, message: Notification) -> tuple[Scan, ...]:
+        """The readings of a message, with everything asked for that they and its events need.
+
+        Between taking a number and handing over nothing may be waited for: others tell the state in between.
+        """
         if self._events and message.events:
             await self._events.prepare(message.events)
+        return tuple([one for columns in message.columns for one in await self._intake.scans(columns, self._handles)])
 
-    async def _deliver(self, message: Notification, *, late: bool = False) -> None:
-        scans = tuple([one for columns in message.columns for one in await self._intake.scans(columns, self._handles)])
+    async def _deliver(self, message: Notification, scans: tuple[Scan, ...], *, late: bool = False) -> None:
         complete_ns = self._complete_ns(scans)
         if late:  # more of the same time may follow: only what the server sent until then is known
             complete_ns = max(self.last_ns, min(complete_ns, message.publish_ns - self._publishing_ns))

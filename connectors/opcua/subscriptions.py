@@ -20,7 +20,7 @@ from connectors.opcua.intake import Intake
 from connectors.opcua.items import TOO_MANY
 from connectors.opcua.library import ua
 from connectors.opcua.limits import TOO_MUCH, Limits
-from connectors.opcua.messages import Notification, published
+from connectors.opcua.messages import Notification, Published, published
 from connectors.opcua.outbox import Outbox
 from connectors.opcua.resume import Part, ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors
@@ -32,6 +32,8 @@ from pipelines.point import AlarmEvent, Delivery, Scan, scan_of
 
 IN_FLIGHT: Final = 3
 """PublishRequests the server holds for one subscription; each further subscription adds one."""
+MOST_REFUSED: Final = 20
+"""Refusals of PublishRequests in a row; beyond, asking on would only be load."""
 _PROBE_AT: Final = 2 / 3
 """Part of the longest silence after which the session is asked whether it is alive."""
 _BUSY_S: Final = 0.1
@@ -85,14 +87,15 @@ class Subscriptions:
         self._bad: list[Scan] = []
         self._said = False
         self._in_flight = IN_FLIGHT
+        self._refused_in_a_row = 0
 
     def parts(self) -> tuple[Part, ...]:
-        """Where each subscription stands."""
-        return tuple(one.part() for one in self.all if one.id)
+        """Where each subscription stands, also one that is being made anew."""
+        return tuple(one.part() for one in self.all)
 
     def refused(self) -> tuple[int, ...]:
-        """Tags the server refuses, in table order."""
-        return tuple(sorted(self._retest.due))
+        """Tags the server refuses, in table order, and before them the notifiers, as `Gap.tag` has them."""
+        return (*self._events.refused(), *sorted(self._retest.due))
 
     async def open(self, old: ResumeState | None, *, same_session: bool) -> None:
         """Take the old subscriptions over, else make new ones and name what was missed.
@@ -290,13 +293,14 @@ class Subscriptions:
         except ValueError:
             self._context.stats.rejected["malformed"] += 1
             raise
+        self._refused_in_a_row = 0
         one = next((one for one in self.all if one.id == answer.subscription), None)
         if one is None:
             self._context.stats.rejected["foreign_subscription"] += 1
-            if self.all:
+            if self.all and answer.subscription:
                 await self.all[0].delete(answer.subscription)
             return
-        self._hear(one, answer.available)
+        self._hear(one, answer)
         loop = asyncio.get_running_loop()
         before_s = loop.time()
         await one.message(answer.message)
@@ -304,22 +308,28 @@ class Subscriptions:
             self._heard_all()
 
     @staticmethod
-    def _hear(one: Subscription, available: Sequence[int]) -> None:
+    def _hear(one: Subscription, answer: Published) -> None:
         one.hear()
-        if not one.heard:
-            one.heard = True
-            for number in available:
-                if one.resumed and one.ledger.distance(number) < 0:
-                    one.ledger.accept(number)  # committed by an earlier link, which could not say so any more
+        if one.heard:
+            return
+        one.heard = True
+        if one.resumed:  # committed by an earlier link, which could not say so any more
+            for number in answer.available:
+                if one.ledger.committed(number):
+                    one.ledger.accept(number)
+        elif answer.available:
+            one.ledger.begin((*answer.available, answer.message.sequence))
 
     def _refused_publish(self, code: int) -> None:
         """A refusal after which the next request may work; the others end the link."""
+        self._refused_in_a_row += 1
         if code == ua.StatusCodes.BadTooManyPublishRequests:
             self._in_flight = max(2 - len(self.all), self._in_flight - 1)
-            return
+            if self._refused_in_a_row <= MOST_REFUSED:
+                return
         if code in TOO_MUCH:
             self._limits.refused("notifications", self._limits.most("notifications"), ua.StatusCode(code).name)
-        if code != ua.StatusCodes.BadTimeout:
+        if code != ua.StatusCodes.BadTimeout or self._refused_in_a_row > MOST_REFUSED:
             raise ua.UaStatusCodeError(code)
 
     def _restore(self, numbers: Sequence[tuple[int, int]]) -> None:

@@ -92,11 +92,25 @@ class Values:
             if self._enumerations:
                 out += self._texts(tag, columns)
         if self._active:
-            bad = self._parted[tag] & (columns.status & SEVERITY_MASK == BAD)
-            for at in np.flatnonzero(bad).tolist():
-                self._own.pop(int(tag[at]), None)
-                out += self._spread(int(tag[at]), _only(columns, at), int(columns.status[at]))
+            for at in np.flatnonzero(self._parted[tag]).tolist():
+                one, status = int(tag[at]), int(columns.status[at])
+                if status & SEVERITY_MASK == BAD:
+                    self._own.pop(one, None)
+                    out += self._spread(one, _only(columns, at), status)
+                elif gone := self._without_parts(one, columns.value.dtype.name):
+                    out.append(_bad_rows(gone, _only(columns, at), BAD_NO_DATA))
         return out
+
+    def _without_parts(self, tag: int, kind: str) -> list[int]:
+        """The value is one number or text now: rows of parts that it had when its type was another."""
+        active = self._active[tag]
+        text = self._row(tag, TEXT_SUFFIX) if kind == "int64" and tag in self._enumerations else None
+        gone = sorted(active - {text})
+        if gone:
+            self._own.pop(tag, None)
+            self._active[tag] = active & {text}
+            self._parted[tag] = text in active
+        return gone
 
     async def _meet(self) -> None:
         """Ask for the data types of tags that were not asked for yet."""

@@ -191,3 +191,18 @@ async def test_the_outbox_is_bounded_and_its_error_comes_last() -> None:
     assert await outbox.get() is second
     with pytest.raises(LinkClosed, match="one"):
         await outbox.get()
+
+
+async def test_the_outbox_keeps_the_order_in_which_it_was_asked() -> None:
+    """A state told later counts what was told before as delivered: it must not get in front of it."""
+    outbox = Outbox(1)
+    await outbox.put(Delivery((), b"0"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(outbox.put(Delivery((), b"1")))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (await outbox.get()).resume == b"0"
+        group.create_task(outbox.put(Delivery((), b"2")))  # there is room for one, and somebody waits for it
+        late = group.create_task(outbox.put(Delivery((), b"3")))
+        assert [(await outbox.get()).resume for _ in range(3)] == [b"1", b"2", b"3"]
+        await late

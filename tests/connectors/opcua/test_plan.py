@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from connectors.opcua import plan
 from connectors.opcua.address import steps
 from connectors.opcua.config import OpcUaConnection, OpcUaTag
+from connectors.opcua.intake import Handles
 from connectors.opcua.ledger import MOST_MISSING, Ledger, after
 from connectors.opcua.resume import Part, ResumeState
 
@@ -242,3 +244,46 @@ def test_resume_state_survives_bytes() -> None:
 @pytest.mark.parametrize("raw", [None, b"", b"x", b"[]", b"{}", b'{"version":1}', b'{"version":2,"refused":[]}'])
 def test_unknown_resume_state_is_none(raw: bytes | None) -> None:
     assert ResumeState.from_bytes(raw) is None
+
+
+def test_only_what_an_earlier_link_committed_is_acknowledged_for_it() -> None:
+    ledger = Ledger(5, fresh=False, before=5)
+    ledger.take(6)
+    assert [number for number in range(3, 9) if ledger.committed(number)] == [3, 4, 5]
+    assert not Ledger(0, fresh=False).committed(1)
+
+
+def test_a_new_subscription_starts_with_the_lowest_number_the_server_holds() -> None:
+    ledger = Ledger()
+    ledger.begin((2, 1, 2))
+    assert ledger.missing(2) == [1]
+    ledger.take(2)
+    ledger.begin((1, 3))
+    assert ledger.distance(1) < 0, "begun once"
+
+
+def test_no_handle_ever_means_another_tag() -> None:
+    handles = Handles(3)
+    first = handles.offer(1)
+    handles.settle(1, first, taken=False)
+    assert handles.offer(1) == first, "a refused handle is used again, or a day of refusals would use them up"
+    handles.settle(1, first, taken=True)
+    second = handles.offer(1)
+    found, known = handles.tags(np.array([0, 1, 2, first, second, second + 1, 7]))
+    assert found[known].tolist() == [0, 2, 1, 1]
+    handles.settle(1, second, taken=True)
+    later = Handles(3, handles.again.items())
+    assert later.tags(np.array([1, first, second]))[1].tolist() == [False, False, True]
+    lost = later.offer(1)  # made at the server, and the answer never came: no other tag gets this handle
+    assert lost not in {Handles(3, handles.again.items()).offer(tag) for tag in (0, 2)}
+    assert Handles.fit(handles.again.items())
+    assert not Handles.fit([(1, 20_001)])
+
+
+def test_handles_stay_below_those_of_notifiers() -> None:
+    handles = Handles(1)
+    for _ in range(3000):
+        handle = handles.offer(0)
+        handles.settle(0, handle, taken=True)
+        assert 0 < handle < 0x8000_0000
+        assert handles.tags(np.array([handle]))[1].all()

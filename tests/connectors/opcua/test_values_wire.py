@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -99,6 +100,30 @@ async def test_elements_of_an_array_are_parts_and_lost_ones_are_told_once(plant:
     assert found.last()["list"] == "[1]"
     assert [status for _, status in found.all("list_1")] == [0, BAD_NO_DATA, BAD_NO_DATA]  # once for each link
     assert [status for _, status in found.all("list_2")] == [0, BAD_NO_DATA, BAD_NO_DATA]
+
+
+@MODES
+async def test_an_array_that_becomes_one_number_leaves_no_element_behind(plant: Plant, more: Any) -> None:
+    await add(plant, "list", [1.5, 2.5], V.Double)
+    consumer = Consumer(connection(plant.endpoint, tag("list", "ns=2;s=list", **more)))
+    stage = 0
+
+    async with asyncio.timeout(20), consumer.link() as link:
+        async for delivery in link.deliveries():
+            consumer.commit(delivery)
+            said = [value for value, _ in Reading(consumer).all("list")]
+            if stage == 0 and said == ["[2]"]:
+                await put(plant, "list", 7.5, V.Double)
+                stage = 1
+            elif stage == 1 and said == ["[2]", 7.5]:
+                await put(plant, "list", [3.5, 4.5], V.Double)
+                stage = 2
+            elif stage == 2 and said == ["[2]", 7.5, "[2]"]:
+                break
+    for index, values in enumerate(([1.5, 3.5], [2.5, 4.5])):
+        told = Reading(consumer).all(f"list_{index}")
+        assert [value for value, status in told if not status] == values
+        assert [status for _, status in told] == [0, BAD_NO_DATA, 0]
 
 
 @MODES
