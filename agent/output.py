@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+_CONTROL: Final = {
+    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"
+}
+"""What a terminal obeys instead of showing it: devices and servers have a say in what is written."""
 
 
 def emit(text: str) -> None:
     """A line of the result, on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.translate(_CONTROL) + "\n")
     sys.stdout.flush()
 
 
@@ -21,5 +26,5 @@ def emit_json(result: dict[str, Any]) -> None:
 
 def say(text: str) -> None:
     """A remark, on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(text.translate(_CONTROL) + "\n")
     sys.stderr.flush()

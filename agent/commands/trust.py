@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
+from string import hexdigits
 from typing import Annotated, Any, Final, Literal
 
 import typer
@@ -19,6 +21,7 @@ from connectors.opcua.security.certificates import (
     fingerprint,
     host_names,
     load_certificates,
+    printable,
     thumbprint,
     utc,
 )
@@ -30,6 +33,7 @@ from pipelines.errors import ConfigError
 _GROUPS: Final = ("trusted", "issuers", "rejected")
 _NOTHING: Final = "no certificate with this fingerprint is kept; `agent trust list` shows all"
 _SHORT: Final = 16
+"""Digits of a fingerprint that are shown, and needed to trust it: for fewer somebody finds a second certificate."""
 
 Action = Literal["list", "show", "add", "remove", "own"]
 
@@ -73,7 +77,7 @@ def _list(pki: Pki, *, json: bool) -> int:
     for one in kept:
         until = day(one.certificate.not_valid_after_utc)
         shown = fingerprint(one.certificate)[:_SHORT]
-        uri = next(iter(application_uris(one.certificate)), "-")
+        uri = printable(next(iter(application_uris(one.certificate)), "-"))
         emit(f"{one.group:9} {shown} until {until} {common_name(one.certificate)} {uri}")
     if not kept:
         say(f"{pki.folder}: nothing is kept; `agent trust add opc.tcp://host:port` asks a server")
@@ -116,11 +120,11 @@ def _add(pki: Pki, what: str, *, yes: bool, group: str, json: bool) -> int:
                 say("nothing was added; compare the fingerprint with the device, then again with --yes")
                 return 1
         return _keep(pki, [shown.certificate], group, json=json)
-    if rejected := pki.find(what, "rejected"):
+    if rejected := pki.find(what, "rejected") if _is_fingerprint(what) else []:
         return _keep(pki, [_only(rejected, what).certificate], group, json=json)
     if Path(what).suffix.lower() == ".crl":
-        path = pki.add_revocations(Path(what))
-        _done({"added": str(path)}, f"added {path}", json=json)
+        for path in pki.add_revocations(Path(what)):
+            _done({"added": str(path)}, f"added {path}", json=json)
         return 0
     return _keep(pki, _from_file(what)[:1], group, json=json)
 
@@ -143,7 +147,7 @@ def _remove(pki: Pki, what: str, *, json: bool) -> int:
 
 
 def _only(found: list[Kept], what: str) -> Kept:
-    if not found:
+    if not found or not what.strip(": "):
         raise ConfigError(None, None, f"trust {what}: {_NOTHING}")
     if len({fingerprint(one.certificate) for one in found}) > 1:
         raise ConfigError(None, None, f"trust {what}: {len(found)} certificates start so; give more of the fingerprint")
@@ -152,8 +156,15 @@ def _only(found: list[Kept], what: str) -> Kept:
 
 def _from_file(what: str) -> list[x509.Certificate]:
     if not Path(what).exists():
-        raise ConfigError(None, None, f"trust {what}: {_NOTHING}, and there is no such file")
+        few = f"; to trust it takes {_SHORT} digits of it" if set(what.lower()) <= set(hexdigits) else ""
+        raise ConfigError(None, None, f"trust {what}: {_NOTHING}, and there is no such file{few}")
     return load_certificates(Path(what))
+
+
+def _is_fingerprint(what: str) -> bool:
+    """Whether it is long enough for one, and no file."""
+    digits = re.sub(r"[:\s]", "", what)
+    return len(digits) >= _SHORT and set(digits.lower()) <= set(hexdigits) and not Path(what).exists()
 
 
 def _is_endpoint(what: str) -> bool:
@@ -182,7 +193,7 @@ def _introduce(endpoint: str, shown: Shown, *, json: bool, to_stderr: bool = Fal
     out(f"offers       {shown.offers}")
     _describe(shown.certificate, to_stderr=to_stderr)
     for doubt in doubts:
-        out(f"doubt        {doubt}")
+        out(f"doubt        {printable(doubt)}")
     return 0
 
 
@@ -190,8 +201,8 @@ def _describe(certificate: x509.Certificate, *, to_stderr: bool = False) -> None
     out = say if to_stderr else emit
     facts = _facts(certificate)
     out(f"name         {facts['name']}")
-    out(f"application  {', '.join(facts['application_uris']) or '-'}")
-    out(f"hosts        {', '.join(facts['hosts']) or '-'}")
+    out(f"application  {printable(', '.join(facts['application_uris'])) or '-'}")
+    out(f"hosts        {printable(', '.join(facts['hosts'])) or '-'}")
     out(f"valid        {facts['valid_from']} to {facts['valid_to']}")
     out(f"SHA-256      {facts['sha256']}")
     out(f"SHA-1        {facts['sha1']}")

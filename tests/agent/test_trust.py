@@ -128,6 +128,8 @@ def test_the_page_is_followed_to_a_secured_connection(plc: tuple[Foreign, Path],
     [
         (["trust", "add"], 2, "trust add: name opc.tcp://host:port, a file, or the start of a fingerprint"),
         (["trust", "remove", "ab"], 2, "trust ab: no certificate with this fingerprint is kept"),
+        (["trust", "remove", ""], 2, "no certificate with this fingerprint is kept"),
+        (["trust", "add", "0a1b"], 2, "there is no such file; to trust it takes 16 digits of it"),
         (["trust", "add", "nowhere.pem"], 2, "there is no such file"),
         (["trust", "show", "opc.tcp://127.0.0.1:1"], 3, "no connection"),
         (["trust", "steal"], 2, "steal"),

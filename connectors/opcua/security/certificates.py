@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -24,7 +26,10 @@ from pipelines.errors import ConfigError
 
 YEARS: Final = 10
 """Life of an own certificate: a plant stands still when it ends, so long, and warned of in time."""
+MOST_BYTES: Final = 65_536
+"""Longest certificate with its issuers that is looked at; a chain of four has some 6,000."""
 _PEM: Final = b"-----BEGIN"
+_ODD: Final = (x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
 _SEQUENCE: Final = 0x30
 _LONG_FORM: Final = 0x80
 
@@ -58,10 +63,15 @@ def thumbprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303 (a name that people compare, no protection)
 
 
+def printable(text: str) -> str:
+    """One line that a terminal shows as it is: names in a certificate are whatever its maker wrote."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 def common_name(certificate: x509.Certificate) -> str:
-    """The subject's common name, else its whole name."""
+    """The subject's common name, else its whole name, printable."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+    return printable(str(names[0].value) if names else certificate.subject.rfc4514_string())
 
 
 def application_uris(certificate: x509.Certificate) -> list[str]:
@@ -98,6 +108,22 @@ def split_der(raw: bytes) -> list[bytes]:
     return out
 
 
+def sent_certificates(raw: bytes) -> tuple[x509.Certificate, list[x509.Certificate]]:
+    """What a server sent: its certificate, and those of its issuers that can be read.
+
+    Raises:
+        ValueError: there is none, or not one part of it may make sense later.
+    """
+    if len(raw) > MOST_BYTES:
+        raise ValueError(f"{len(raw)} bytes are too many for a certificate")
+    first, *rest = split_der(raw) or [b""]
+    issuers = []
+    for one in rest:
+        with suppress(ValueError):
+            issuers.append(_read(one))
+    return _read(first), issuers
+
+
 def load_certificates(path: Path) -> list[x509.Certificate]:
     """Every certificate in a PEM or DER file, the application's or user's own first.
 
@@ -106,7 +132,7 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
     """
     raw = _bytes_of(path, "certificate")
     try:
-        found = x509.load_pem_x509_certificates(raw) if _PEM in raw else _load_der(raw)
+        found = _load_pem(raw) if _PEM in raw else _load_der(raw)
     except ValueError as error:
         raise ConfigError(path, None, "this is no certificate in PEM or DER form") from error
     if not found:
@@ -221,8 +247,30 @@ def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternative
         return None
 
 
+def _load_pem(raw: bytes) -> list[x509.Certificate]:
+    try:
+        return [_read(der(one)) for one in x509.load_pem_x509_certificates(raw)]
+    except _ODD as error:
+        raise ValueError(str(error)) from error
+
+
 def _load_der(raw: bytes) -> list[x509.Certificate]:
-    return [x509.load_der_x509_certificate(one) for one in split_der(raw)]
+    return [_read(one) for one in split_der(raw)]
+
+
+def _read(raw: bytes) -> x509.Certificate:
+    """A certificate of which everything can be read: its library looks at most parts only when asked for them.
+
+    Raises:
+        ValueError: some part makes no sense, or is of a kind that is not known.
+    """
+    try:
+        one = x509.load_der_x509_certificate(raw)
+        _ = one.subject, one.issuer, one.public_key(), one.extensions, one.signature_hash_algorithm
+        _ = one.not_valid_before_utc, one.not_valid_after_utc, one.serial_number
+    except (TypeError, UnsupportedAlgorithm, *_ODD) as error:
+        raise ValueError(str(error)) from error
+    return one
 
 
 def _der_size(raw: bytes, at: int) -> int:

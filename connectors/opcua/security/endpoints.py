@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from connectors.opcua.library import ua
+from connectors.opcua.security.certificates import printable
 from connectors.opcua.security.config import DEPRECATED, OpcUaSecurity
 
 BASE: Final = "http://opcfoundation.org/UA/SecurityPolicy#"
@@ -55,7 +56,7 @@ def offered(endpoints: Iterable[Any]) -> str:
     """What a server offers, in words."""
     names = []
     for one in endpoints:
-        policy = POLICIES.get(one.SecurityPolicyUri or "", str(one.SecurityPolicyUri).rpartition("#")[2])
+        policy = POLICIES.get(one.SecurityPolicyUri or "", printable(str(one.SecurityPolicyUri).rpartition("#")[2]))
         mode = {number: name for name, number in _MODES.items()}.get(one.SecurityMode, "")
         names.append(f"{policy} {mode}".strip())
     return ", ".join(sorted(dict.fromkeys(names))) or "nothing"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from connectors.opcua.failures import link_errors
-from connectors.opcua.security.certificates import split_der
+from connectors.opcua.security.certificates import sent_certificates
 from connectors.opcua.security.discovery import discovery
 from connectors.opcua.security.endpoints import offered
 from connectors.opcua.security.validate import Trust, judge
@@ -57,6 +57,6 @@ async def fetch(endpoint: str) -> Shown:
     for one in endpoints:
         if one.ServerCertificate:
             with link_errors(endpoint):
-                first, *sent = [x509.load_der_x509_certificate(raw) for raw in split_der(one.ServerCertificate)]
+                first, sent = sent_certificates(one.ServerCertificate)
             return Shown(str(one.Server.ApplicationUri or ""), offered(endpoints), first, tuple(sent))
     raise LinkRefused(endpoint, f"the server shows no certificate; it offers {offered(endpoints)}")

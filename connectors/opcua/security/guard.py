@@ -23,6 +23,8 @@ from connectors.opcua.security.certificates import (
     common_name,
     fingerprint,
     load_credentials,
+    printable,
+    sent_certificates,
     split_der,
     utc,
 )
@@ -233,9 +235,9 @@ class Guard:
         """
         pki = self._need_pki()
         try:
-            certificate, *sent = [x509.load_der_x509_certificate(one) for one in split_der(raw or b"")]
+            certificate, sent = sent_certificates(raw or b"")
         except ValueError as error:
-            raise self._refuse("it sends no certificate that can be read (BadCertificateInvalid)") from error
+            raise self._refuse(f"it sends no certificate that can be read: {error} (BadCertificateInvalid)") from error
         with self._files():
             trust = Trust(
                 [one.certificate for one in pki.kept("trusted")],
@@ -253,8 +255,11 @@ class Guard:
             host_must_match=self._security.host_name == "check",
         )
         if verdict.refusals:
-            with self._files():
+            kept = ""
+            try:
                 pki.reject(certificate)
+            except ConfigError as error:
+                kept = f"; it is not kept for review: {error}"
             shown = fingerprint(certificate)[:16]
             state = pki.folder.parent
             remedy = (
@@ -263,7 +268,7 @@ class Guard:
                 else ""
             )
             what = "; ".join(verdict.refusals)
-            raise self._refuse(f"certificate {common_name(certificate)} (SHA-256 {shown}…): {what}{remedy}")
+            raise self._refuse(f"certificate {common_name(certificate)} (SHA-256 {shown}…): {what}{remedy}{kept}")
         if self._security.host_name == "ignore":
             verdict.remarks.pop("host_name", None)
         for key in ("host_name", "revocation_list"):
@@ -282,7 +287,9 @@ class Guard:
             raise self._refuse(f"{reason} `security: {{allow_plain_password: true}}`")
         named = self.identity.kind != ua.UserTokenType.Anonymous
         if named and not self.secured and not self._security.allow_plain_password:
-            self._believe(client.security_policy.peer_certificate)  # a secret goes only to whom we know
+            sent, encrypts_for = self._chosen.ServerCertificate or b"", client.security_policy.peer_certificate
+            # A secret goes only to whom we know; the endpoint has the issuers of the certificate, too.
+            self._believe(sent if encrypts_for and sent.startswith(encrypts_for) else encrypts_for)
         client._policy_ids = [token]  # noqa: SLF001 (asyncua takes the first of a kind)
 
     def _identity(self) -> Identity:
@@ -304,7 +311,7 @@ class Guard:
         return self._pki
 
     def _refuse(self, reason: str, who: str = "the server is not trusted: ") -> LinkUntrusted:
-        return LinkUntrusted(self._settings.endpoint, f"{who}{reason}")
+        return LinkUntrusted(self._settings.endpoint, printable(f"{who}{reason}"))
 
     def _files(self) -> _Files:
         return _Files(self._settings.endpoint)

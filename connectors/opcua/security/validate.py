@@ -87,7 +87,7 @@ def judge(
         refusals += _signatures(chain, policy)
     refusals += _uri(certificate, uri)
     refusals += _usage(certificate)
-    refusals += [reason for one in chain[1:] for reason in _authority(one)]
+    refusals += [reason for below, one in enumerate(chain[1:]) for reason in _authority(one, below)]
     revoked, remarks = _revoked(chain, trust, now)
     refusals += revoked
     if not _names(certificate, host):
@@ -101,7 +101,7 @@ def judge(
 
 def _chain(certificate: x509.Certificate, sent: Iterable[x509.Certificate], trust: Trust) -> list[x509.Certificate]:
     """The certificate and its issuers as far as they are known, each signature checked."""
-    pool = [*trust.trusted, *trust.issuers, *sent]
+    pool = [*_newest(trust.trusted), *_newest(trust.issuers), *_newest(sent)]
     out = [certificate]
     while len(out) < _MAX_CHAIN and out[-1].issuer != out[-1].subject:
         above = next((one for one in pool if one not in out and _issued(out[-1], one)), None)
@@ -109,6 +109,11 @@ def _chain(certificate: x509.Certificate, sent: Iterable[x509.Certificate], trus
             break
         out.append(above)
     return out
+
+
+def _newest(some: Iterable[x509.Certificate]) -> list[x509.Certificate]:
+    """Of an authority that was renewed with the same key, the certificate that ends last is the one to use."""
+    return sorted(some, key=lambda one: one.not_valid_after_utc, reverse=True)
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -177,12 +182,22 @@ def _usage(certificate: x509.Certificate) -> list[str]:
     return out
 
 
-def _authority(issuer: x509.Certificate) -> list[str]:
+def _authority(issuer: x509.Certificate, below: int) -> list[str]:
+    """Whether it may issue a certificate with `below` authorities between the two (RFC 5280 §4.2.1.3, §4.2.1.9)."""
     try:
-        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
-        basic = False
-    return [] if basic else [f"{common_name(issuer)} is no authority (BadCertificateIssuerUseNotAllowed)"]
+        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        basic = x509.BasicConstraints(ca=False, path_length=None)
+    try:
+        signs = issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        signs = True
+    code = "(BadCertificateIssuerUseNotAllowed)"
+    if not basic.ca or not signs:
+        return [f"{common_name(issuer)} is no authority {code}"]
+    if basic.path_length is not None and basic.path_length < below:
+        return [f"{common_name(issuer)} allows {basic.path_length} authorities below it, there are {below} {code}"]
+    return []
 
 
 def _revoked(chain: Sequence[x509.Certificate], trust: Trust, now: datetime) -> tuple[list[str], dict[str, str]]:

@@ -70,8 +70,9 @@ def make(
     bits: int = 2048,
     which: int = 0,
     now: datetime = NOW,
+    below: int | None = None,
 ) -> Made:
-    """A certificate; `issuer` None = self-signed. Times are from `now`."""
+    """A certificate; `issuer` None = self-signed. Times are from `now`; `below` = authorities it allows below it."""
     own = key(bits, which)
     by = issuer or Made(None, own)  # type: ignore[arg-type]
     builder = (
@@ -82,7 +83,7 @@ def make(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + start)
         .not_valid_after(now + end)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=below), critical=True)
     )
     names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri)] if uri else []
     names += [x509.DNSName(one) for one in hosts]

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from connectors.opcua.security.certificates import (
     application_uris,
+    common_name,
     der,
     fingerprint,
     host_names,
@@ -20,12 +21,14 @@ from connectors.opcua.security.certificates import (
     load_credentials,
     load_key,
     make_own,
+    sent_certificates,
     split_der,
 )
 from connectors.opcua.security.expiry import warning
 from connectors.opcua.security.pki import MAX_REJECTED, Pki
+from connectors.opcua.security.validate import Trust, judge
 from pipelines.errors import ConfigError
-from tests.connectors.opcua.secured import DAY, NOW, make
+from tests.connectors.opcua.secured import DAY, NOW, URI, make, revocations
 
 
 def test_the_own_certificate_is_made_once_and_kept(tmp_path: Path) -> None:
@@ -85,6 +88,80 @@ def test_files_in_both_forms_are_read(tmp_path: Path) -> None:
     assert (
         load_credentials(tmp_path / "a.der", tmp_path / "key.pem").key.private_numbers() == made.key.private_numbers()
     )
+
+
+def test_a_renewal_that_was_cut_off_leaves_the_certificate_before_in_place(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    before = pki.own(NOW)
+    (tmp_path / "pki/own").rename(tmp_path / "pki/own-before")  # the power was cut between the two renames
+    assert pki.own(NOW).certificate == before.certificate
+
+
+def test_root_does_not_follow_a_link_out_of_the_folder(tmp_path: Path) -> None:
+    """The service's own user may write in its folder; root, who runs `agent trust`, must not be led elsewhere."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    pki = Pki(tmp_path / "state/pki")
+    pki.folder.mkdir(parents=True)
+    (pki.folder / "trusted").symlink_to(outside)
+    with pytest.raises(ConfigError, match="a folder of certificates must not be a symbolic link"):
+        pki.add(make().certificate)
+    assert not list(outside.iterdir())
+
+
+def test_a_refused_certificate_that_cannot_be_kept_says_so(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    pki.folder.mkdir()
+    (pki.folder / "rejected").write_text("")
+    with pytest.raises(ConfigError, match="rejected"):
+        pki.reject(make().certificate)
+
+
+def test_every_list_of_a_bundle_is_kept_and_none_takes_the_place_of_another(tmp_path: Path) -> None:
+    long = "Certificate Authority of the Plant in the Industrial Park, "[:58].ljust(58)
+    authorities = [make(long + end, uri=None, hosts=(), ca=True, which=1) for end in ("Hall A", "Hall B")]
+    bundle = tmp_path / "plant.crl"
+    bundle.write_bytes(b"\n".join(revocations(one, 7).public_bytes(Encoding.PEM) for one in authorities))
+    pki = Pki(tmp_path / "pki")
+    assert len(set(pki.add_revocations(bundle))) == 2
+    pki.add_revocations(bundle)
+    assert {one.issuer for one in pki.revocations()} == {one.certificate.subject for one in authorities}
+    (tmp_path / "pki/crl/own.pem").write_bytes(bundle.read_bytes())
+    assert len(pki.revocations()) == 4
+    (tmp_path / "pki/crl/not.crl").mkdir()
+    with pytest.raises(ConfigError, match="cannot read the revocation list"):
+        pki.revocations()
+
+
+def test_a_name_shows_as_one_line() -> None:
+    """What `agent trust show` prints is compared with the device: a name must not bring a line of its own."""
+    made = make("plc\nSHA-256      00\x1b[2K").certificate
+    assert common_name(made) == "plc\ufffdSHA-256      00\ufffd[2K"
+
+
+def test_what_a_server_sends_is_bounded_and_readable_to_the_last_part() -> None:
+    made, issuer = make().certificate, make("CA", ca=True).certificate
+    assert sent_certificates(der(made) + der(issuer)) == (made, [issuer])
+    with pytest.raises(ValueError, match="65537 bytes are too many"):
+        sent_certificates(b"\x30\x00" * 32_768 + b"\x30")
+    raw = der(made)
+    place = raw.index(bytes.fromhex("06092a864886f70d010101"))  # its key is of a kind that nobody knows
+    strange = raw[: place + 2] + b"\x00" + raw[place + 3 :]
+    with pytest.raises(ValueError, match="Unknown key type"):
+        sent_certificates(strange)
+    assert sent_certificates(der(made) + strange) == (made, [])
+
+
+@pytest.mark.parametrize("base", [make().certificate, make("CA", uri=None, hosts=(), ca=True).certificate])
+def test_a_changed_byte_of_a_certificate_raises_nothing_else(base: x509.Certificate) -> None:
+    raw = der(base)
+    for place in range(len(raw)):
+        try:
+            one, _ = sent_certificates(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+        except ValueError:
+            continue
+        known = Trust([base, one])
+        judge(one, [base], known, NOW, policy="auto", uri=URI, host="plc.example", host_must_match=False)
 
 
 @pytest.mark.parametrize(
