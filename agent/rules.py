@@ -146,10 +146,17 @@ def _connections(site: Site) -> Iterator[Fault]:
                 reason = f"{machine!r} is not in machines; add it there (there are {_few(site.machines)})"
                 yield Fault(listed, reason, "machine")
             if other := seen.get((machine, tag.name)):
-                reason = f"{machine} has a tag {tag.name!r} in connection {other!r} already; rename one"
-                yield Fault(_key(place, "name"), reason)
+                yield _twice(place, machine, tag.name, other)
             seen[machine, tag.name] = connection.name
             yield from _tag(place, tag)
+
+
+def _twice(place: Place, machine: str, name: str, other: str) -> Fault:
+    """One fault for all tags of a device, which names none of them: the same fault is told once."""
+    if place[-2] == "tags":
+        return Fault(_key(place, "name"), f"{machine} has a tag {name!r} in connection {other!r} already; rename one")
+    remedy = "give this device a machine of its own, or set its prefix"
+    return Fault(place, f"{machine} has tags of the same names in connection {other!r} already; {remedy}")
 
 
 def _event(site: Site, place: Place, machine: str | None) -> Iterator[Fault]:

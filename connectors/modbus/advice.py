@@ -1,9 +1,9 @@
-"""What `agent check` tells of Modbus connections beside each other: ports used twice, lines that are busy."""
+"""What `agent check` tells of Modbus connections: ports used twice, busy lines, register numbers as addresses."""
 
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from connectors.modbus.budget import BUSY, load_of, otherwise
 from connectors.modbus.endpoint import NUMBERED, SERIAL, ModbusEndpoint
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from connectors.modbus.config import ModbusConnection
     from pipelines.settings import ConnectionSettings
 
+_NUMBERS: Final = {"discrete": range(10001, 20000), "input": range(30001, 40000), "holding": range(40001, 50000)}
+"""Register numbers of manuals by table: the first digit names the table, the rest counts from 1."""
+
 
 def advice(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -> Iterator[Advice]:
     """Faults, notes and facts; `before` = the connections that stand before it."""
     yield from _shared(connection, before)
+    yield from _numbered(connection)
     load = load_of(connection)
     if load is None or connection.serial is None:
         return
@@ -37,6 +41,17 @@ def advice(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -
         if delivered is not None and (usual := otherwise(connection.serial, delivered)):
             what = f"{device.profile} is delivered with {usual}, the line has {wiring}"
             yield Advice("note", ("devices", position), f"{what}; set the device so, or change the line")
+
+
+def _numbered(connection: ModbusConnection) -> Iterator[Advice]:
+    """Addresses that look like register numbers; only the first is told, the others will be alike."""
+    found = [(at, tag) for at, tag in enumerate(connection.tags) if tag.address in _NUMBERS.get(tag.table, ())]
+    if found:
+        at, tag = found[0]
+        meant = tag.address - _NUMBERS[tag.table].start
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        words = f"{tag.address} is an address on the wire; the manual's register {tag.address} is at {meant}{more}"
+        yield Advice("note", ("tags", at, "address"), words)
 
 
 def _shared(connection: ModbusConnection, before: Sequence[ConnectionSettings]) -> Iterator[Advice]:

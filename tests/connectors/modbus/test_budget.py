@@ -65,6 +65,22 @@ def test_a_timeout_that_no_reply_can_keep(tmp_path: Path, capsys: pytest.Capture
     ) in capsys.readouterr().err
 
 
+def test_a_register_number_instead_of_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be right, as SunSpec begins at 40000; mostly it is the number in the manual."""
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "company: c\nsite: s\nmachines: {M: {class: meter}}\nconnections:\n  - name: plc\n    type: modbus\n"
+        "    host: 127.0.0.1\n    machine: M\n    tags:\n"
+        "      - {name: a, address: 40000, datatype: uint16}\n      - {name: b, address: 30001, datatype: uint16}\n"
+        "      - {name: c, address: 40011, datatype: uint16}\n      - {name: d, address: 40021, datatype: uint16}\n"
+    )
+    assert run(["check", str(path)]) == 0
+    assert capsys.readouterr().err == (
+        f"note: {path}:12: connections[plc].tags[c].address: 40011 is an address on the wire; the manual's "
+        "register 40011 is at 10 (and 1 more)\n"
+    )
+
+
 def test_one_port_by_two_names_is_one_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """/dev/serial/by-id/… is a link to /dev/ttyUSB0."""
     (tmp_path / "ttyUSB0").touch()
