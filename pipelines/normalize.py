@@ -102,6 +102,10 @@ class Normalizer:
                 return self._finish(self._scale(scan.take(scaled))) + self._finish(scan.take(~scaled))
         return self._finish(scan)
 
+    def is_text(self, tag: int) -> bool:
+        """Whether this tag is stored as text."""
+        return self._kind[tag] == "string"
+
     def forget_deadband(self, tags: NDArray[np.int32]) -> None:
         """The next reading of these tags is stored, however small its change (after a gap)."""
         self._last_status[tags] = 0xFFFF_FFFF

@@ -97,6 +97,7 @@ class Source:
         self._watched = np.array([index for index, tag in enumerate(tags) if tag.stale_after_s], dtype=np.int32)
         self._patience_ns = np.array([int((tags[index].stale_after_s or 0) * 1e9) for index in self._watched])
         self._heard_ns = np.zeros(len(tags), dtype=np.int64)
+        self._whole = np.arange(len(tags), dtype=np.int32)
         self.stale: set[int] = set()
         self.link_resume = state.get(self._keys["link"])
 
@@ -152,7 +153,10 @@ class Source:
         if not len(late):
             return None
         self.stale.update(late.tolist())
-        return self._say(late, UNCERTAIN_LAST_USABLE, now_ns)
+        rows = np.flatnonzero(np.isin(self._whole, late))
+        shapes = [row for row in set(self._whole[self.parts.first :].tolist()) if self._normalizer.is_text(row)]
+        # What a whole says of its shape, `[3]`, comes once: it would stay uncertain when its parts speak again.
+        return self._say(np.setdiff1d(rows, shapes).astype(np.int32), UNCERTAIN_LAST_USABLE, now_ns)
 
     def lost(self, status: int, now_ns: int) -> Lines:
         """A bad reading of every tag at once, when the link is gone; it leaves source times alone."""
@@ -172,8 +176,9 @@ class Source:
         stamped = self._stamper.stamp(scan, now_ns, delivery.device_time_ns)
         scan, source = stamped.scan, stamped.source_ns
         if len(self._watched):
-            self._heard_ns[scan.tag] = now_ns
-            self.stale.difference_update(scan.tag.tolist())
+            whole = self._whole[scan.tag]  # a tag that comes in parts speaks through them
+            self._heard_ns[whole] = now_ns
+            self.stale.difference_update(whole.tolist())
         columns = []
         if not scan.status.any() and self._told[scan.tag].all():
             columns.append(self._encoder.values(scan.tag, scan.time_ns, scan.value))
@@ -207,7 +212,9 @@ class Source:
     def _grow(self) -> None:
         """Take in the parts that a link has met since."""
         first = len(self.tags)
-        for tag, suffix in self.parts.since(first - self.parts.first):
+        parts = self.parts.since(first - self.parts.first)
+        self._whole = np.append(self._whole, np.array([tag for tag, _ in parts], dtype=np.int32))
+        for tag, suffix in parts:
             self.tags.append(part_settings(self.tags[tag], suffix))
             self._places.append(self._places[tag])
         new = len(self.tags) - first
@@ -216,7 +223,6 @@ class Source:
         self._words.extend(self._names(first))
         self._encoder = self._make_encoder()
         self._told = np.append(self._told, np.zeros(new, dtype=bool))
-        self._heard_ns = np.append(self._heard_ns, np.zeros(new, dtype=np.int64))
 
     def _names(self, first: int) -> list[str]:
         rows = zip(self.tags[first:], self._places[first:], strict=True)

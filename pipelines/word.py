@@ -23,7 +23,7 @@ class Words:
 
     Attributes:
         pending: whether some tag's word is newer than its readings.
-        changed: whether something was said, or outlived, since `state` was last asked.
+        changed: whether something was said, or everything outlived, since `state` was last asked.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -60,7 +60,9 @@ class Words:
         outlived = tag[spoken & ~older]
         if len(outlived):
             self._time[outlived] = 0
-            self.pending, self.changed = bool(self._time.any()), True
+            self.pending = bool(self._time.any())
+            # Readings outlive a word again after a restart, so that only the last of many has to be kept off the disk.
+            self.changed |= not self.pending
         other = older & (scan.status[last] != self._status[tag])
         return tag[other], scan.status[last][other]
 

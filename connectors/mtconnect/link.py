@@ -244,6 +244,8 @@ class MtConnectLink(Connector):
         stats.facts.update(self._plan.facts)
         self._untold = self._returning = True
         self._bound_s = self.context.clock.monotonic_s()
+        for event in self._settings.events:
+            stats.notices.pop(f"condition {event.data_item}", None)
         for name in self._plan.unknown:
             stats.notices[f"condition {name}"] = f"no condition of {self._settings.where()} is called {name}"
 

@@ -133,6 +133,36 @@ def test_a_silent_tag_becomes_stale_once_and_good_again() -> None:
     assert one.stale == set()
 
 
+def test_a_tag_that_speaks_through_its_parts_is_not_stale() -> None:
+    one = source(stale_after_s=5)
+    x, y = one.parts.row(0, "_x"), one.parts.row(0, "_y")
+    read(one, scan_of([0], NOW, ["[2]"], dtype=object))
+    for second in range(0, 20, 4):
+        read(one, scan_of([x, y], NOW + second * SECOND, [1, 2]), NOW + second * SECOND)
+        assert one.overdue(NOW + second * SECOND) is None
+    said = one.overdue(NOW + 22 * SECOND)
+    assert said is not None
+    assert told([said]) == [
+        f"a_x_quality={UNCERTAIN_LAST_USABLE}i,a_y_quality={UNCERTAIN_LAST_USABLE}i {NOW + 22 * SECOND}"
+    ]
+    assert one.stale == {0}
+    read(one, scan_of([x], NOW + 23 * SECOND, [3]), NOW + 23 * SECOND)
+    assert one.stale == set()
+
+
+def test_a_number_with_its_text_is_stale_as_a_whole() -> None:
+    one = source(stale_after_s=5)
+    text = one.parts.row(0, "_text")
+    one.overdue(NOW)
+    read(one, scan_of([0], NOW, [1]))
+    read(one, scan_of([text], NOW, ["run"], dtype=object))
+    said = one.overdue(NOW + 6 * SECOND)
+    assert said is not None
+    assert sorted(told([said])[0].split()[0].split(",")) == [
+        f"a_quality={UNCERTAIN_LAST_USABLE}i", f"a_text_quality={UNCERTAIN_LAST_USABLE}i",
+    ]  # fmt: skip
+
+
 def test_a_tag_that_never_came_is_stale_after_its_time_and_a_lost_link_starts_anew() -> None:
     one = source(stale_after_s=5)
     assert one.overdue(NOW) is None

@@ -77,6 +77,17 @@ def test_a_restored_word_is_dropped_once_readings_are_newer() -> None:
     assert told([lines]) == [f"a=1.0,a_quality=0i {NOW + 1}"]
 
 
+def test_what_is_outlived_is_written_once_at_the_end_not_with_each_of_thousands_of_tags() -> None:
+    one = source()
+    lost = one.lost(BAD_NO_COMMUNICATION, NOW)
+    (first,) = one.encode(Delivery((scan_of([0], NOW + 1, [1.0]),)), NOW + 1)
+    assert "words:plc" not in first.resume
+    again = source(dict(lost.resume))  # what was outlived is outlived again
+    assert read(again, scan_of([0], NOW + 1, [1.0]), NOW + 2) == [f"a=1.0,a_quality=0i {NOW + 1}"]
+    (second,) = one.encode(Delivery((scan_of([1], NOW + 2, [1.0]),)), NOW + 2)
+    assert second.resume["words:plc"] == b"{}"
+
+
 def test_words_never_run_backwards() -> None:
     one = source()
     one.lost(BAD_NO_COMMUNICATION, NOW)
