@@ -80,7 +80,7 @@ class Backfill:
         settings = session.settings
         slowest_s = max([settings.sampling_interval_s, *plan.reads(settings)])
         settle_s = 2 * (settings.publishing_interval_s + slowest_s) + 1
-        self.missing = Missing(len(settings.tags), settle_s)
+        self.missing = Missing(len(settings.tags), settle_s, [f"{one.node} {one.path}" for one in settings.tags])
         head, _, past = (context.resume or b"").partition(b"\n")
         if past:
             self.missing.restore(past, context.clock.monotonic_s())

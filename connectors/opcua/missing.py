@@ -77,19 +77,23 @@ class Missing:
     Args:
         tags: number of tags in the connector's table.
         settle_s: seconds after which every tag has had its first reading.
+        table: what each tag is at the server, in table order: what is noted holds as long as this stays, though tags
+            may be added at the end.
 
     Attributes:
         skew_ns: the device's clock minus ours, ns.
         without: tags without a history, of which nothing is noted.
     """
 
-    def __init__(self, tags: int, settle_s: float) -> None:
+    def __init__(self, tags: int, settle_s: float, table: Sequence[str] = ()) -> None:
+        self._table = table
         self._settle_s = settle_s
         self._seen: NDArray[np.int64] = np.zeros(tags, np.int64)
         self._waiting: NDArray[np.bool_] = np.zeros(tags, np.bool_)
         self._open: dict[tuple[int, str, int], Stretch] = {}
         self._unbound: dict[int, list[Stretch]] = {}
         self._state: bytes | None = None
+        self._crcs: dict[int, int] = {}
         self.skew_ns = 0
         self.without: set[int] = set()
 
@@ -192,11 +196,13 @@ class Missing:
         """Go on from `state` or `last_words` of an earlier link; what this version does not understand is left."""
         try:
             document = orjson.loads(raw)
+            if document["table"] != self._crc(int(document["tags"])):
+                return  # the same numbers are other tags now
             self.skew_ns = int(document["skew_ns"])
             if seen := document.get("seen"):
                 found = np.frombuffer(zlib.decompress(base64.b64decode(seen)), np.int64)
-                if len(found) == len(self._seen):
-                    self._seen = found.copy()
+                if len(found) <= len(self._seen):
+                    self._seen[: len(found)] = found
             for tag, cause, start_ns, end_ns, after_ns, before_ns, *rest in document["exact"]:
                 gap = Gap(tag, cause, start_ns, end_ns)
                 self._restore(Stretch(gap, after_ns, before_ns, now_s + self._settle_s, *rest))
@@ -207,6 +213,12 @@ class Missing:
                     self._restore(Stretch(gap, after_ns, before_ns, now_s, began=True))
         except (ValueError, KeyError, TypeError, zlib.error):
             return
+
+    def _crc(self, tags: int) -> int:
+        """What the first `tags` tags are, in one number."""
+        if tags not in self._crcs:
+            self._crcs[tags] = zlib.crc32("\n".join(self._table[:tags]).encode())
+        return self._crcs[tags]
 
     def _restore(self, stretch: Stretch) -> None:
         if 0 <= stretch.gap.tag < len(self._seen):
@@ -223,7 +235,9 @@ class Missing:
         self._state = None
 
     def _document(self, *, exact: bool) -> dict[str, Any]:
-        document: dict[str, Any] = {"skew_ns": self.skew_ns, "exact": [], "coarse": []}
+        tags = len(self._seen)
+        document: dict[str, Any] = {"tags": tags, "table": self._crc(tags), "skew_ns": self.skew_ns}
+        document |= {"exact": [], "coarse": []}
         groups: dict[tuple[str, int, int | None], list[int]] = {}
         for one in self._open.values():
             gap = one.gap

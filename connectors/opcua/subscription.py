@@ -126,6 +126,17 @@ class Subscription:
         if self._events:
             self._events.refused_before(refused)
 
+    def grow(self, items: Sequence[plan.Item]) -> Sequence[plan.Item]:
+        """Items that the configuration has behind those of before stand in it as well.
+
+        Returns:
+            Those that `add` has to make.
+        """
+        more = items[self._span[1] :]
+        self.items = items[self._span[0] :]
+        self._span = (self._span[0], len(items))
+        return more
+
     async def take_over(self, part: Part, refused: set[int], *, same_session: bool) -> bool:
         """OPC 10000-4 §6.7: with the old session its subscriptions are ours again, else they are transferred.
 

@@ -115,6 +115,9 @@ class Subscriptions:
                     else:
                         await one.delete(part.subscription)
                         await self._create(one, self._context.absence, part.last_ns)
+                if more := self.all[-1].grow(self._items):
+                    self._result((await self.all[-1].add(more)).refused, more)
+                    self._context.note("subscription_grown", subscription=self.all[-1].id, items=len(more))
             else:
                 for one, part in zip(self.all, parts, strict=True):
                     await one.delete(part.subscription)
@@ -173,10 +176,13 @@ class Subscriptions:
         )
 
     def _fit(self, parts: Sequence[Part], refused: set[int]) -> bool:
-        """Whether old subscriptions together hold exactly what is wanted."""
+        """Whether old subscriptions together hold what is wanted, but for items that were added behind the others."""
         spans = [(part.start, part.stop) for part in parts]
         edges = [0, *(stop for _, stop in spans)]
-        whole = bool(parts) and edges[-1] == len(self._items) and [start for start, _ in spans] == edges[:-1]
+        whole = bool(parts) and edges[-1] <= len(self._items) and [start for start, _ in spans] == edges[:-1]
+        most = self._limits.most("items_per_subscription")
+        if whole and edges[-1] < len(self._items) and 0 < most < len(self._items) - spans[-1][0]:
+            return False
         return whole and all(one.matches(part, refused) for one, part in zip(self.all, parts, strict=True))
 
     async def _make_all(self, since_ns: int | None) -> None:

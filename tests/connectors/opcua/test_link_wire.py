@@ -171,6 +171,24 @@ async def test_another_tag_list_makes_a_new_subscription(plant: Plant) -> None:
     assert len(plant.subscriptions) == 1, "the old one was deleted"
 
 
+async def test_a_tag_added_at_the_end_costs_the_others_nothing(plant: Plant) -> None:
+    a, b = (tag(name, f"nsu=urn:test:plant;s={name}") for name in ("a", "b"))
+    first = Consumer(connection(plant.endpoint, a))
+    await first.until(lambda: first.rows)
+    await feed(plant, "a", 1, 9)
+    second = Consumer(connection(plant.endpoint, a, b), first.resume)
+    await second.until(lambda: second.values(0)[-1:] == [9] and second.values(1))
+    await feed(plant, "a", 10, 12)
+    await feed(plant, "b", 1, 3)
+    await second.until(lambda: second.values(0)[-1] == 12 and second.values(1)[-1] == 3)
+    assert second.values(0) == list(range(1, 13))
+    assert second.values(1) == list(range(4))
+    assert second.gaps == []
+    assert [one["items"] for one in second.noted("subscription_grown")] == [1]
+    assert len(second.noted("subscription_taken_over")) == 2
+    assert len(plant.subscriptions) == 1
+
+
 async def test_what_the_server_threw_away_is_a_gap(plant: Plant) -> None:
     consumer = Consumer(connection(plant.endpoint, tag("a", "nsu=urn:test:plant;s=a")))
     await consumer.until(lambda: consumer.rows)

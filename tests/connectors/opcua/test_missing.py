@@ -92,7 +92,19 @@ def test_last_words_hold_the_last_reading_of_every_tag() -> None:
     assert stretch.after_ns == NOW - 11 * SECOND - 7
 
 
-@pytest.mark.parametrize("raw", [b"", b"x", b"{}", b'{"skew_ns":0,"exact":[[1]],"coarse":[]}', b"[1]"])
+def test_what_is_missing_of_one_tag_is_never_asked_for_another() -> None:
+    before = Missing(2, 1.0, ["a", "b"])
+    seen(before, 1, NOW - 11 * SECOND, gaps=(lost(1),))
+    for table, open_ in ((["a", "b", "c"], 1), (["c", "a", "b"], 0), (["a"], 0)):
+        for state in (before.state(), before.last_words()):
+            later = Missing(len(table), 1.0, table)
+            later.restore(state, 0.0)
+            assert len(later) == open_
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"x", b"{}", b'{"tags":1,"table":0,"skew_ns":0,"exact":[[1]],"coarse":[]}', b"[1]"]
+)
 def test_what_is_not_understood_is_left(raw: bytes) -> None:
     missing = Missing(1, 1.0)
     missing.restore(raw, 0.0)
