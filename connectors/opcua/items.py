@@ -34,12 +34,14 @@ class Created:
         refused: StatusCode by tag index.
         unfiltered: StatusCode by tag index of those that exist without the deadband they were to have.
         shortened: tags whose queue the server made smaller, by what it has now.
+        slower: tags that the server looks at less often than asked, by its interval in milliseconds.
     """
 
     ids: dict[int, int] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     unfiltered: dict[int, int] = field(default_factory=dict)
     shortened: dict[int, int] = field(default_factory=dict)
+    slower: dict[int, float] = field(default_factory=dict)
 
 
 async def datatypes(session: OpcUaSession, nodes: Mapping[int, NodeId]) -> dict[int, str]:
@@ -101,6 +103,8 @@ async def create_items(
                     made.refused.pop(item.tag, None)
                     if 0 < result.RevisedQueueSize < item.queue_size:
                         made.shortened[item.tag] = result.RevisedQueueSize
+                    if result.RevisedSamplingInterval > item.sampling_ms > 0:
+                        made.slower[item.tag] = result.RevisedSamplingInterval
                     continue
                 made.refused[item.tag] = code
                 if filtered and code in _FILTER_REFUSED:

@@ -206,6 +206,7 @@ class Subscription:
             items=len(self.bound),
             refused=len(created.refused),
             shorter_queues=len(created.shortened),
+            slower_sampling=len(created.slower),
             seconds=seconds,
         )
         self.hear()
