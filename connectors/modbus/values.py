@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _TIME: Final = 8
 """Bytes of a resume state in front of the counters."""
 _SUFFIX: Final = "_total"
+_PROVEN_S: Final = 60.0
+_PROVEN_PERIODS: Final = 3
 _STALE_PERIODS: Final = 10
 """A value older than so many periods says nothing of what is plausible now."""
 
@@ -82,11 +84,19 @@ class Proof:
 
     Attributes:
         guard: what proves it.
+        lasts_s: so long a proof holds, seconds: a unit that was away may come back as another device.
         status: of its other tags: BadWaitingForInitialData until it is proven, BadConfigurationError once refuted.
+        seen_s: when it was proven or refuted, monotonic seconds.
     """
 
     guard: Guard
+    lasts_s: float
     status: int = BAD_WAITING_FOR_INITIAL_DATA
+    seen_s: float = 0.0
+
+    def status_at(self, now_s: float) -> int:
+        """Status of its other tags at `now_s`, monotonic seconds."""
+        return self.status if now_s - self.seen_s <= self.lasts_s else BAD_WAITING_FOR_INITIAL_DATA
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +138,11 @@ class Values:
                 self._count(one, _key(connection, tag), tag, total_row, kept, known_ns)
             self._watched[row] = one
         self._counters = [one for one in self._watched.values() if one.total is not None]
-        self._proofs = [Proof(guard) for guard in connection.guards()]
+        tags = connection.tag_list()
+        self._proofs = [
+            Proof(guard, max(_PROVEN_S, _PROVEN_PERIODS * (tags[guard.row].period_s or connection.period_s)))
+            for guard in connection.guards()
+        ]
         self._watching = bool(self._watched or self._proofs)
         self._watches: dict[Poll, Watch | None] = {}
         context.stats.facts.update(connection.facts())
@@ -204,11 +218,15 @@ class Values:
 
     def _prove(self, watch: Watch, columns: list[Column]) -> None:
         """Look at the registers that prove a device; without its proof none of its other tags is a value."""
+        if not watch.proofs and not watch.guarded:
+            return
+        now_s = self._context.clock.monotonic_s()
         for number, at, proof in watch.proofs:
             if columns[number].status[at] & SEVERITY_MASK == BAD:
                 continue
             holds, guard = columns[number].value[at].item(), proof.guard
             told, before = guard.told.replace("{}", str(holds), 1), proof.status
+            proof.seen_s = now_s
             proof.status = GOOD if holds == guard.equals else BAD_CONFIGURATION_ERROR
             if proof.status == GOOD:
                 self._context.stats.notices.pop(f"profile_{guard.row}", None)
@@ -216,10 +234,10 @@ class Values:
                 self._context.stats.notices[f"profile_{guard.row}"] = told
                 self._context.note("profile_refuted", reason=told)
         for number, where, proof in watch.guarded:
-            if proof.status != GOOD:
+            if (code := proof.status_at(now_s)) != GOOD:
                 column = columns[number]
                 status = column.status.copy()
-                status[where] = proof.status
+                status[where] = code
                 columns[number] = Column(column.dtype, column.tag, column.value, status)
 
     def _judge(self, watch: Watch, columns: list[Column], time_ns: int) -> list[Column] | None:

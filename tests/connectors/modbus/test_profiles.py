@@ -10,18 +10,23 @@ import pytest
 from pyModbusTCP.server import DataBank, ModbusServer
 
 from agent.server import catalog_of
+from connectors.base import LinkContext
 from connectors.modbus.device import DeviceSettings
+from connectors.modbus.isolate import poll_of
 from connectors.modbus.plan import plan
 from connectors.modbus.profile import ProfileName, load_profile
 from connectors.modbus.tag import BIT_TABLES
+from connectors.modbus.values import Values
 from pipelines.normalize import Normalizer
 from pipelines.point import (
     BAD_CONFIGURATION_ERROR,
     BAD_DATA_ENCODING_UNSUPPORTED,
     BAD_OUT_OF_RANGE,
     BAD_SENSOR_FAILURE,
+    BAD_WAITING_FOR_INITIAL_DATA,
     SEVERITY_MASK,
 )
+from pipelines.stats import LinkStats
 
 from .conftest import connection, link_to, read
 from .profiles_page import PAGE, START, profiles
@@ -248,6 +253,43 @@ async def test_a_drive_proven_later_is_believed_then(bank: tuple[DataBank, int])
     (scan,) = delivery.scans
     assert dict(zip(scan.tag.tolist(), scan.value.tolist(), strict=True)) == {0: 10, 1: 3000}
     assert not scan.status.any()
+
+
+class Watch:
+    """A clock that is put forward by hand."""
+
+    rate = 1.0
+
+    def __init__(self) -> None:
+        self.at_s = 1000.0
+
+    def now_ns(self) -> int:
+        return int(self.at_s * 1e9)
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
+def test_a_proof_does_not_outlast_a_long_absence() -> None:
+    """A drive that was away may come back as another one: until the model was read again nothing is believed."""
+    settings = site(502, {"profile": "ls_ig5a", "items": ["output_frequency"]})
+    clock = Watch()
+    values_of = Values(LinkContext(settings, None, clock, LinkStats()))
+    model, frequency = (poll_of(settings, request) for request in plan(settings))
+
+    def status() -> int:
+        (column,) = values_of.take(frequency, b"\x0b\xb8", 0) or []
+        return int(column.status[0])
+
+    assert status() == BAD_WAITING_FOR_INITIAL_DATA
+    values_of.take(model, b"\0\x0a", 0)
+    assert status() == 0
+    clock.at_s += 61
+    assert status() == BAD_WAITING_FOR_INITIAL_DATA
+    values_of.take(model, b"\0\x0a", 0)
+    assert status() == 0
+    values_of.take(model, b"\0\x0b", 0)
+    assert status() == BAD_CONFIGURATION_ERROR
 
 
 @pytest.mark.wire
