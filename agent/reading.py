@@ -16,7 +16,7 @@ from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
 from pipelines.clock import Clock
 from pipelines.flow import Flow
-from pipelines.point import BAD_NO_COMMUNICATION, status_name
+from pipelines.point import BAD_NO_COMMUNICATION, Delivery, status_name
 from pipelines.source import Source
 from pipelines.stats import LinkStats
 
@@ -70,7 +70,8 @@ class Reading:
         """What is not well now, in words; empty when all is."""
         stats = self.stats
         if not stats.connected:
-            return [f"{self.name}: {stats.error or 'not connected yet'}"]
+            first = [stats.error] if stats.error or stats.notices else ["not connected yet"]
+            return [f"{self.name}: {text}" for text in (*first, *stats.notices.values()) if text]
         found = [f"{self.name}: {text}" for text in stats.notices.values()]
         if stats.refused:
             row, code = next(iter(stats.refused.items()))
@@ -117,11 +118,13 @@ class Reading:
         try:
             async with make_link(settings.type, context) as link:
                 self._absence = "no_communication"
-                stats.connected, stats.error = True, ""
                 stats.opened += 1
-                opened()
+                if link.answers_at_open:
+                    self._up(opened)
                 async for delivery in link.deliveries():
                     await self._flow.take(source, delivery)
+                    if not stats.connected and _answered(delivery):
+                        self._up(opened)
                     stats.readings += sum(len(scan) for scan in delivery.scans)
                     stats.last_reading_ns = self._clock.now_ns()
         finally:
@@ -129,6 +132,10 @@ class Reading:
                 self._addresses.rotate(-1)
             stats.connected = False
             stats.refused.clear()
+
+    def _up(self, opened: Callable[[], None]) -> None:
+        self.stats.connected, self.stats.error = True, ""
+        opened()
 
     def _why(self, reason: str) -> None:
         self.stats.error = reason
@@ -139,3 +146,8 @@ class Reading:
     def _row(self, row: int) -> str:
         tags = self.source.tags
         return tags[row].name if row < len(tags) else f"row {row}"  # a part that has not come yet
+
+
+def _answered(delivery: Delivery) -> bool:
+    """Whether the device said anything: the link itself says `BadNoCommunication` of what is silent."""
+    return any((scan.status != BAD_NO_COMMUNICATION).any() for scan in delivery.scans)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pipelines.clock import Clock
 from pipelines.parts import Parts
@@ -66,6 +66,10 @@ class Connector(ABC):
     Raises a `LinkError` from `__aenter__` or `deliveries` and ends; it never reopens itself. Nothing here retries,
     counts links or logs: the supervisor does. Its tasks live in one TaskGroup that ends with the link.
     """
+
+    answers_at_open: ClassVar[bool] = True
+    """Whether a link that is open has heard the device. False: an open port says nothing of who is behind it, and the
+    link counts as connected from its first delivery on that says anything but BadNoCommunication."""
 
     def __init__(self, context: LinkContext) -> None:
         self.context = context

@@ -46,6 +46,8 @@ class ModbusLink(Connector):
     planned request is tried again as a whole.
     """
 
+    answers_at_open = False
+
     def __init__(self, context: LinkContext) -> None:
         super().__init__(context)
         self._settings: ModbusConnection = context.settings
@@ -179,10 +181,12 @@ class ModbusLink(Connector):
         """Put a reply into the tick; returns what is to be asked instead."""
         unit = self._units[poll.request.unit]
         if reply.exception in GATEWAY:
-            self._silence(tick, poll.request.unit, self._settings.timeout_s)
+            reason = f"the gateway gets no answer from it (exception {reply.exception}): check its id and wiring"
+            self._silence(tick, poll.request.unit, self._settings.timeout_s, reason)
             unit.silent = False
             return ()
         unit.answered()
+        self.context.stats.notices.pop(_notice(poll.request.unit), None)
         if reply.exception in DIVISIBLE and len(poll.request.tags) > 1:
             return self._refusals.halve(poll)
         time_ns = poll.stamp(reply.time_ns)
@@ -212,14 +216,15 @@ class ModbusLink(Connector):
         if not self._units[culprit.unit].once_more(self.context.clock.monotonic_s(), cost_s):
             if len(self._units) == 1:
                 raise error
-            self._silence(tick, culprit.unit, cost_s)
+            self._silence(tick, culprit.unit, cost_s, error.reason)
             if all(unit.silent for unit in self._units.values()):
                 raise error
         if self._wire.why:
             self._wire.close()
             await self._open()
 
-    def _silence(self, tick: Tick, unit: int, cost_s: float) -> None:
+    def _silence(self, tick: Tick, unit: int, cost_s: float, reason: str) -> None:
+        self.context.stats.notices[_notice(unit)] = f"unit {unit}: {reason}"
         self._units[unit].failed(self.context.clock.monotonic_s(), max(cost_s, self._settings.timeout_s))
         now_ns = self.context.clock.now_ns()
         for poll in self._polls():
@@ -234,3 +239,7 @@ class ModbusLink(Connector):
         for poll in self._polls():
             if poll.known_ns and poll.cause and (poll.cause == _LOST or poll.known_ns < newest_ns):
                 tick.gaps += [Gap(tag, poll.cause, poll.known_ns, now_ns) for tag in poll.request.tags]
+
+
+def _notice(unit: int) -> str:
+    return f"unit_{unit}"

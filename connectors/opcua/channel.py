@@ -15,7 +15,7 @@ from typing import Any, Final
 from asyncua.client.ua_client import UASocketProtocol
 from asyncua.common.connection import MessageChunk, SecureConnection, TransportLimits
 from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import uatcp_to_binary
+from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, uatcp_to_binary
 
 from connectors.opcua.library import ua
 from connectors.opcua.skip import CheckedBuffer
@@ -38,6 +38,10 @@ class _Message(ua.Message):  # type: ignore[misc]
     def body(self) -> Buffer:
         """Everything behind the sequence headers."""
         return CheckedBuffer(b"".join([chunk.Body for chunk in self._chunks]))
+
+    def opens_channel(self) -> bool:
+        """Whether it is the answer to OpenSecureChannel."""
+        return bool(self._chunks[0].MessageHeader.MessageType == ua.MessageType.SecureOpen)
 
 
 class _Connection(SecureConnection):
@@ -112,12 +116,25 @@ class Channel(UASocketProtocol):
             limits.max_send_buffer = min(max(msg.ReceiveBufferSize, _LEAST_BYTES), MOST_SENT_BYTES)
             limits.max_recv_buffer = MOST_CHUNK_BYTES
             limits.max_chunk_count, limits.max_message_size = MOST_CHUNKS, MOST_MESSAGE_BYTES
+        elif isinstance(msg, _Message) and msg.opens_channel():
+            _refuse_fault(msg)
         super()._process_received_message(msg)
 
     def _aborted(self, request: int, code: int) -> None:
         future = self._callbackmap.pop(request, None)
         if future is not None and not future.done():
             future.set_exception(ua.UaStatusCodeError(code))
+
+
+def _refuse_fault(answer: _Message) -> None:
+    """Raise what a server answers that opens no channel; asyncua would take the fault for the answer it waits for.
+
+    Raises:
+        ua.UaStatusCodeError: the answer is a ServiceFault (OPC 10000-4 §7.35); whoever waits gets it.
+    """
+    if nodeid_from_binary(answer.body()).Identifier == ua.ObjectIds.ServiceFault_Encoding_DefaultBinary:
+        fault = struct_from_binary(ua.ServiceFault, answer.body())
+        raise ua.UaStatusCodeError(fault.ResponseHeader.ServiceResult.value)
 
 
 def use_channel(client: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
@@ -34,7 +33,6 @@ HELD: Final = 64
 _RENEW_AT: Final = 0.75
 """Part of the security token's lifetime after which it is renewed (OPC 10000-4 §5.6.2.1)."""
 
-logging.getLogger("asyncua").setLevel(logging.ERROR)  # INFO costs a third of the CPU; links tell warnings themselves
 
 
 class OpcUaLink(Connector):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.reading import Reading
 from agent.site import Site
@@ -20,6 +21,7 @@ from pipelines.point import BAD_CONFIGURATION_ERROR, TagFacts
 from pipelines.stats import FlowStats
 from tests.connectors.modbus.device import Device
 from tests.pipelines.waiting import until
+from tests.services.ports import free_port
 
 pytestmark = pytest.mark.wire
 
@@ -100,3 +102,43 @@ async def test_what_is_not_well_is_said_in_words(tmp_path: Path) -> None:
             reading.watch()
             assert reading.troubles() == ["plc: 1 tags say nothing for too long, a"]
             await until(lambda: not reading.source.stale)
+
+
+async def test_a_port_that_opens_is_not_a_device_that_answers(tmp_path: Path) -> None:
+    async with Device(mute={1}) as device:
+        site = site_of(device.port, [])
+        async with running(site, tmp_path) as (reading, _):
+            await until(lambda: reading.stats.opened > 2)
+            assert not reading.stats.connected
+            assert reading.troubles() == [
+                f"plc: modbus://127.0.0.1:{device.port} unit 1: no reply within 0.5 s: check the unit id and the device"
+            ]
+            device.mute.clear()
+            await until(lambda: reading.stats.connected)
+            assert reading.troubles() == []
+
+
+async def test_a_gateway_that_answers_for_a_missing_unit_is_told(tmp_path: Path) -> None:
+    async with Device(exceptions={1: 11}) as device:
+        async with running(site_of(device.port, []), tmp_path) as (reading, _):
+            await until(lambda: reading.stats.notices)
+            assert not reading.stats.connected
+            reason = "the gateway gets no answer from it (exception 11): check its id and wiring"
+            assert reading.troubles() == [f"plc: unit 1: {reason}"]
+            device.exceptions.clear()
+            await until(lambda: reading.stats.connected)
+            assert reading.troubles() == []
+
+
+async def test_the_newest_reason_is_told_and_each_is_logged_once(tmp_path: Path) -> None:
+    port = free_port()
+    with capture_logs() as logged:
+        async with running(site_of(port, []), tmp_path) as (reading, _):
+            await until(lambda: "no connection" in reading.stats.error)
+            async with Device(port=port, mute={1}):
+                await until(lambda: "no reply" in reading.stats.error)
+                await until(lambda: reading.stats.opened > 2)
+    told = [(one["event"], one["reason"].split(": ")[1].split(" (")[0]) for one in logged if "reason" in one]
+    assert told[0] == ("link_down", "no connection")
+    assert ("link_still_down", "no reply within 0.5 s") in told
+    assert len(told) == len(set(told)), "each reason once"

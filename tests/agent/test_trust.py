@@ -104,6 +104,7 @@ def test_the_page_is_followed_to_a_secured_connection(plc: tuple[Foreign, Path],
 
     untrusted = do(*browse, code=3)
     assert "put this agent's certificate" in untrusted
+    assert len(untrusted.splitlines()) == 1, "no word of the library beside the error"
     accept(folder)
     assert "Double0" in do(*browse)
 

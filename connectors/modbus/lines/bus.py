@@ -112,9 +112,8 @@ class BusWire(Wire):
         self._framer.clear()
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._pending = _Pending(shape, self._clock.now_ns(), answer)
-        timer = self._loop.call_later(
-            self._timing.timeout_s, self._fail, LinkTimeout, f"no reply within {self._timing.timeout_s:g} s"
-        )
+        why = f"no reply within {self._timing.timeout_s:g} s: check the unit id, the wiring and the line's settings"
+        timer = self._loop.call_later(self._timing.timeout_s, self._fail, LinkTimeout, why)
         self._stats.requests += 1
         self._dirty = True
         self.pipe.send(self._framer.encode(shape.unit, shape.tail[1:]))

@@ -129,7 +129,7 @@ class NumberedWire(Wire):
     def _expire(self, transaction: int) -> None:
         pending = self._pending[transaction]
         why = f"no reply within {self._timeout_s:g} s"
-        self._fail(pending, LinkTimeout(pending.question.place, why))
+        self._fail(pending, LinkTimeout(pending.question.place, f"{why}: check the unit id and the device"))
         self._end(LinkClosed, f"another request had {why}", pending)
         self.close()
 

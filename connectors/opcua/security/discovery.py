@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.opcua.channel import use_channel
 from connectors.opcua.library import Client, ua
+from pipelines.errors import LinkRefused
 
 
 @asynccontextmanager
@@ -24,6 +25,7 @@ async def discovery(
 
     Raises:
         TimeoutError, OSError, ua.UaError: it does not answer.
+        LinkRefused: it has no unprotected channel, not even for GetEndpoints.
     """
     client = Client(endpoint, timeout=timeout_s)
     use_channel(client)
@@ -35,11 +37,20 @@ async def discovery(
             if dial is None:
                 await client.connect_socket()
             await client.send_hello()
-            await open_channel(client)
+            await _open_unprotected(client, endpoint)
             yield client
             await client.close_secure_channel()
     finally:
         client.disconnect_socket()
+
+
+async def _open_unprotected(client: Any, endpoint: str) -> None:
+    try:
+        await open_channel(client)
+    except ua.UaStatusCodeError as error:
+        name = ua.StatusCode(error.code).name
+        reason = f"the server does not tell its endpoints: it refuses the unprotected channel to ask for them ({name})"
+        raise LinkRefused(endpoint, f"{reason}; switch discovery on in the server, readings stay protected") from error
 
 
 async def open_channel(client: Any, *, renew: bool = False) -> None:
