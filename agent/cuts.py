@@ -70,7 +70,8 @@ class Cuts:
         if about == "tls":
             return self.within(place[:2])
         if about == "tags":
-            return self.within((*place, "tags")) or self._extra_like(place, {"tags"})
+            sources = {"tags", "tags_file", "devices", "events"}
+            return any(self.within((*place, key)) for key in sources) or self._extra_like(place, sources)
         if about in _LOOKED_AT:
             return about in self._touched()
         if about == "machine" and isinstance(value, str):

@@ -96,7 +96,8 @@ def _finding(root: Node, place: Place, fault: Any) -> Finding:
         key = Node(line, place[-1], str(place[-1]))
         return Finding(line, f"{path_of(root, place)}: the key {_words(root, place, key, fault)}", place)
     node = locate(root, place)[1]
-    return Finding(line, f"{path_of(root, place)}: {_words(root, place, node, fault)}", place)
+    words = _words(root, place, node, fault).removeprefix(f"{place[-1]}: " if place else "")  # the path says it already
+    return Finding(line, f"{path_of(root, place)}: {words}", place)
 
 
 def _refine(root: Node, place: Place, fault: Any) -> tuple[int, Place]:

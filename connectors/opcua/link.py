@@ -34,7 +34,6 @@ _RENEW_AT: Final = 0.75
 """Part of the security token's lifetime after which it is renewed (OPC 10000-4 §5.6.2.1)."""
 
 
-
 class OpcUaLink(Connector):
     """One session with one OPC UA server.
 

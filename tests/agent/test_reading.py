@@ -119,15 +119,14 @@ async def test_a_port_that_opens_is_not_a_device_that_answers(tmp_path: Path) ->
 
 
 async def test_a_gateway_that_answers_for_a_missing_unit_is_told(tmp_path: Path) -> None:
-    async with Device(exceptions={1: 11}) as device:
-        async with running(site_of(device.port, []), tmp_path) as (reading, _):
-            await until(lambda: reading.stats.notices)
-            assert not reading.stats.connected
-            reason = "the gateway gets no answer from it (exception 11): check its id and wiring"
-            assert reading.troubles() == [f"plc: unit 1: {reason}"]
-            device.exceptions.clear()
-            await until(lambda: reading.stats.connected)
-            assert reading.troubles() == []
+    async with Device(exceptions={1: 11}) as device, running(site_of(device.port, []), tmp_path) as (reading, _):
+        await until(lambda: reading.stats.notices)
+        assert not reading.stats.connected
+        reason = "the gateway gets no answer from it (exception 11): check its id and wiring"
+        assert reading.troubles() == [f"plc: unit 1: {reason}"]
+        device.exceptions.clear()
+        await until(lambda: reading.stats.connected)
+        assert reading.troubles() == []
 
 
 async def test_the_newest_reason_is_told_and_each_is_logged_once(tmp_path: Path) -> None:
