@@ -96,7 +96,9 @@ def _finding(root: Node, place: Place, fault: Any) -> Finding:
         key = Node(line, place[-1], str(place[-1]))
         return Finding(line, f"{path_of(root, place)}: the key {_words(root, place, key, fault)}", place)
     node = locate(root, place)[1]
-    words = _words(root, place, node, fault).removeprefix(f"{place[-1]}: " if place else "")  # the path says it already
+    words = _words(root, place, node, fault)
+    if node is not None and isinstance(node.data, dict | list) and place:
+        words = words.removeprefix(f"{place[-1]}: ")  # the path says it; before a value it stands as the file has it
     return Finding(line, f"{path_of(root, place)}: {words}", place)
 
 
