@@ -85,8 +85,10 @@ class Source:
         kinds = state.get(self._keys["kinds"])
         self._normalizer = Normalizer(self.tags, orjson.loads(kinds) if kinds else None)
         self._pinned = dict(self._normalizer.kinds)
-        self._stamper = Stamper(self._skews_ns(0), state.get(self._keys["stamps"]), names)
-        self._stamps = state.get(self._keys["stamps"], b"[]")
+        self._stamps = {key: one for key, one in state.items() if key.partition("#")[0] == self._keys["stamps"]}
+        moved = [entry for one in self._stamps.values() for entry in orjson.loads(one)]
+        self._stamper = Stamper(self._skews_ns(0), orjson.dumps(moved), names)
+        self._fresh = True
         self._encoder = self._make_encoder()
         self._told = np.zeros(len(tags), dtype=bool)
         self._replaced = False
@@ -264,10 +266,22 @@ class Source:
             state[self._keys["kinds"]] = orjson.dumps(self._pinned)
         if self._words.changed:
             state[self._keys["words"]] = self._words.state()
-        stamps = self._stamper.state()
-        if stamps != self._stamps:
-            self._stamps = state[self._keys["stamps"]] = stamps
-        return state
+        return state | self._moved_times()
+
+    def _moved_times(self) -> dict[str, bytes]:
+        """Blocks of moved times that changed; the first is kept under the name alone.
+
+        Rows may stand in another block than in the process before, so that everything is written again at first.
+        """
+        name, found = self._keys["stamps"], {}
+        blocks = self._stamper.changed_blocks(everything=bool(self._stamps) and self._fresh)
+        if self._fresh:
+            found = dict.fromkeys(self._stamps, b"[]")
+        self._fresh = False
+        found |= {f"{name}#{block}" if block else name: one for block, one in blocks.items()}
+        changed = {key: one for key, one in found.items() if one != self._stamps.get(key, b"[]")}
+        self._stamps |= changed
+        return changed
 
 
 def _resolved(tag: TagSettings, place: Place) -> TagSettings:

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN, Scan
 
+BLOCK: Final = 256
+"""Rows whose moved times are kept together: where a device's clock is off, every row's are, and one row that changes
+must not write those of thousands."""
 _STEPPED_NS: Final = 10 * 10**9
 """A last time this far ahead of now was stamped by a clock that was wrong then."""
 
@@ -55,6 +58,7 @@ class Stamper:
         self._status = np.empty(0, dtype=np.uint32)
         self._shifted: dict[int, tuple[int, int, object, int]] = {}
         self._keys: list[str | int] = []
+        self._changed: set[int] = set()
         self._known = {entry[0]: entry[1:] for entry in (orjson.loads(state) if state else ())}
         self.extend(max_skew_ns, keys or range(len(max_skew_ns)))
 
@@ -77,6 +81,17 @@ class Stamper:
     def state(self) -> bytes:
         """Tags whose last time was moved, for the next process: JSON of [key, source time, time, value, status]."""
         return orjson.dumps([[self._keys[tag], *entry] for tag, entry in sorted(self._shifted.items())])
+
+    def changed_blocks(self, *, everything: bool = False) -> dict[int, bytes]:
+        """What `state` says of each block of rows of which it may say something else than at the last call."""
+        changed, self._changed = self._changed, set()
+        if everything:
+            changed |= {tag // BLOCK for tag in self._shifted}
+        return {block: self._block(block) for block in sorted(changed)}
+
+    def _block(self, block: int) -> bytes:
+        rows = [tag for tag in range(block * BLOCK, (block + 1) * BLOCK) if tag in self._shifted]
+        return orjson.dumps([[self._keys[tag], *self._shifted[tag]] for tag in rows])
 
     def stamp(self, scan: Scan, now_ns: int, device_time_ns: int | None = None) -> Stamped:
         """The same readings with final times, in the same order."""
@@ -108,7 +123,8 @@ class Stamper:
         self._status[scan.tag] = scan.status
         if self._shifted:
             for tag in scan.tag.tolist():
-                self._shifted.pop(tag, None)
+                if self._shifted.pop(tag, None):
+                    self._changed.add(tag // BLOCK)
 
     def _one_by_one(self, scan: Scan, skewed: NDArray[np.bool_], now_ns: int) -> Stamped:
         time, status = scan.time_ns.copy(), scan.status.copy()
@@ -136,8 +152,9 @@ class Stamper:
             self._value[tag], self._status[tag] = value, code
             if time[index] != source:
                 self._shifted[tag] = (source, int(time[index]), value, code)
-            else:
-                self._shifted.pop(tag, None)
+                self._changed.add(tag // BLOCK)
+            elif self._shifted.pop(tag, None):
+                self._changed.add(tag // BLOCK)
         stamped = Scan(scan.tag, time, scan.value, status)
         return Stamped(stamped, source_ns if source_ns.any() else None)
 

@@ -163,6 +163,38 @@ def test_a_number_with_its_text_is_stale_as_a_whole() -> None:
     ]  # fmt: skip
 
 
+def many(rows: int, state: dict[str, bytes] | None = None, first: int = 0) -> Source:
+    tags = tuple(TagSettings(name=f"t{row}") for row in range(first, rows))
+    return Source(Connection(name="plc", tags=tags), [PLACE] * len(tags), state or {})
+
+
+def test_one_row_does_not_write_the_moved_times_of_thousands() -> None:
+    one = many(2000)
+    state = {key: raw for part in _ahead(one, range(2000), NOW) for key, raw in part.resume.items()}
+    assert sorted(state) == sorted({"kinds:plc", "stamps:plc", *(f"stamps:plc#{block}" for block in range(1, 8))})
+    (again,) = _ahead(one, [1999], NOW + SECOND)
+    assert list(again.resume) == ["stamps:plc#7"]
+    assert len(again.resume["stamps:plc#7"]) < 20_000
+
+
+def test_moved_times_hold_across_a_restart_also_when_rows_stand_elsewhere() -> None:
+    one = many(600)
+    state = {key: raw for part in _ahead(one, range(600), NOW) for key, raw in part.resume.items()}
+    later = many(600, state, first=300)  # the first 300 tags were taken out of the configuration
+    (same,) = _ahead(later, [299], NOW + SECOND)
+    assert f" {NOW + SECOND}\n" in same.body.decode(), "a wrong clock is still wrong"
+    assert same.resume["stamps:plc#2"] == b"[]"
+    kept = {**state, **same.resume}
+    names = [entry[0] for key, raw in kept.items() if key.startswith("stamps:") for entry in orjson.loads(raw)]
+    assert sorted(names) == sorted(f"P1/t{row}" for row in range(300, 600))
+
+
+def _ahead(one: Source, rows: object, now_ns: int) -> list[Lines]:
+    """Readings of a device whose clock is two days ahead."""
+    tags = list(rows)  # type: ignore[call-overload]
+    return one.encode(Delivery((scan_of(tags, now_ns + 48 * 3600 * SECOND, [1.0] * len(tags)),)), now_ns)
+
+
 def test_a_tag_that_never_came_is_stale_after_its_time_and_a_lost_link_starts_anew() -> None:
     one = source(stale_after_s=5)
     assert one.overdue(NOW) is None
