@@ -66,6 +66,13 @@ class Stretch:
         self.count, self.began, self.covered, self.whole = other.count, other.began, other.covered, other.whole
         self.from_ns, self.tries, self.continuation = other.from_ns, other.tries, other.continuation
 
+    def backwards(self) -> bool:
+        """Whether the device's clock was set back, as without a battery: its times bound nothing then.
+
+        A first reading before a bound that was only worked out is of a value that has not changed since.
+        """
+        return not self.began and self.before_ns is not None and self.before_ns < self.after_ns
+
     def filled(self) -> Gap:
         """The gap as it is now that its history was read."""
         return replace(self.gap, count=self.count, filled=self.whole and self.began and self.covered)
@@ -115,6 +122,8 @@ class Missing:
     def _lose(self, gap: Gap, now_s: float) -> None:
         seen = int(self._seen[gap.tag])
         if gap.cause == _OWN_BOUNDS:
+            if gap.end_ns is None or gap.start_ns >= gap.end_ns:
+                return  # the reading before is not known by the device's clock: no history can show that it is whole
             stretch = Stretch(gap, gap.start_ns, gap.end_ns, now_s, began=seen != gap.start_ns)
         else:
             stretch = Stretch(gap, seen or gap.start_ns + self.skew_ns, None, now_s + self._settle_s, began=not seen)
@@ -132,6 +141,8 @@ class Missing:
         """The reading that ends every stretch of `tag` that has no end yet."""
         for stretch in self._unbound.pop(tag, ()):
             stretch.before_ns = time_ns
+            if stretch.backwards():
+                self.close(stretch)
         self._waiting[tag] = False
         self._state = None
 
@@ -154,6 +165,7 @@ class Missing:
                 self._first(one.gap.tag, (one.gap.end_ns or 0) + self.skew_ns)
             if one.after_ns < oldest_ns and not one.count:
                 one.after_ns, one.whole = oldest_ns, False
+        due = [one for one in due if not one.backwards()]
         due.sort(key=self.start_ns)
         if not due or due[0].from_ns:
             return due[:1]  # a page of its own: others would fill it with what they have had already

@@ -64,7 +64,7 @@ async def test_what_passed_while_nobody_was_there_comes_back(server: AlarmServer
         await before.until(lambda: len(before.rows) >= 2)
         started_ms = time.time_ns() // 1_000_000
         fed: dict[str, Any] = {name: [[started_ms + 10 * (n + 1), n + 1] for n in range(300)] for name in names}
-        before.settings = connection(endpoint, *tags, tag("more", URI + "Plain"))  # another list: a new subscription
+        before.settings = connection(endpoint, *tags, sampling_interval_s=0.02)  # other items: a new subscription
         for name in names:
             server.tell(history={"name": name, "values": fed[name]})
         await before.until(lambda: sum(gap.filled for gap in before.gaps) == 2)

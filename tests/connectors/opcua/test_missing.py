@@ -54,6 +54,24 @@ def test_an_overflow_names_its_own_bounds() -> None:
     assert (stretch.after_ns, stretch.before_ns, stretch.began) == (NOW - 9, NOW - 5, False)
 
 
+def test_a_clock_that_was_set_back_leaves_the_gap_open() -> None:
+    """A PLC without a battery comes back in 2000: nothing lies between the two times, and everything is missing."""
+    missing = Missing(3, 5.0)
+    for tag in (0, 1):
+        seen(missing, tag, NOW - 11 * SECOND)
+    seen(missing, 0, NOW // 2, gaps=(lost(0),))
+    seen(missing, 1, NOW - 11 * SECOND, gaps=(lost(1),))
+    seen(missing, 2, NOW - 99 * SECOND, gaps=(lost(2),))
+    assert sorted(one.gap.tag for one in missing.ready(9.0, 10, 0)) == [1, 2], "these two have not changed"
+    assert len(missing) == 2
+
+
+def test_an_overflow_without_a_reading_before_stays_open() -> None:
+    missing = Missing(1, 5.0)
+    seen(missing, 0, gaps=(Gap(0, "queue_overflow", NOW, NOW),))
+    assert len(missing) == 0
+
+
 def test_what_is_too_old_is_not_asked_for_and_not_called_filled() -> None:
     missing = Missing(1, 0.0)
     seen(missing, 0, gaps=(lost(0),))
