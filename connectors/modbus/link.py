@@ -197,6 +197,9 @@ class ModbusLink(Connector):
             columns = self._values.take(poll, reply.data, time_ns)
             if columns is None:
                 return (poll,)
+            for early, early_ns in self._values.confirmed:
+                tick.add(early, early_ns)
+            self._values.confirmed.clear()
         tick.newest_ns = max(tick.newest_ns, time_ns)
         tick.gaps += poll.gaps(time_ns)
         poll.replied(time_ns)

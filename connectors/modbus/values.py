@@ -108,12 +108,14 @@ class Watch:
         proofs: (column, position in it, proof) of registers that prove a device.
         guarded: (column, positions in it, proof) of tags that need the proof.
         first: values of the first look while the second is awaited, by row; None = none is.
+        early: all columns of the first look, and their time, ns since 1970 UTC.
     """
 
     tags: list[tuple[int, int, Watched]]
     proofs: list[tuple[int, int, Proof]]
     guarded: list[tuple[int, NDArray[np.intp], Proof]]
     first: dict[int, Any] | None = field(default=None)
+    early: tuple[list[Column], int] = field(default=([], 0))
 
 
 class Values:
@@ -121,6 +123,10 @@ class Values:
 
     Args:
         context: the link's; its resume state holds what the counters counted.
+
+    Attributes:
+        gaps: gaps found since they were last taken.
+        confirmed: columns of first looks that the second confirmed, and their times, since they were last taken.
     """
 
     def __init__(self, context: LinkContext) -> None:
@@ -147,6 +153,7 @@ class Values:
         self._watches: dict[Poll, Watch | None] = {}
         context.stats.facts.update(connection.facts())
         self.gaps: list[Gap] = []
+        self.confirmed: list[tuple[list[Column], int]] = []
 
     def take(self, poll: Poll, data: bytes, time_ns: int) -> list[Column] | None:
         """Columns of a response that came at `time_ns`; None: read it again before anything of it is believed."""
@@ -249,10 +256,12 @@ class Values:
         first, watch.first = watch.first, None
         jumped = [item for item in good if _jumps(item[2], item[3], time_ns)]
         if jumped and first is None:
-            watch.first = {one.row: value for _, _, one, value in good}
+            watch.first, watch.early = {one.row: value for _, _, one, value in good}, (columns[:], time_ns)
             return None
         if first is not None and any(_torn(one, value, first, time_ns) for _, _, one, value in good):
             self._context.stats.rejected["torn"] += 1
+        elif first is not None:
+            self.confirmed.append(watch.early)
         for number, at, one, value in jumped:
             assert first is not None
             if not _near(value, first.get(one.row), one.most):
