@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from pipelines.errors import ConfigError
 _SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 _ROUNDS: Final = 12
 """Times a file is looked at without what was found; each takes out at least one more level."""
-_SECRETS: Final = ("password_file", "key_file", "user_private_key_file")
+_SECRETS: Final = ("password_file", "key_file", "user_private_key_file", "private_key_file")
+_BELOW: Final = ("tls", "security")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def load_sites(paths: Sequence[Path]) -> Site:
 
 
 def secrets_not_there(paths: Sequence[Path]) -> list[Remark]:
-    """A note for every secret file that valid files name and that is not there now.
+    """A note for every secret file that valid files name and that is not there now, or open to everybody.
 
     Raises:
         ConfigFaults: as `load_sites`.
@@ -191,23 +193,22 @@ def _once(root: Node, findings: Sequence[Finding]) -> list[Finding]:
 
 def _absent(path: Path, root: Node) -> Iterator[Remark]:
     groups = [root.below["mqtt"]] if "mqtt" in root.below else []
-    groups += [one.below["tls"] for one in groups if "tls" in one.below]
-    devices = list(root.below["connections"].below.values())
-    groups += devices + [one.below["tls"] for one in devices if "tls" in one.below]
+    groups += root.below["connections"].below.values()
+    groups += [one.below[key] for one in groups for key in _BELOW if key in one.below]
     for group in groups:
         for key in _SECRETS:
             name = group.below[key].data if key in group.below else None
-            if isinstance(name, str) and (why := _not_there(key, Path(name))):
-                yield Remark(path, group.key_lines[key], f"{key} {name} is not there now{why}")
+            if isinstance(name, str) and (why := _unfit(key, Path(name))):
+                yield Remark(path, group.key_lines[key], f"{key} {name} {why}")
 
 
-def _not_there(key: str, name: Path) -> str:
-    """What else to say of a file that is not there; empty when it is."""
-    looked_up = key in {"password_file", "user_private_key_file"} and name.parent == Path()
+def _unfit(key: str, name: Path) -> str:
+    """What is to say of a secret's file that is not there, or open to everybody; empty when it is well."""
+    looked_up = key != "key_file" and name.parent == Path()
     folder = os.environ.get("CREDENTIALS_DIRECTORY") if looked_up else None
     try:
-        (Path(folder) / name if folder else name).stat()
+        found = (Path(folder) / name if folder else name).stat()
     except OSError:
         where = "is looked up in $CREDENTIALS_DIRECTORY" if looked_up else "is read"
-        return f"; it {where} when the service runs"
-    return ""
+        return f"is not there now; it {where} when the service runs"
+    return "can be read by every user of this machine: chmod o-r it" if found.st_mode & stat.S_IROTH else ""

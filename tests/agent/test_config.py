@@ -164,7 +164,13 @@ def test_secret_files_that_are_not_there_are_noted(
     ]
     (tmp_path / "opc").write_text("x")
     (tmp_path / "agent_mqtt").write_text("x")
+    for name, mode in (("opc", 0o644), ("agent_mqtt", 0o640)):
+        (tmp_path / name).chmod(mode)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert run(["check", str(path)]) == 0
+    open_to_all = f"password_file {tmp_path / 'opc'} can be read by every user of this machine: chmod o-r it"
+    assert capsys.readouterr().err.splitlines() == [f"note: {path}:28: {open_to_all}"]
+    (tmp_path / "opc").chmod(0o600)
     assert run(["check", str(path)]) == 0
     assert not capsys.readouterr().err
 
