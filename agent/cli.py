@@ -74,7 +74,10 @@ app = typer.Typer(
 
 @app.callback()
 def root() -> None:
-    """Reads PLC tags over OPC UA and Modbus, loses nothing, and shows them."""
+    """Reads PLC tags over OPC UA, Modbus and MTConnect, loses nothing, and shows them.
+
+    To begin: `agent simulate`, or `agent init site.yaml`, `agent check`, `agent read`, `agent run`.
+    """
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ def command(
         emit_json({"nodes": [asdict(one) for one in chosen]})
     elif yaml is None and csv is None:
         show(chosen, tree=sys.stdout.isatty() and choice.all())
-    return 0 if tags or choice.all() else 1
+    return 0 if chosen or choice.all() else 1
 
 
 def show(found: list[Found], *, tree: bool) -> None:

@@ -38,6 +38,8 @@ def command(
     kind = kind_of(endpoint)
     if not kind or not KINDS[kind].doctor:
         remedy = f"write modbus://{endpoint}" if _BARE.fullmatch(endpoint) else "expected modbus://host:port"
+        if endpoint.startswith("/"):
+            remedy = f"write modbus+rtu://{endpoint}?baudrate=9600&parity=N&stop_bits=1"
         reason = "such a device tells what it has: agent browse" if kind else remedy
         raise ConfigError(None, None, f"probe: {reason}")
     if write_tags is not None and write_tags.exists() and not force:

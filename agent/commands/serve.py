@@ -14,7 +14,7 @@ from agent.logs import set_up_logs
 from agent.paths import STATE_DIR
 from agent.server import BeatingSink, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, DependencyError
 from pipelines.mqtt import MqttSettings
 from pipelines.sinks.duckdb import DuckDbSink
 from viewer.stores.duckdb import DuckDbStore
@@ -41,6 +41,11 @@ def command(
     if broker not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--broker {broker}: expected auto, mosquitto or embedded")
     settings = mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file) if mqtt else None
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot make the folder of the store: {error.strerror}; name another with --store"
+        raise DependencyError(str(store), reason) from error
     return asyncio.run(_serve(store, site or [], settings, mqtt_port, broker, (host, port), json=json))
 
 

@@ -45,7 +45,8 @@ def _show(status: dict[str, Any]) -> None:
     points, journal = status["points"], status["journal"]
     console.print(
         f"points: accepted {points['accepted']}, stored {points['stored']}, queued {points['queued']}, "
-        f"dropped {points['dropped']}, quarantined {points['quarantined']}, imbalance {points['imbalance']}"
+        f"dropped {points['dropped']}, quarantined {points['quarantined']}, imbalance {points['imbalance']}",
+        soft_wrap=True,
     )
     broker = status["broker"]
     console.print(f"broker: {broker['endpoint']} {broker['error'] or 'ok'}", markup=False, soft_wrap=True)

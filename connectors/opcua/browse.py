@@ -115,9 +115,19 @@ async def _read(session: OpcUaSession, level: Sequence[_Seen]) -> None:
     nodes = [one.node for one in variables]
     types = await session.read_attribute(nodes, ua.AttributeIds.DataType)
     values = await session.read_attribute(nodes, ua.AttributeIds.Value)
+    names = await _type_names(session, types)
     for one, datatype, value in zip(variables, types, values, strict=True):
         assert one.found is not None
-        one.found = replace(one.found, datatype=_datatype(datatype), value=_text(value))
+        one.found = replace(one.found, datatype=_datatype(datatype, names), value=_text(value))
+
+
+async def _type_names(session: OpcUaSession, types: Sequence[DataValue | None]) -> dict[NodeId, str]:
+    """Names of the server's own types: its enumerations and structures."""
+    held = [one.Value.Value for one in types if one is not None and one.Value is not None]
+    own = list(dict.fromkeys(one for one in held if getattr(one, "NamespaceIndex", 0)))
+    names = await session.read_attribute(own, ua.AttributeIds.BrowseName) if own else []
+    said: list[Any] = [one.Value.Value if one is not None and one.Value is not None else None for one in names]
+    return {node: str(name.Name) for node, name in zip(own, said, strict=True) if getattr(name, "Name", None)}
 
 
 async def _facts(session: OpcUaSession, level: Sequence[_Seen]) -> None:
@@ -218,17 +228,24 @@ def _address(node: NodeId, namespaces: list[str]) -> str:
     return f"nsu={namespaces[node.NamespaceIndex]};{text.split(';', 1)[1]}"
 
 
-def _datatype(value: DataValue | None) -> str:
+def _datatype(value: DataValue | None, names: dict[NodeId, str]) -> str:
     node: Any = value.Value.Value if value is not None and value.Value is not None else None
     if not hasattr(node, "NamespaceIndex"):
         return ""
     if node.NamespaceIndex == 0 and isinstance(node.Identifier, int):
         return str(ua.ObjectIdNames.get(node.Identifier, node.to_string()))
-    return str(node.to_string())
+    return names.get(node) or str(node.to_string())
 
 
 def _text(value: DataValue | None) -> str:
     if value is None or value.Value is None or value.Value.Value is None:
         return ""
-    text = str(value.Value.Value)
+    text = _structures(value.Value.Value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _structures(value: Any) -> str:
+    """A value in words; a structure is `{…}`: its fields are seen when it is read."""
+    if isinstance(value, list) and any(isinstance(one, ua.ExtensionObject) for one in value):
+        return f"[{', '.join(map(_structures, value))}]"
+    return "{…}" if isinstance(value, ua.ExtensionObject) else str(value)

@@ -504,3 +504,15 @@ def test_browse_into_a_closed_pipe(plant: dict[str, str]) -> None:
             cwd=ROOT, stdout=output, stderr=subprocess.PIPE, check=False, timeout=60,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_store_that_cannot_be_made_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["serve", "--store", "/dev/null/store"]) == 3
+    said = one_line(capsys.readouterr().err)
+    assert said == "/dev/null/store: cannot make the folder of the store: Not a directory; name another with --store"
+
+
+def test_a_serial_port_is_no_address_of_probe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["probe", "/dev/ttyUSB0"]) == 2
+    said = one_line(capsys.readouterr().err)
+    assert said == "probe: write modbus+rtu:///dev/ttyUSB0?baudrate=9600&parity=N&stop_bits=1"

@@ -73,14 +73,14 @@ def _about(unit: UnitFound, out: Diagnosis) -> Iterator[str]:
     if unit.twin is not None:
         yield f"{who} holds the same as unit {unit.twin}: the device does not look at the unit id"
         return
-    yield from _looks_like(who, out.matches[unit.unit])
+    yield from _looks_like(who, unit.unit, out.matches[unit.unit])
     yield from _function_codes(who, unit)
     for (number, table), spots in out.spots.items():
         if number == unit.unit:
             yield from _off_by_one(f"{who}, {table}", unit.tables[table], spots)
 
 
-def _looks_like(who: str, matches: Sequence[Match]) -> Iterator[str]:
+def _looks_like(who: str, unit: int, matches: Sequence[Match]) -> Iterator[str]:
     for number, one in enumerate(matches):
         text = (
             f"{who} {'also fits' if number else 'looks like'} {one.title} (profile {one.name}, score {one.score:.2f})"
@@ -90,6 +90,8 @@ def _looks_like(who: str, matches: Sequence[Match]) -> Iterator[str]:
             text += f", but every address is one {higher} than in its map"
         if one.swapped:
             text += ", but in the other table: holding and input are exchanged"
+        if not (number or one.shift or one.swapped):
+            text += f"; instead of tags you can write devices: [{{profile: {one.name}, unit: {unit}}}]"
         yield text
 
 

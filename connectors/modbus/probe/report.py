@@ -79,9 +79,18 @@ def as_lines(settings: ModbusConnection, found: Diagnosis, line: Line) -> Iterat
     for remark in found.remarks:
         yield f"note: {remark}"
     if found.silent:
-        yield f"note: no answer from unit {', '.join(map(str, found.silent))}"
+        yield f"note: no answer from unit {', '.join(map(str, found.silent))}" + _remedy(settings, found)
     if found.partial:
         yield f"note: {found.partial}"
+
+
+def _remedy(settings: ModbusConnection, found: Diagnosis) -> str:
+    """What to look at when nobody answered at all."""
+    if found.units:
+        return ""
+    if settings.serial is None:
+        return "; name others with --units, or look at the device"
+    return f"; check wiring and line settings (now {settings.serial.wiring()}), or name others with --units"
 
 
 def _unit_lines(unit: UnitFound, found: Diagnosis) -> Iterator[str]:

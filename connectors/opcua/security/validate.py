@@ -95,7 +95,8 @@ def judge(
         if host_must_match:
             refusals.append(f"it is for {names}, not for {host} (BadCertificateHostNameInvalid)")
         else:
-            remarks["host_name"] = f"the server's certificate is for {names}, not for {host}"
+            remedy = "write one of them in endpoint, or `security: {host_name: ignore}`"
+            remarks["host_name"] = f"the server's certificate is for {names}, not for {host}; {remedy}"
     return Verdict(refusals, remarks, unknown=not known)
 
 

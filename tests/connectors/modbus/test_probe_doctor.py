@@ -182,6 +182,15 @@ async def test_a_mute_unit_costs_two_timeouts_and_is_told() -> None:
         assert "no answer from unit 1" in "\n".join(doctor.lines())
 
 
+async def test_nobody_answers_and_what_to_look_at_is_told() -> None:
+    async with Device(mute={1}) as device:
+        options = ProbeOptions(units="1", ranges="holding:0-9", pause_s=0, timeout_s=0.1, reads=1)
+        doctor = make_doctor("modbus", f"modbus://127.0.0.1:{device.port}", options, SystemClock())
+        assert [line async for line in doctor.probe()]
+        *_, said = doctor.lines()
+        assert said == "note: no answer from unit 1; name others with --units, or look at the device"
+
+
 async def test_ctrl_c_shows_what_was_found() -> None:
     async with Device(delay_s=0.01) as device:
         command = [sys.executable, "-m", "agent.cli", "probe", f"modbus://127.0.0.1:{device.port}", "--units", "1,9"]

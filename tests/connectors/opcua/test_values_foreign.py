@@ -71,6 +71,15 @@ async def test_node_opcua_values(types: Foreign, more: Any) -> None:
     }
 
 
+async def test_browse_names_types_and_shows_structures_as_such(types: Foreign) -> None:
+    async with Consumer(connection(types.endpoint)).link() as link:
+        found = {one.path: (one.datatype, one.value) async for one in link.browse()}
+    assert found["/Types/state"] == ("PressState", "2")
+    assert found["/Types/scan"] == ("ScanData", "{…}")
+    assert found["/Types/position"] == ("Position", "[{…}]")
+    assert found["/Types/matrix"] == ("Int32", "[[1, 2, 3], [4, 5, 6]]")
+
+
 @MODES
 async def test_python_opcua_values(python_opcua: dict[str, Any], more: Any) -> None:
     """A server without DataTypeDefinition: types of the standard need none, and EnumStrings name the state."""
