@@ -115,5 +115,5 @@ def identities(endpoint: Any) -> str:
 
 
 def is_plain(token: Any) -> bool:
-    """Whether a password travels as it is, protected by the channel alone (OPC 10000-4 §7.40.2.2)."""
+    """Whether a password travels as it is, protected by the channel alone (OPC 10000-4 §7.40.4)."""
     return bool(token.SecurityPolicyUri == URIS["none"])

@@ -59,7 +59,7 @@ class Identity:
 
     @property
     def kind(self) -> Any:
-        """UserTokenType (OPC 10000-4 §7.43)."""
+        """UserTokenType (OPC 10000-4 §7.41)."""
         if self.certificate is not None:
             return ua.UserTokenType.Certificate
         return ua.UserTokenType.Anonymous if self.user is None else ua.UserTokenType.UserName
