@@ -27,7 +27,7 @@ def rows(title: str) -> Iterator[list[str]]:
 
 
 @cache
-def tests_in(path: Path) -> set[str]:
+def names_of_tests(path: Path) -> set[str]:
     """Names of the test functions and methods of a module."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -46,6 +46,6 @@ def test_every_full_mark_is_held_by_tests(title: str) -> None:
         faults += [
             f"{name}: there is no {path}::{test}"
             for path, test in proofs
-            if not (TESTS / path).is_file() or test not in tests_in(TESTS / path)
+            if not (TESTS / path).is_file() or test not in names_of_tests(TESTS / path)
         ]
     assert not faults, "\n" + "\n".join(faults)
