@@ -29,7 +29,8 @@ _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 """What no tag value of line protocol holds: control characters, and a backslash, which at its end eats a comma."""
 _LONGEST: Final = 256
 MOST_TEXT: Final = 16_384
-"""Longest text of an event, characters, so that its UTF-8 fits the 65,535 bytes of a store; the rest is cut off."""
+"""Longest text of an event, characters, so that its UTF-8 fits the 65,535 bytes of a store; the rest is cut off, and
+`cut` names the fields of which."""
 
 
 def _series_name(alarm: str) -> str:
@@ -66,7 +67,8 @@ class Alarms:
             if source_ns <= 0 or source_ns - now_ns > self._max_skew_ns:
                 fields["source_time"] = source_ns if source_ns in _INT64 else _INT64[-1 if source_ns > 0 else 0]
                 source_ns, replaced = now_ns, True
-            fields = {key: _cut(value) for key, value in fields.items()}
+            if long := [key for key, value in fields.items() if isinstance(value, str) and len(value) > MOST_TEXT]:
+                fields |= {key: f"{str(fields[key])[: MOST_TEXT - 1]}…" for key in long} | {"cut": " ".join(long)}
             time_ns = self._free(f"{place.machine}/{name}", source_ns)
             lines.append(line(place.series("alarm", (("alarm", name),)), fields, time_ns))
             times.append(time_ns)
@@ -80,7 +82,3 @@ class Alarms:
         if len(self._last) > MOST_REMEMBERED:
             del self._last[next(iter(self._last))]
         return time_ns
-
-
-def _cut(value: float | str) -> float | str:
-    return value[: MOST_TEXT - 1] + "…" if isinstance(value, str) and len(value) > MOST_TEXT else value

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pipelines.alarms import MOST_TEXT
 from pipelines.place import Place
 from pipelines.point import AlarmEvent, Delivery, Scan, scan_of
 from pipelines.settings import ConnectionSettings, TagSettings
@@ -108,5 +109,8 @@ async def test_names_and_messages_of_alarms_come_back(influxd: Influxd) -> None:
     finally:
         await sink.close()
     rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["values"]]
-    assert sorted(row["message"] for row in rows) == sorted(NASTY)
-    assert sorted(row["alarm"] if row["alarm_name"] is None else row["alarm_name"] for row in rows) == sorted(NASTY)
+    assert [row["cut"] for row in rows if len(row["message"]) == MOST_TEXT] == ["message alarm_name"]
+    whole = [text for text in NASTY if len(text) <= MOST_TEXT]
+    rows = [row for row in rows if row["cut"] is None]
+    assert sorted(row["message"] for row in rows) == sorted(whole)
+    assert sorted(row["alarm"] if row["alarm_name"] is None else row["alarm_name"] for row in rows) == sorted(whole)
