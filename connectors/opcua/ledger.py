@@ -10,6 +10,9 @@ _LAST: Final = 0xFFFF_FFFF
 """After this number comes 1; 0 is never used (OPC 10000-4 §7.8)."""
 MOST_MISSING: Final = 10_000
 """Messages that are asked for again one by one; beyond that they are lost."""
+_FAR_BEHIND: Final = 100
+_MOST_REPEATS: Final = 32
+_KEEPALIVE_WEIGHT: Final = 8
 
 
 def after(sequence: int) -> int:
@@ -31,6 +34,7 @@ class Ledger:
     fresh: bool = True
     before: int = 0
     _due: list[int] = field(default_factory=list)
+    _repeats: int = 0
 
     def distance(self, sequence: int) -> int:
         """How many messages `sequence` is ahead of the next expected one; negative for one already taken."""
@@ -63,8 +67,19 @@ class Ledger:
             out.append(first)
         return out
 
+    def counts_anew(self, sequence: int, *, keepalive: bool) -> bool:
+        """Whether the server no longer goes on from what it sent: all it has would be passed over as known already.
+
+        Args:
+            sequence: number of a message that is behind the next expected one.
+            keepalive: whether it says which number comes next, instead of having it.
+        """
+        self._repeats += _KEEPALIVE_WEIGHT if keepalive else 1
+        return self.distance(sequence) < -_FAR_BEHIND or self._repeats > _MOST_REPEATS
+
     def take(self, sequence: int) -> None:
         """`sequence` was delivered, or given up."""
+        self._repeats = 0
         self.last = sequence
         self.fresh = False
 

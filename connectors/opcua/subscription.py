@@ -271,11 +271,15 @@ class Subscription:
         """Deliver a message, and before it what was sent earlier and never came.
 
         Raises:
-            LinkError: the server ended the subscription.
+            LinkError: the server ended the subscription, or counts its messages anew.
         """
-        if self.ledger.distance(message.sequence) < 0 and not message.keepalive:
-            self._context.stats.rejected["duplicate"] += 1
-            return
+        if self.ledger.distance(message.sequence) < 0:
+            if self.ledger.counts_anew(message.sequence, keepalive=message.keepalive):
+                await self.delete()  # or the next link would take it over
+                raise LinkClosed(self._endpoint, "the server counts its messages anew; the subscription is made again")
+            if not message.keepalive:
+                self._context.stats.rejected["duplicate"] += 1
+                return
         lost = await self._repair(message.sequence)
         scans = await self._prepare(message)
         if lost:

@@ -11,6 +11,7 @@ from asyncua import ua
 from connectors.opcua.resume import ResumeState
 from pipelines.errors import LinkClosed
 from pipelines.point import Delivery
+from tests.pipelines.waiting import until
 
 from .conftest import Consumer, Plant, connection, tag
 
@@ -159,3 +160,28 @@ async def test_a_server_that_refuses_every_publish_request_ends_the_link(
     assert consumer.error is not None
     assert "BadTooManyPublishRequests" in consumer.error.reason
     assert len(asked) < 30
+
+
+@pytest.mark.parametrize("back_to", [1, 950], ids=["far back", "a little back"])
+async def test_a_server_that_counts_anew_is_not_passed_over_for_ever(
+    plant: Plant, consumer: Consumer, back_to: int
+) -> None:
+    async with asyncio.timeout(30):
+        ended = asyncio.ensure_future(consumer.until(lambda: len(consumer.values(0)) > 200))
+        await until(lambda: consumer.values(0))
+        (subscription,) = plant.subscriptions.values()
+        subscription._notification_seq = 1000
+        value = 0
+        while not ended.done():
+            value += 1
+            await plant.write("a", value)
+            if value == 40:
+                subscription._notification_seq = back_to
+            await asyncio.sleep(0.11)
+        await ended
+    assert isinstance(consumer.error, LinkClosed)
+    assert "counts its messages anew" in str(consumer.error)
+    before = len(consumer.values(0))
+    await consumer.until(lambda: len(consumer.values(0)) > before)
+    assert consumer.gaps[-1].cause == "no_communication"
+    assert consumer.values(0)[-1] == value
