@@ -2,7 +2,7 @@
 
 asyncua believes a frame's length of up to 4 GiB and copies everything that came with each piece; it takes the server's
 limits for receiving as its own, waits for ever for an answer the server aborted, and follows negative lengths. Each of
-these would let a broken server fill the memory or stop the agent (docs/decisions/0020).
+these would let a broken server fill the memory or stop the agent (docs/decisions/0017).
 """
 
 from __future__ import annotations
