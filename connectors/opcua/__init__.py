@@ -7,9 +7,8 @@ Where to look:
 - What to ask for: `config`, `address`, `identity` (which node a tag is), `plan` (without a server), `limits`.
 - Data changes: `subscriptions` (all of a link), `subscription` (one), `items`, `ledger` (sequence numbers), `intake`;
   `reading` for cyclic reads.
-- Bytes to columns: `decode`, `layouts`, `shapes`, `scalars`, `skip`, `columns`.
-- Values with parts: `values`, `variants`, `flatten`, `definitions`, `typebook`.
-- Events: `events`, `event_filter`, `event_fields`, `event_rows`, `event_tree`, `event_types`.
-- History: `missing` (what, without a server), `backfill` (when), `history` (bytes).
-- `browse` and `properties` read what a server says of its variables; `security` holds policies and certificates.
+- Bytes to columns: `decode` and what it stands on, `columnar/`.
+- Values with parts, such as arrays and structures: `values/`.
+- Events and alarms: `events/`. History: `history/`.
+- `browse` and `properties` read what a server says of its variables; `security/` holds policies and certificates.
 """

@@ -17,8 +17,8 @@ from asyncua.common.connection import MessageChunk, SecureConnection, TransportL
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, uatcp_to_binary
 
+from connectors.opcua.columnar.skip import CheckedBuffer
 from connectors.opcua.library import ua
-from connectors.opcua.skip import CheckedBuffer
 
 MOST_CHUNK_BYTES: Final = 262_144
 """Longest frame, announced in Hello (OPC 10000-6 §7.1.2.3)."""

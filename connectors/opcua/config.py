@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from connectors.opcua.address import BrowsePath, NodeAddress, checked_node
-from connectors.opcua.event_types import EVENT_TYPES
+from connectors.opcua.events.types import EVENT_TYPES
 from connectors.opcua.security.config import OpcUaSecurity
 from pipelines.parts import MOST_PER_TAG
 from pipelines.settings import ConnectionSettings, EventSettings, HostPort, Name, Settings, TagSettings, authority

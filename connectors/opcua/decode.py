@@ -15,11 +15,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.opcua.columns import Columns, Part, RawColumns, joined, oldest_first
-from connectors.opcua.layouts import Layout, gather, layout_of, objects, part_of, tail_columns, tail_of
-from connectors.opcua.scalars import BAD_NO_DATA, LENGTH, LONG_BYTES, TEXT_IDS, text_at, variant_at
-from connectors.opcua.shapes import Group, Shape, Shapes
-from connectors.opcua.skip import Skipper
+from connectors.opcua.columnar.columns import Columns, Part, RawColumns, joined, oldest_first
+from connectors.opcua.columnar.layouts import Layout, gather, layout_of, objects, part_of, tail_columns, tail_of
+from connectors.opcua.columnar.scalars import BAD_NO_DATA, LENGTH, LONG_BYTES, TEXT_IDS, text_at, variant_at
+from connectors.opcua.columnar.shapes import Group, Shape, Shapes
+from connectors.opcua.columnar.skip import Skipper
 from pipelines.point import BAD, SEVERITY_MASK
 
 __all__ = ["Columns", "RawColumns", "decode_array", "decode_data_change", "decode_items", "oldest_first"]

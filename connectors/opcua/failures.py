@@ -10,8 +10,8 @@ from typing import Any, Final
 from asyncua.crypto import uacrypto
 from cryptography.exceptions import InvalidSignature
 
+from connectors.opcua.columnar.scalars import BROKEN
 from connectors.opcua.library import ua
-from connectors.opcua.scalars import BROKEN
 from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
 
 _CODES: Final = ua.StatusCodes

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.base import LinkContext
-from connectors.opcua.columns import Columns, oldest_first, scan_of_columns
+from connectors.opcua.columnar.columns import Columns, oldest_first, scan_of_columns
 from connectors.opcua.identity import GONE
-from connectors.opcua.values import VALUE_FAULTS, Values
+from connectors.opcua.values.readings import VALUE_FAULTS, Values
 from pipelines.point import Gap, Scan
 
 _OVERFLOW_MASK: Final = 0x0C80

@@ -11,9 +11,9 @@ from typing import Any, Final, Self
 
 from connectors.base import Connector, Found, LinkContext
 from connectors.opcua import plan, service_level
-from connectors.opcua.backfill import Backfill
 from connectors.opcua.browse import walk
 from connectors.opcua.config import OpcUaConnection
+from connectors.opcua.history.backfill import Backfill
 from connectors.opcua.identity import Identity
 from connectors.opcua.limits import limits_of
 from connectors.opcua.outbox import Outbox
@@ -23,7 +23,7 @@ from connectors.opcua.resume import ResumeState
 from connectors.opcua.security.discovery import open_channel
 from connectors.opcua.session import OpcUaSession, link_errors
 from connectors.opcua.subscriptions import Subscriptions
-from connectors.opcua.values import Values
+from connectors.opcua.values.readings import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkError
 from pipelines.point import Delivery, Gap

@@ -20,11 +20,11 @@ from asyncua.ua.ua_binary import (
     struct_to_binary,
 )
 
+from connectors.opcua.columnar.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
+from connectors.opcua.columnar.skip import CheckedBuffer, Skipper
 from connectors.opcua.decode import Columns, decode_array
-from connectors.opcua.event_fields import EventFields, event_list
+from connectors.opcua.events.fields import EventFields, event_list
 from connectors.opcua.library import NodeId, ua
-from connectors.opcua.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
-from connectors.opcua.skip import CheckedBuffer, Skipper
 
 _FAULT: Final = ua.NodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
 _DATA_CHANGE: Final = ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary

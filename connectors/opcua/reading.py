@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
-from connectors.opcua.columns import Columns, oldest_first, scan_of_columns
+from connectors.opcua.columnar.columns import Columns, oldest_first, scan_of_columns
 from connectors.opcua.identity import GONE, Identity
 from connectors.opcua.library import ua
 from connectors.opcua.limits import LEAST, TOO_MUCH, Limits
 from connectors.opcua.messages import read_body
 from connectors.opcua.outbox import Outbox
 from connectors.opcua.session import OpcUaSession, link_errors
-from connectors.opcua.values import Values
+from connectors.opcua.values.readings import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkError
 from pipelines.point import VALUE_DTYPES, Delivery, Scan, scan_of

@@ -16,6 +16,8 @@ from cryptography.exceptions import InvalidSignature
 
 from connectors.base import LinkContext
 from connectors.opcua.channel import use_channel
+from connectors.opcua.columnar.scalars import BROKEN
+from connectors.opcua.columnar.skip import CheckedBuffer
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.failures import REFUSED_US, REFUSED_USER, UaInvalidSignature, link_errors
 from connectors.opcua.library import Client, DataValue, NodeId, ua
@@ -23,10 +25,8 @@ from connectors.opcua.messages import Wire, checked
 from connectors.opcua.plan import MAX_PER_CALL
 from connectors.opcua.resume import ResumeState
 from connectors.opcua.reverse import connect
-from connectors.opcua.scalars import BROKEN
 from connectors.opcua.security.discovery import open_channel
 from connectors.opcua.security.guard import Guard
-from connectors.opcua.skip import CheckedBuffer
 from pipelines.errors import LinkClosed, LinkRefused, LinkUntrusted
 
 _USER_TIMEOUT_MS: Final = 8_000

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
-from connectors.opcua.events import Events
+from connectors.opcua.events.notifiers import Events
 from connectors.opcua.identity import Identity
 from connectors.opcua.intake import Handles, Intake
 from connectors.opcua.items import Created, create_items, datatypes, drop_items

@@ -14,7 +14,7 @@ from asyncua.common.utils import Buffer
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
-from connectors.opcua.events import Events
+from connectors.opcua.events.notifiers import Events
 from connectors.opcua.identity import Identity
 from connectors.opcua.intake import Intake
 from connectors.opcua.items import TOO_MANY
@@ -25,7 +25,7 @@ from connectors.opcua.outbox import Outbox
 from connectors.opcua.resume import Part, ResumeState
 from connectors.opcua.session import OpcUaSession, link_errors
 from connectors.opcua.subscription import Subscription
-from connectors.opcua.values import Values
+from connectors.opcua.values.readings import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkTimeout
 from pipelines.point import AlarmEvent, Delivery, Scan, scan_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.opcua.variants import BAD_LIMITS_EXCEEDED
+from connectors.opcua.values.variants import BAD_LIMITS_EXCEEDED
 from tests.connectors.opcua.conftest import Consumer, connection, tag
 
 from .conftest import Figure

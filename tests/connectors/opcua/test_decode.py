@@ -14,9 +14,9 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.opcua.columns import RawColumns
+from connectors.opcua.columnar.columns import RawColumns
+from connectors.opcua.columnar.scalars import BAD_NO_DATA, EPOCH_TICKS, iso_of
 from connectors.opcua.decode import decode_array, decode_data_change
-from connectors.opcua.scalars import BAD_NO_DATA, EPOCH_TICKS, iso_of
 from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED, UNCERTAIN
 
 V = ua.VariantType

@@ -9,10 +9,10 @@ import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from connectors.opcua.event_fields import event_list
-from connectors.opcua.event_filter import FULL, event_filter
-from connectors.opcua.event_rows import alarm_fields, alarm_name
-from connectors.opcua.event_types import CONTROL_TYPES, EVENT_TYPES, OVERFLOW_TYPE
+from connectors.opcua.events.fields import event_list
+from connectors.opcua.events.filter import FULL, event_filter
+from connectors.opcua.events.rows import alarm_fields, alarm_name
+from connectors.opcua.events.types import CONTROL_TYPES, EVENT_TYPES, OVERFLOW_TYPE
 
 
 def test_the_names_are_those_of_the_standard() -> None:

@@ -13,12 +13,12 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.opcua.columnar.skip import Skipper
 from connectors.opcua.decode import oldest_first
 from connectors.opcua.messages import published, read_body
 from connectors.opcua.outbox import Outbox
 from connectors.opcua.reading import Unchanged
 from connectors.opcua.session import link_errors, node_id
-from connectors.opcua.skip import Skipper
 from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
 from pipelines.point import Delivery, scan_of
 

@@ -10,9 +10,9 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
-from connectors.opcua.backfill import _same, joined
-from connectors.opcua.history import raw_body, results, ticks_of
-from connectors.opcua.missing import MOST_EXACT, MOST_OPEN, Missing
+from connectors.opcua.history.backfill import _same, joined
+from connectors.opcua.history.missing import MOST_EXACT, MOST_OPEN, Missing
+from connectors.opcua.history.request import raw_body, results, ticks_of
 from connectors.opcua.resume import ResumeState
 from pipelines.point import Delivery, Gap, scan_of
 

@@ -11,8 +11,8 @@ import pytest
 from asyncua import ua
 from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
 
-from connectors.opcua.scalars import BAD_NO_DATA
-from connectors.opcua.variants import BAD_LIMITS_EXCEEDED, BAD_TYPE_UNKNOWN
+from connectors.opcua.columnar.scalars import BAD_NO_DATA
+from connectors.opcua.values.variants import BAD_LIMITS_EXCEEDED, BAD_TYPE_UNKNOWN
 from pipelines.parts import Parts
 from pipelines.point import UNCERTAIN
 

@@ -11,9 +11,9 @@ from asyncua.ua.ua_binary import variant_to_binary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.opcua.definitions import Field, Structure, Types
-from connectors.opcua.flatten import Parts, json_of
-from connectors.opcua.variants import (
+from connectors.opcua.values.definitions import Field, Structure, Types
+from connectors.opcua.values.flatten import Parts, json_of
+from connectors.opcua.values.variants import (
     BAD_DECODING_ERROR,
     BAD_LIMITS_EXCEEDED,
     BAD_TYPE_UNKNOWN,

@@ -14,13 +14,14 @@ from typing import Any, Final
 import numpy as np
 
 from connectors.base import LinkContext
-from connectors.opcua import history, plan
+from connectors.opcua import plan
+from connectors.opcua.history import request as history_read
+from connectors.opcua.history.missing import Missing, Stretch
 from connectors.opcua.library import NodeId, ua
 from connectors.opcua.messages import checked
-from connectors.opcua.missing import Missing, Stretch
 from connectors.opcua.outbox import Outbox
 from connectors.opcua.session import OpcUaSession, link_errors
-from connectors.opcua.values import Values
+from connectors.opcua.values.readings import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkClosed, LinkError
 from pipelines.point import BAD, SEVERITY_MASK, Delivery, Scan
@@ -232,24 +233,24 @@ class Backfill:
             self._has[tag] = isinstance(value, int) and bool(value & _HISTORY_READ)
         self.missing.without |= {tag for tag in new if not self._has[tag]}
 
-    async def _ask(self, batch: _Batch, per_node: int) -> list[history.Result]:
+    async def _ask(self, batch: _Batch, per_node: int) -> list[history_read.Result]:
         nodes = self._nodes
         batch.open = [one for one in batch.open if one.gap.tag in nodes]
         asked = [(nodes[one.gap.tag], one.continuation) for one in batch.open]
-        body = history.raw_body(asked, batch.start_ns, batch.end_ns, per_node)
+        body = history_read.raw_body(asked, batch.start_ns, batch.end_ns, per_node)
         self._context.stats.requests += 1
         self._context.stats.rejected[_UNANSWERED] += 1
         timeout_s = self._session.settings.timeout_s
         async with asyncio.timeout(timeout_s):
-            data = await self._session.wire.send(history.REQUEST, body, timeout_s)
+            data = await self._session.wire.send(history_read.REQUEST, body, timeout_s)
         del self._context.stats.rejected[_UNANSWERED]
         raw, at = checked(data)
-        answers = history.results(raw, at, self._context.clock.now_ns())
+        answers = history_read.results(raw, at, self._context.clock.now_ns())
         if len(answers) != len(asked):
             raise ValueError("a history read answers for another number of nodes")
         return answers
 
-    async def _take(self, stretch: Stretch, answer: history.Result, scans: list[Scan]) -> int:
+    async def _take(self, stretch: Stretch, answer: history_read.Result, scans: list[Scan]) -> int:
         """Readings strictly between the ones that came live.
 
         Returns:
@@ -279,7 +280,7 @@ class Backfill:
         stretch.from_ns = newest_ns
         return received
 
-    def _goes_on(self, stretch: Stretch, answer: history.Result) -> bool:
+    def _goes_on(self, stretch: Stretch, answer: history_read.Result) -> bool:
         """Whether the server keeps more of it; what it refuses is noted."""
         stretch.continuation = answer.continuation
         bad = answer.status & SEVERITY_MASK == BAD
@@ -291,7 +292,7 @@ class Backfill:
             self._context.stats.rejected["history"] += 1
         return bool(answer.continuation) and not bad
 
-    def _again(self, stretch: Stretch, answer: history.Result, *, full: bool) -> bool:
+    def _again(self, stretch: Stretch, answer: history_read.Result, *, full: bool) -> bool:
         """Whether to ask anew for what follows: some servers end a full answer without a continuation point."""
         more = full and stretch.from_ns + 1 < (stretch.before_ns or 0)
         stretch.whole = stretch.whole and (not more or stretch.tries < _MOST_TRIES)

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.opcua.columns import Part
-from connectors.opcua.scalars import BAD_NO_DATA, iso_of
+from connectors.opcua.columnar.columns import Part
+from connectors.opcua.columnar.scalars import BAD_NO_DATA, iso_of
 from pipelines.point import BAD, SEVERITY_MASK
 
 DATETIME: Final = 13

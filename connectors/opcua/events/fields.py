@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from asyncua.ua.ua_binary import variant_from_binary
 
-from connectors.opcua.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
-from connectors.opcua.skip import CheckedBuffer, Skipper
+from connectors.opcua.columnar.scalars import BROKEN, EPOCH_TICKS, LIMIT_TICKS
+from connectors.opcua.columnar.skip import CheckedBuffer, Skipper
 
 _DATETIME: Final = 13
 _HEAD: Final = struct.Struct("<Ii")

@@ -15,11 +15,11 @@ import numpy as np
 from asyncua.ua.ua_binary import nodeid_from_binary, unpack_uatype
 from numpy.typing import NDArray
 
-from connectors.opcua.definitions import Field, Structure, Types
-from connectors.opcua.layouts import DATETIME, KINDS, STATUS, texts_of
+from connectors.opcua.columnar.layouts import DATETIME, KINDS, STATUS, texts_of
+from connectors.opcua.columnar.scalars import BAD_NO_DATA, BROKEN, TEXT, TEXT_IDS, text_at
+from connectors.opcua.columnar.skip import CheckedBuffer, Skipper
 from connectors.opcua.library import ua
-from connectors.opcua.scalars import BAD_NO_DATA, BROKEN, TEXT, TEXT_IDS, text_at
-from connectors.opcua.skip import CheckedBuffer, Skipper
+from connectors.opcua.values.definitions import Field, Structure, Types
 from pipelines.point import BAD, BAD_DATA_ENCODING_UNSUPPORTED, BAD_NOT_SUPPORTED, SEVERITY_MASK
 
 BAD_DECODING_ERROR: Final = 0x8007_0000

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.base import LinkContext
-from connectors.opcua.columns import Columns, RawColumns
+from connectors.opcua.columnar.columns import Columns, RawColumns
+from connectors.opcua.columnar.layouts import objects
+from connectors.opcua.columnar.scalars import BAD_NO_DATA
 from connectors.opcua.config import OpcUaTag
-from connectors.opcua.flatten import TEXT_SUFFIX, Parts, Rows, text_of
-from connectors.opcua.layouts import objects
-from connectors.opcua.scalars import BAD_NO_DATA
 from connectors.opcua.session import link_errors
-from connectors.opcua.typebook import TypeBook
-from connectors.opcua.variants import (
+from connectors.opcua.values.flatten import TEXT_SUFFIX, Parts, Rows, text_of
+from connectors.opcua.values.typebook import TypeBook
+from connectors.opcua.values.variants import (
     BAD_DECODING_ERROR,
     BAD_LIMITS_EXCEEDED,
     BAD_TYPE_UNKNOWN,

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from asyncua.ua.ua_binary import nodeid_from_binary, nodeid_to_binary
 
+from connectors.opcua.columnar.scalars import BROKEN, EPOCH_TICKS
+from connectors.opcua.columnar.skip import CheckedBuffer
 from connectors.opcua.decode import decode_array
 from connectors.opcua.library import NodeId, ua
-from connectors.opcua.scalars import BROKEN, EPOCH_TICKS
-from connectors.opcua.skip import CheckedBuffer
 
 REQUEST: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.HistoryReadRequest_Encoding_DefaultBinary))
 _DETAILS: Final = nodeid_to_binary(ua.FourByteNodeId(ua.ObjectIds.ReadRawModifiedDetails_Encoding_DefaultBinary))

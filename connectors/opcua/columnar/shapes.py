@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.opcua.layouts import Layout, gather
+from connectors.opcua.columnar.layouts import Layout, gather
 
 _MOST: Final = 64
 """Shapes that are remembered; subscriptions and read requests of one process."""

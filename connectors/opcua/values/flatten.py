@@ -14,9 +14,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from connectors.opcua.definitions import Types
-from connectors.opcua.layouts import objects
-from connectors.opcua.variants import BAD_LIMITS_EXCEEDED, Leaf, Many, Node, Numbers
+from connectors.opcua.columnar.layouts import objects
+from connectors.opcua.values.definitions import Types
+from connectors.opcua.values.variants import BAD_LIMITS_EXCEEDED, Leaf, Many, Node, Numbers
 from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN
 from pipelines.settings import RESERVED_ENDINGS
 

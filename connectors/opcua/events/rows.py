@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.opcua.event_filter import CONDITION_ID
+from connectors.opcua.events.filter import CONDITION_ID
 from connectors.opcua.library import ua
 
 _SHELVED: Final = {

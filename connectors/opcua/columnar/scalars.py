@@ -10,7 +10,7 @@ from typing import Any, Final
 from asyncua.ua.ua_binary import variant_from_binary
 from asyncua.ua.uaerrors import UaError
 
-from connectors.opcua.skip import CheckedBuffer, Skipper
+from connectors.opcua.columnar.skip import CheckedBuffer, Skipper
 from pipelines.point import BAD_DATA_ENCODING_UNSUPPORTED
 
 EPOCH_TICKS: Final = 116_444_736_000_000_000

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.opcua.scalars import EPOCH_TICKS, LAST_TICKS, LIMIT_TICKS
+from connectors.opcua.columnar.scalars import EPOCH_TICKS, LAST_TICKS, LIMIT_TICKS
 from pipelines.point import GOOD, SEVERITY_MASK, UNCERTAIN, Scan
 
 
@@ -40,7 +40,7 @@ class Columns:
 class RawColumns(Columns):
     """Items whose value is no scalar, or a long one: `value` holds the bytes of each Variant (OPC 10000-6 §5.2.2.16).
 
-    `connectors.opcua.values.Values` turns them into readings of parts; nothing else may look into them.
+    `connectors.opcua.values.readings.Values` turns them into readings of parts; nothing else may look into them.
     """
 
     __slots__ = ()

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
-from connectors.opcua.event_fields import EventFields
-from connectors.opcua.event_filter import BASE, FULL, event_filter, item
-from connectors.opcua.event_rows import alarm_fields, alarm_name
-from connectors.opcua.event_tree import TypeTree
-from connectors.opcua.event_types import CONTROL_TYPES, EVENT_TYPES, OVERFLOW_TYPE
+from connectors.opcua.events.fields import EventFields
+from connectors.opcua.events.filter import BASE, FULL, event_filter, item
+from connectors.opcua.events.rows import alarm_fields, alarm_name
+from connectors.opcua.events.tree import TypeTree
+from connectors.opcua.events.types import CONTROL_TYPES, EVENT_TYPES, OVERFLOW_TYPE
 from connectors.opcua.library import NodeId, ua
 from connectors.opcua.session import OpcUaSession, node_id
 from pipelines.point import BAD_NODE_ID_UNKNOWN, AlarmEvent, Gap, status_name

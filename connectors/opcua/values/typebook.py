@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from connectors.opcua.definitions import ENUMERATION, EXTENSION_OBJECT, INT32, Field, Structure, Types, built_in
 from connectors.opcua.library import NodeId, ua
 from connectors.opcua.limits import TOO_MUCH
 from connectors.opcua.plan import MAX_PER_CALL, batches
+from connectors.opcua.values.definitions import ENUMERATION, EXTENSION_OBJECT, INT32, Field, Structure, Types, built_in
 from pipelines.errors import LinkError
 
 if TYPE_CHECKING:

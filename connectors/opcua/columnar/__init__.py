@@ -1,0 +1,1 @@
+"""Bytes of the wire to columns, without an object for each value."""

@@ -1,0 +1,1 @@
+"""Events and alarms: which, by which filter, and as what."""

@@ -1,0 +1,1 @@
+"""What is missing, and how the server's own history fills it."""

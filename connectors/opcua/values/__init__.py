@@ -1,0 +1,1 @@
+"""Values with parts: arrays, structures, enumerations, long texts."""
