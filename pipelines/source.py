@@ -86,8 +86,7 @@ class Source:
         self._normalizer = Normalizer(self.tags, orjson.loads(kinds) if kinds else None)
         self._pinned = dict(self._normalizer.kinds)
         self._stamps = {key: one for key, one in state.items() if key.partition("#")[0] == self._keys["stamps"]}
-        moved = [entry for one in self._stamps.values() for entry in orjson.loads(one)]
-        self._stamper = Stamper(self._skews_ns(0), orjson.dumps(moved), names)
+        self._stamper = Stamper(self._skews_ns(0), self._stamps.values(), names)
         self._fresh = True
         self._encoder = self._make_encoder()
         self._told = np.zeros(len(tags), dtype=bool)

@@ -9,7 +9,7 @@ right, stamps follow it at once; what it had stamped stays where it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,12 +44,12 @@ class Stamper:
 
     Args:
         max_skew_ns: per tag, int64.
-        state: what `state` returned in an earlier process, or None.
+        state: what `changed_blocks` gave in an earlier process, in any order.
         keys: name of each tag, the same after a restart; default: its position.
     """
 
     def __init__(
-        self, max_skew_ns: Sequence[int], state: bytes | None = None, keys: Sequence[str] | None = None
+        self, max_skew_ns: Sequence[int], state: Iterable[bytes] = (), keys: Sequence[str] | None = None
     ) -> None:
         self._max_skew = np.empty(0, dtype=np.int64)
         self._last = np.empty(0, dtype=np.int64)
@@ -59,7 +59,7 @@ class Stamper:
         self._shifted: dict[int, tuple[int, int, object, int]] = {}
         self._keys: list[str | int] = []
         self._changed: set[int] = set()
-        self._known = {entry[0]: entry[1:] for entry in (orjson.loads(state) if state else ())}
+        self._known = {entry[0]: entry[1:] for block in state for entry in orjson.loads(block)}
         self.extend(max_skew_ns, keys or range(len(max_skew_ns)))
 
     def extend(self, max_skew_ns: Sequence[int], keys: Sequence[str | int]) -> None:
@@ -78,12 +78,15 @@ class Stamper:
                 self._source[tag], self._last[tag] = source_ns, last_ns
                 self._value[tag], self._status[tag] = value, code
 
-    def state(self) -> bytes:
-        """Tags whose last time was moved, for the next process: JSON of [key, source time, time, value, status]."""
-        return orjson.dumps([[self._keys[tag], *entry] for tag, entry in sorted(self._shifted.items())])
-
     def changed_blocks(self, *, everything: bool = False) -> dict[int, bytes]:
-        """What `state` says of each block of rows of which it may say something else than at the last call."""
+        """Tags whose last time was moved, for the next process, by block of rows that may have changed since last time.
+
+        Args:
+            everything: also blocks that did not change.
+
+        Returns:
+            JSON of [key, source time, time, value, status] of each such tag of a block; `[]` where there is none.
+        """
         changed, self._changed = self._changed, set()
         if everything:
             changed |= {tag // BLOCK for tag in self._shifted}
