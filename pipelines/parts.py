@@ -6,16 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from pydantic import TypeAdapter, ValidationError
-
-from pipelines.settings import FieldName
+from pipelines.settings import is_field_name
 
 if TYPE_CHECKING:
     from pipelines.settings import TagSettings
 
 MOST_PER_TAG: Final = 1024
 """Parts one tag may have; what goes beyond is refused by the connector, with a status that says so."""
-_NAME: Final[TypeAdapter[str]] = TypeAdapter(FieldName)
 _ELEMENT: Final = re.compile(r"(_\d+)+")
 _TOTAL: Final = "_total"
 
@@ -56,7 +53,7 @@ class Parts:
             return known
         count = self._count.get(tag, 0)
         name = (self._names[tag] if self._names else f"{tag}/tag") + suffix
-        if count >= MOST_PER_TAG or name in self._taken or not _fits(name):
+        if count >= MOST_PER_TAG or name in self._taken or not is_field_name(name.partition("/")[2]):
             return None
         self._taken.add(name)
         self._count[tag] = count + 1
@@ -67,14 +64,6 @@ class Parts:
     def since(self, known: int) -> list[tuple[int, str]]:
         """(tag, suffix) of the parts behind the first `known` ones, in row order."""
         return self._parts[known:]
-
-
-def _fits(name: str) -> bool:
-    try:
-        _NAME.validate_python(name.partition("/")[2])
-    except ValidationError:
-        return False
-    return True
 
 
 def part_settings(tag: TagSettings, suffix: str) -> TagSettings:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 _NAME: Final = re.compile(r"[\w][\w.\-]*", re.UNICODE)
 _HOST: Final = re.compile(r"[\w.\-]+|\[[0-9A-Fa-f:.]+\]")
 _MAX_PORT: Final = 65535
+_MAX_NAME: Final = 128
 RESERVED_ENDINGS: Final = ("_quality", "_source_time")
 MAX_SKEW_S: Final = 3.2e9
 """About a century: in ns it still fits an int64."""
@@ -32,9 +33,14 @@ def _field_name(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_name)]
+def is_field_name(text: str) -> bool:
+    """Whether `text` can be a field of the time series, for names that are met at run time."""
+    return 0 < len(text) <= _MAX_NAME and bool(_NAME.fullmatch(text)) and not text.endswith(RESERVED_ENDINGS)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=_MAX_NAME), AfterValidator(_name)]
 """A name that is safe in an MQTT topic level and needs no escaping in line protocol. Hangul is a letter."""
-FieldName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_field_name)]
+FieldName = Annotated[str, Field(min_length=1, max_length=_MAX_NAME), AfterValidator(_field_name)]
 """A tag's name: it becomes a field of the time series."""
 
 

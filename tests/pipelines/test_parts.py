@@ -18,6 +18,7 @@ def test_a_name_that_is_taken_or_reserved_gets_no_row() -> None:
     assert parts.row(0, "_0") is None
     assert parts.row(0, "_quality") is None
     assert parts.row(0, "_a b") is None
+    assert parts.row(0, "_" + "x" * 124) is None
     assert parts.row(0, "_1") == 2
 
 
