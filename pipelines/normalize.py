@@ -79,12 +79,13 @@ class Normalizer:
         """
         if not len(scan):
             return []
-        if historical and self._has_deadband:
-            self._has_deadband = False
-            try:
-                return self.normalize(scan)
-            finally:
-                self._has_deadband = True
+        scans = self._stored(scan)
+        if self._has_deadband and not historical:
+            scans = [kept for one in scans if len(kept := self._apply_deadband(one))]
+        return scans
+
+    def _stored(self, scan: Scan) -> list[Scan]:
+        """Scaled, judged and of their tags' types."""
         if self._any_text and scan.value.dtype.kind != "O":
             text = self._text[scan.tag]
             if text.all():
@@ -127,10 +128,7 @@ class Normalizer:
             bad |= (value < self._low[scan.tag]) | (value > self._high[scan.tag])
         if bad.any():
             status = np.where(bad & (status & SEVERITY_MASK != BAD), np.uint32(BAD_OUT_OF_RANGE), status)
-        scans = self._pin(Scan(scan.tag, scan.time_ns, value, status))
-        if self._has_deadband:
-            scans = [kept for one in scans if len(kept := self._apply_deadband(one))]
-        return scans
+        return self._pin(Scan(scan.tag, scan.time_ns, value, status))
 
     def _pin(self, scan: Scan) -> list[Scan]:
         """Hold every tag to the type it was first stored with; integers may become the float they were pinned as."""

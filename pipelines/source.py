@@ -179,7 +179,8 @@ class Source:
         if len(self._watched):
             whole = self._whole[scan.tag]  # a tag that comes in parts speaks through them
             self._heard_ns[whole] = now_ns
-            self.stale.difference_update(whole.tolist())
+            if self.stale:
+                self.stale.difference_update(whole.tolist())
         columns = []
         if not scan.status.any() and self._told[scan.tag].all():
             columns.append(self._encoder.values(scan.tag, scan.time_ns, scan.value))
