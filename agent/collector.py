@@ -35,7 +35,6 @@ from pipelines.uplink import Uplink
 log = structlog.get_logger()
 _STUCK_S: Final = 15.0
 _HEARTBEAT_S: Final = 10.0
-_STALENESS_S: Final = 1.0
 
 
 class Collector:
@@ -93,7 +92,6 @@ class Collector:
                 services.create_task(keep_open(self.site.mqtt.endpoint, self.uplink.run), name="uplink"),
                 services.create_task(serve_control(self.state_dir / "control.sock", self.status), name="control"),
                 services.create_task(self._heartbeat(), name="heartbeat"),
-                services.create_task(self._staleness(), name="staleness"),
                 services.create_task(watchdog(self.alive, self._status_line), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
@@ -177,13 +175,6 @@ class Collector:
             }
             self.flow.put(Lines(line(place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))
             await asyncio.sleep(_HEARTBEAT_S / self.clock.rate)
-
-    async def _staleness(self) -> None:
-        """Tags that promised to change and do not, although their link is up."""
-        while True:
-            for one in self.readings:
-                one.watch()
-            await asyncio.sleep(_STALENESS_S / self.clock.rate)
 
     def _changed(self) -> None:
         self.outbox.settle()

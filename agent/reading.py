@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agent.site import Site
 
 log = structlog.get_logger()
+_STALENESS_S: Final = 1.0
 
 
 class Reading:
@@ -56,15 +58,10 @@ class Reading:
         self._absence = "agent_down"
 
     async def run(self) -> None:
-        """Keep the link open; ends by cancellation."""
-        await keep_open(self.name, self._session, self._lost, DEVICE_CAP_S, self._why)
-
-    def watch(self) -> None:
-        """Say of tags that promised to change and do not, although their link is up, that they are stale."""
-        if self.stats.connected:
-            overdue = self.source.overdue(self._clock.now_ns())
-            if overdue is not None:
-                self._flow.put(overdue)
+        """Keep the link open and look for stale tags; ends by cancellation."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(keep_open(self.name, self._session, self._lost, DEVICE_CAP_S, self._why))
+            group.create_task(self._watch())
 
     def troubles(self) -> list[str]:
         """What is not well now, in words; empty when all is."""
@@ -139,6 +136,14 @@ class Reading:
 
     def _why(self, reason: str) -> None:
         self.stats.error = reason
+
+    async def _watch(self) -> None:
+        """Say of tags that promised to change and do not, although their link is up, that they are stale."""
+        while True:
+            overdue = self.source.overdue(self._clock.now_ns()) if self.stats.connected else None
+            if overdue is not None:
+                self._flow.put(overdue)
+            await asyncio.sleep(_STALENESS_S / self._clock.rate)
 
     def _lost(self, _reason: str) -> None:
         self._flow.put(self.source.lost(BAD_NO_COMMUNICATION, self._clock.now_ns()))
