@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from asyncua import Client, ua
 
-FOREIGN = Path(__file__).parents[2] / "foreign" / "node-opcua"
+from .conftest import node_server
+
 ACKNOWLEDGE, CONFIRM = 9111, 9113
 """Methods of AcknowledgeableConditionType (OPC 10000-9 §5.7)."""
 
@@ -50,31 +48,5 @@ class AlarmServer:
 @contextlib.contextmanager
 def alarm_server(folder: Path, **environment: str) -> Iterator[AlarmServer]:
     """Run it until the block ends."""
-    node = shutil.which("node")
-    if node is None or not (FOREIGN / "node_modules" / "node-opcua").is_dir():
-        pytest.fail("node-opcua is not installed: run `npm ci --omit=dev` in tests/foreign/node-opcua")
-    process = subprocess.Popen(
-        [node, "alarms.js"],
-        cwd=FOREIGN,
-        env=os.environ | {"CERTIFICATES": str(folder)} | environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        line = next((text for text in process.stdout if text.startswith("{")), None)
-        if line is None:
-            pytest.fail("tests/foreign/node-opcua/alarms.js ended before it listened")
-        yield AlarmServer(process, json.loads(line)["endpoint"])
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdin.close()
-        process.stdout.close()
+    with node_server(folder, script="alarms.js", **environment) as (process, said):
+        yield AlarmServer(process, said["endpoint"])

@@ -53,8 +53,17 @@ class Foreign:
 
 
 @contextlib.contextmanager
-def run_foreign(folder: Path, *before: str, script: str = "server.js", **environment: str) -> Iterator[Foreign]:
-    """node-opcua as a child; `before` are words in front of its command, such as `ip netns exec plc`."""
+def node_server(
+    folder: Path, *before: str, script: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A script of tests/foreign/node-opcua as a child, and what it says when it listens.
+
+    Args:
+        folder: for its certificates.
+        before: words in front of its command, such as `ip netns exec plc`.
+        script: file name.
+        environment: what the script reads.
+    """
     node = shutil.which("node")
     if node is None or not (FOREIGN / "node_modules" / "node-opcua").is_dir():
         pytest.fail("node-opcua is not installed: run `npm ci --omit=dev` in tests/foreign/node-opcua")
@@ -73,7 +82,7 @@ def run_foreign(folder: Path, *before: str, script: str = "server.js", **environ
         line = next((text for text in process.stdout if text.startswith("{")), None)
         if line is None:
             pytest.fail(f"tests/foreign/node-opcua/{script} ended before it listened")
-        yield Foreign(process, **json.loads(line))
+        yield process, json.loads(line)
     finally:
         process.terminate()
         try:
@@ -83,6 +92,13 @@ def run_foreign(folder: Path, *before: str, script: str = "server.js", **environ
             process.wait()
         process.stdin.close()
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def run_foreign(folder: Path, *before: str, script: str = "server.js", **environment: str) -> Iterator[Foreign]:
+    """A server of variables; see `node_server`."""
+    with node_server(folder, *before, script=script, **environment) as (process, said):
+        yield Foreign(process, **said)
 
 
 @pytest.fixture(scope="session")

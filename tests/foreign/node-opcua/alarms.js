@@ -7,31 +7,12 @@
 //   {"history": {"name": "History0", "values": [[ms, value], …]}}   adds to a variable, oldest first
 // Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
 "use strict";
-const net = require("node:net");
 const readline = require("node:readline");
-globalThis.crypto ??= require("node:crypto").webcrypto; // Debian 12's node 18 keeps it behind a flag
-const opcua = require("node-opcua");
+const { opcua, prepare } = require("./prepare");
 const { DataType, StatusCodes } = opcua;
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
 async function main() {
-  const folder = process.env.CERTIFICATES;
-  if (!folder) throw new Error("CERTIFICATES must name a temporary folder");
-  const port = Number(process.env.PORT || 0) || (await freePort());
-  const certificates = new opcua.OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: true });
-  const users = new opcua.OPCUACertificateManager({ rootFolder: `${folder}/users`, automaticallyAcceptUnknownCertificate: true });
-  await certificates.initialize();
-  await users.initialize();
+  const { port, certificates, users } = await prepare();
   const server = new opcua.OPCUAServer({
     host: "127.0.0.1",
     hostname: "127.0.0.1",

@@ -6,9 +6,7 @@
 // Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
 "use strict";
 const fs = require("node:fs");
-const net = require("node:net");
-globalThis.crypto ??= require("node:crypto").webcrypto; // Debian 12's node 18 keeps it behind a flag
-const opcua = require("node-opcua");
+const { opcua, prepare } = require("./prepare");
 const { DataType, StatusCodes, VariantArrayType } = opcua;
 
 const START = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -52,28 +50,11 @@ function words(name, otherwise) {
   return (process.env[name] || otherwise).split(",");
 }
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
 async function main() {
-  const folder = process.env.CERTIFICATES;
-  if (!folder) throw new Error("CERTIFICATES must name a temporary folder");
-  const port = Number(process.env.PORT || 0) || (await freePort());
+  const { port, certificates, users } = await prepare();
   const host = process.env.HOST_ADDRESS || "127.0.0.1";
   const user = process.env.USER_NAME || "user1";
   const password = process.env.USER_PASSWORD || "secret";
-  const certificates = new opcua.OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: !process.env.TRUST_NOBODY });
-  const users = new opcua.OPCUACertificateManager({ rootFolder: `${folder}/users`, automaticallyAcceptUnknownCertificate: true });
-  await certificates.initialize();
-  await users.initialize();
   const server = new opcua.OPCUAServer({
     host,
     hostname: host,

@@ -2,35 +2,18 @@
 // structures in structures of the AutoID companion specification. Environment: CERTIFICATES (a temporary folder), PORT.
 // Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
 "use strict";
-const net = require("node:net");
-globalThis.crypto ??= require("node:crypto").webcrypto; // Debian 12's node 18 keeps it behind a flag
-const opcua = require("node-opcua");
+const { opcua, prepare } = require("./prepare");
 const { DataType, VariantArrayType, nodesets } = opcua;
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
 async function main() {
-  const folder = process.env.CERTIFICATES;
-  if (!folder) throw new Error("CERTIFICATES must name a temporary folder");
-  const port = Number(process.env.PORT || 0) || (await freePort());
-  const certificates = new opcua.OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: true });
-  await certificates.initialize();
+  const { port, certificates, users } = await prepare();
   const server = new opcua.OPCUAServer({
     host: "127.0.0.1",
     hostname: "127.0.0.1",
     port,
     resourcePath: "/types",
     serverCertificateManager: certificates,
-    userCertificateManager: certificates,
+    userCertificateManager: users,
     securityModes: [opcua.MessageSecurityMode.None],
     securityPolicies: [opcua.SecurityPolicy.None],
     disableDiscovery: true,
