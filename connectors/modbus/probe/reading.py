@@ -15,7 +15,6 @@ Column = NDArray[Any]
 
 ORDERS: Final = ("ABCD", "CDAB", "BADC", "DCBA")
 """Word order and byte order of a value of 32 bits; for 64 bits the same two choices (see `ModbusConnection`)."""
-TEXT_BYTES: Final = 2
 _SWAPPED_BYTES: Final = frozenset({"BADC", "DCBA"})
 _LOW_WORD_FIRST: Final = frozenset({"CDAB", "DCBA"})
 

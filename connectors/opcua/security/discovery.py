@@ -12,16 +12,20 @@ from connectors.opcua.library import Client, ua
 from pipelines.errors import LinkRefused
 
 
+async def _dial(client: Any) -> None:
+    await client.connect_socket()  # within the client's own deadline
+
+
 @asynccontextmanager
 async def discovery(
-    endpoint: str, timeout_s: float, dial: Callable[[Any], Awaitable[None]] | None = None
+    endpoint: str, timeout_s: float, dial: Callable[[Any], Awaitable[None]] = _dial
 ) -> AsyncIterator[Any]:
     """A client with an unprotected channel, for GetEndpoints alone (OPC 10000-4 §5.5.4); every wait has a deadline.
 
     Args:
         endpoint: where the server is.
         timeout_s: deadline of each wait, seconds.
-        dial: opens the client's TCP connection; default: to `endpoint`.
+        dial: opens the client's TCP connection within a deadline of its own; default: to `endpoint`.
 
     Raises:
         TimeoutError, OSError, ua.UaError: it does not answer.
@@ -31,11 +35,8 @@ async def discovery(
     use_channel(client)
     client.application_uri = "urn:shopfloor-agent"
     try:
-        if dial is not None:
-            await dial(client)
+        await dial(client)
         async with asyncio.timeout(timeout_s * 2):
-            if dial is None:
-                await client.connect_socket()
             await client.send_hello()
             await _open_unprotected(client, endpoint)
             yield client
