@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +97,9 @@ def suite_of(kind: str) -> type[ConnectorConformance]:
 def test_conformance_subclass(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every ability is supplied, or its lack has a reason; no test of the suite is replaced."""
     suite = suite_of(kind)
+    own = {
+        name for name in dir(ConnectorConformance) if getattr(suite, name) is not getattr(ConnectorConformance, name)
+    }
     for ability, reason in suite.cannot.items():
         with capsys.disabled():
             print(  # noqa: T201 - what no test can show is said
@@ -102,13 +107,37 @@ def test_conformance_subclass(kind: str, capsys: pytest.CaptureFixture[str]) -> 
             )
         assert len(reason.split()) >= 3, f"{suite.__name__}.cannot[{ability!r}] gives no reason"
     if "requests" not in suite.cannot:
-        assert {"requests_in", "requests_per_s"} <= vars(suite).keys(), f"{suite.__name__} counts no requests"
+        assert {"requests_in", "requests_per_s"} <= own, f"{suite.__name__} counts no requests"
     if "secret" not in suite.cannot:
-        assert "secret" in vars(suite), f"{suite.__name__} supplies no settings with a password"
-    replaced = [name for name in vars(suite) if name.startswith("test_") and hasattr(ConnectorConformance, name)]
+        assert "secret" in own, f"{suite.__name__} supplies no settings with a password"
+    replaced = [name for name in own if name.startswith("test_")]
     assert not replaced, f"{suite.__name__} replaces {', '.join(replaced)}"
 
 
 def test_every_folder_is_registered() -> None:
     folders = {path.parent.name for path in SOURCE.glob("*/config.py")}
     assert folders == set(KINDS), f"not in connectors/registry.py: {', '.join(folders - set(KINDS))}"
+
+
+def test_load_imports_a_protocol_library_and_no_other() -> None:
+    """Before links have deadlines to keep, and never what a site does not use."""
+    code = "import sys; from connectors.registry import load; load(['modbus']); print(*sorted(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert {"pymodbus", "connectors.modbus.link"} <= loaded
+    assert not loaded & {"asyncua", "httpx", "connectors.opcua.link"}
+
+
+def test_a_collector_has_loaded_its_links_before_it_runs(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from agent.collector import Collector
+from agent.config import load_site
+from pipelines.clock import SystemClock
+Collector(load_site(Path(sys.argv[1])), Path(sys.argv[2]), SystemClock())
+print("asyncua" in sys.modules, "pymodbus" in sys.modules)
+"""
+    arguments = [sys.executable, "-c", code, str(ROOT / "tests/agent/good.yaml"), str(tmp_path / "state")]
+    ran = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["True", "True"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,15 +46,15 @@ ORDERS = {
 """By width in bytes: order -> where its bytes A (most significant) ... lie on the wire."""
 
 
-class Map:
+class Map(ABC):
     """What a device of the suite holds, whatever line it is on."""
 
     registers: dict[tuple[int, int, int], int]
     refused: set[tuple[int, int, int]]
 
+    @abstractmethod
     def to(self, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
         """Settings of a connection to it."""
-        raise NotImplementedError
 
     @property
     def settings(self) -> ModbusConnection:
@@ -110,9 +111,11 @@ class _Plc(Map, Device):
         await self.until(lambda: self.opened == self.closed)
 
 
-class TestModbusConformance(ConnectorConformance):
+class OnModbus:
+    """What every suite on a Modbus line has."""
+
     kind = "modbus"
-    cannot = {  # noqa: RUF012 - declared as a ClassVar above
+    cannot = {  # noqa: RUF012 - declared as a ClassVar of the suite
         "uncertain": "a Modbus reply is a value or an exception, nothing between",
         "secret": "Modbus has no login; the key of a TLS line is a file that is never read as text",
     }
@@ -130,6 +133,8 @@ class TestModbusConformance(ConnectorConformance):
     def requests_per_s(self, settings: Any) -> float:
         return sum(1 / request.period_s for request in plan(settings))
 
+
+class TestModbusConformance(OnModbus, ConnectorConformance):
     @pytest.fixture
     async def device(self) -> AsyncIterator[_Plc]:
         async with _Plc() as plc:

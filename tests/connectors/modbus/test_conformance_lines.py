@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connectors.modbus.link import ModbusLink
-from connectors.modbus.plan import plan
-from tests.connectors.conformance import DEADLINE_S, ConnectorConformance
+from tests.connectors.conformance import ConnectorConformance, until
 from tests.services.certificates import Authority
 from tests.services.serial_line import is_free, serial_line
 
@@ -20,43 +17,22 @@ from .device import Device
 from .other_lines import SerialDevice, UdpDevice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from connectors.base import Connector, LinkContext
     from connectors.modbus.config import ModbusConnection
 
 pytestmark = pytest.mark.wire
 
-CANNOT = test_conformance.TestModbusConformance.cannot
+CANNOT = test_conformance.OnModbus.cannot
 NO_PROXY = {
     "proxy": "a serial line and datagrams know no TCP connection",
     "requests": "nothing stands between that could count them",
 }
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not true():  # noqa: ASYNC110 - the kernel knows, and tells nobody
-            await asyncio.sleep(0.01)
-
-
-class _Lines(ConnectorConformance):
-    kind = "modbus"
-    cannot = CANNOT
-    most_held = 1
-
-    def make(self, context: LinkContext) -> Connector:
-        return ModbusLink(context)
-
-    def requests_in(self, sent: bytes) -> int:
-        count = 0
-        while len(sent) >= 6:
-            count, sent = count + 1, sent[6 + int.from_bytes(sent[4:6], "big") :]
-        return count
-
-    def requests_per_s(self, settings: Any) -> float:
-        return sum(1 / request.period_s for request in plan(settings))
+class _Lines(test_conformance.OnModbus, ConnectorConformance):
+    """On a line of its own."""
 
 
 class _Tcp(test_conformance.Map, Device):
@@ -74,7 +50,7 @@ class _Udp(test_conformance.Map, UdpDevice):
         return connection(self.port, *tags, **more, transport="udp")
 
     async def until_idle(self) -> None:
-        await until(lambda: not self.clients())
+        await until(lambda: not self.clients(), "every client gone")
 
 
 class _Serial(test_conformance.Map, SerialDevice):
@@ -83,7 +59,7 @@ class _Serial(test_conformance.Map, SerialDevice):
         return connection(None, *tags, **more, transport="rtu", serial=serial)
 
     async def until_idle(self) -> None:
-        await until(lambda: is_free(self.line.ours))
+        await until(lambda: is_free(self.line.ours), "the port free")
 
 
 class TestRtu(_Lines):
