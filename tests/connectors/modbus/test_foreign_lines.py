@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pipelines.point import BAD_CONFIGURATION_ERROR, BAD_DATA_ENCODING_UNSUPPORTED, BAD_NO_COMMUNICATION
+from pipelines.point import BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION
 
 from .conftest import FOREIGN, connection, link_to, need, read, table
 from .line_servers import SERVERS, serve
-from .test_modbus_foreign import ITEMS, same
+from .test_modbus_foreign import ORDERS, check_items, items_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,25 +52,10 @@ def to(served: dict[str, Any], *tags: dict[str, Any], **more: Any) -> Any:
     return link_to(connection(served.get("port"), *tags, **{"timeout_s": 5, **rest, **more}))
 
 
-@pytest.mark.parametrize("order", ["ABCD", "CDAB", "BADC", "DCBA"])
+@pytest.mark.parametrize("order", ORDERS)
 async def test_every_type(served: dict[str, Any], order: str) -> None:
-    base = 1000 * ["ABCD", "CDAB", "BADC", "DCBA"].index(order)
-    tags = [
-        {"table": kind, "address": base + 8 * i, "datatype": datatype} | ({"length": 8} if datatype == "string" else {})
-        for kind in ("holding", "input")
-        for i, (datatype, _) in enumerate(ITEMS)
-    ]
-    (delivery,) = await read(to(served, *tags, byte_order=order))
-    got = table(delivery)
-    assert len(got) == 2 * len(ITEMS)
-    for index, tag in enumerate(tags):
-        ((_, value, status),) = got[index]
-        expected = ITEMS[index % len(ITEMS)][1]
-        if expected is None:
-            assert status == BAD_DATA_ENCODING_UNSUPPORTED
-        else:
-            assert status == 0
-            assert same(value, expected), (tag, value, expected)
+    (delivery,) = await read(to(served, *items_in(order), byte_order=order))
+    check_items(delivery)
 
 
 async def test_bits(served: dict[str, Any]) -> None:

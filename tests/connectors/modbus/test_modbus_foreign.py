@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.point import BAD_CONFIGURATION_ERROR, BAD_DATA_ENCODING_UNSUPPORTED
+from pipelines.point import BAD_CONFIGURATION_ERROR, BAD_DATA_ENCODING_UNSUPPORTED, Delivery
 
 from .conftest import connection, link_to, read, table
 
@@ -35,28 +35,38 @@ def same(ours: Any, expected: Any) -> bool:
     return bool(ours == expected)
 
 
-@pytest.mark.parametrize("server", ["modbus_serial", "libmodbus"])
-@pytest.mark.parametrize("order", ["ABCD", "CDAB", "BADC", "DCBA"])
-async def test_every_type(server: str, order: str, request: pytest.FixtureRequest) -> None:
-    port = request.getfixturevalue(server)
-    base = 1000 * ["ABCD", "CDAB", "BADC", "DCBA"].index(order)
-    tags = [
+ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
+
+
+def items_in(order: str) -> list[dict[str, Any]]:
+    """A tag for each item of the map, in both tables of registers."""
+    base = 1000 * ORDERS.index(order)
+    return [
         {"table": kind, "address": base + 8 * i, "datatype": datatype} | ({"length": 8} if datatype == "string" else {})
         for kind in ("holding", "input")
         for i, (datatype, _) in enumerate(ITEMS)
     ]
-    link = link_to(connection(port, *tags, byte_order=order, timeout_s=5))
-    (delivery,) = await read(link)
+
+
+def check_items(delivery: Delivery) -> None:
+    """Each of `items_in` is there with its value, or bad where it has none."""
     got = table(delivery)
     assert len(got) == 2 * len(ITEMS)
-    for index, tag in enumerate(tags):
-        ((_, value, status),) = got[index]
-        expected = ITEMS[index % len(ITEMS)][1]
+    for index, ((_, value, status),) in got.items():
+        datatype, expected = ITEMS[index % len(ITEMS)]
         if expected is None:
             assert status == BAD_DATA_ENCODING_UNSUPPORTED
         else:
             assert status == 0
-            assert same(value, expected), (tag, value, expected)
+            assert same(value, expected), (datatype, value, expected)
+
+
+@pytest.mark.parametrize("server", ["modbus_serial", "libmodbus"])
+@pytest.mark.parametrize("order", ORDERS)
+async def test_every_type(server: str, order: str, request: pytest.FixtureRequest) -> None:
+    port = request.getfixturevalue(server)
+    (delivery,) = await read(link_to(connection(port, *items_in(order), byte_order=order, timeout_s=5)))
+    check_items(delivery)
 
 
 @pytest.mark.parametrize("server", ["modbus_serial", "libmodbus"])
