@@ -79,3 +79,8 @@ def part_settings(tag: TagSettings, suffix: str) -> TagSettings:
     if suffix != _TOTAL:
         update |= {"scale": 1.0, "engineering_unit": "", "store_as": "source"}
     return tag.model_copy(update=update)
+
+
+def new_rows(tags: Sequence[TagSettings], parts: Parts) -> list[tuple[int, TagSettings]]:
+    """(configured tag, settings) of each part that is not among the rows of `tags` yet, in row order."""
+    return [(tag, part_settings(tags[tag], suffix)) for tag, suffix in parts.since(len(tags) - parts.first)]

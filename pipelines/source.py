@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipelines.alarms import Alarms
 from pipelines.encode.line import Column, LineEncoder, line
 from pipelines.normalize import Normalizer
-from pipelines.parts import Parts, part_settings
+from pipelines.parts import Parts, new_rows
 from pipelines.place import Place
 from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN_LAST_USABLE, AlarmEvent, Delivery, Gap, Scan
 from pipelines.settings import ConnectionSettings, TagSettings
@@ -213,18 +213,16 @@ class Source:
 
     def _grow(self) -> None:
         """Take in the parts that a link has met since."""
-        first = len(self.tags)
-        parts = self.parts.since(first - self.parts.first)
-        self._whole = np.append(self._whole, np.array([tag for tag, _ in parts], dtype=np.int32))
-        for tag, suffix in parts:
-            self.tags.append(part_settings(self.tags[tag], suffix))
-            self._places.append(self._places[tag])
-        new = len(self.tags) - first
+        first, rows = len(self.tags), new_rows(self.tags, self.parts)
+        whole = [tag for tag, _ in rows]
+        self._whole = np.append(self._whole, np.array(whole, dtype=np.int32))
+        self.tags += [settings for _, settings in rows]
+        self._places += [self._places[tag] for tag in whole]
         self._normalizer.extend(self.tags[first:])
         self._stamper.extend(self._skews_ns(first), self._names(first))
         self._words.extend(self._names(first))
         self._encoder = self._make_encoder()
-        self._told = np.append(self._told, np.zeros(new, dtype=bool))
+        self._told = np.append(self._told, np.zeros(len(rows), dtype=bool))
 
     def _names(self, first: int) -> list[str]:
         rows = zip(self.tags[first:], self._places[first:], strict=True)

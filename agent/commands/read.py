@@ -22,7 +22,7 @@ from connectors.registry import AnyConnection, load, make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError, LinkError
 from pipelines.normalize import Normalizer
-from pipelines.parts import Parts, part_settings
+from pipelines.parts import Parts, new_rows
 from pipelines.point import BAD, SEVERITY_MASK, Delivery, status_name
 from pipelines.settings import TagSettings
 from pipelines.stats import LinkStats
@@ -147,10 +147,9 @@ class _Seen:
         self._values: dict[int, tuple[Any, int]] = {}
 
     def take(self, delivery: Delivery) -> None:
-        new = self.parts.since(len(self._tags) - self.parts.first)
-        if new:
+        if new := new_rows(self._tags, self.parts):
             self._parents += [tag for tag, _ in new]
-            settings = [part_settings(self._tags[tag], suffix) for tag, suffix in new]
+            settings = [one for _, one in new]
             self._tags += settings
             self._normalizer.extend(settings)
         for scan in delivery.scans:

@@ -18,7 +18,7 @@ HEAD = """# Faults of devices and lines
 
 Each row is a figure that a test of `tests/faults/` measured at full size against a real server, on one machine with two
 cores that did other work beside it. `make test` runs the same tests smaller. Reproduce all with
-`make campaign ARGS=connectors`, one with `SHOPFLOOR_FIGURES=/tmp/figures.jsonl .venv/bin/python -m pytest -n 0 TEST`.
+`make campaign ARGS=connectors`, one with `SHOPFLOOR_FIGURES=figures.jsonl .venv/bin/python -m pytest -n 0 TEST`.
 
 | fault | figure | asked | measured | test |
 |--:|---|---|---|---|
