@@ -143,7 +143,8 @@ class Collector:
                 "accepted": stats.accepted,
                 "stored": stats.stored,
                 "queued": self.flow.points_queued,
-                "dropped": journal.dropped_points,
+                "dropped": sum(self.flow.dropped.values()),
+                "dropped_by": self.flow.dropped,
                 "quarantined": stats.quarantined,
                 "suppressed": stats.suppressed,
                 "imbalance": self.flow.imbalance,
@@ -170,7 +171,7 @@ class Collector:
                 "refused_tags": sum(len(one.stats.refused) for one in self.readings),
                 "stale_tags": sum(len(one.source.stale) for one in self.readings),
                 "queued": self.flow.points_queued,
-                "dropped": self.journal.dropped_points,
+                "dropped": sum(self.flow.dropped.values()),
                 "quarantined": self.stats.quarantined,
             }
             self.flow.put(Lines(line(place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))

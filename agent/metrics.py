@@ -8,7 +8,7 @@ from typing import Any, Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_TOTALS: Final = ("accepted", "stored", "dropped", "quarantined", "suppressed")
+_TOTALS: Final = ("accepted", "stored", "quarantined", "suppressed")
 
 
 class StatusMetrics(Collector):
@@ -27,6 +27,10 @@ class StatusMetrics(Collector):
         points = status["points"]
         for name in _TOTALS:
             yield CounterMetricFamily(f"shopfloor_points_{name}", f"Points {name} since the start.", points[name])
+        dropped = CounterMetricFamily("shopfloor_points_dropped", "Points given up, by reason.", labels=["reason"])
+        for reason, count in points["dropped_by"].items():
+            dropped.add_metric([reason], count)
+        yield dropped
         yield GaugeMetricFamily("shopfloor_points_queued", "Durable and not yet stored.", points["queued"])
         yield GaugeMetricFamily(
             "shopfloor_points_imbalance",

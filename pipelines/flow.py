@@ -114,10 +114,15 @@ class Flow:
         return self.journal.points_queued - sum(record.points for record in self.journal.take_uncommitted()[1])
 
     @property
+    def dropped(self) -> dict[str, int]:
+        """Values given up since the start, by reason: `cap`, `expired`."""
+        return {"cap": self.journal.dropped_points, "expired": self._stats.expired}
+
+    @property
     def imbalance(self) -> int:
         """`queued_at_start + accepted - stored - queued - dropped - quarantined`: 0 at every instant."""
         stats = self._stats
-        gone = stats.stored + self.points_queued + self.journal.dropped_points + stats.quarantined
+        gone = stats.stored + self.points_queued + sum(self.dropped.values()) + stats.quarantined
         return stats.queued_at_start + stats.accepted - gone
 
     async def run(self) -> NoReturn:

@@ -48,6 +48,7 @@ class FlowStats:
         accepted: points committed to disk.
         stored: points whose record the store confirmed.
         quarantined: points the store refused for good, kept on disk.
+        expired: points older than the store keeps, dropped.
         suppressed: readings held back by a deadband; never points.
         published: records handed to the broker, repeats included.
     """
@@ -56,5 +57,6 @@ class FlowStats:
     accepted: int = 0
     stored: int = 0
     quarantined: int = 0
+    expired: int = 0
     suppressed: int = 0
     published: int = 0

@@ -57,6 +57,7 @@ class Stored:
         size: bytes it takes.
         points: values in it.
         payload_at: (offset, length) of the payload in the segment.
+        span_ns: oldest and newest time in it, ns since 1970 UTC.
     """
 
     id: RecordId
@@ -65,6 +66,7 @@ class Stored:
     size: int
     points: int
     payload_at: tuple[int, int]
+    span_ns: tuple[int, int]
 
     def payload(self) -> bytes:
         """The line protocol, read from the file and checked, so that nothing altered is ever sent.
@@ -290,13 +292,13 @@ class Journal:
             if head is not None and head.counter not in segment.done:
                 record = RecordId(segment.epoch, head.counter)
                 payload_at = (start + head.payload[0], head.payload[1])
-                yield Stored(record, segment, start + at, head.size, head.points, payload_at)
+                span_ns = (head.first_ns, head.last_ns)
+                yield Stored(record, segment, start + at, head.size, head.points, payload_at, span_ns)
             at = data.find(RECORD_MAGIC, at + (head.size if head else 1))
 
     def give_up(self, stored: Stored) -> None:
         """A record that was altered on disk: it is dropped, counted, and told as a gap."""
-        first_ns, last_ns = stored.segment.span_ns or (0, 0)
-        self.dropped.append(Dropped(stored.points, 1, first_ns, last_ns))
+        self.dropped.append(Dropped(stored.points, 1, *stored.span_ns))
         self.dropped_points += stored.points
         self.release(stored)
 
@@ -321,7 +323,7 @@ class Journal:
         except OSError as error:
             raise JournalFull(self.folder, f"cannot write: {error.strerror}; free space on this disk") from error
         payload_at = (offset + len(data) - length, length)
-        return Stored(RecordId(self.epoch, counter), segment, offset, len(data), points, payload_at)
+        return Stored(RecordId(self.epoch, counter), segment, offset, len(data), points, payload_at, span_ns)
 
     def _begin_segment(self) -> None:
         sequence = self.segments[-1].sequence + 1 if self.segments else 1

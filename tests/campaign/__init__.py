@@ -1,4 +1,4 @@
-"""The long fault runs: `make campaign`, or `make campaign ARGS=connectors` for one of them."""
+"""The long fault runs: `make campaign`, or `make campaign ARGS=reliability` for one of them."""
 
 from pathlib import Path
 from typing import Final

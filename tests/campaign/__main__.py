@@ -1,19 +1,28 @@
-"""`python -m tests.campaign [connectors] [kills]`; without a name all. Exit code 1: a promise was broken."""
+"""`python -m tests.campaign [NAME …] [-k …]`; without a name all. Exit code 1: a promise was broken."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from tests.campaign import connectors, kills
+from tests.campaign import kills
+from tests.campaign.faults import CONNECTORS, RELIABILITY
 
-CAMPAIGNS = {"connectors": connectors.main, "kills": kills.main}
+CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
+    "connectors": CONNECTORS.run,
+    "reliability": RELIABILITY.run,
+    "kills": lambda _: kills.main(),
+}
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or list(CAMPAIGNS)
+    words = sys.argv[1:]
+    first = next((number for number, word in enumerate(words) if word.startswith("-")), len(words))
+    wanted, chosen = words[:first] or list(CAMPAIGNS), words[first:]
     if unknown := set(wanted) - set(CAMPAIGNS):
         sys.exit(f"no such campaign: {', '.join(sorted(unknown))}; there are {', '.join(CAMPAIGNS)}")
-    broken = [name for name in wanted if not CAMPAIGNS[name]()]
+    broken = [name for name in wanted if not CAMPAIGNS[name](chosen)]
     sys.exit(f"broken promises in: {', '.join(broken)}" if broken else 0)
 
 

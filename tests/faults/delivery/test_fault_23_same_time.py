@@ -9,8 +9,7 @@ import pytest
 from asyncua import ua
 
 from tests.connectors.opcua.conftest import Consumer, Plant, connection, tag
-
-from .opcua_parts import plant, supervised
+from tests.faults.devices.opcua_parts import plant, supervised
 
 __all__ = ["plant"]
 pytestmark = [pytest.mark.wire, pytest.mark.fault(23)]

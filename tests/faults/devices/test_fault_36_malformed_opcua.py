@@ -15,8 +15,8 @@ import pytest
 from connectors.opcua.channel import MOST_MESSAGE_BYTES
 from pipelines.errors import LinkError
 from tests.connectors.opcua.conftest import Consumer, Plant, connection, plant, tag
+from tests.faults.conftest import Figure, Size
 
-from .conftest import Figure, Size
 from .memory import forget_peak, peak_mib
 
 __all__ = ["plant"]

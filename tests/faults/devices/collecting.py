@@ -1,7 +1,7 @@
 """A collector to be killed: one OPC UA link under the supervisor, its resume state in a file.
 
-`python -m tests.faults.collecting SETTINGS.json RESUME|-` prints a line `up` at the first reading of each link and
-`down REASON` when one ends.
+`python -m tests.faults.devices.collecting SETTINGS.json RESUME|-` prints a line `up` at the first reading of each link
+and `down REASON` when one ends.
 """
 
 from __future__ import annotations

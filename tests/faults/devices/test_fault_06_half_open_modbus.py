@@ -16,7 +16,7 @@ from .modbus_lies import lying_server
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .conftest import Figure, Size
+    from tests.faults.conftest import Figure, Size
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.fault(6)]
 

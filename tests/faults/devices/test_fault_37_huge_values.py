@@ -11,8 +11,8 @@ import pytest
 
 from connectors.opcua.values.variants import BAD_LIMITS_EXCEEDED
 from tests.connectors.opcua.conftest import Consumer, connection, tag
+from tests.faults.conftest import Figure
 
-from .conftest import Figure
 from .memory import forget_peak, peak_mib
 
 pytestmark = [pytest.mark.wire, pytest.mark.fault(37)]
@@ -25,8 +25,8 @@ HUGE = ("array", "blob", "text", "deep")
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.huge_server"],
-        cwd=Path(__file__).parents[2],
+        [sys.executable, "-m", "tests.faults.devices.huge_server"],
+        cwd=Path(__file__).parents[3],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from connectors.modbus.config import ModbusConnection
     from pipelines.point import Delivery
     from tests.connectors.modbus.device import Lie
-
-    from .conftest import Figure, Size
+    from tests.faults.conftest import Figure, Size
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.fault(5)]
 

@@ -1,4 +1,7 @@
-"""An asyncua server with values no tag can take, beside one that counts; `python -m tests.faults.huge_server`."""
+"""An asyncua server with values no tag can take, beside one that counts.
+
+`python -m tests.faults.devices.huge_server`
+"""
 
 from __future__ import annotations
 

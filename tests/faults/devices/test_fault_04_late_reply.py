@@ -14,7 +14,7 @@ from .modbus_lies import Judge, lying_server
 from .modbus_runs import places_of, run, settings_of
 
 if TYPE_CHECKING:
-    from .conftest import Figure, Size
+    from tests.faults.conftest import Figure, Size
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.fault(4)]
 

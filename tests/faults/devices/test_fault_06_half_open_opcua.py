@@ -16,8 +16,8 @@ import pytest
 from agent.supervise import DEVICE_CAP_S, keep_open
 from pipelines.errors import LinkTimeout
 from tests.connectors.opcua.conftest import Consumer, Foreign, connection, run_foreign, tag
-from tests.faults.collecting import Watched
 from tests.faults.conftest import Figure, Size
+from tests.faults.devices.collecting import Watched
 
 pytestmark = [pytest.mark.fault(6), pytest.mark.wire]
 HERE, THERE = "10.213.26.1", "10.213.26.2"

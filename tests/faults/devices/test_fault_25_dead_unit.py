@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from connectors.modbus.config import ModbusConnection
-
-    from .conftest import Figure, Size
+    from tests.faults.conftest import Figure, Size
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.fault(25)]
 

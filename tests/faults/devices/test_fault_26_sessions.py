@@ -16,8 +16,8 @@ from asyncua import Client, ua
 from agent.supervise import keep_open
 from pipelines.errors import LinkRefused
 from tests.connectors.opcua.conftest import Consumer, Foreign, connection, run_foreign, tag
-from tests.faults.collecting import Watched
 from tests.faults.conftest import Figure, Size
+from tests.faults.devices.collecting import Watched
 
 pytestmark = [pytest.mark.fault(26), pytest.mark.wire]
 ROOM = 2
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
 @contextlib.contextmanager
 def collector(settings: Path, resume: str) -> Iterator[subprocess.Popen[str]]:
     """The child; SIGKILL at the end, as a power cut would."""
-    command = [sys.executable, "-m", "tests.faults.collecting", str(settings), resume]
+    command = [sys.executable, "-m", "tests.faults.devices.collecting", str(settings), resume]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield process
