@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,15 @@ import orjson
 from pipelines.errors import DependencyError
 
 _READY_S: Final = 60.0
+_PAUSE_S: Final = 0.5
+"""Least time between two starts."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Child:
         ready: first line it prints, when it prints one.
         peak_rss_bytes: largest resident size seen.
         cpu_s: CPU seconds of all its processes so far.
+        ended_itself: when it ended although nobody held it down, ns since 1970 UTC of the simulation's clock.
     """
 
     name: str
@@ -51,7 +61,11 @@ class Child:
     peak_rss_bytes: int = 0
     cpu_s: float = 0.0
     process: asyncio.subprocess.Process | None = None
+    ended_itself: list[int] = field(default_factory=list)
     _cpu_before_s: float = 0.0
+    _started_s: float = 0.0
+    _holds: int = 0
+    _free: asyncio.Event = field(default_factory=_set_event)
 
     async def start(self) -> None:
         """Start it and wait for its first line.
@@ -60,6 +74,7 @@ class Child:
             DependencyError: it ends, or says nothing in time; the message carries the end of its log.
         """
         self._cpu_before_s = self.cpu_s
+        self._started_s = time.monotonic()
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -132,19 +147,39 @@ class Child:
             self.signal(signal.SIGKILL)
             await self.process.wait()
 
+    @asynccontextmanager
+    async def held_down(self) -> AsyncIterator[None]:
+        """Kill it with SIGKILL, and keep it from starting again while the block runs."""
+        self._holds += 1
+        self._free.clear()
+        try:
+            self.signal(signal.SIGKILL)
+            if self.process is not None:
+                await self.process.wait()
+            yield
+        finally:
+            self._holds -= 1
+            if not self._holds:
+                self._free.set()
+
     async def keep_running(self, now_ns: Callable[[], int], outages: list[Outage]) -> None:
         """Start it again whenever it dies, and note the outage; ends by cancellation."""
         while True:
             assert self.process is not None
             await self.process.wait()
             died_ns = now_ns()
+            if self._free.is_set():
+                self.ended_itself.append(died_ns)
             began_s = time.monotonic()
             while True:
+                if not self._free.is_set():
+                    await self._free.wait()
+                    began_s = time.monotonic()
                 try:
+                    await asyncio.sleep(max(0.0, _PAUSE_S - (time.monotonic() - self._started_s)))
                     await self.start()
                     break
                 except DependencyError:
                     if time.monotonic() - began_s > _READY_S:
                         raise
-                    await asyncio.sleep(0.2)
             outages.append(Outage(self.name, died_ns, now_ns()))

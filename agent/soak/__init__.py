@@ -1,0 +1,1 @@
+"""`agent soak`: a simulated line under a seeded plan of faults, and a report of what held."""

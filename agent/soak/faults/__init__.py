@@ -1,0 +1,1 @@
+"""One module per fault, each registered in `agent.soak.registry`."""
