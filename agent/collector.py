@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from agent.control import serve_control
+from agent.control.server import Routes, serve_control
 from agent.identity import agent_id
 from agent.notify import notify, watchdog
 from agent.reading import Reading
@@ -90,7 +90,9 @@ class Collector:
             running = [
                 services.create_task(self.flow.run(), name="flow"),
                 services.create_task(keep_open(self.site.mqtt.endpoint, self.uplink.run), name="uplink"),
-                services.create_task(serve_control(self.state_dir / "control.sock", self.status), name="control"),
+                services.create_task(
+                    serve_control(self.state_dir / "control.sock", self.status, self._orders()), name="control"
+                ),
                 services.create_task(self._heartbeat(), name="heartbeat"),
                 services.create_task(watchdog(self.alive, self._status_line), name="watchdog"),
             ]
@@ -159,6 +161,10 @@ class Collector:
             },
             "records": {"published": stats.published, "in_flight": self.outbox.in_flight},
         }
+
+    def _orders(self) -> Routes:
+        """What others may have this agent do, by path."""
+        return {}
 
     async def _heartbeat(self) -> None:
         """A point of measurement `agent` now and then: whoever looks at the store sees that this agent lives."""

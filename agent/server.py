@@ -14,7 +14,7 @@ from typing import Any, Final
 import uvicorn
 
 from agent.config import load_site
-from agent.control import QuietServer
+from agent.control.server import QuietServer
 from agent.notify import notify, watchdog
 from agent.output import emit_json, say
 from agent.site import Site

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent.control import ask
+from agent.control.client import ask
 from agent.output import emit_json
 from agent.paths import STATE_DIR
 from pipelines.errors import DependencyError

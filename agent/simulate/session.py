@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from agent.control import ask
+from agent.control.client import ask
 from agent.simulate.children import Child, Outage
 from agent.simulate.wire import Witness
 from pipelines.clock import Clock, ScaledClock, SystemClock

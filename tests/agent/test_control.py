@@ -21,9 +21,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.broker.process import free_port
-from agent.control import ask, serve_control
+from agent.control.client import ask, order
+from agent.control.server import serve_control
 from agent.server import BeatingSink
-from pipelines.errors import DependencyError, SinkUnavailable
+from pipelines.errors import DependencyError, JournalError, SinkUnavailable
 from pipelines.sinks.duckdb import DuckDbSink
 from pipelines.sinks.influx import influx_sink
 
@@ -88,6 +89,26 @@ async def test_without_a_socket_it_is_said_once_and_nothing_stops(tmp_path: Path
         async with control(tmp_path / "control.sock") as task:
             await task
     assert [(one["event"], one["log_level"]) for one in said] == [("no_control_socket", "error")]
+
+
+async def test_orders_come_by_post_and_are_told_why_not(tmp_path: Path) -> None:
+    async def add(said: dict[str, Any]) -> dict[str, Any]:
+        if "a" not in said:
+            raise JournalError(tmp_path, "nothing to add; say what")
+        return {"sum": said["a"] + 1}
+
+    async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
+        routes = {"/add": add}
+        task = group.create_task(serve_control(tmp_path / "control.sock", lambda: {"healthy": True}, routes))
+        await answer(tmp_path)
+        assert await asyncio.to_thread(order, tmp_path, "/add", {"a": 1}) == {"sum": 2}
+        with pytest.raises(DependencyError, match="nothing to add; say what"):
+            await asyncio.to_thread(order, tmp_path, "/add", {})
+        with pytest.raises(DependencyError, match="HTTP 404; is it of another version"):
+            await asyncio.to_thread(order, tmp_path, "/gone", {})
+        task.cancel()
+    with pytest.raises(DependencyError, match="start it with `agent run`"):
+        order(tmp_path, "/add", {"a": 1})
 
 
 # ── the service manager ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from agent.control import ask
+from agent.control.client import ask
 from pipelines.errors import DependencyError
 from tests.connectors.opcua.conftest import Foreign
 from tests.services.influxd import Influxd

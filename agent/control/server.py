@@ -1,0 +1,120 @@
+"""Answering: status, metrics and orders over a Unix socket, or over TCP for who scrapes metrics."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+import uvicorn
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from agent.control.address import reach
+from agent.metrics import StatusMetrics
+from pipelines.errors import ShopfloorError
+
+Status = Callable[[], dict[str, Any]]
+Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Does what the JSON object of a POST says; its answer is JSON too. A `ShopfloorError` or `ValueError` is told."""
+Routes = Mapping[str, Handler]
+"""Orders by path, such as `/quarantine/retry`."""
+log = structlog.get_logger()
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn that leaves signals to the process it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """No handlers of its own."""
+        yield
+
+
+def control_app(status: Status, metrics: Collector, routes: Routes) -> Starlette:
+    """`/status`, `/metrics` and `/healthz`, and the orders of `routes`, which come by POST."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(metrics)
+
+    async def as_json(_: Request) -> Response:
+        return _json(status())
+
+    async def as_metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    async def healthz(_: Request) -> Response:
+        return Response("alive\n", media_type="text/plain")
+
+    orders = [Route(path, _order(handler), methods=["POST"]) for path, handler in routes.items()]
+    asked = [Route("/status", as_json), Route("/metrics", as_metrics), Route("/healthz", healthz)]
+    return Starlette(routes=[*asked, *orders])
+
+
+async def serve_control(path: Path, status: Status, routes: Routes | None = None) -> None:
+    """Serve what others ask on a Unix socket until cancelled.
+
+    Without the socket nobody can ask, which is no reason not to collect: it is logged once.
+
+    Args:
+        path: of the socket.
+        status: gives the status of `Collector.status`.
+        routes: orders that are taken.
+    """
+    app = control_app(status, StatusMetrics(status), routes or {})
+    try:
+        listener = _listen(path)
+    except OSError as error:
+        log.error("no_control_socket", path=str(path), reason=error.strerror or str(error))  # noqa: TRY400 - one line
+        return
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False, ws="none")
+    try:
+        await QuietServer(config).serve(sockets=[listener])
+    finally:
+        listener.close()
+        _remove(path)
+
+
+def _order(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            said = orjson.loads(await request.body() or b"{}")
+            return _json(await handler(said if isinstance(said, dict) else {}))
+        except (ShopfloorError, ValueError) as error:
+            return _json({"error": str(error)}, HTTPStatus.CONFLICT)
+
+    return answer
+
+
+def _json(said: dict[str, Any], status: int = HTTPStatus.OK) -> Response:
+    return Response(orjson.dumps(said), status, media_type="application/json")
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _listen(path: Path) -> socket.socket:
+    """A socket at `path` that its owner alone can use."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o077)
+    try:
+        with reach(path) as address:
+            listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    return listener
