@@ -17,7 +17,8 @@ import structlog
 
 from pipelines.clock import Clock
 from pipelines.errors import JournalFull
-from pipelines.journal.journal import Journal, Stored
+from pipelines.journal.finisher import Finisher
+from pipelines.journal.journal import Journal, Loss, Stored
 from pipelines.place import Place
 from pipelines.point import Delivery, Gap
 from pipelines.source import Lines, Source, gap_line
@@ -50,6 +51,7 @@ class Flow:
     Attributes:
         healthy: whether the journal takes what it is given.
         beat_s: monotonic time of the writer's last turn.
+        finisher: deletes what nobody waits for.
         on_record: told of every appended record at once.
         on_moved: told of (old, new) when a failed commit moved a record.
         on_change: called when records were appended or became durable.
@@ -76,6 +78,8 @@ class Flow:
         self._appended: list[tuple[Delivery, Source]] = []
         self._held: list[Stored] = []
         self._rotating = False
+        self._telling: list[Loss] = []
+        self.finisher = Finisher(journal)
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._size = 0
         self._durable = 0
@@ -115,8 +119,9 @@ class Flow:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Values given up since the start, by reason: `cap`, `expired`."""
-        return {"cap": self.journal.dropped_points, "expired": self._stats.expired}
+        """Values given up since the start, by reason: `cap`, `expired`, `damaged`."""
+        journal = self.journal
+        return {"cap": journal.dropped_points, "expired": self._stats.expired, "damaged": journal.damaged_points}
 
     @property
     def imbalance(self) -> int:
@@ -126,7 +131,12 @@ class Flow:
         return stats.queued_at_start + stats.accepted - gone
 
     async def run(self) -> NoReturn:
-        """Close batches and commit them, for ever; ends by cancellation."""
+        """Close batches and commit them, and delete what nobody waits for, for ever; ends by cancellation."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self.finisher.run(), name="finisher")
+            await self._write()
+
+    async def _write(self) -> NoReturn:
         settings = self.journal.settings
         oldest_s = 0.0
         while True:
@@ -148,23 +158,38 @@ class Flow:
     async def flush(self) -> None:
         """Append what is open and make everything durable; returns when it is, however long the disk refuses."""
         async with self._committing:
-            while self._lines or self._accepted or self._appended or self.journal.uncommitted_bytes:
+            while (
+                self._lines or self._accepted or self._appended or self.journal.uncommitted_bytes or self.journal.losses
+            ):
                 self.beat_s = time.monotonic()
                 try:
                     self._append()
-                    self._tell_drops()
                     await self._commit()
                 except JournalFull as error:
-                    self._struggle(str(error))
-                    await asyncio.sleep(_RETRY_S)
+                    if not await self._made_room():
+                        self._struggle(str(error))
+                        await asyncio.sleep(_RETRY_S)
                 else:
                     self._recovered()
+
+    def _owes(self) -> bool:
+        open_here = self._lines or self._accepted or self._appended
+        return bool(open_here or self.journal.uncommitted_bytes or self.journal.losses)
+
+    async def _made_room(self) -> bool:
+        """Tell what is given up at the cap, and have it gone; False when nothing went."""
+        try:
+            await self._commit()
+        except JournalFull:
+            return False
+        return await self.finisher.turn() > 0
 
     def _try_append(self) -> None:
         try:
             self._append()
-        except JournalFull as error:
-            self._struggle(str(error))
+        except JournalFull:  # `flush` makes room, or says why it cannot
+            self._drained.clear()
+            self._wanted.set()
 
     def _append(self) -> None:
         """The open lines as one record.
@@ -202,6 +227,7 @@ class Flow:
         if self.journal.torn:
             self.journal.rewrite_uncommitted()
         self._tell_moves()
+        self._tell_losses()
         self._rotating = self.journal.is_full_segment
         if self._rotating:
             self._drained.clear()
@@ -224,6 +250,7 @@ class Flow:
                 self._tell_moves()
                 return
             self._committed(records)
+        self.finisher.wake()
         for delivery, source in waiting:
             if delivery.resume is not None:
                 source.link_resume = delivery.resume
@@ -238,6 +265,8 @@ class Flow:
         for record in records:
             if not record.payload_at[1]:
                 self.journal.release(record)
+        self.journal.told(self._telling)
+        self._telling = []
         held, self._held = self._held, []
         for record in held:
             self.on_record(record)
@@ -250,15 +279,14 @@ class Flow:
             else:
                 self.on_moved(old, new)
 
-    def _tell_drops(self) -> None:
-        """What was given up at the cap, as gap points of the agent."""
-        while self.journal.dropped:
-            lost = self.journal.dropped[0]
-            gap = Gap(0, "dropped_at_cap", lost.first_ns, lost.last_ns, lost.points)
+    def _tell_losses(self) -> None:
+        """What is given up, as gap points of the agent; it is counted and goes when they are durable."""
+        for loss in list(self.journal.losses[len(self._telling) :]):
+            gap = Gap(0, loss.cause, loss.first_ns, loss.last_ns, loss.points)
             body = gap_line(self._place, "*", gap)
-            stored = self.journal.append(body, 1, (lost.first_ns, lost.first_ns), {}, gap=True)
-            self.journal.dropped.pop(0)
-            self.on_record(stored)
+            resume = self.journal.telling([*self._telling, loss])
+            self._held.append(self.journal.append(body, 1, (loss.first_ns, loss.first_ns), resume, gap=True))
+            self._telling.append(loss)
 
     def _struggle(self, reason: str) -> None:
         if self.healthy:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
-from pydantic import Field
-
-from pipelines.errors import JournalCorrupt, JournalError, JournalFull
+from pipelines.errors import JournalError, JournalFull
 from pipelines.journal.format import (
     RECORD_MAGIC,
     pack_state,
@@ -21,76 +19,16 @@ from pipelines.journal.format import (
     unpack_state,
 )
 from pipelines.journal.segment import Segment, sync_folder
-from pipelines.settings import Settings
+from pipelines.journal.settings import JournalSettings
+from pipelines.journal.stored import Loss, Stored
 from pipelines.topics import RecordId
 
-_MIB: Final = 1 << 20
+__all__ = ["Journal", "JournalSettings", "Loss", "Stored"]
+
 _GAP_RESERVE: Final = 64 << 10
-"""Bytes under the cap that only gap points may use, so that a drop can always be told."""
-
-
-class JournalSettings(Settings):
-    """The journal on disk."""
-
-    max_bytes: Annotated[int, Field(ge=_MIB)] = 2048 * _MIB
-    """Hard cap on the bytes of all segments; 2 GiB holds 72 h of 100 points a second with room to spare."""
-    min_free_bytes: Annotated[int, Field(ge=0)] = 64 * _MIB
-    """Bytes of the file system that are left free for others."""
-    segment_bytes: Annotated[int, Field(ge=64 << 10)] = 4 * _MIB
-    """Size at which a new segment is begun; dropping and deleting works on whole segments."""
-    commit_s: Annotated[float, Field(gt=0, le=60)] = 0.5
-    """Longest time a point waits for its `fdatasync`."""
-    commit_bytes: Annotated[int, Field(ge=1)] = 256 << 10
-    """Bytes at which a commit does not wait any longer."""
-    at_cap: Literal["drop_oldest", "reject_new"] = "drop_oldest"
-    """What to give up at the cap: the oldest records, or the newest (sources then wait)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A record in the journal.
-
-    Attributes:
-        id: its identity.
-        segment: the segment it is in.
-        offset: of its first byte.
-        size: bytes it takes.
-        points: values in it.
-        payload_at: (offset, length) of the payload in the segment.
-        span_ns: oldest and newest time in it, ns since 1970 UTC.
-    """
-
-    id: RecordId
-    segment: Segment
-    offset: int
-    size: int
-    points: int
-    payload_at: tuple[int, int]
-    span_ns: tuple[int, int]
-
-    def payload(self) -> bytes:
-        """The line protocol, read from the file and checked, so that nothing altered is ever sent.
-
-        Raises:
-            JournalCorrupt: the bytes on disk are not those that were written.
-            OSError: the file cannot be read.
-        """
-        data = self.segment.read(self.offset, self.size)
-        head = record_at(data, 0)
-        if head is None or head.counter != self.id.counter:
-            raise JournalCorrupt(self.segment.path, f"record {self.id} was altered on disk")
-        start, length = head.payload
-        return data[start : start + length]
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """What was given up at the cap."""
-
-    points: int
-    records: int
-    first_ns: int
-    last_ns: int
+"""Bytes under the cap that only gap points may use, so that a loss can always be told."""
+_DOOMED: Final = "\0doomed"
+"""Key among the resume state: sequences of segments whose loss is told and whose files may not be gone yet."""
 
 
 @dataclass(slots=True)
@@ -110,10 +48,14 @@ class Journal:
         epoch: of the records appended by this process, 32 hex digits.
         resume: committed and appended resume state by key, newest wins.
         segments: oldest first; the last one is written.
-        dropped: what was given up at the cap and not yet told, oldest first.
+        losses: what is to be given up and not yet told, oldest first; it counts as queued until then.
+        on_finished: called from a worker thread with a segment nobody waits for, before it is deleted; if it raises
+            OSError or JournalError the segment stays and is tried again.
+        charged: bytes kept by others that count against the cap.
         torn: whether a sync failed and records are still to be written again; nothing is durable before that is done.
         moved: (old, new) of records that were written again after a failed sync, not yet told.
         dropped_points: values given up at the cap since the start.
+        damaged_points: values given up because their bytes were altered, since the start.
         damaged_bytes: bytes found at start that belong to no intact record.
         fsyncs: number of `fdatasync` calls.
     """
@@ -124,8 +66,11 @@ class Journal:
         self.epoch = secrets.token_hex(16)
         self.resume: dict[str, bytes] = {}
         self.segments: list[Segment] = []
-        self.dropped: list[Dropped] = []
+        self.losses: list[Loss] = []
+        self.on_finished: Callable[[Segment], None] = _nobody
+        self.charged: Callable[[], int] = int
         self.dropped_points = 0
+        self.damaged_points = 0
         self.damaged_bytes = 0
         self.fsyncs = 0
         self._counter = 0
@@ -158,6 +103,10 @@ class Journal:
         for path in sorted(self.folder.glob("*.seg")):
             if _is_segment_name(path):
                 before = self._recover(path, before)
+        doomed = set(self.resume.pop(_DOOMED, b"").decode("ascii").split())
+        for segment in self.segments:
+            if segment.path.stem in doomed:  # told before the end of the process that gave it up
+                segment.give_up()
         self._durable_resume = dict(self.resume)
         free = self._free_bytes() - self.settings.min_free_bytes
         self._cap = min(self.settings.max_bytes, self.bytes_used + max(0, free))
@@ -169,8 +118,6 @@ class Journal:
         except OSError as error:
             raise JournalError(self.folder, f"the disk fails: {error.strerror}") from error
         self._begin_segment()
-        for segment in self.segments[:-1]:
-            self._delete_if_done(segment)
 
     def _recover(self, path: Path, before: dict[int, int]) -> dict[int, int]:
         segment, snapshot, records = Segment.recover(path, secrets.token_hex(16))
@@ -182,7 +129,7 @@ class Journal:
         if self.segments and self.segments[-1].epoch == segment.epoch:
             # A failed sync wrote the same records twice, under the same ids, in neighbouring segments.
             for counter in before.keys() & counters.keys() - self.segments[-1].done:
-                self.segments[-1].forget(counter, before[counter])
+                self.segments[-1].lose(counter, before[counter])
         self.segments.append(segment)
         return counters
 
@@ -196,8 +143,8 @@ class Journal:
 
     @property
     def bytes_used(self) -> int:
-        """Bytes of all segments and their companions."""
-        return sum(segment.size + 12 * len(segment.done) for segment in self.segments)
+        """Bytes of all segments and their companions, and of what others keep under the same cap."""
+        return self.charged() + sum(segment.size + 12 * len(segment.done) for segment in self.segments)
 
     @property
     def points_queued(self) -> int:
@@ -219,7 +166,7 @@ class Journal:
         """
         counter = self._counter + 1
         data = record_bytes(counter, points, span_ns, pack_state(resume), payload)
-        self._make_room(len(data), 0 if gap else _GAP_RESERVE)
+        self._make_room(len(data), gap=gap)
         stored = self._place(counter, data, points, span_ns, len(payload))
         self._counter = counter
         self.resume.update(resume)
@@ -261,7 +208,6 @@ class Journal:
         if self.is_full_segment and not self._uncommitted:
             self._begin_segment()
             self.segments[-2].close()
-            self._delete_if_done(self.segments[-2])
 
     def rewrite_uncommitted(self) -> None:
         """After a failed sync: the same records under the same ids in a new segment; see `moved`.
@@ -274,14 +220,13 @@ class Journal:
         for copy in self._uncommitted:
             old, length = copy.stored, copy.stored.payload_at[1]
             copy.stored = self._place(old.id.counter, copy.data, old.points, copy.span_ns, length)
-            old.segment.forget(old.id.counter, old.points)
+            old.segment.lose(old.id.counter, old.points)
             self.moved.append((old, copy.stored))
         self.torn = False
 
     def release(self, stored: Stored) -> None:
-        """A record is stored or quarantined: it will not be sent again, and its segment goes when it is the last."""
+        """A record is stored or quarantined: it will not be sent again, and its segment is finished with its last."""
         stored.segment.release(stored.id.counter, stored.points)
-        self._delete_if_done(stored.segment)
 
     def walk(self, segment: Segment, start: int, end: int) -> Iterator[Stored]:
         """Open records of `segment` whose first byte lies in [start, end), in file order; one read of that stretch."""
@@ -297,24 +242,56 @@ class Journal:
             at = data.find(RECORD_MAGIC, at + (head.size if head else 1))
 
     def give_up(self, stored: Stored) -> None:
-        """A record that was altered on disk: it is dropped, counted, and told as a gap."""
-        self.dropped.append(Dropped(stored.points, 1, *stored.span_ns))
-        self.dropped_points += stored.points
-        self.release(stored)
+        """A record that was altered on disk: to be told as a gap, then dropped and counted."""
+        self.losses.append(Loss("journal_damaged", stored.segment, stored, *stored.span_ns))
 
-    def drop_oldest(self) -> Dropped | None:
-        """Give up the oldest whole segment that is neither written nor in flight; None when there is none."""
+    def told(self, losses: list[Loss]) -> None:
+        """The gap points of `losses` are durable: now they count as dropped, and segments among them may go."""
+        for loss in losses:
+            self.losses.remove(loss)
+            if loss.stored is None:
+                self.dropped_points += loss.points
+                loss.segment.give_up()
+            else:
+                self.damaged_points += loss.points
+                loss.segment.lost.add(loss.stored.id.counter)
+                self.release(loss.stored)
+
+    def telling(self, losses: list[Loss]) -> dict[str, bytes]:
+        """Resume state that goes with the gap points of `losses`: a restart knows which segments they were about."""
+        here = {segment.path.stem for segment in self.segments if segment.told}
+        doomed = here | {loss.segment.path.stem for loss in losses if loss.stored is None}
+        return {_DOOMED: " ".join(sorted(doomed)).encode()} if doomed else {}
+
+    @property
+    def finished(self) -> list[Segment]:
+        """Segments nobody waits for any more, oldest first: `finish` each in a worker thread, then `leave` it."""
+        return [segment for segment in self.segments[:-1] if not segment.open_records and not segment.in_flight]
+
+    def finish(self, segment: Segment) -> None:
+        """Hand a finished segment to `on_finished`, then delete its files; safe to call from a worker thread.
+
+        Raises:
+            OSError: the disk failed; call again.
+            JournalError: the hook could not keep what it must; call again.
+        """
+        self.on_finished(segment)
+        segment.delete()
+        sync_folder(self.folder)
+
+    def leave(self, segment: Segment) -> None:
+        """The files of a finished segment are gone."""
+        self.segments.remove(segment)
+
+    def drop_oldest(self) -> bool:
+        """Choose the oldest segment that is neither written nor in flight to be given up; False when there is none."""
+        losing = {id(loss.segment) for loss in self.losses}
         for segment in self.segments[:-1]:
-            if segment.in_flight:
-                continue
-            lost = Dropped(segment.open_points, segment.open_records, *(segment.span_ns or (0, 0)))
-            self.segments.remove(segment)
-            segment.delete()
-            self.dropped_points += lost.points
-            if lost.records:
-                self.dropped.append(lost)
-            return lost
-        return None
+            if segment.open_records and not segment.in_flight and id(segment) not in losing:
+                segment.deleted = True
+                self.losses.append(Loss("dropped_at_cap", segment, None, *(segment.span_ns or (0, 0))))
+                return True
+        return False
 
     def _place(self, counter: int, data: bytes, points: int, span_ns: tuple[int, int], length: int) -> Stored:
         segment = self.segments[-1]
@@ -332,20 +309,16 @@ class Journal:
         except OSError as error:
             raise JournalFull(self.folder, f"cannot begin a segment: {error.strerror}; free space") from error
 
-    def _delete_if_done(self, segment: Segment) -> None:
-        if segment.open_records == 0 and segment is not self.segments[-1] and segment in self.segments:
-            self.segments.remove(segment)
-            segment.delete()
-            sync_folder(self.folder)
-
-    def _make_room(self, size: int, reserve: int) -> None:
-        while self.bytes_used + size + reserve > self._cap:
-            if self.settings.at_cap == "reject_new" or self.drop_oldest() is None:
-                raise JournalFull(
-                    self.folder,
-                    f"no room for {size} bytes under the cap of {self._cap} bytes (max_bytes="
-                    f"{self.settings.max_bytes}, or what this disk had free at the start); raise it or free space",
-                )
+    def _make_room(self, size: int, *, gap: bool) -> None:
+        if not gap and self.bytes_used + size + _GAP_RESERVE > self._cap:
+            going = self.finished or any(loss.stored is None for loss in self.losses)
+            if not going and self.settings.at_cap == "drop_oldest":
+                self.drop_oldest()
+            raise JournalFull(
+                self.folder,
+                f"no room for {size} bytes under the cap of {self._cap} bytes (max_bytes="
+                f"{self.settings.max_bytes}, or what this disk had free at the start); raise it or free space",
+            )
         if self._free_bytes() - size < self.settings.min_free_bytes:
             # Somebody else filled the disk: dropping what was accepted would not help for long.
             raise JournalFull(
@@ -356,6 +329,10 @@ class Journal:
     def _free_bytes(self) -> int:
         disk = os.statvfs(self.folder)
         return disk.f_bavail * disk.f_frsize
+
+
+def _nobody(_: Segment) -> None:
+    """Nobody listens yet."""
 
 
 def _is_segment_name(path: Path) -> bool:

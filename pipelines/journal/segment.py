@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -33,9 +33,11 @@ class Segment:
         open_records: records not yet released.
         open_points: values not yet released.
         span_ns: oldest and newest time of its records; None when it has none.
-        done: counters released while others are not.
+        done: counters released.
+        lost: of these, the ones that reached no store from here: damaged, or written again in a later segment.
         in_flight: records handed to the broker and not yet confirmed; such a segment is not dropped.
-        deleted: whether the file is gone.
+        deleted: whether the file is gone or going; nothing is sent from it any more.
+        told: whether what was open in it is given up, and that is durably told.
         fd: file descriptor while it is written; -1 = closed.
         damaged_bytes: bytes recovery could not use.
     """
@@ -48,9 +50,11 @@ class Segment:
     open_points: int = 0
     span_ns: tuple[int, int] | None = None
     done: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
     fd: int = -1
     in_flight: int = 0
     deleted: bool = False
+    told: bool = False
     damaged_bytes: int = 0
 
     @property
@@ -154,10 +158,32 @@ class Segment:
                 os.close(fd)
 
     def forget(self, counter: int, points: int) -> None:
-        """The record lives on elsewhere, or needs to live no longer."""
+        """The record needs to live no longer."""
         self.done.add(counter)
         self.open_records -= 1
         self.open_points -= points
+
+    def lose(self, counter: int, points: int) -> None:
+        """The record lives on elsewhere."""
+        self.lost.add(counter)
+        self.forget(counter, points)
+
+    def give_up(self) -> None:
+        """Nobody waits for what is open in it."""
+        self.deleted = self.told = True
+        self.open_records = self.open_points = 0
+
+    def delivered(self) -> Iterator[tuple[RecordHead, bytes]]:
+        """Records released from here and not lost, as (head, payload), intact ones only, in file order.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        data = self.path.read_bytes()
+        for head in read_segment(data).records:
+            if head.counter in self.done and head.counter not in self.lost:
+                start, length = head.payload
+                yield head, data[start : start + length]
 
     def close(self) -> None:
         """Close the file; it is opened again for each read."""

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 
 from connectors.modbus.config import ModbusConnection
 from pipelines.clock import SystemClock
+from pipelines.errors import JournalError
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings, Stored
+from pipelines.journal.segment import Segment
 from pipelines.place import Place
 from pipelines.point import BAD_NO_COMMUNICATION, Delivery, Gap, scan_of
 from pipelines.source import Source
@@ -188,3 +191,50 @@ async def test_what_is_dropped_at_the_cap_is_told(tmp_path: Path) -> None:
     told = [record.payload() for record in bench.records if not record.segment.deleted]
     assert any(b"cause=dropped_at_cap" in body for body in told)
     bench.journal.close()
+
+
+async def test_a_slow_hook_holds_up_neither_the_loop_nor_a_commit(bench: Bench) -> None:
+    entered, go = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    threads = []
+
+    def slow(_: Segment) -> None:
+        threads.append(threading.current_thread().name)
+        loop.call_soon_threadsafe(entered.set)
+        assert go.wait(30)
+
+    bench.journal.on_finished = slow
+    await bench.flow.take(bench.source, bench.delivery(1))
+    await bench.flow.flush()
+    (first,) = bench.records
+    bench.journal.rewrite_uncommitted()
+    bench.journal.release(first)
+    async with asyncio.TaskGroup() as tasks:
+        turn = tasks.create_task(bench.flow.finisher.turn())
+        await entered.wait()
+        await bench.flow.take(bench.source, bench.delivery(2))
+        await bench.flow.flush()
+        assert bench.accepted == 2
+        assert first.segment.path.exists()
+        go.set()
+    assert turn.result() == 1
+    assert threads == ["journal-finish_0"]
+    assert not first.segment.path.exists()
+
+
+async def test_a_hook_that_fails_keeps_the_segment(bench: Bench) -> None:
+    def failing(segment: Segment) -> None:
+        raise JournalError(segment.path, "the ledger takes nothing")
+
+    bench.journal.on_finished = failing
+    await bench.flow.take(bench.source, bench.delivery(1))
+    await bench.flow.flush()
+    (first,) = bench.records
+    bench.journal.rewrite_uncommitted()
+    bench.journal.release(first)
+    assert await bench.flow.finisher.turn() == 0
+    assert "the ledger takes nothing" in bench.flow.finisher.failing
+    assert first.segment.path.exists()
+    bench.journal.on_finished = lambda _: None
+    assert await bench.flow.finisher.turn() == 1
+    assert bench.flow.finisher.failing == ""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipelines.errors import JournalCorrupt, JournalError, JournalFull
 from pipelines.journal.format import done_counters, done_entry, read_segment, record_bytes, segment_header
 from pipelines.journal.journal import Journal, JournalSettings, Stored
+from pipelines.journal.segment import Segment
 
 SMALL = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_bytes=0)
 EPOCH = "ab" * 16
@@ -27,6 +28,23 @@ def commit(journal: Journal) -> list[Stored]:
     journal.committed(records)
     journal.rotate()
     return records
+
+
+def tell(journal: Journal) -> int:
+    """What the writer does with losses: gap points durable, then what was lost goes."""
+    telling = list(journal.losses)
+    points = sum(loss.points for loss in telling)
+    journal.append(b"gap", 1, (1, 1), journal.telling(telling), gap=True)
+    commit(journal)
+    journal.told(telling)
+    clean(journal)
+    return points
+
+
+def clean(journal: Journal) -> None:
+    for segment in journal.finished:
+        journal.finish(segment)
+        journal.leave(segment)
 
 
 def waiting(journal: Journal) -> list[Stored]:
@@ -65,6 +83,7 @@ def test_resume_outlives_its_deleted_segment(tmp_path: Path) -> None:
     journal.close()
     for _ in range(3):
         again = opened(tmp_path)
+        clean(again)
         again.close()
     assert again.resume == {"k": b"1"}
     assert len(again.segments) <= 2
@@ -90,14 +109,83 @@ def test_reject_new_at_cap(tmp_path: Path) -> None:
 
 def test_drop_oldest_at_cap_counts_every_point(tmp_path: Path) -> None:
     journal = opened(tmp_path)
+    accepted = told = 0
     for number in range(100):
-        journal.append(b"x" * 30_000, 3, (number, number), {})
+        try:
+            journal.append(b"x" * 30_000, 3, (number, number), {})
+        except JournalFull:
+            told += tell(journal)
+            accepted += 1
+            journal.append(b"x" * 30_000, 3, (number, number), {})
+        accepted += 3
         commit(journal)
         assert journal.bytes_used <= SMALL.max_bytes
-    dropped = sum(lost.points for lost in journal.dropped)
-    assert dropped > 0
-    assert dropped + journal.points_queued == 300
-    assert journal.dropped[0].first_ns == 0
+    assert 0 < told == journal.dropped_points
+    assert accepted == told + journal.points_queued
+    journal.close()
+
+
+def test_a_loss_counts_only_when_it_is_told(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for number in range(10):
+        journal.append(b"x" * 30_000, 3, (number, number), {})
+        commit(journal)
+    assert journal.drop_oldest()
+    assert (journal.dropped_points, journal.points_queued) == (0, 30)
+    assert not journal.finished
+    journal.close()
+    again = opened(tmp_path)
+    assert again.points_queued == 30
+    again.close()
+
+
+def test_what_was_told_is_gone_after_a_crash_before_its_deletion(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for number in range(10):
+        journal.append(b"x" * 30_000, 3, (number, number), {})
+        commit(journal)
+    journal.drop_oldest()
+    (loss,) = journal.losses
+    journal.append(b"gap", 1, (1, 1), journal.telling([loss]), gap=True)
+    commit(journal)
+    journal.close()
+    again = opened(tmp_path)
+    assert again.points_queued == 30 - loss.points + 1
+    assert [segment.path for segment in again.finished] == [loss.segment.path]
+    assert again.finished[0].deleted
+    again.close()
+
+
+def test_a_finished_segment_stays_until_the_hook_kept_it(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    records = [journal.append(bytes([65 + n]) * 30_000, 1, (n, n), {}) for n in range(3)]
+    commit(journal)
+    kept: list[list[bytes]] = []
+
+    def hook(segment: Segment) -> None:
+        kept.append([payload[:1] for _, payload in segment.delivered()])
+        if len(kept) == 1:
+            raise JournalError(segment.path, "no room")
+
+    journal.on_finished = hook
+    for record in records:
+        journal.release(record)
+    (segment,) = journal.finished
+    with pytest.raises(JournalError, match="no room"):
+        journal.finish(segment)
+    assert segment.path.exists()
+    assert journal.finished == [segment]
+    clean(journal)
+    assert kept == [[b"A", b"B", b"C"]] * 2
+    assert not segment.path.exists()
+    journal.close()
+
+
+def test_bytes_of_others_count_against_the_cap(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    journal.charged = lambda: SMALL.max_bytes - (80 << 10)
+    with pytest.raises(JournalFull, match="max_bytes"):
+        journal.append(b"x" * 30_000, 1, (1, 1), {})
     journal.close()
 
 
@@ -105,9 +193,11 @@ def test_segment_in_flight_is_not_dropped(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     first = journal.append(b"x" * 30_000, 1, (0, 0), {})
     first.segment.in_flight = 1
-    for _ in range(100):
+    for _ in range(20):
         journal.append(b"x" * 30_000, 1, (1, 1), {})
         commit(journal)
+    while journal.drop_oldest():
+        tell(journal)
     assert first.payload() == b"x" * 30_000
     journal.close()
 
@@ -206,8 +296,10 @@ def test_a_record_altered_on_disk_is_never_handed_out(tmp_path: Path) -> None:
     with pytest.raises(JournalCorrupt, match="altered on disk"):
         stored.payload()
     journal.give_up(stored)
-    assert journal.dropped_points == 1
-    assert journal.points_queued == 0
+    assert (journal.damaged_points, journal.points_queued) == (0, 1)
+    tell(journal)
+    assert (journal.damaged_points, journal.points_queued) == (1, 1)
+    assert stored.segment.lost == {stored.id.counter}
     journal.close()
 
 
