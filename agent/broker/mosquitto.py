@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,16 +20,17 @@ def find() -> Path | None:
     return Path(found) if found else None
 
 
-def command(state_dir: Path, host: str, port: int) -> list[str]:
+def command(state_dir: Path, host: str, port: int, more: Sequence[str] = ()) -> list[str]:
     """Write the configuration into `state_dir` and return the command that runs it.
 
     Args:
         state_dir: an existing folder.
         host: loopback address to listen on.
         port: TCP port, 1–65535.
+        more: further lines of its configuration, such as a second listener.
     """
     config = state_dir.absolute() / "mosquitto.conf"
-    config.write_text(configuration(host, port), encoding="utf-8")
+    config.write_text(configuration(host, port) + "".join(f"{line}\n" for line in more), encoding="utf-8")
     return [str(find()), "-c", str(config)]
 
 

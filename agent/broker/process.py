@@ -39,6 +39,7 @@ class Broker:
         notice: one line for people, Korean and English: what this broker is not for.
         log: file with what the process wrote.
         restarts: how often it was started again.
+        more: further lines of mosquitto's configuration.
         process: the child, running or ended.
     """
 
@@ -48,6 +49,7 @@ class Broker:
     notice: str
     log: Path
     restarts: int = 0
+    more: tuple[str, ...] = ()
     process: asyncio.subprocess.Process | None = field(default=None, repr=False)
 
     @property
@@ -95,7 +97,7 @@ async def start(broker: Broker, state_dir: Path) -> None:
     _check_free(broker)
     _make_folder(state_dir)
     if broker.kind == "mosquitto":
-        argv = mosquitto.command(state_dir, broker.host, broker.port)
+        argv = mosquitto.command(state_dir, broker.host, broker.port, broker.more)
     else:
         argv = [sys.executable, "-m", "agent.broker", "--host", broker.host, "--port", str(broker.port)]
     with _log_file(broker.log) as log:

@@ -8,7 +8,19 @@ from typing import Any, Final
 from agent.soak.fault import Fault
 
 FAULTS: Final = {
+    "bad_certificate": "broker:BadCertificate",
+    "black_hole": "network:BlackHole",
+    "bridge_storm": "storm:BridgeStorm",
+    "broker_kill": "broker:BrokerKill",
+    "broker_restart": "broker:BrokerRestart",
+    "clock_jump": "clock:ClockJump",
     "kill": "kill:Kill",
+    "network_down": "network:NetworkDown",
+    "reset": "network:Reset",
+    "slow": "network:Slow",
+    "store_errors": "store:StoreErrors",
+    "store_kill": "store:StoreKill",
+    "store_refuses": "store:StoreRefuses",
 }
 """Name → module under `agent.soak.faults` and class in it."""
 

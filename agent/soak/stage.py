@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from agent.simulate.children import Child
+from agent.soak.store_proxy import StoreProxy
 from pipelines.errors import DependencyError
 
 COLLECTOR: Final = "collector"
@@ -51,13 +52,25 @@ class Link(Protocol):
         ...
 
 
-class Broker(Protocol):
-    """The broker; it listens once more with TLS, with a good certificate and with one of another authority."""
+class Server(Protocol):
+    """A server that faults end and start again at its place."""
 
     @property
     def pid(self) -> int:
         """Of the running process; 0 while there is none."""
         ...
+
+    async def start(self) -> None:
+        """Start it on its ports, and wait until it answers."""
+        ...
+
+    async def end(self, *, kill: bool = False) -> None:
+        """End it with SIGTERM, or with SIGKILL, and wait until it is gone."""
+        ...
+
+
+class Broker(Server, Protocol):
+    """The broker; it listens once more with TLS, with a good certificate and with one of another authority."""
 
     @property
     def tls_port(self) -> int:
@@ -67,14 +80,6 @@ class Broker(Protocol):
     @property
     def untrusted_port(self) -> int:
         """Of the listener with another authority's certificate; 0 = without TLS."""
-        ...
-
-    async def start(self) -> None:
-        """Start it on its ports, and wait until it answers."""
-        ...
-
-    async def end(self, *, kill: bool) -> None:
-        """End it with SIGTERM, or with SIGKILL, and wait until it is gone."""
         ...
 
 
@@ -88,7 +93,9 @@ class Stage:
         disk: the file system of the state folder; None = the machine's own, faults of the disk cannot run.
         children: by name: `collector`, `serve` or `bridge-1` …, `view`.
         broker: the broker's process.
-        links: relays by name: `collector-broker`, `bridge-broker`, `bridge-store`, `plant` (all devices).
+        store: the database's process; None = the store is embedded in `serve`.
+        store_link: relay between the bridges and the database; None = the store is embedded in `serve`.
+        links: relays by name: `collector-broker`, `bridge-broker`, `plant` (one per device).
         random: chance, seeded by the plan.
         clock_file: what libfaketime reads for the collector: an offset such as `+3600`; None = its clock is not faked.
         interfaces: the host's ends of the veth pairs through which the collector reaches `plant` and `broker`.
@@ -100,6 +107,8 @@ class Stage:
     random: random.Random
     disk: Disk | None = None
     broker: Broker | None = None
+    store: Server | None = None
+    store_link: StoreProxy | None = None
     links: dict[str, list[Link]] = field(default_factory=dict)
     clock_file: Path | None = None
     interfaces: dict[str, str] = field(default_factory=dict)
@@ -121,6 +130,16 @@ class Stage:
         if not instances:
             raise DependencyError("soak", f"no part {part!r}; there are {', '.join(sorted(self.children))}")
         return self.random.choice(instances)
+
+    def relays(self, name: str) -> Sequence[Link]:
+        """The relays of a name.
+
+        Raises:
+            DependencyError: there is none.
+        """
+        if not self.links.get(name):
+            raise DependencyError("soak", f"no link {name!r}; there are {', '.join(sorted(self.links))}")
+        return self.links[name]
 
     @asynccontextmanager
     async def down(self, name: str) -> AsyncIterator[Child]:

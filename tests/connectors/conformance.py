@@ -23,7 +23,7 @@ from pipelines.clock import SystemClock
 from pipelines.errors import LinkError, LinkRefused, LinkTimeout
 from pipelines.point import BAD, GOOD, SEVERITY_MASK, UNCERTAIN, VALUE_DTYPES, Delivery, Gap, Scan
 from pipelines.stats import LinkStats
-from tests.services.proxy import Proxy
+from agent.soak.proxy import Proxy
 
 if TYPE_CHECKING:
     from pipelines.settings import ConnectionSettings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import ClassVar
 
 from agent.soak.stage import Stage
 
@@ -16,8 +17,8 @@ class Kill:
         part: `collector`, `bridge` (one of them, by chance), `bridge-2`, `serve`, `view`.
     """
 
+    name: ClassVar[str] = "kill"
     part: str = "collector"
-    name = "kill"
 
     def unavailable(self) -> str:
         """Runs everywhere."""

@@ -23,9 +23,16 @@ class Proxy:
         black_hole: everything is swallowed and nothing closed: a half-open link; new connections are taken, too.
         sent: what clients sent, all connections in the order it came, up to `MOST_KEPT`.
         accepted: connections ever taken.
+        target: host and port that new connections go to.
+
+    Args:
+        target: port of the server.
+        host: its address.
+        listener: a bound socket to listen on, such as one of another network namespace; default: a free port of
+            loopback.
     """
 
-    def __init__(self, target: int, host: str = HOST) -> None:
+    def __init__(self, target: int, host: str = HOST, listener: socket.socket | None = None) -> None:
         self.latency_s = 0.0
         self.bytes_per_s = 0
         self.slice_bytes = 0
@@ -33,16 +40,22 @@ class Proxy:
         self.sent = bytearray()
         self.accepted = 0
         self.port = 0
-        self._target = (host, target)
+        self.target = (host, target)
+        self._listener = listener
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, HOST, self.port)
+        """Listen."""
+        if self._listener is not None:
+            self._server = await asyncio.start_server(self._serve, sock=self._listener)
+        else:
+            self._server = await asyncio.start_server(self._serve, HOST, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Stop listening and reset what is open."""
         assert self._server is not None
         self._server.close()
         self.reset()
@@ -69,7 +82,7 @@ class Proxy:
         self.accepted += 1
         back = None
         try:
-            there, back = await asyncio.open_connection(*self._target)
+            there, back = await asyncio.open_connection(*self.target)
             self._writers.add(back)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._relay(reader, back, keep=True))
