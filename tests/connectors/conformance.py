@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Protocol
 import numpy as np
 import pytest
 
+from agent.soak.proxy import Proxy
 from connectors.base import Connector, LinkContext
 from pipelines.clock import SystemClock
 from pipelines.errors import LinkError, LinkRefused, LinkTimeout
 from pipelines.point import BAD, GOOD, SEVERITY_MASK, UNCERTAIN, VALUE_DTYPES, Delivery, Gap, Scan
 from pipelines.stats import LinkStats
-from agent.soak.proxy import Proxy
 
 if TYPE_CHECKING:
     from pipelines.settings import ConnectionSettings
