@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import structlog
 
+from agent import health
 from agent.control.server import Routes, serve_control
 from agent.identity import agent_id
 from agent.notify import notify, watchdog
@@ -91,10 +93,11 @@ class Collector:
                 services.create_task(self.flow.run(), name="flow"),
                 services.create_task(keep_open(self.site.mqtt.endpoint, self.uplink.run), name="uplink"),
                 services.create_task(
-                    serve_control(self.state_dir / "control.sock", self.status, self._orders()), name="control"
+                    serve_control(self.state_dir / "control.sock", self.status, self._orders(), self.alive),
+                    name="control",
                 ),
                 services.create_task(self._heartbeat(), name="heartbeat"),
-                services.create_task(watchdog(self.alive, self._status_line), name="watchdog"),
+                services.create_task(watchdog(self.alive, partial(health.status_line, self)), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
                 reading = [links.create_task(one.run(), name=one.name) for one in self.readings]
@@ -117,50 +120,9 @@ class Collector:
         """Whether the writer of the journal made progress lately; never whether PLC or broker are there."""
         return time.monotonic() - self.flow.beat_s < _STUCK_S
 
-    def troubles(self) -> list[str]:
-        """What is not well now, in words; empty when all is."""
-        found = [text for one in self.readings for text in one.troubles()]
-        if not self.flow.healthy:
-            found.append(f"{self.journal.folder}: the journal takes nothing")
-        if reason := self.uplink.error or self.outbox.deaf:
-            found.append(f"{self.site.mqtt.endpoint}: {reason}")
-        if self.stats.quarantined:
-            found.append(f"{self.quarantine.path}: {self.stats.quarantined} points were refused by the store")
-        return found
-
     def status(self) -> dict[str, Any]:
         """Everything `agent status` shows."""
-        stats, journal = self.stats, self.journal
-        return {
-            "agent": self.agent,
-            "company": self.site.company,
-            "site": self.site.site,
-            "epoch": self.journal.epoch,
-            "healthy": not self.troubles(),
-            "troubles": self.troubles(),
-            "connections": {one.name: one.status() for one in self.readings},
-            "broker": {"endpoint": self.site.mqtt.endpoint, "error": self.uplink.error or self.outbox.deaf},
-            "points": {
-                "queued_at_start": stats.queued_at_start,
-                "accepted": stats.accepted,
-                "stored": stats.stored,
-                "queued": self.flow.points_queued,
-                "dropped": sum(self.flow.dropped.values()),
-                "dropped_by": self.flow.dropped,
-                "quarantined": stats.quarantined,
-                "suppressed": stats.suppressed,
-                "imbalance": self.flow.imbalance,
-            },
-            "journal": {
-                "bytes": journal.bytes_used,
-                "max_bytes": journal.settings.max_bytes,
-                "segments": len(journal.segments),
-                "fsyncs": journal.fsyncs,
-                "damaged_bytes": journal.damaged_bytes,
-                "ok": self.flow.healthy,
-            },
-            "records": {"published": stats.published, "in_flight": self.outbox.in_flight},
-        }
+        return health.status(self)
 
     def _orders(self) -> Routes:
         """What others may have this agent do, by path."""
@@ -194,10 +156,6 @@ class Collector:
         while not self.outbox.idle:
             self.outbox.settle()
             await asyncio.sleep(0.05)
-
-    def _status_line(self) -> str:
-        up = sum(one.stats.connected for one in self.readings)
-        return f"{up}/{len(self.readings)} devices, {self.flow.points_queued} points queued"
 
     def _birth(self) -> bytes:
         tags = sum(len(one.tag_list()) for one in self.site.connections)

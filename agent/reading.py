@@ -17,7 +17,7 @@ from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
 from pipelines.clock import Clock
 from pipelines.flow import Flow
-from pipelines.point import BAD_NO_COMMUNICATION, Delivery, status_name
+from pipelines.point import BAD_NO_COMMUNICATION, SEVERITY_MASK, Delivery, status_name
 from pipelines.source import Source
 from pipelines.stats import LinkStats
 
@@ -91,6 +91,7 @@ class Reading:
             "overruns": stats.overruns,
             "rejected": dict(stats.rejected),
             "last_reading_ns": stats.last_reading_ns,
+            "last_good_ns": stats.last_good_ns,
             "refused": {self._row(row): status_name(code) for row, code in stats.refused.items()},
             "stale": sorted(map(self._row, self.source.stale)),
             "notices": stats.notices,
@@ -124,6 +125,8 @@ class Reading:
                         self._up(opened)
                     stats.readings += sum(len(scan) for scan in delivery.scans)
                     stats.last_reading_ns = self._clock.now_ns()
+                    if any((scan.status & SEVERITY_MASK == 0).any() for scan in delivery.scans):
+                        stats.last_good_ns = stats.last_reading_ns
         finally:
             if not stats.connected:
                 self._addresses.rotate(-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -32,6 +32,11 @@ Routes = Mapping[str, Handler]
 log = structlog.get_logger()
 
 
+def _is() -> bool:
+    """Whoever answers is alive."""
+    return True
+
+
 class QuietServer(uvicorn.Server):
     """uvicorn that leaves signals to the process it runs in."""
 
@@ -41,8 +46,11 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def control_app(status: Status, metrics: Collector, routes: Routes) -> Starlette:
-    """`/status`, `/metrics` and `/healthz`, and the orders of `routes`, which come by POST."""
+def control_app(status: Status, metrics: Collector, routes: Routes, alive: Callable[[], bool] = _is) -> Starlette:
+    """`/status`, `/metrics`, `/healthz` and `/readyz`, and the orders of `routes`, which come by POST.
+
+    Alive is a process whose parts turn; ready is one without trouble: a process can be the one without the other.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(metrics)
 
@@ -53,14 +61,21 @@ def control_app(status: Status, metrics: Collector, routes: Routes) -> Starlette
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     async def healthz(_: Request) -> Response:
-        return Response("alive\n", media_type="text/plain")
+        return _text(["alive"], well=True) if alive() else _text(["a part stands still"], well=False)
+
+    async def readyz(_: Request) -> Response:
+        troubles = status().get("troubles", [])
+        return _text(troubles or ["ready"], well=not troubles)
 
     orders = [Route(path, _order(handler), methods=["POST"]) for path, handler in routes.items()]
-    asked = [Route("/status", as_json), Route("/metrics", as_metrics), Route("/healthz", healthz)]
+    health = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    asked = [Route("/status", as_json), Route("/metrics", as_metrics), *health]
     return Starlette(routes=[*asked, *orders])
 
 
-async def serve_control(path: Path, status: Status, routes: Routes | None = None) -> None:
+async def serve_control(
+    path: Path, status: Status, routes: Routes | None = None, alive: Callable[[], bool] = _is
+) -> None:
     """Serve what others ask on a Unix socket until cancelled.
 
     Without the socket nobody can ask, which is no reason not to collect: it is logged once.
@@ -69,8 +84,9 @@ async def serve_control(path: Path, status: Status, routes: Routes | None = None
         path: of the socket.
         status: gives the status of `Collector.status`.
         routes: orders that are taken.
+        alive: whether every part of the process turns.
     """
-    app = control_app(status, StatusMetrics(status), routes or {})
+    app = control_app(status, StatusMetrics(status), routes or {}, alive)
     try:
         listener = _listen(path)
     except OSError as error:
@@ -97,6 +113,11 @@ def _order(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 def _json(said: dict[str, Any], status: int = HTTPStatus.OK) -> Response:
     return Response(orjson.dumps(said), status, media_type="application/json")
+
+
+def _text(lines: Iterable[str], *, well: bool) -> Response:
+    code = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response("".join(f"{line}\n" for line in lines), code, media_type="text/plain")
 
 
 def _remove(path: Path) -> None:

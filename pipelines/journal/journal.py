@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipelines.journal.format import (
 from pipelines.journal.segment import Segment, sync_folder
 from pipelines.journal.settings import JournalSettings
 from pipelines.journal.stored import Loss, Stored
+from pipelines.stats import Durations
 from pipelines.topics import RecordId
 
 __all__ = ["Journal", "JournalSettings", "Loss", "Stored"]
@@ -58,6 +60,7 @@ class Journal:
         damaged_points: values given up because their bytes were altered, since the start.
         damaged_bytes: bytes found at start that belong to no intact record.
         fsyncs: number of `fdatasync` calls.
+        sync_took: how long those took that succeeded.
     """
 
     def __init__(self, folder: Path, settings: JournalSettings) -> None:
@@ -73,6 +76,7 @@ class Journal:
         self.damaged_points = 0
         self.damaged_bytes = 0
         self.fsyncs = 0
+        self.sync_took = Durations()
         self._counter = 0
         self._cap = settings.max_bytes
         self._segment_bytes = settings.segment_bytes
@@ -147,6 +151,12 @@ class Journal:
         return self.charged() + sum(segment.size + 12 * len(segment.done) for segment in self.segments)
 
     @property
+    def oldest_ns(self) -> int | None:
+        """Time of the oldest point in segments that are not finished, ns since 1970 UTC; None = there is none."""
+        spans = [segment.span_ns for segment in self.segments if segment.open_records and segment.span_ns]
+        return min((first for first, _ in spans), default=None)
+
+    @property
     def points_queued(self) -> int:
         """Values not yet released."""
         return sum(segment.open_points for segment in self.segments)
@@ -184,7 +194,9 @@ class Journal:
             OSError: the disk failed; what was written is unknown.
         """
         self.fsyncs += 1
+        began_s = time.perf_counter()
         os.fdatasync(segment.fd)
+        self.sync_took.add(time.perf_counter() - began_s)
 
     @property
     def is_full_segment(self) -> bool:

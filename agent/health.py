@@ -1,0 +1,92 @@
+"""What `agent status`, `/readyz` and the metrics say of a collector: counters, and in words what is not well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from agent.collector import Collector
+
+_FULL: Final = 0.8
+"""Part of the journal's cap from which on it is told that points will be given up."""
+
+
+def troubles(collector: Collector) -> list[str]:
+    """What is not well now, in words; empty when all is."""
+    journal, stats = collector.journal, collector.stats
+    found = [text for one in collector.readings for text in one.troubles()]
+    if not collector.flow.healthy:
+        found.append(f"{journal.folder}: the journal takes nothing")
+    if journal.bytes_used > _FULL * journal.settings.max_bytes:
+        share = 100 * journal.bytes_used // journal.settings.max_bytes
+        what = "the oldest points are given up" if journal.settings.at_cap == "drop_oldest" else "sources will wait"
+        found.append(f"{journal.folder}: {share} % of max_bytes are used; at 100 % {what}")
+    if reason := collector.uplink.error or collector.outbox.deaf:
+        found.append(f"{collector.site.mqtt.endpoint}: {reason}")
+    if stats.quarantined:
+        found.append(f"{collector.quarantine.path}: {stats.quarantined} points were refused by the store")
+    if imbalance := collector.flow.imbalance:
+        found.append(
+            f"{journal.folder}: {imbalance:+d} points are in no account (stored, queued, dropped, quarantined): a bug "
+            "of this program; keep the state folder and tell its makers"
+        )
+    return found
+
+
+def status(collector: Collector) -> dict[str, Any]:
+    """Everything `agent status` shows."""
+    found = troubles(collector)
+    return {
+        "agent": collector.agent,
+        "company": collector.site.company,
+        "site": collector.site.site,
+        "epoch": collector.journal.epoch,
+        "healthy": not found,
+        "troubles": found,
+        "connections": {one.name: one.status() for one in collector.readings},
+        "broker": _broker(collector),
+        "points": _points(collector),
+        "journal": _journal(collector),
+        "records": {"published": collector.stats.published, "in_flight": collector.outbox.in_flight},
+    }
+
+
+def status_line(collector: Collector) -> str:
+    """One line for the service manager."""
+    up = sum(one.stats.connected for one in collector.readings)
+    return f"{up}/{len(collector.readings)} devices, {collector.flow.points_queued} points queued"
+
+
+def _broker(collector: Collector) -> dict[str, Any]:
+    error = collector.uplink.error or collector.outbox.deaf
+    return {"endpoint": collector.site.mqtt.endpoint, "up": not error, "error": error}
+
+
+def _points(collector: Collector) -> dict[str, Any]:
+    """The accounts of the conservation law, and what never became a point."""
+    flow, stats = collector.flow, collector.stats
+    return {
+        "queued_at_start": stats.queued_at_start,
+        "accepted": stats.accepted,
+        "stored": stats.stored,
+        "queued": flow.points_queued,
+        "dropped": sum(flow.dropped.values()),
+        "dropped_by": flow.dropped,
+        "quarantined": stats.quarantined,
+        "suppressed": stats.suppressed,
+        "imbalance": flow.imbalance,
+    }
+
+
+def _journal(collector: Collector) -> dict[str, Any]:
+    journal = collector.journal
+    return {
+        "bytes": journal.bytes_used,
+        "max_bytes": journal.settings.max_bytes,
+        "oldest_s": None if journal.oldest_ns is None else journal.oldest_ns / 1e9,
+        "segments": len(journal.segments),
+        "fsyncs": journal.fsyncs,
+        "fsync": {"buckets": journal.sync_took.buckets, "sum_s": journal.sync_took.sum_s},
+        "damaged_bytes": journal.damaged_bytes,
+        "ok": collector.flow.healthy,
+    }

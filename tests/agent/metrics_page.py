@@ -1,0 +1,49 @@
+"""docs/metrics.md, from the table of metrics: `python tests/agent/metrics_page.py` writes it anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from agent.metrics import BUILD, FAMILIES, FSYNC
+
+PAGE: Final = Path(__file__).parents[2] / "docs/metrics.md"
+HEAD: Final = """# Metrics and health
+
+A running agent answers on the Unix socket `control.sock` of its state folder:
+
+| path | answer |
+|---|---|
+| `/metrics` | what stands below, in the text format of Prometheus |
+| `/healthz` | 200 while every part of the process turns: what a watchdog asks |
+| `/readyz` | 200 while nothing is wrong; else 503 and a line for each trouble: alive is not delivering |
+| `/status` | everything as JSON; `agent status` shows it, and exits with 1 where `/readyz` says 503 |
+
+Nothing listens on the network. A collector of metrics reads the socket, for example:
+
+```sh
+curl --silent --unix-socket /var/lib/shopfloor-agent/control.sock http://agent/metrics
+```
+
+Alert on `shopfloor_points_imbalance != 0` (a point is in no account) and on `shopfloor_troubles > 0` for longer than
+the usual stops of your plant.
+
+<!-- made by tests/agent/metrics_page.py, do not edit below -->
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    rows = [(one.scraped, one.kind, one.labels, one.meaning) for one in FAMILIES]
+    rows += [(FSYNC[0], "histogram", (), FSYNC[1]), (f"{BUILD[0]}_info", "info", ("version", "python"), BUILD[1])]
+    return HEAD + "".join(
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or '–'} | {meaning} |\n"
+        for name, kind, labels, meaning in rows
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
