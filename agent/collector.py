@@ -71,7 +71,7 @@ class Collector:
         self.flow = Flow(self.journal, clock, self.stats, place)
         load(one.type for one in site.connections)
         self.readings = [Reading(site, one, self.flow, clock, state_dir) for one in site.connections]
-        self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
+        self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)
         self.quarantine = Quarantine(state_dir)
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._birth())
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved

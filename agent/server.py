@@ -22,7 +22,7 @@ from agent.supervise import keep_open
 from pipelines.bridge import Bridge
 from pipelines.clock import clock_from_environment
 from pipelines.errors import DependencyError
-from pipelines.mqtt import MqttSettings
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.base import Sink
 from viewer.app import make_app
 from viewer.catalog import Catalog

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from agent.rules import PlacedError, check, check_together
 from connectors.registry import AnyConnection
 from pipelines.journal.journal import JournalSettings
-from pipelines.mqtt import MqttSettings
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.place import Place
 from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
 
@@ -47,6 +47,9 @@ class AgentSettings(Settings):
     """Name in topics, unique in the site; default: a random id kept in the state folder."""
     confirm: Literal["stored", "broker"] = "stored"
     """When a record is released: `stored` when the store has it, `broker` on PUBACK (consumers not ours)."""
+    drain_points_per_s: Annotated[int, Field(ge=0)] = 0
+    """Limit of the backlog after an outage, points a second, for a line that others share; 0 = as fast as the store
+    takes it. Live points go first either way."""
 
 
 class Site(Settings):

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from pydantic import ValidationError
 
 from pipelines.errors import ConfigError
-from pipelines.mqtt import MqttSettings, TlsSettings
+from pipelines.mqtt_settings import MqttSettings, TlsSettings
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*", re.DOTALL)
 _SECRET: Final = re.compile(r"p|pw|.*(pass|secret|token|key|credential).*", re.IGNORECASE)

@@ -26,7 +26,8 @@ from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
-from pipelines.mqtt import MqttSession, MqttSettings
+from pipelines.mqtt import MqttSession
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import Outbox
 from pipelines.place import Place
 from pipelines.point import Delivery, Scan

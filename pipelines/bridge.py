@@ -2,7 +2,7 @@
 
 A message is acknowledged to the broker, and its record confirmed to its agent, only after the store accepted it. A body
 the store refuses is bisected down to record, line and field; the culprit goes back to its agent with the store's
-reason. The payload is forwarded byte for byte.
+reason. The payload is forwarded byte for byte, unpacked where its Content Type says it is packed.
 
 Each company has its own queue and its own task, so that one whose store is away does not stop the others. A company
 whose store stays away keeps a few messages to try with; what comes beyond them is handed back: acknowledged to the
@@ -17,7 +17,7 @@ import random
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -26,9 +26,11 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines.belongs import fault_of
+from pipelines.compress import unpack
 from pipelines.encode.split import field_name, split_fields, split_lines
-from pipelines.errors import LinkError, RecordRejected, RecordTooLarge, SinkUnavailable
-from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.errors import LinkError, PayloadRefused, RecordRejected, RecordTooLarge, SinkUnavailable
+from pipelines.mqtt import Message, MqttSession
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.settings import RESERVED_ENDINGS, Name
 from pipelines.sift import sift
 from pipelines.sinks.base import Sink
@@ -303,6 +305,13 @@ class Bridge:
             record = Record(message, topics, RecordId.parse(message.properties["record"]))
         except (ValueError, KeyError) as error:
             self._stranger(message, "no User Property `record`" if isinstance(error, KeyError) else str(error))
+            return None
+        try:
+            message = replace(message, payload=unpack(message.payload, message.content_type))
+            record = replace(record, message=message)
+        except PayloadRefused as error:
+            self._stranger(message, str(error))
+            session.publish(topics.rejected, orjson.dumps({"record": str(record.id), "reason": str(error)}))
             return None
         if fault := fault_of(message.payload.rstrip(b"\n"), topics.company, topics.site):
             self._stranger(message, fault)

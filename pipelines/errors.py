@@ -18,6 +18,7 @@
     │  ├─ SinkUnavailable                  keep, back off, send again
     │  └─ RecordRejected                   bisect, quarantine the culprit
     │     └─ RecordTooLarge                halve
+    ├─ PayloadRefused(reason)              a message that cannot be unpacked: told to its agent, never stored
     └─ JournalError(path, reason)
        ├─ JournalFull                      named policy, counted
        └─ JournalCorrupt                   salvage, quarantine, count
@@ -126,6 +127,10 @@ class RecordRejected(SinkError):
 
 class RecordTooLarge(RecordRejected):
     """The body is larger than the store takes; its parts may not be."""
+
+
+class PayloadRefused(ShopfloorError):
+    """What came cannot be unpacked, or not within bounds."""
 
 
 class JournalError(ShopfloorError):

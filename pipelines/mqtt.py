@@ -11,67 +11,25 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final, Self
 
 from paho.mqtt import client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
-from pydantic import Field
 
 from pipelines.errors import ConfigError, LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.paho_client import PahoClient, tls_context
 from pipelines.secret import read_secret
-from pipelines.settings import Settings
 
 _UNTRUSTED: Final = {0x86, 0x87, 0x8C}
 """Bad user name or password, not authorized, bad authentication method (MQTT 5 §3.2.2.2)."""
 SESSION_TAKEN_OVER: Final = 0x8E
 _GOODBYE_S: Final = 2.0
 """Longest wait for the broker to take what was published before the end; it may be standing still."""
-
-
-class TlsSettings(Settings):
-    """TLS 1.2 or later; the server's certificate and name are always verified."""
-
-    ca_file: Path | None = None
-    """PEM of the authorities to trust; default: the system's."""
-    cert_file: Path | None = None
-    """PEM of the client certificate, for brokers that ask for one."""
-    key_file: Path | None = None
-    """PEM of its private key."""
-
-
-class MqttSettings(Settings):
-    """The MQTT 5 broker.
-
-    Its largest message should be 1 MiB or more (mosquitto: `message_size_limit`, `max_packet_size`; EMQX:
-    `mqtt.max_packet_size`): a record takes about 512 KiB, more when a single delivery is larger. One the broker will
-    not take is not sent again and again: its lines stay on disk, see `agent quarantine`.
-    """
-
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Name or address of the broker."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 1883
-    """TCP port; 8883 is usual with TLS."""
-    user: str | None = None
-    """User name; the broker's ACL binds it to its topics."""
-    password_file: Path | None = None
-    """File with the password on its first line; a bare name is looked up among the service's credentials."""
-    tls: TlsSettings | None = None
-    """Encrypt; default: plain TCP, for a broker on the same machine."""
-    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
-    """Longest silence before a ping; a broker gone without a word is noticed within twice this."""
-    timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
-    """Longest wait for the broker's answer to connect and subscribe."""
-
-    @property
-    def endpoint(self) -> str:
-        """`mqtt://host:port`, without secrets."""
-        return f"mqtt{'s' if self.tls else ''}://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +42,8 @@ class Message:
         properties: User Properties; the last of equal names wins.
         mid: packet identifier, for `MqttSession.ack`.
         qos: 0 or 1.
+        content_type: of the payload; empty when the sender named none.
+        retained: whether the broker had kept it.
     """
 
     topic: str
@@ -91,6 +51,8 @@ class Message:
     properties: Mapping[str, str]
     mid: int
     qos: int
+    content_type: str = ""
+    retained: bool = False
 
 
 class MqttSession:
@@ -219,14 +181,17 @@ class MqttSession:
         payload: bytes,
         properties: Mapping[str, str] | None = None,
         *,
+        content_type: str = "",
         retain: bool = False,
         heard: Callable[[int, str], None] | None = None,
     ) -> None:
         """Publish with QoS 1; `heard` gets the broker's reason code and its text, in the event loop."""
         packed = None
-        if properties:
+        if properties or content_type:
             packed = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            packed.UserProperty = list(properties.items())
+            packed.UserProperty = list((properties or {}).items())
+        if packed and content_type:
+            packed.ContentType = content_type
         info = self._client.publish(topic, payload, 1, retain, packed)
         if heard is not None:
             self._heard[info.mid] = heard
@@ -292,7 +257,8 @@ class MqttSession:
 
     def _paho_message(self, message: paho.MQTTMessage) -> None:
         pairs = getattr(message.properties, "UserProperty", None) or ()
-        one = Message(message.topic, bytes(message.payload), dict(pairs), message.mid, message.qos)
+        payload, kind = bytes(message.payload), getattr(message.properties, "ContentType", "")
+        one = Message(message.topic, payload, dict(pairs), message.mid, message.qos, kind, bool(message.retain))
         self._post(self._on_message, one)
 
     def _connack(self, code: ReasonCode, said: Properties | None) -> None:

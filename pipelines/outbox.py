@@ -1,24 +1,30 @@
-"""Which record is sent next: live first, what must be sent again, then the backlog beside it.
+"""Which record is sent next: live first, and beside it the backlog in the order of the journal.
 
 Pure but for the journal it reads; time is handed in. A record leaves only when its store confirmed or refused it.
-What is unconfirmed is sent again on reconnect, after a long silence, or when later records overtook it by far. One
-on its way when sessions ended is suspected of ending them: it is sent last and alone, and in the end not at all.
+What is unconfirmed is sent again on reconnect; within a session only once the broker answered for it, after a long
+silence or when later records overtook it by far: until then it is on a slow wire, and sending it again would only fill
+that. One on its way when sessions ended is suspected of ending them: it is sent last and alone, and in the end not at
+all.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from pipelines.backlog import Backlog
+from pipelines.drain import Drain
 from pipelines.journal.journal import Journal, Stored
-from pipelines.journal.segment import Segment
 from pipelines.stats import FlowStats
 from pipelines.topics import RecordId
 
 WINDOW_BYTES: Final = 8 << 20
-"""Bytes sent and not yet confirmed; half of it is kept for live records."""
+"""Bytes on their way and not yet confirmed; half of it is kept for live records."""
+_MOST_BYTES: Final = 2 * WINDOW_BYTES
+"""The same, with what was on its way in earlier sessions and waits to be sent again."""
 _SILENCE_S: Final = 30.0
 _OVERTAKEN_S: Final = 5.0
 _PROBE_S: Final = 2.0
@@ -37,7 +43,7 @@ class Flight:
         stored: where it is.
         historical: whether it is sent as backlog.
         sent_s: monotonic time of the last send; 0 = waiting to be sent.
-        heard: whether the broker answered for the last send.
+        heard_s: monotonic time of the broker's answer for the last send; 0 = none yet.
         endings: sessions in a row that ended before it did.
         alone: of these, sessions that worked, with this record alone unanswered.
     """
@@ -45,18 +51,13 @@ class Flight:
     stored: Stored
     historical: bool
     sent_s: float = 0.0
-    heard: bool = False
+    heard_s: float = 0.0
     endings: int = 0
     alone: int = 0
 
 
-@dataclass(slots=True)
-class _Stretch:
-    """Records of one segment that were never sent: first bytes in [start, end)."""
-
-    segment: Segment
-    start: int
-    end: int
+_Place = tuple[int, int, RecordId]
+"""Sequence of the segment, offset, identity: what is sent again goes in the order of the journal."""
 
 
 class Outbox:
@@ -66,31 +67,36 @@ class Outbox:
         journal: open; everything in it from earlier processes is backlog.
         stats: counters.
         is_durable: whether a record is committed; releases wait for it.
+        drain_points_per_s: limit of the drain rate; 0 = as fast as the store takes it beside what is live.
+
+    Attributes:
+        drain: the backlog's share of the way.
+        deaf: why the broker delivers to nobody; empty when it does.
     """
 
-    def __init__(self, journal: Journal, stats: FlowStats, is_durable: Callable[[Stored], bool]) -> None:
+    def __init__(
+        self, journal: Journal, stats: FlowStats, is_durable: Callable[[Stored], bool], drain_points_per_s: int = 0
+    ) -> None:
+        self.drain = Drain(WINDOW_BYTES // 2, drain_points_per_s)
+        self.deaf = ""
         self._journal = journal
         self._stats = stats
         self._is_durable = is_durable
         self._flights: dict[RecordId, Flight] = {}
         self._next: deque[RecordId] = deque()
-        self._again: deque[RecordId] = deque()
+        self._again: list[_Place] = []
         self._early: dict[RecordId, tuple[Stored, int]] = {}
-        self._bytes = 0
+        self._bytes = self._live_bytes = self._backlog_bytes = 0
         self._connected = False
-        self._backlog: deque[_Stretch] = deque()
-        self._reading: Iterator[Stored] | None = None
+        self._backlog = Backlog(journal)
         self._confirm_s: deque[float] = deque(maxlen=512)
         self._last_confirm_s = 0.0
         self._newest_confirmed_s = 0.0
-        self.deaf = ""
         self._probe_s = 0.0
         self._suspects: deque[RecordId] = deque()
         self._lone: RecordId | None = None
         self._works = False
-        for segment in journal.segments:
-            if segment.open_records and segment is not journal.segments[-1]:
-                self._backlog.append(_Stretch(segment, 0, segment.size))
+        self._largest_heard = 0
 
     @property
     def in_flight(self) -> int:
@@ -100,7 +106,15 @@ class Outbox:
     @property
     def idle(self) -> bool:
         """Whether every record is confirmed and released."""
-        return not self._flights and not self._backlog and self._reading is None and not self._early
+        return not self._flights and not self._backlog and not self._early
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """Time of the oldest point that is not confirmed, ns since 1970 UTC; None when there is none."""
+        times = [flight.stored.span_ns[0] for flight in self._flights.values()]
+        if (waiting := self._backlog.oldest_ns) is not None:
+            times.append(waiting)
+        return min(times, default=None)
 
     @property
     def resend_after_s(self) -> float:
@@ -110,15 +124,12 @@ class Outbox:
 
     def add(self, stored: Stored) -> None:
         """A record was appended."""
-        if self._connected and not self.deaf and self._bytes + stored.size <= WINDOW_BYTES:
+        on_way = self._live_bytes + self._backlog_bytes + stored.size
+        if self._connected and not self.deaf and on_way <= WINDOW_BYTES and self._bytes <= _MOST_BYTES:
             self._take(stored, historical=False)
             self._next.append(stored.id)
             return
-        last = self._backlog[-1] if self._backlog else None
-        if last is not None and last.segment is stored.segment and last.end == stored.offset:
-            last.end = stored.offset + stored.size
-        else:
-            self._backlog.append(_Stretch(stored.segment, stored.offset, stored.offset + stored.size))
+        self._backlog.add(stored)
 
     def moved(self, old: Stored, new: Stored) -> None:
         """A record was written again elsewhere."""
@@ -138,6 +149,7 @@ class Outbox:
         self._connected = True
         self._works = False
         self.deaf = ""
+        self._next.clear()
         self._all_again()
 
     def works(self) -> None:
@@ -155,6 +167,11 @@ class Outbox:
         self._lone = None
 
     @property
+    def may_be_too_large(self) -> bool:
+        """Whether something on its way is larger than all the broker answered for: it may be what ends sessions."""
+        return any(flight.stored.size > self._largest_heard for flight in self._unheard())
+
+    @property
     def ending(self) -> list[Stored]:
         """Records that ended a session each time they were sent; the broker does not take them."""
         return [flight.stored for flight in self._flights.values() if flight.alone >= _ENDINGS]
@@ -167,32 +184,37 @@ class Outbox:
             return None
         if self._lone is not None:
             lone = self._flights.get(self._lone)
-            if lone is not None and lone.sent_s and not lone.heard:
+            if lone is not None and lone.sent_s and not lone.heard_s:
                 return None
             self._lone = None
-        flight = self._pop(self._next) or self._pop(self._again)
-        if flight is None and self._bytes < WINDOW_BYTES // 2:
-            flight = self._from_backlog()
+        flight = self._live()
+        if flight is None and self.drain.allows(self._backlog_bytes, now_s):
+            flight = self._historical()
         if flight is None and self.deaf:
             self._all_again()
-            flight = self._pop(self._again)
+            flight = self._historical()
         if flight is None and self._suspects:
             flight = self._suspect()
         if flight is not None:
             flight.sent_s = self._probe_s = now_s
-            flight.heard = False
+            flight.heard_s = 0.0
             self._stats.published += 1
+            if flight.historical:
+                self._backlog_bytes += flight.stored.size
+                self.drain.sent(flight.stored.points)
         return flight
 
-    def heard(self, record: RecordId, code: int, reason: str) -> None:
+    def heard(self, record: RecordId, code: int, reason: str, now_s: float) -> None:
         """The broker's answer to a publish (MQTT 5 §3.4.2.1): only 0x00 reached somebody; the others are kept.
 
         0x95, packet too large, is about this record and no other: whoever sent it puts it into quarantine.
         """
         self._works = True
         if (answered := self._flights.get(record)) is not None:
-            answered.heard = True
+            answered.heard_s = now_s
             answered.endings = answered.alone = 0
+            if code != PACKET_TOO_LARGE:
+                self._largest_heard = max(self._largest_heard, answered.stored.size)
         if code == PACKET_TOO_LARGE:
             return
         if code == 0:
@@ -201,21 +223,21 @@ class Outbox:
                 self._all_again(but=record)
             return
         self.deaf = reason
-        flight = self._flights.get(record)
-        if flight is not None and flight.sent_s:
-            flight.sent_s = 0.0
-            self._again.append(record)
+        if answered is not None and answered.sent_s:
+            self._due(answered)
 
     def confirm(self, record: RecordId, now_s: float, *, refused_points: int = 0) -> bool:
         """The store has a record, but for `refused_points` that are in quarantine. False when it was not in flight."""
         flight = self._flights.pop(record, None)
         if flight is None:
             return False
-        self._bytes -= flight.stored.size
         self._last_confirm_s = now_s
         if flight.sent_s:
             self._confirm_s.append(now_s - flight.sent_s)
             self._newest_confirmed_s = max(self._newest_confirmed_s, flight.sent_s)
+            if flight.historical:
+                self.drain.confirmed(flight.stored.size, flight.stored.points, flight.sent_s, now_s)
+        self._land(flight)
         self._early[record] = (flight.stored, refused_points)
         self.settle()
         return True
@@ -224,7 +246,7 @@ class Outbox:
         """A record that was altered on disk: never sent, dropped and told."""
         flight = self._flights.pop(record, None)
         if flight is not None:
-            self._bytes -= flight.stored.size
+            self._land(flight)
             flight.stored.segment.in_flight -= 1
             self._journal.give_up(flight.stored)
 
@@ -239,18 +261,19 @@ class Outbox:
 
     def check(self, now_s: float) -> None:
         """Put on the way again what was lost: everything after a long silence, else only what was overtaken."""
-        sent = [flight for flight in self._flights.values() if flight.sent_s]
-        if not sent:
+        heard = [flight for flight in self._flights.values() if flight.sent_s and flight.heard_s]
+        if not heard:
             return
-        oldest = min(flight.sent_s for flight in sent)
+        oldest = min(flight.heard_s for flight in heard)
         if now_s - max(oldest, self._last_confirm_s) > self.resend_after_s:
-            self._all_again()
+            for flight in heard:
+                self._due(flight)
+                self._defer(flight)
             return
         limit = max(_OVERTAKEN_S, self.resend_after_s - _SILENCE_S)
-        for flight in sent:
-            if flight.sent_s < self._newest_confirmed_s and now_s - flight.sent_s > limit:
-                flight.sent_s = 0.0
-                self._again.append(flight.stored.id)
+        for flight in heard:
+            if flight.sent_s < self._newest_confirmed_s and now_s - flight.heard_s > limit:
+                self._due(flight)
 
     def get(self, record: RecordId) -> Stored | None:
         """A record in the window."""
@@ -260,16 +283,58 @@ class Outbox:
     def _take(self, stored: Stored, *, historical: bool) -> Flight:
         flight = self._flights[stored.id] = Flight(stored, historical)
         self._bytes += stored.size
+        self._live_bytes += 0 if historical else stored.size
         stored.segment.in_flight += 1
         return flight
 
-    def _pop(self, queue: deque[RecordId]) -> Flight | None:
-        while queue:
-            flight = self._flights.get(queue.popleft())
+    def _land(self, flight: Flight) -> None:
+        """It is in the window no longer."""
+        self._stop(flight)
+        self._defer(flight)
+        self._bytes -= flight.stored.size
+
+    def _defer(self, flight: Flight) -> None:
+        """It is live no longer."""
+        if not flight.historical:
+            self._live_bytes -= flight.stored.size
+        flight.historical = True
+
+    def _stop(self, flight: Flight) -> None:
+        if flight.sent_s and flight.historical:
+            self._backlog_bytes -= flight.stored.size
+        flight.sent_s = 0.0
+
+    def _due(self, flight: Flight) -> None:
+        """It is to be sent again."""
+        self._stop(flight)
+        stored = flight.stored
+        heapq.heappush(self._again, (stored.segment.sequence, stored.offset, stored.id))
+
+    def _live(self) -> Flight | None:
+        while self._next:
+            flight = self._flights.get(self._next.popleft())
             if flight is not None and not flight.sent_s:
+                return flight
+        return None
+
+    def _historical(self) -> Flight | None:
+        """What is to be sent again or was never sent, whichever is older in the journal."""
+        while self._again:
+            sequence, offset, record = self._again[0]
+            flight = self._flights.get(record)
+            head = self._backlog.peek() if self._bytes <= _MOST_BYTES else None
+            if flight is None or flight.sent_s:
+                heapq.heappop(self._again)
+            elif head is not None and (head.segment.sequence, head.offset) < (sequence, offset):
+                break
+            else:
+                heapq.heappop(self._again)
                 if flight.endings < _SUSPECTED:
                     return flight
-                self._suspects.append(flight.stored.id)
+                self._suspects.append(record)
+        while self._bytes <= _MOST_BYTES and (stored := self._backlog.take()) is not None:
+            if stored.id not in self._flights:
+                return self._take(stored, historical=True)
         return None
 
     def _suspect(self) -> Flight | None:
@@ -283,28 +348,14 @@ class Outbox:
         return None
 
     def _unheard(self) -> list[Flight]:
-        return [flight for flight in self._flights.values() if flight.sent_s and not flight.heard]
+        return [flight for flight in self._flights.values() if flight.sent_s and not flight.heard_s]
 
     def _all_again(self, *, but: RecordId | None = None) -> None:
-        waiting = {*self._next, *self._again, *self._suspects}
+        waiting = {*self._next, *self._suspects}
         for record, flight in self._flights.items():
-            if record != but and (flight.sent_s or record not in waiting):
-                flight.sent_s = 0.0
-                flight.historical = True
-                self._again.append(record)
-
-    def _from_backlog(self) -> Flight | None:
-        while self._reading is not None or self._backlog:
-            if self._reading is None:
-                stretch = self._backlog.popleft()
-                if stretch.segment.deleted:
-                    continue
-                self._reading = self._journal.walk(stretch.segment, stretch.start, stretch.end)
-            stored = next(self._reading, None)
-            if stored is None:
-                self._reading = None
-            elif not stored.segment.deleted and stored.id not in self._flights:
-                if stored.payload_at[1]:
-                    return self._take(stored, historical=True)
-                self._journal.release(stored)
-        return None
+            if record != but and record not in waiting:
+                self._stop(flight)
+                self._defer(flight)
+        again = [flight for record, flight in self._flights.items() if not flight.sent_s and record not in waiting]
+        self._again = [(one.stored.segment.sequence, one.stored.offset, one.stored.id) for one in again]
+        heapq.heapify(self._again)

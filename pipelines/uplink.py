@@ -11,17 +11,19 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
+from pipelines.compress import pack
 from pipelines.encode.split import split_lines
 from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError
 from pipelines.journal.journal import Stored
-from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.mqtt import Message, MqttSession
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import PACKET_TOO_LARGE, Flight, Outbox
 from pipelines.quarantine import Quarantine
 from pipelines.topics import AgentTopics, RecordId
 
 _TICK_S: Final = 0.5
-_HEADER_BYTES: Final = 128
-"""Most that a PUBLISH takes besides topic, agent and payload: fixed header, packet identifier, User Properties."""
+_HEADER_BYTES: Final = 160
+"""Most that a PUBLISH takes besides topic, agent and payload: fixed header, packet identifier, properties."""
 _REMEDY: Final = "raise the largest message of the broker (mosquitto: message_size_limit, max_packet_size)"
 Confirm = Literal["stored", "broker"]
 log = structlog.get_logger()
@@ -115,8 +117,9 @@ class Uplink:
             return
         except OSError as error:
             raise LinkClosed(str(stored.segment.path), f"cannot read a record: {error.strerror}") from error
+        packed, content_type = pack(payload, self._settings.compression)
         most = session.max_packet_bytes
-        if most is not None and len(payload) + self._overhead > most:
+        if most is not None and len(packed) + self._overhead > most:
             self._keep_whole(stored, f"too large for the broker, which takes packets of {most} bytes; {_REMEDY}")
             return
         properties = {"agent": self._topics.agent, "record": str(stored.id)}
@@ -126,12 +129,12 @@ class Uplink:
         def heard(code: int, reason: str) -> None:
             if code == 0 and self._confirm == "broker":
                 self._outbox.confirm(stored.id, time.monotonic())
-            self._outbox.heard(stored.id, code, reason)
+            self._outbox.heard(stored.id, code, reason, time.monotonic())
             if code == PACKET_TOO_LARGE:
                 self._keep_whole(stored, f"the broker says: {reason}; {_REMEDY}")
             self._wake.set()
 
-        session.publish(self._topics.data, payload, properties, heard=heard)
+        session.publish(self._topics.data, packed, properties, content_type=content_type, heard=heard)
 
     def _keep_whole(self, stored: Stored, reason: str) -> None:
         """A record that cannot get through: all its lines go to quarantine, then it goes; a full disk keeps it here.

@@ -23,6 +23,7 @@ from moat.lib.mqtt import (
 from moat.lib.mqtt._base_client_state_machine import MQTTClientState
 from moat.lib.mqtt.broker_state_machine import MQTTBrokerClientStateMachine
 
+PropertyValue = str | bytes | int | tuple[str, str] | list[int]
 MAX_PACKET_BYTES: Final = 16 << 20
 MAX_UNSENT_BYTES: Final = 64 << 20
 MAX_UNACKNOWLEDGED: Final = 60_000  # below the 65,535 packet ids, so that an id is never used twice
@@ -65,6 +66,25 @@ class _Machine(MQTTBrokerClientStateMachine):
         self._state = MQTTClientState.CONNECTED
         self._username = packet.username
         ack.encode(self._out_buffer)
+
+    def forward(self, packet: MQTTPublishPacket, qos: QoS, *, retain: bool, identifier: int) -> None:
+        """Send a publisher's message on, with what it says of itself (§3.3.2.3.9: its Content Type unaltered)."""
+        kind = packet.properties.get(PropertyType.CONTENT_TYPE)
+        properties: dict[PropertyType, PropertyValue] = {} if kind is None else {PropertyType.CONTENT_TYPE: kind}
+        if identifier:
+            properties[PropertyType.SUBSCRIPTION_IDENTIFIER] = [identifier]
+        sent = MQTTPublishPacket(
+            topic=packet.topic,
+            payload=packet.payload,
+            qos=qos,
+            retain=retain,
+            packet_id=self._generate_packet_id() if qos else None,
+            properties=properties,
+            user_properties=packet.user_properties,
+        )
+        sent.encode(self._out_buffer)
+        if sent.packet_id is not None:
+            self._add_pending_packet(sent, local=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +174,7 @@ class Session(asyncio.Protocol):
         return True
 
     def _send(self, message: _Message) -> None:
-        self.machine.deliver_publish(
-            topic=message.packet.topic,
-            payload=message.packet.payload,
-            qos=message.qos,
-            retain=message.retain,
-            user_properties=message.packet.user_properties,
-            subscription_id=message.identifier or (),
-        )
+        self.machine.forward(message.packet, message.qos, retain=message.retain, identifier=message.identifier)
 
     def _send_waiting(self) -> None:
         while self._waiting and self.connected and self.machine.unacknowledged < self._receive_maximum:

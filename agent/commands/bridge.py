@@ -11,7 +11,7 @@ import typer
 from agent.logs import set_up_logs
 from agent.server import BeatingSink, bridge_of, bridging, serve_until_stopped
 from agent.urls import mqtt_settings
-from pipelines.mqtt import MqttSettings
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.base import Sink
 from pipelines.sinks.influx import influx_sink
 

@@ -15,7 +15,7 @@ from agent.paths import STATE_DIR
 from agent.server import BeatingSink, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.errors import ConfigError, DependencyError
-from pipelines.mqtt import MqttSettings
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.duckdb import DuckDbSink
 from viewer.stores.duckdb import DuckDbStore
 

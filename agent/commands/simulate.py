@@ -31,7 +31,7 @@ from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
 from agent.urls import mqtt_settings
 from pipelines.errors import ConfigError, DependencyError
-from pipelines.mqtt import MqttSettings
+from pipelines.mqtt_settings import MqttSettings
 from simulators.faults import FAULTS
 from simulators.judge import MOST_EXAMPLES, Verdict
 from viewer.stores.base import Store

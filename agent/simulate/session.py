@@ -19,7 +19,7 @@ from agent.simulate.children import Child, Outage
 from agent.simulate.wire import Witness
 from pipelines.clock import Clock, ScaledClock, SystemClock
 from pipelines.errors import DependencyError
-from pipelines.mqtt import MqttSettings
+from pipelines.mqtt_settings import MqttSettings
 
 _QUIET_S: Final = 2.0
 _QUIET_LIMIT_S: Final = 20.0

@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.supervise import keep_open
-from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.compress import unpack
+from pipelines.errors import PayloadRefused
+from pipelines.mqtt import Message, MqttSession
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.lineprotocol import Column, parse
 from pipelines.topics import DATA_FILTER
 
@@ -67,7 +70,11 @@ class Witness:
             self._confirmed(message)
 
     def _published(self, message: Message) -> None:
-        columns = [one for one in parse(message.payload) if one.measurement not in _ABOUT_READINGS]
+        try:
+            body = unpack(message.payload, message.content_type)
+        except PayloadRefused:
+            return  # nobody can store it
+        columns = [one for one in parse(body) if one.measurement not in _ABOUT_READINGS]
         for column in columns:
             machine = dict(column.tags).get("machine", "")
             self.last[machine, column.field] = column.value[-1]

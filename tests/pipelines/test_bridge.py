@@ -19,7 +19,8 @@ from pipelines.belongs import fault_of
 from pipelines.bridge import Bridge
 from pipelines.encode.line import LineEncoder
 from pipelines.errors import LinkClosed, LinkError, RecordRejected, SinkUnavailable
-from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.mqtt import Message, MqttSession
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.place import Place
 from pipelines.point import Gap
 from pipelines.sinks.base import Sink

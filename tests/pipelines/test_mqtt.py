@@ -18,7 +18,8 @@ import pytest
 
 from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
 from pipelines.journal.journal import Journal, JournalSettings
-from pipelines.mqtt import Message, MqttSession, MqttSettings, TlsSettings
+from pipelines.mqtt import Message, MqttSession
+from pipelines.mqtt_settings import MqttSettings, TlsSettings
 from pipelines.outbox import Outbox
 from pipelines.stats import FlowStats
 from tests.pipelines.waiting import until
@@ -192,7 +193,7 @@ async def test_a_publish_the_acl_denies_is_told_and_the_record_kept(tmp_path: Pa
 
             def hear(code: int, reason: str) -> None:
                 heard.append(code)
-                outbox.heard(stored.id, code, reason)
+                outbox.heard(stored.id, code, reason, 1.0)
 
             session.publish("sf/c/s/other/data", b"m f=1 1", heard=hear)
             await until(lambda: heard)

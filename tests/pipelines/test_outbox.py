@@ -13,22 +13,25 @@ SETTINGS = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_b
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, drain_points_per_s: int = 0) -> None:
         self.journal = Journal(folder, SETTINGS)
         self.journal.open()
         self.stats = FlowStats()
         self.durable = True
-        self.outbox = Outbox(self.journal, self.stats, lambda _: self.durable)
+        self.outbox = Outbox(self.journal, self.stats, lambda _: self.durable, drain_points_per_s)
 
     def add(self, number: int) -> Stored:
         stored = self.journal.append(b"%d" % number, 1, (number, number), {})
         self.outbox.add(stored)
         return stored
 
-    def sent(self, now_s: float = 1.0) -> list[tuple[bytes, bool]]:
+    def sent(self, now_s: float = 1.0, *, heard: bool = False) -> list[tuple[bytes, bool]]:
+        """What goes now; the broker answers for it at once, or does not."""
         out = []
         while (flight := self.outbox.next(now_s)) is not None:
             out.append((flight.stored.payload(), flight.historical))
+            if heard:
+                self.outbox.heard(flight.stored.id, 0, "Success", now_s)
         return out
 
 
@@ -87,7 +90,7 @@ def test_unconfirmed_is_sent_again_on_reconnect(bench: Bench) -> None:
 def test_silence_sends_everything_again_and_a_slow_store_is_not_stormed(bench: Bench) -> None:
     bench.outbox.connected()
     first, _ = bench.add(1), bench.add(2)
-    bench.sent(1.0)
+    bench.sent(1.0, heard=True)
     bench.outbox.check(25.0)
     assert bench.sent(25.0) == []
     bench.outbox.confirm(first.id, 26.0)
@@ -100,9 +103,9 @@ def test_silence_sends_everything_again_and_a_slow_store_is_not_stormed(bench: B
 def test_overtaken_record_is_sent_again_alone(bench: Bench) -> None:
     bench.outbox.connected()
     bench.add(1)
-    bench.sent(1.0)
+    bench.sent(1.0, heard=True)
     later = bench.add(2)
-    bench.sent(2.0)
+    bench.sent(2.0, heard=True)
     bench.outbox.confirm(later.id, 2.1)
     bench.outbox.check(3.0)
     assert bench.sent(3.0) == []
@@ -114,15 +117,15 @@ def test_no_subscriber_keeps_the_record_and_probes_with_one(bench: Bench) -> Non
     bench.outbox.connected()
     first, second = bench.add(1), bench.add(2)
     bench.sent(1.0)
-    bench.outbox.heard(first.id, 0x10, "No matching subscribers")
-    bench.outbox.heard(second.id, 0x10, "No matching subscribers")
+    bench.outbox.heard(first.id, 0x10, "No matching subscribers", 1.0)
+    bench.outbox.heard(second.id, 0x10, "No matching subscribers", 1.0)
     assert bench.outbox.deaf == "No matching subscribers"
     bench.add(3)
     assert bench.sent(1.5) == []
     flight = bench.outbox.next(4.0)
     assert flight is not None
     assert bench.outbox.next(4.1) is None
-    bench.outbox.heard(flight.stored.id, 0, "Success")
+    bench.outbox.heard(flight.stored.id, 0, "Success", 1.0)
     assert bench.outbox.deaf == ""
     assert len(bench.sent(4.2)) == 2
 
@@ -144,30 +147,106 @@ def test_backlog_of_an_earlier_process_is_sent(bench: Bench, tmp_path: Path) -> 
     assert again.sent() == [(b"1", True)]
 
 
-def test_window_is_bounded_and_half_is_kept_for_live(tmp_path: Path) -> None:
-    big = Journal(tmp_path, JournalSettings(max_bytes=64 << 20, min_free_bytes=0))
-    big.open()
-    outbox = Outbox(big, FlowStats(), lambda _: True)
-    for number in range(20):
-        outbox.add(big.append(bytes([number]) * (1 << 20), 1, (1, 1), {}))
+def test_what_is_still_on_a_slow_wire_is_not_sent_again(bench: Bench) -> None:
+    bench.outbox.connected()
+    first, _ = bench.add(1), bench.add(2)
+    bench.sent(1.0)
+    bench.outbox.check(1000.0)
+    assert bench.sent(1000.0) == []
+    bench.outbox.heard(first.id, 0, "Success", 1000.0)
+    bench.outbox.check(1031.0)
+    assert bench.sent(1031.0) == [(b"1", True)]
+
+
+def big(folder: Path, records: int) -> tuple[Journal, Outbox]:
+    """A journal of records of 1 MiB that wait."""
+    journal = Journal(folder, JournalSettings(max_bytes=64 << 20, min_free_bytes=0))
+    journal.open()
+    outbox = Outbox(journal, FlowStats(), lambda _: True)
+    for number in range(records):
+        outbox.add(journal.append(bytes([number]) * (1 << 20), 1, (1, 1), {}))
     outbox.connected()
-    sent = 0
-    while outbox.next(1.0) is not None:
-        sent += 1
-    assert 4 <= sent <= 5
-    live = big.append(b"live", 1, (1, 1), {})
+    return journal, outbox
+
+
+def test_the_backlog_grows_to_half_of_the_window_and_the_rest_is_kept_for_live(tmp_path: Path) -> None:
+    journal, outbox = big(tmp_path, 40)
+    now_s, on_way = 1.0, []
+    for _ in range(8):
+        while (flight := outbox.next(now_s)) is not None:
+            on_way.append(flight.stored.id)
+        outbox.confirm(on_way.pop(0), now_s + 0.1)
+        now_s += 0.1
+    assert outbox.next(now_s) is not None
+    assert outbox.next(now_s) is None
+    assert len(on_way) + 1 == 4
+    live = journal.append(b"live", 1, (1, 1), {})
     outbox.add(live)
-    flight = outbox.next(1.0)
+    flight = outbox.next(now_s)
     assert flight is not None
-    assert flight.stored.id == live.id
-    big.close()
+    assert (flight.stored.id, flight.historical) == (live.id, False)
+    journal.close()
+
+
+def test_the_backlog_gives_way_where_confirmations_are_slow(tmp_path: Path) -> None:
+    journal, outbox = big(tmp_path, 60)
+    now_s = 1.0
+    for took_s, most in ((0.1, 4), (5.0, 1)):
+        for _ in range(8):
+            on_way = []
+            while (flight := outbox.next(now_s)) is not None:
+                on_way.append(flight.stored.id)
+            now_s += took_s
+            for record in on_way:
+                outbox.confirm(record, now_s)
+        assert len(on_way) == most
+    journal.close()
+
+
+def test_the_drain_rate_is_limited(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, drain_points_per_s=10)
+    for number in range(100):
+        bench.add(number)
+    bench.outbox.connected()
+    assert len(bench.sent(1.0)) == 10
+    assert [len(bench.sent(1.0 + step / 2)) for step in range(1, 11)] == [5] * 10
+    bench.add(100)
+    assert bench.sent(6.0) == [(b"100", False)]
+
+
+def test_what_was_on_its_way_is_sent_again_in_the_order_of_the_journal(bench: Bench) -> None:
+    for number in range(1, 4):
+        bench.add(number)
+    bench.outbox.connected()
+    first = bench.outbox.next(1.0)
+    assert first is not None
+    bench.add(4)
+    live = bench.outbox.next(1.0)
+    assert live is not None
+    assert (first.stored.payload(), live.stored.payload()) == (b"1", b"4")
+    bench.outbox.disconnected()
+    bench.add(5)
+    bench.outbox.connected()
+    assert bench.sent() == [(b"%d" % number, True) for number in range(1, 6)]
+
+
+def test_the_oldest_point_that_waits_is_told(bench: Bench) -> None:
+    assert bench.outbox.oldest_ns is None
+    first, second = bench.add(1), bench.add(2)
+    assert bench.outbox.oldest_ns == 1
+    bench.outbox.connected()
+    bench.sent()
+    bench.outbox.confirm(first.id, 2.0)
+    assert bench.outbox.oldest_ns == 2
+    bench.outbox.confirm(second.id, 2.0)
+    assert bench.outbox.oldest_ns is None
 
 
 def test_too_large_makes_nobody_deaf_and_is_not_sent_again_at_once(bench: Bench) -> None:
     bench.outbox.connected()
     first, _ = bench.add(1), bench.add(2)
     assert len(bench.sent()) == 2
-    bench.outbox.heard(first.id, PACKET_TOO_LARGE, "Packet too large")
+    bench.outbox.heard(first.id, PACKET_TOO_LARGE, "Packet too large", 1.0)
     assert bench.outbox.deaf == ""
     assert bench.sent(4.0) == []
     assert bench.outbox.get(first.id) is first
@@ -187,7 +266,7 @@ def test_who_ends_sessions_is_found_among_others(bench: Bench) -> None:
         while not gone and (flights := _next_all(bench)):
             gone = records[2].id in flights  # the broker hangs up before it answers for what came with it
             for record in [] if gone else flights:
-                outbox.heard(record, 0, "Success")
+                outbox.heard(record, 0, "Success", 1.0)
                 outbox.confirm(record, 2.0)
         outbox.disconnected()
     assert [stored.id for stored in outbox.ending] == [records[2].id]

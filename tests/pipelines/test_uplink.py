@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from agent.broker import Broker, Kind, local_broker
 from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
+from pipelines.compress import GZIP, UNPACKED_BYTES, ZSTD, pack
 from pipelines.errors import LinkError, RecordRejected
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.segment import Segment
-from pipelines.mqtt import Message, MqttSession, MqttSettings
+from pipelines.mqtt import Message, MqttSession
+from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import Outbox
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
@@ -62,7 +66,7 @@ class Store(Sink):
 class Agent:
     """Everything of an agent behind its sources; conservation is looked at on every change."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, confirm: Confirm = "stored") -> None:
+    def __init__(self, folder: Path, broker: Mosquitto | Broker, confirm: Confirm = "stored", **more: Any) -> None:
         self.stats = FlowStats()
         self.journal = Journal(folder / "journal", JournalSettings(min_free_bytes=0, commit_s=0.01))
         self.journal.open()
@@ -70,7 +74,7 @@ class Agent:
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
         self.quarantine = Quarantine(folder)
         self.topics = AgentTopics("C", "S", "A")
-        settings = MqttSettings(host=broker.host, port=broker.port)
+        settings = MqttSettings(host=broker.host, port=broker.port, **more)
         self.uplink = Uplink(settings, self.topics, self.outbox, self.quarantine, confirm, b"{}")
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
         self.flow.on_change = self.changed
@@ -107,7 +111,7 @@ class Agent:
         self.sessions += 1
 
 
-async def bridging(broker: Mosquitto, store: Store) -> None:
+async def bridging(broker: Mosquitto | Broker, store: Store) -> None:
     while True:
         try:
             name = f"bridge-{secrets.token_hex(4)}"
@@ -126,8 +130,10 @@ async def running(*parts: Any) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def agent_of(folder: Path, broker: Mosquitto, confirm: Confirm = "stored") -> AsyncIterator[Agent]:
-    agent = Agent(folder, broker, confirm)
+async def agent_of(
+    folder: Path, broker: Mosquitto | Broker, confirm: Confirm = "stored", **more: Any
+) -> AsyncIterator[Agent]:
+    agent = Agent(folder, broker, confirm, **more)
     async with running(agent.keep_open()):
         await until(lambda: agent.sessions)
         yield agent
@@ -326,3 +332,54 @@ def test_a_torn_quarantine_entry_takes_no_other_along(tmp_path: Path) -> None:
     again.put(second, [])
     again.put(second, [])
     assert [entry["record"] for entry in again.entries()] == [str(first), str(second)]
+
+
+@pytest.mark.parametrize("kind", ["mosquitto", "embedded"])
+@pytest.mark.parametrize(("method", "content_type"), [("gzip", GZIP), ("zstd", ZSTD)])
+async def test_packed_on_the_wire_and_plain_in_the_store(
+    tmp_path: Path, kind: Kind, method: str, content_type: str
+) -> None:
+    store, seen = Store(), list[Message]()
+    async with (
+        local_broker(kind) as broker,
+        running(bridging(broker, store)),
+        MqttSession(MqttSettings(host=broker.host, port=broker.port), "looker", seen.append) as session,
+    ):
+        await session.subscribe([AgentTopics("C", "S", "A").data])
+        async with agent_of(tmp_path, broker, compression=method) as agent:
+            await agent.put(BIG)
+            await until(lambda: agent.outbox.idle and seen)
+    assert store.lines == BIG.splitlines()
+    assert seen[0].content_type == content_type
+    assert len(seen[0].payload) < len(BIG) / 4
+
+
+async def test_what_cannot_be_unpacked_goes_back_to_its_agent(tmp_path: Path, broker: Mosquitto) -> None:
+    """A bomb, an unknown content type and a torn body: strangers, each told with the record it claims to be."""
+    store, told = Store(), list[Message]()
+    bomb, _ = pack(b"m,company=C,site=S f=1 1\n" * (UNPACKED_BYTES // 20), "none")
+    bodies = {
+        GZIP: zlib.compress(bomb, 9, 31),
+        "application/x-lz4": b"?",
+        ZSTD: pack(BIG, "zstd")[0][:-4],
+    }
+    reasons = {GZIP: "more than 8388608 bytes", "application/x-lz4": "is not known here", ZSTD: "cut off"}
+    topics = AgentTopics("C", "S", "A")
+    bridge = Bridge(MqttSettings(host=broker.host, port=broker.port), store, "bridge")
+    settings = MqttSettings(host=broker.host, port=broker.port)
+    async with running(bridge_once(bridge, store)), MqttSession(settings, "x", told.append) as session:
+        await session.subscribe([topics.rejected])
+        await until(lambda: store.sessions)
+        for number, (kind, body) in enumerate(bodies.items(), 1):
+            properties = {"agent": "A", "record": str(RecordId("0" * 32, number))}
+            session.publish(topics.data, body, properties, content_type=kind)
+        await until(lambda: len(told) == len(bodies))
+    assert bridge.stats.strangers == len(bodies)
+    assert store.bodies == []
+    for message, reason in zip(told, reasons.values(), strict=True):
+        assert reason in orjson.loads(message.payload)["reason"]
+
+
+async def bridge_once(bridge: Bridge, store: Store) -> None:
+    with suppress(LinkError):
+        await bridge.run(store.opened)

@@ -1,0 +1,80 @@
+"""Records that were never sent, in the order of the journal; read from disk as they are wanted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipelines.journal.journal import Journal, Stored
+from pipelines.journal.segment import Segment
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Records of one segment: first bytes in [start, end)."""
+
+    segment: Segment
+    start: int
+    end: int
+
+
+class Backlog:
+    """What waits on disk for its turn.
+
+    Args:
+        journal: open; everything in it from earlier processes is backlog.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: deque[_Stretch] = deque()
+        self._reading: Iterator[Stored] | None = None
+        self._head: Stored | None = None
+        for segment in journal.segments[:-1]:
+            if segment.open_records:
+                self._waiting.append(_Stretch(segment, 0, segment.size))
+
+    def __bool__(self) -> bool:
+        return self._head is not None or self._reading is not None or bool(self._waiting)
+
+    def add(self, stored: Stored) -> None:
+        """A record that is newer than all that wait here."""
+        last = self._waiting[-1] if self._waiting else None
+        if last is not None and last.segment is stored.segment and last.end == stored.offset:
+            last.end = stored.offset + stored.size
+        else:
+            self._waiting.append(_Stretch(stored.segment, stored.offset, stored.offset + stored.size))
+
+    def peek(self) -> Stored | None:
+        """The oldest record that waits; None when there is none."""
+        while self._head is None or self._head.segment.deleted or self._head.id.counter in self._head.segment.done:
+            self._head = None
+            if self._reading is None:
+                if not self._waiting:
+                    return None
+                stretch = self._waiting.popleft()
+                if not stretch.segment.deleted:
+                    self._reading = self._journal.walk(stretch.segment, stretch.start, stretch.end)
+                continue
+            stored = next(self._reading, None)
+            if stored is None:
+                self._reading = None
+            elif stored.payload_at[1]:
+                self._head = stored
+            elif not stored.segment.deleted:
+                self._journal.release(stored)
+        return self._head
+
+    def take(self) -> Stored | None:
+        """The oldest record that waits; it waits no longer."""
+        stored, self._head = self.peek(), None
+        return stored
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """Time of the oldest point that waits, of its segment where the record was not read yet; None without any."""
+        if self._head is not None:
+            return self._head.span_ns[0]
+        spans = (one.segment.span_ns for one in self._waiting if not one.segment.deleted)
+        return next((span[0] for span in spans if span), None)
