@@ -175,6 +175,10 @@ class MqttSession:
             if reason.is_failure:
                 raise LinkUntrusted(self._settings.endpoint, f"may not subscribe to {topic}: {reason}; check the ACL")
 
+    def unsubscribe(self, topics: list[str]) -> None:
+        """Ask for nothing more of these; what the broker has on its way still comes."""
+        self._client.unsubscribe(topics)
+
     def publish(
         self,
         topic: str,

@@ -28,6 +28,23 @@ def field_name(line: bytes) -> str:
     return name.replace(b"\\", b"").decode(errors="replace")
 
 
+def field_names(line: bytes) -> list[str]:
+    """Names of all fields of a line."""
+    return [field_name(piece) for piece in split_fields(line)]
+
+
+def measurement(line: bytes) -> str:
+    """Measurement of a line."""
+    name = next(_cut(next(_cut(line, b" "[0])), b","[0]))
+    return name.replace(b"\\", b"").decode(errors="replace")
+
+
+def time_of(line: bytes) -> int | None:
+    """Time of a line, as it stands there; None when it has none."""
+    last = line[line.rfind(b" ") + 1 :].rstrip(b"\r")
+    return int(last) if last.removeprefix(b"-").isdigit() and b" " in line else None
+
+
 def _cut(text: bytes, at: int) -> Iterator[bytes]:
     start = 0
     quoted = escaped = False

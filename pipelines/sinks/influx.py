@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import math
 import ssl
 from abc import abstractmethod
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -26,6 +27,7 @@ from pipelines.errors import ConfigError, RecordRejected, RecordTooLarge, SinkUn
 from pipelines.secret import read_secret
 from pipelines.sinks.base import Sink
 from pipelines.sinks.influx_address import InfluxAddress, influx_token
+from pipelines.sinks.influx_http import deadline, wait_s, with_deadlines
 
 _OK: Final = range(200, 300)
 _TOO_LARGE: Final = 413
@@ -33,6 +35,10 @@ _REFUSED: Final = {400, 422}
 _UNTRUSTED: Final = {401, 403}
 _NOT_FOUND: Final = 404
 _TIMEOUT_S: Final = 30.0
+_WHOLE: Final = 1.5
+"""Time-outs that a whole answer may take, however often a piece of it comes."""
+_AT_ONCE: Final = 16
+"""Requests at the same time: each has a thread while it waits for its answer."""
 _REASON_CHARS: Final = 400
 log = structlog.get_logger()
 
@@ -45,8 +51,10 @@ class _InfluxSink(Sink):
         self._database = database
         self._timeout_s = timeout_s
         ca_certs = str(ca_file) if ca_file else None
-        self._http = urllib3.PoolManager(timeout=timeout_s, retries=False, ca_certs=ca_certs)
+        self._http = with_deadlines(urllib3.PoolManager(timeout=timeout_s, retries=False, ca_certs=ca_certs))
         self._known = False
+        self._free = asyncio.Semaphore(_AT_ONCE)
+        self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="influx")
 
     async def write(self, company: str, body: bytes) -> None:
         """Store line protocol; returns once the server has it.
@@ -55,10 +63,20 @@ class _InfluxSink(Sink):
             SinkUnavailable: unreachable, overloaded, or credentials refused: keep and send again.
             RecordRejected: the server refuses something in the body.
         """
-        await asyncio.to_thread(self._request, self._database.replace("{company}", company), body)
+        database = self._database.replace("{company}", company)
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise SinkUnavailable(self.name, f"{_AT_ONCE} requests wait for an answer; is it overloaded?") from None
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._workers, self._request, database, body)
+        finally:
+            self._free.release()
 
     async def close(self) -> None:
         """Close idle connections."""
+        self._workers.shutdown(wait=False)
         self._http.clear()
 
     @abstractmethod
@@ -66,17 +84,22 @@ class _InfluxSink(Sink):
         """The blocking request."""
 
     def _request(self, database: str, body: bytes) -> None:
-        try:
-            self._write(database, body)
-            if not self._known:
-                self._recognise()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise SinkUnavailable(self.name, self._trouble(error)) from error
+        whole_s = _WHOLE * self._timeout_s
+        late = f"no whole answer within {whole_s:g} s"
+        with deadline(whole_s) as limit:
+            try:
+                self._write(database, body)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise SinkUnavailable(self.name, late if limit.over else self._trouble(error)) from error
+        if limit.over:  # http.client takes headers that were cut off for whole ones
+            raise SinkUnavailable(self.name, late)
+        if not self._known:
+            self._recognise()
 
     def _recognise(self) -> None:
         """Warn, once, of a store that alters what it confirms."""
         self._known = True
-        with suppress(urllib3.exceptions.HTTPError):
+        with suppress(urllib3.exceptions.HTTPError, OSError), deadline(self._timeout_s):
             headers = self._http.request("GET", f"{self.name}/ping").headers
             if "X-Server-Hostname" in headers and "X-Influxdb-Build" not in headers:
                 reason = (
@@ -84,7 +107,7 @@ class _InfluxSink(Sink):
                 )
                 log.warning("store_alters_values", sink=self.name, reason=reason, remedy="store in InfluxDB or DuckDB")
 
-    def _answer(self, status: int, body: bytes | str, retry_after: str | None) -> None:
+    def _answer(self, status: int, body: bytes | str, headers: Mapping[str, str]) -> None:
         """Nothing for a success, else the error an HTTP answer stands for."""
         if status in _OK:
             return
@@ -93,16 +116,16 @@ class _InfluxSink(Sink):
             raise RecordTooLarge(self.name, reason or "the body is too large")
         if status in _REFUSED and spoken:
             raise RecordRejected(self.name, reason)
-        self._wait(status, reason, retry_after)
+        self._wait(status, reason, headers)
 
-    def _wait(self, status: int, reason: str, retry_after: str | None) -> NoReturn:
+    def _wait(self, status: int, reason: str, headers: Mapping[str, str]) -> NoReturn:
         if status in _UNTRUSTED:
             reason = f"credentials refused ({status}): {reason}; check user, password or token and their rights"
         elif status == _NOT_FOUND:
             reason = f"HTTP 404: {reason}; make the database or bucket, or check the address"
         else:
             reason = f"HTTP {status}: {reason}"
-        raise SinkUnavailable(self.name, reason, _seconds(retry_after))
+        raise SinkUnavailable(self.name, reason, wait_s(headers.get("Retry-After"), headers.get("Date")))
 
     def _trouble(self, error: BaseException) -> str:
         cause: BaseException | None = error
@@ -153,7 +176,7 @@ class InfluxV1Sink(_InfluxSink):
                 reason = f"database {database} does not exist and this user may not create it ({_reason(made.data)[0]})"
                 raise SinkUnavailable(self.name, f'{reason}; as an administrator: CREATE DATABASE "{quoted}"')
             answer = self._post("/write", {"db": database, "precision": "ns"}, body)
-        self._answer(answer.status, answer.data, answer.headers.get("Retry-After"))
+        self._answer(answer.status, answer.data, answer.headers)
 
     def _post(self, path: str, fields: dict[str, str], body: bytes) -> urllib3.BaseHTTPResponse:
         return self._http.request("POST", f"{self.name}{path}?{urlencode(fields)}", body=body)
@@ -189,6 +212,7 @@ class InfluxV2Sink(_InfluxSink):
             retries=False,
             ssl_ca_cert=str(ca_file) if ca_file else None,
         )
+        with_deadlines(self._client.api_client.rest_client.pool_manager)
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
 
     def _write(self, database: str, body: bytes) -> None:
@@ -197,8 +221,8 @@ class InfluxV2Sink(_InfluxSink):
         except ApiException as error:
             if not error.status:  # influxdb-client puts TLS errors in its own
                 raise SinkUnavailable(self.name, self._trouble(error)) from error
-            headers: dict[str, str] = dict(error.headers or {})
-            self._answer(error.status, error.body or b"", headers.get("Retry-After"))
+            headers = {str(key).title(): str(value) for key, value in (error.headers or {}).items()}
+            self._answer(error.status, error.body or b"", headers)
 
     async def close(self) -> None:
         """Close the client."""
@@ -242,12 +266,3 @@ def _reason(body: bytes | str) -> tuple[str, bool]:
     if len(words) > _REASON_CHARS:  # the end says how many points were dropped
         words = f"{words[: _REASON_CHARS // 2]} … {words[-_REASON_CHARS // 2 :]}"
     return words, bool(told)
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Seconds of a Retry-After header; None for a date or nonsense."""
-    try:
-        seconds = float(retry_after or "")
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None

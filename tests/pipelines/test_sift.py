@@ -46,22 +46,27 @@ async def test_exactly_the_refused_are_found_and_all_others_stored(
     bad = data.draw(st.sets(st.sampled_from(range(count))))
     most = data.draw(st.integers(1, 80))
     store = Store({pieces[number] for number in bad}, tells=tells, most=most)
-    found = await sift(pieces, store.attempt, points=points)
+    refusal = await store.attempt(pieces)
+    found = {} if refusal is None else await sift(pieces, refusal, store.attempt, points=points)
     assert found.keys() == bad
     assert store.stored == {piece for piece in pieces if piece not in store.poisoned}
 
 
-@pytest.mark.parametrize("count", [2, 3, 100, 5000])
+@pytest.mark.parametrize("count", [2, 3, 4, 100, 5000, 8192])
 async def test_one_of_many_costs_a_request_a_halving(count: int) -> None:
-    most = math.ceil(math.log2(count)) + 2
+    most = math.ceil(math.log2(count / 3)) + 4
     for number in {0, 1, count // 3, count // 2, count - 1}:
         store = Store({b"%d" % number})
-        assert list(await sift(numbered(count), store.attempt, points=True)) == [number]
+        refusal = await store.attempt(numbered(count))
+        assert refusal is not None
+        assert list(await sift(numbered(count), refusal, store.attempt, points=True)) == [number]
         assert store.requests <= most
 
 
 async def test_a_whole_column_is_settled_by_what_influxdb_says() -> None:
     pieces = numbered(5000)
     store = Store(set(pieces[1000:2000]), tells=True)
-    assert sorted(await sift(pieces, store.attempt, points=True)) == list(range(1000, 2000))
+    refusal = await store.attempt(pieces)
+    assert refusal is not None
+    assert sorted(await sift(pieces, refusal, store.attempt, points=True)) == list(range(1000, 2000))
     assert store.requests < 60

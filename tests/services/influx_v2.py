@@ -27,13 +27,17 @@ Key = tuple[str, str, tuple[tuple[str, str], ...], str, int]
 
 @dataclass(slots=True)
 class Answer:
-    """One answer: status, JSON body (or text), further headers; `reset` hangs up instead, `stall_s` waits before."""
+    """One answer: status, JSON body (or text), further headers; `reset` hangs up instead, `stall_s` waits before.
+
+    `trickle_s` sends a byte each so many seconds.
+    """
 
     status: int = 204
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
     reset: bool = False
     stall_s: float = 0.0
+    trickle_s: float = 0.0
 
 
 def refusal(code: str, message: str) -> dict[str, str]:
@@ -123,11 +127,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if answer.trickle_s:
+            with contextlib.suppress(OSError):
+                for byte in b"HTTP/1.1 204 No Content\r\nX-Slow: " + b"x" * 10_000:
+                    self.connection.sendall(bytes([byte]))
+                    if store.released.wait(answer.trickle_s):
+                        break
+            self.close_connection = True
+            return
         self._send(answer)
 
     def _send(self, answer: Answer) -> None:
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body) if answer.body else ""
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        if "Date" not in answer.headers:
+            self.send_header("Date", self.date_time_string())
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.status != 204:

@@ -271,19 +271,51 @@ async def test_what_answers_mean(
     await sink.close()
 
 
+DATE = "Fri, 01 Jan 1999 00:00:00 GMT"
+"""What the server takes for now: nobody's clock has to be right."""
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("said", "meant"), [("7", 7.0), ("0.5", 0.5), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("inf", None), ("-1", None)]
+    ("said", "date", "meant"),
+    [
+        ("7", DATE, 7.0),
+        ("0.5", DATE, 0.5),
+        ("7200", DATE, 3600.0),
+        ("inf", DATE, None),
+        ("nan", DATE, None),
+        ("-1", DATE, None),
+        ("soon", DATE, None),
+        ("Fri, 01 Jan 1999 00:00:09 GMT", DATE, 9.0),
+        ("Fri, 01 Jan 1999 09:00:09 +0900", DATE, 9.0),
+        ("Fri, 01 Jan 2038 00:00:09 GMT", DATE, 3600.0),
+        ("Thu, 31 Dec 1998 23:00:00 GMT", DATE, 0.0),
+        ("Fri, 01 Jan 1999 00:00:09 GMT", "some day", None),
+    ],
 )
 @both
-async def test_retry_after(store: InfluxV2, kind: Kind, status: int, said: str, meant: float | None) -> None:
+async def test_retry_after(store: InfluxV2, kind: Kind, status: int, said: str, date: str, meant: float | None) -> None:
     sink = sink_of(kind, store.url)
-    store.script.append(Answer(status, refusal("unavailable", "slow down"), {"Retry-After": said}))
+    headers = {"Retry-After": said, "Date": date}
+    store.script.append(Answer(status, refusal("unavailable", "slow down"), headers))
     with pytest.raises(SinkUnavailable, match=f"HTTP {status}: slow down") as caught:
         await sink.write("C", b"m f=1 1")
     assert caught.value.retry_after_s == meant
     assert len(store.requests) == 1
     await sink.close()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@both
+async def test_an_answer_that_trickles_is_cut(kind: Kind, secure: bool, tmp_path: Path) -> None:
+    with https(tmp_path) if secure else running_influx_v2() as store:
+        sink = sink_of(kind, store.url, tmp_path / "ca.crt" if secure else None, timeout_s=0.4)
+        store.script.append(Answer(trickle_s=0.05))
+        with pytest.raises(SinkUnavailable, match=r"no whole answer within 0.6 s"):
+            await sink.write("C", b"m f=1 1")
+        store.script.append(Answer())
+        await sink.write("C", b"m f=1 1")
+        await sink.close()
 
 
 async def test_a_store_that_keeps_ms_is_named_once() -> None:
