@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "bridge": "Serve",
     "view": "Serve",
     "status": "Operate",
+    "soak": "Operate",
     "quarantine": "Operate",
     "schema": "Other",
     "version": "Other",

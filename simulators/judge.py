@@ -42,6 +42,7 @@ NEAR_OUTAGE_NS: Final = 1_000_000_000
 BEFORE_KILL_NS: Final = 500_000_000
 AFTER_KILL_NS: Final = 2_000_000_000
 MOST_EXAMPLES: Final = 20
+MOST_FINDINGS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,23 @@ class Counts:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reading that is not as it should be.
+
+    Attributes:
+        tag: of which tag.
+        kind: `missing`, `altered` or `duplicated`.
+        time_ns: when it left the plant, or the stored time of what came from nowhere.
+        words: what is wrong with it.
+    """
+
+    tag: str
+    kind: str
+    time_ns: int
+    words: str
+
+
 @dataclass
 class Verdict:
     """The judgement.
@@ -130,15 +148,20 @@ class Verdict:
         tags: the terms per tag.
         left_ns: per tag, for each stored point in the order given: when its value left the plant (response left, or
             source time of a change), 0 = matched nothing; int64, shape (n,).
-        examples: up to 20 sentences on what is missing, doubled or altered.
+        findings: what is missing, doubled or altered, one by one, at most `MOST_FINDINGS`.
         wrong: sentences on what is wrong with the run, such as a tag that was never read.
     """
 
     total: Counts = field(default_factory=Counts)
     tags: dict[str, Counts] = field(default_factory=dict)
     left_ns: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    examples: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def examples(self) -> list[str]:
+        """Up to 20 sentences on what is missing, doubled or altered."""
+        return [f"{one.tag}: {one.words}" for one in self.findings[:MOST_EXAMPLES]]
 
     @property
     def clean(self) -> bool:
@@ -247,7 +270,8 @@ class _Tag:
         self._leftovers([p for p, item in enumerate(matched) if item is None], lost, set(point_of), width)
         counts.missing += len(lost)
         for index in lost:
-            self._say(f"missing: {self._show(self._items[index])}")
+            item = self._items[index]
+            self._say("missing", item.left_ns, f"missing: {self._show(item)}")
         self._verdict.left_ns[self._tag] = left_ns
         return counts
 
@@ -256,7 +280,7 @@ class _Tag:
             self._counts.stored += 1
         if not same(item, self._values[point], self._quality[point]):
             self._counts.altered += 1
-            self._say(f"altered: {self._show(item)} is stored as {self._point(point)}")
+            self._say("altered", item.left_ns, f"altered: {self._show(item)} is stored as {self._point(point)}")
 
     def _account(self, point_of: Mapping[int, int]) -> list[int]:
         """Walk the truth in order; returns the required items that are lost without explanation."""
@@ -320,14 +344,18 @@ class _Tag:
             moved = min(alike, key=lambda index: abs(self._items[index].end_ns - self._times[point]), default=None)
             if repeat or (moved is None and quality != BAD_NO_COMMUNICATION):
                 self._counts.duplicated += 1
-                self._say(f"duplicated: {self._point(point)} matches nothing that remains in the truth")
+                words = f"duplicated: {self._point(point)} matches nothing that remains in the truth"
+                self._say("duplicated", self._times[point], words)
             elif moved is None:
                 self._counts.link_status += 1
             else:
                 lost.remove(moved)
                 self._counts.stored += 1
                 self._counts.altered += 1
-                self._say(f"altered time: {self._show(self._items[moved])} is stored as {self._point(point)}")
+                item = self._items[moved]
+                self._say(
+                    "altered", item.left_ns, f"altered time: {self._show(item)} is stored as {self._point(point)}"
+                )
 
     def _show(self, item: Item) -> str:
         when = f"{item.start_ns}" if item.start_ns == item.end_ns else f"[{item.start_ns}, {item.end_ns}]"
@@ -336,6 +364,6 @@ class _Tag:
     def _point(self, point: int) -> str:
         return f"{self._values[point]!r} quality 0x{self._quality[point]:08X} at {self._times[point]}"
 
-    def _say(self, sentence: str) -> None:
-        if len(self._verdict.examples) < MOST_EXAMPLES:
-            self._verdict.examples.append(f"{self._tag}: {sentence}")
+    def _say(self, kind: str, time_ns: int, words: str) -> None:
+        if len(self._verdict.findings) < MOST_FINDINGS:
+            self._verdict.findings.append(Finding(self._tag, kind, time_ns, words))

@@ -150,12 +150,12 @@ def _judged(simulation: Simulation) -> tuple[Verdict, dict[str, Any]]:
     plan = simulation.plan
     store: Store = influx_store(plan.influx) if plan.influx else DuckDbStore(plan.store / STORE_FILE)
     try:
-        verdict, latency_ms = judge_run(simulation, store)
+        judged = judge_run(simulation, store)
     except RuntimeError as error:  # what DuckDB makes of Ctrl-C
         raise typer.Abort from error
     finally:
         store.close()
-    return verdict, result(simulation, verdict, latency_ms)
+    return judged.verdict, result(simulation, judged)
 
 
 def _tell(verdict: Verdict, answer: dict[str, Any], notice: str, *, json: bool) -> None:

@@ -7,15 +7,14 @@ Beside the plant's truth (`simulators.judge`), what the agent says of itself is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import load_site
-from agent.simulate.children import Outage
-from agent.simulate.kept import lost_after_publishing, lost_before_publishing
+from agent.simulate.kept import Readable, lost_after_publishing, lost_before_publishing
 from agent.simulate.session import Simulation
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import Request, plan, split
@@ -41,8 +40,25 @@ what request and response wait in the client for a processor, which the plant ca
 loops and other tests the most was 160 ms."""
 
 
-def judge_run(simulation: Simulation, store: base.Store) -> tuple[Verdict, NDArray[np.float64]]:
-    """The verdict, and per stored value the milliseconds from leaving the plant to the store's acceptance.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of a run.
+
+    Attributes:
+        verdict: plant against store.
+        left_ns: when each matched reading left the plant, int64, shape (n,), ns since 1970 UTC.
+        accepted_ns: when the witness first heard that the store has it, int64, shape (n,); it heard of all of these.
+        latency_ms: between the two, real milliseconds, shape (n,).
+    """
+
+    verdict: Verdict
+    left_ns: NDArray[np.int64]
+    accepted_ns: NDArray[np.int64]
+    latency_ms: NDArray[np.float64]
+
+
+def judge_run(simulation: Simulation, store: Readable) -> Judged:
+    """Everything that can be held against each other once a simulation is over.
 
     Raises:
         DependencyError: the store cannot be read.
@@ -66,22 +82,26 @@ def judge_run(simulation: Simulation, store: base.Store) -> tuple[Verdict, NDArr
         GapPoint(f"{gap.place.machine}/{gap.tag}", gap.cause, gap.start_ns, gap.end_ns)
         for gap in store.gaps(start_ns=header["started_ns"])
     ]
-    outages = _outages(simulation.outages, truth)
+    outages = _outages(simulation, truth)
     overruns = simulation.links("overruns")
     verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns)
     verdict.wrong += lost_after_publishing(simulation, store, places.values(), header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
     kept += _alarms(store, simulation, header["started_ns"])
     verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not outages)
-    latencies = [
-        _latency(simulation, *places[name], points.time_ns, verdict.left_ns[name]) for name, points in stored.items()
-    ]
-    return verdict, np.concatenate(latencies) if latencies else np.zeros(0)
+    left, accepted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for name, points in stored.items():
+        heard_ns = simulation.witness.accepted_ns(places[name][0].machine, places[name][1], points.time_ns)
+        known = (heard_ns != 0) & (verdict.left_ns[name] != 0)
+        left.append(verdict.left_ns[name][known])
+        accepted.append(heard_ns[known])
+    left_ns, accepted_ns = np.concatenate(left), np.concatenate(accepted)
+    return Judged(verdict, left_ns, accepted_ns, (accepted_ns - left_ns) / 1e6 / simulation.clock.rate)
 
 
-def result(simulation: Simulation, verdict: Verdict, latency_ms: NDArray[np.float64]) -> dict[str, Any]:
+def result(simulation: Simulation, judged: Judged) -> dict[str, Any]:
     """The one line of JSON."""
-    total = verdict.total
+    total, latency_ms = judged.verdict.total, judged.latency_ms
     points = [50, 95, 99]
     values = np.percentile(latency_ms, points) if len(latency_ms) else [None] * len(points)
     sites = [load_site(path) for path in simulation.plan.sites]
@@ -154,7 +174,7 @@ def requests_of(connection: ModbusConnection, index: int) -> tuple[tuple[int, in
     return tuple(found)
 
 
-def _points(store: base.Store, place: Place, tag: str, start_ns: int) -> StoredPoints:
+def _points(store: Readable, place: Place, tag: str, start_ns: int) -> StoredPoints:
     """Values and qualities of one tag as readings: a time with a bad quality has no value.
 
     A quality that is not bad and stands alone is the agent's word that a quality before it is over, not a reading.
@@ -173,7 +193,7 @@ def _points(store: base.Store, place: Place, tag: str, start_ns: int) -> StoredP
     return StoredPoints(times, value, quality)
 
 
-def _alarms(store: base.Store, simulation: Simulation, start_ns: int) -> int:
+def _alarms(store: Readable, simulation: Simulation, start_ns: int) -> int:
     """Stored alarm events; each has the field `event`."""
     sites = [load_site(path) for path in simulation.plan.sites]
     places = {place for site in sites for one in site.connections for place in site.event_places(one)}
@@ -181,18 +201,9 @@ def _alarms(store: base.Store, simulation: Simulation, start_ns: int) -> int:
     return sum(len(store.points(one, "event", start_ns).time_ns) for one in where)
 
 
-def _outages(children: Sequence[Outage], truth: Sequence[dict[str, Any]]) -> list[InjectedOutage]:
-    """Deaths of the collector, and faults of the plant."""
-    found = [InjectedOutage(one.start_ns, one.end_ns, "kill") for one in children if one.name == "collector"]
+def _outages(simulation: Simulation, truth: Sequence[dict[str, Any]]) -> list[InjectedOutage]:
+    """Deaths of the collector, faults of the plant, and what else was injected."""
+    found = [InjectedOutage(one.start_ns, one.end_ns, "kill") for one in simulation.outages if one.name == "collector"]
+    found += [InjectedOutage(one.start_ns, one.end_ns, one.name) for one in simulation.injected]
     faults = [line for line in truth if line["k"] == "fault" and not line.get("ended")]
     return found + [InjectedOutage(one["start_ns"], one["end_ns"], one["fault"]) for one in faults]
-
-
-def _latency(
-    simulation: Simulation, place: Place, tag: str, time_ns: NDArray[np.int64], left_ns: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Milliseconds of real time per matched reading whose acceptance the witness heard."""
-    accepted_ns = simulation.witness.accepted_ns(place.machine, tag, time_ns)
-    known = (accepted_ns != 0) & (left_ns != 0)
-    spent: NDArray[np.float64] = (accepted_ns[known] - left_ns[known]) / 1e6 / simulation.clock.rate
-    return spent

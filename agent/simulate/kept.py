@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,20 @@ from pipelines.place import Place
 from viewer.stores import base
 
 
+class Readable(Protocol):
+    """What is asked of a store to judge it."""
+
+    def points(self, place: base.Place, field: str, start_ns: int | None = None) -> base.Points:
+        """See `viewer.stores.base.Store.points`."""
+        ...
+
+    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[base.StoredGap]:
+        """See `viewer.stores.base.Store.gaps`."""
+        ...
+
+
 def lost_after_publishing(
-    simulation: Simulation, store: base.Store, places: Iterable[tuple[Place, str]], start_ns: int
+    simulation: Simulation, store: Readable, places: Iterable[tuple[Place, str]], start_ns: int
 ) -> list[str]:
     """A sentence on each field of which a value crossed the broker and is not in the store.
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +21,39 @@ from pipelines.clock import Clock, ScaledClock, SystemClock
 from pipelines.errors import DependencyError
 from pipelines.mqtt_settings import MqttSettings
 
+_LOOK_S: Final = 0.5
 _QUIET_S: Final = 2.0
 _QUIET_LIMIT_S: Final = 20.0
 DRAIN_S: Final = 60.0
 _WAITING: Final = "are sent after the next start"
 """What `agent run` says last when its journal is not empty."""
+
+
+Device = Callable[[str, str, int], Awaitable[tuple[str, int]]]
+"""Where the collector finds a connection's device, from its name, and the host and port it listens on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What lies between the parts; default: nothing.
+
+    Attributes:
+        state_dir: state of the collector elsewhere than in the folder of the run.
+        collector_mqtt: options that lead the collector to the broker.
+        servers_mqtt: options that lead bridges and site server to it.
+        bridge_influx: address of the database for bridges alone.
+        bridges: how many share the load; more than one are called `bridge-1` and so on.
+        collector_env: added to the collector's environment.
+        device: see `Device`.
+    """
+
+    state_dir: Path | None = None
+    collector_mqtt: tuple[str, ...] = ()
+    servers_mqtt: tuple[str, ...] = ()
+    bridge_influx: str = ""
+    bridges: int = 1
+    collector_env: Mapping[str, str] = field(default_factory=dict)
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +71,7 @@ class Plan:
         speed: plant seconds per real second.
         faults: lines for the plant's fault input, with their delay: {"at_s": …, "fault": …}.
         port: of the viewer, 0 = a free one.
+        ways: what lies between the parts.
     """
 
     lines: tuple[str, ...]
@@ -55,6 +84,7 @@ class Plan:
     speed: float
     faults: tuple[dict[str, Any], ...]
     port: int
+    ways: Ways = field(default_factory=Ways)
 
     @property
     def truth(self) -> Path:
@@ -64,7 +94,7 @@ class Plan:
     @property
     def state_dir(self) -> Path:
         """State of the collector."""
-        return self.work / "agent"
+        return self.ways.state_dir or self.work / "agent"
 
 
 @dataclass(slots=True)
@@ -81,6 +111,7 @@ class Simulation:
         witness: what crossed the broker.
         lives: the last status of each life of the collector, by epoch.
         drained: whether the collector said at its end that everything is confirmed.
+        injected: what else kept values from being read, by kind.
     """
 
     plan: Plan
@@ -92,6 +123,7 @@ class Simulation:
     lives: dict[str, dict[str, Any]] = field(default_factory=dict)
     drained: bool = True
     outages: list[Outage] = field(default_factory=list)
+    injected: list[Outage] = field(default_factory=list)
 
     @classmethod
     def of(cls, plan: Plan) -> Simulation:
@@ -108,21 +140,22 @@ class Simulation:
         if fast:
             plant += ["--speed", f"{plan.speed:g}", "--origin-ns", str(origin_ns)]
         sites = [word for path in plan.sites for word in ("--site", str(path))]
-        mqtt = ["--mqtt", plan.mqtt.endpoint]
+        ways = plan.ways
+        mqtt = ways.servers_mqtt or ("--mqtt", plan.mqtt.endpoint)
 
-        def child(name: str, argv: list[str], *, prints: bool = True) -> Child:
-            return Child(name, argv, plan.work / f"{name}.log", env, prints)
+        def child(name: str, argv: list[str], *, prints: bool = True, **more: str) -> Child:
+            return Child(name, argv, plan.work / f"{name}.log", {**env, **more}, prints)
 
         if plan.influx:
-            bridge = ["-m", "agent.cli", "bridge", *mqtt, "--influx", plan.influx, "--json"]
+            bridge = ["-m", "agent.cli", "bridge", *mqtt, "--influx", ways.bridge_influx or plan.influx, "--json"]
             view = ["-m", "agent.cli", "view", "--influx", plan.influx, *sites, "--port", str(plan.port), "--json"]
-            servers = [child("bridge", bridge), child("view", view)]
+            names = [f"bridge-{number}" for number in range(1, ways.bridges + 1)] if ways.bridges > 1 else ["bridge"]
+            servers = [*(child(name, bridge) for name in names), child("view", view)]
         else:
             serve = ["-m", "agent.cli", "serve", "--store", str(plan.store), *mqtt, *sites]
             servers = [child("serve", [*serve, "--port", str(plan.port), "--json"])]
-        return cls(
-            plan, clock, child("plant", plant), child("collector", [], prints=False), servers, Witness(clock.now_ns)
-        )
+        collector = child("collector", [], prints=False, **ways.collector_env)
+        return cls(plan, clock, child("plant", plant), collector, servers, Witness(clock.now_ns))
 
     def points(self, name: str) -> int:
         """A counter of points, over all lives of the collector, as far as it was asked."""
@@ -141,8 +174,23 @@ class Simulation:
         """Where the viewer answers."""
         return str(next((one.ready["viewer"] for one in self.servers if "viewer" in one.ready), ""))
 
-    async def run(self, stop: asyncio.Event, show: Callable[[Simulation, dict[str, Any]], None]) -> None:
+    @property
+    def children(self) -> dict[str, Child]:
+        """Collector and servers by name; the plant is not among them."""
+        return {one.name: one for one in (self.collector, *self.servers)}
+
+    async def run(
+        self,
+        stop: asyncio.Event,
+        show: Callable[[Simulation, dict[str, Any]], None],
+        beside: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         """Start, run until `stop`, and stop in an order in which nothing is left on the way.
+
+        Args:
+            stop: set to end.
+            show: called twice a second with the collector's status, which is empty while it does not answer.
+            beside: runs once everything is started, is given `stop`, and is waited for before anything ends.
 
         Raises:
             DependencyError: a part does not start.
@@ -152,7 +200,7 @@ class Simulation:
         try:
             await self.plant.start()
             await asyncio.gather(*(server.start() for server in self.servers))
-            self._aim_collector()
+            await self._aim_collector()
             await self.collector.start()
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -163,11 +211,14 @@ class Simulation:
                         for one in (*self.servers, self.collector)
                     ),
                 ]
-                while not stop.is_set():
+                other = group.create_task(beside(stop)) if beside is not None else None
+                while not stop.is_set() or not (other is None or other.done()):
                     self._tell_pids()
-                    show(self, self.status())
+                    show(self, await self.status())
+                    if stop.is_set() and other is not None:
+                        await asyncio.wait([other], timeout=_LOOK_S)
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(0.5):
+                        async with asyncio.timeout(_LOOK_S):
                             await stop.wait()
                 await self._freeze()
                 for task in tasks[1:]:
@@ -184,22 +235,28 @@ class Simulation:
             for one in reversed(children):
                 await one.end(patience_s)
 
-    def status(self) -> dict[str, Any]:
+    async def status(self) -> dict[str, Any]:
         """The collector's status; empty while it does not answer."""
         self.collector.measure()
         try:
-            answer: dict[str, Any] = orjson.loads(ask(self.plan.state_dir, timeout_s=1.0))
+            raw = await asyncio.to_thread(ask, self.plan.state_dir, timeout_s=1.0)
+            answer: dict[str, Any] = orjson.loads(raw)
         except (DependencyError, orjson.JSONDecodeError):
             return {}
         self.lives[answer["epoch"]] = answer
         return answer
 
-    def _aim_collector(self) -> None:
+    async def _aim_collector(self) -> None:
         """Point the real site's configuration at the simulated devices."""
+        ways = self.plan.ways
         argv = ["-m", "agent.cli", "run", *(str(path) for path in self.plan.sites)]
-        argv += ["--state-dir", str(self.plan.state_dir), "--mqtt", self.plan.mqtt.endpoint, "--drain-s", str(DRAIN_S)]
+        argv += ["--state-dir", str(self.plan.state_dir), "--drain-s", str(DRAIN_S)]
+        argv += ways.collector_mqtt or ("--mqtt", self.plan.mqtt.endpoint)
         for name, place in self.plant.ready["endpoints"].items():
-            argv += ["--endpoint", f"{name}={place['host']}:{place['port']}"]
+            host, port = place["host"], place["port"]
+            if ways.device is not None:
+                host, port = await ways.device(name, host, port)
+            argv += ["--endpoint", f"{name}={host}:{port}"]
         self.collector.argv = argv
 
     def _tell_pids(self) -> None:
@@ -227,7 +284,7 @@ class Simulation:
         quiet_since = limit = time.monotonic()
         before: object = None
         while time.monotonic() - quiet_since < _QUIET_S and time.monotonic() - limit < _QUIET_LIMIT_S:
-            links = self.status().get("connections")
+            links = (await self.status()).get("connections")
             now = links and {name: link["readings"] for name, link in links.items() if not link["requests"]}
             if now != before or now is None:
                 quiet_since, before = time.monotonic(), now

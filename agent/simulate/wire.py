@@ -31,11 +31,13 @@ class Witness:
         now_ns: the simulation's clock.
         last: newest value per machine and field.
         wire_duplicates: values that crossed the wire in more than one message.
+        patience_s: longest wait before it looks for a broker again that is gone.
     """
 
     now_ns: Callable[[], int]
     last: dict[Series, object] = field(default_factory=dict)
     wire_duplicates: int = 0
+    patience_s: float = 30.0
     _waiting: dict[str, list[Column]] = field(default_factory=dict)
     _stored: dict[Series, dict[int, int]] = field(default_factory=dict)
 
@@ -56,7 +58,7 @@ class Witness:
                 if link.over is not None:
                     raise link.over
 
-        await keep_open("witness", session)
+        await keep_open("witness", session, cap_s=self.patience_s)
 
     def accepted_ns(self, machine: str, name: str, time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """When the store said it has the readings at these times; 0 where nobody heard it say so."""

@@ -24,6 +24,8 @@ class Proxy:
         sent: what clients sent, all connections in the order it came, up to `MOST_KEPT`.
         accepted: connections ever taken.
         target: host and port that new connections go to.
+        host: IPv4 address it listens on.
+        port: it listens on.
 
     Args:
         target: port of the server.
@@ -39,6 +41,7 @@ class Proxy:
         self.black_hole = False
         self.sent = bytearray()
         self.accepted = 0
+        self.host = HOST
         self.port = 0
         self.target = (host, target)
         self._listener = listener
@@ -51,7 +54,7 @@ class Proxy:
             self._server = await asyncio.start_server(self._serve, sock=self._listener)
         else:
             self._server = await asyncio.start_server(self._serve, HOST, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.host, self.port = self._server.sockets[0].getsockname()[:2]
         return self
 
     async def __aexit__(self, *_: object) -> None:

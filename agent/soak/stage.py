@@ -10,24 +10,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from agent.simulate.children import Child
+from agent.soak.disk import LoopDisk
 from agent.soak.store_proxy import StoreProxy
 from pipelines.errors import DependencyError
 
 COLLECTOR: Final = "collector"
-
-
-class Disk(Protocol):
-    """The file system that holds the collector's state, one of its own on a loop device."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it is mounted."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """Its loop device, such as `/dev/loop0`."""
-        ...
 
 
 class Link(Protocol):
@@ -105,7 +92,7 @@ class Stage:
     state_dir: Path
     children: Mapping[str, Child]
     random: random.Random
-    disk: Disk | None = None
+    disk: LoopDisk | None = None
     broker: Broker | None = None
     store: Server | None = None
     store_link: StoreProxy | None = None

@@ -66,7 +66,7 @@ class StoreRefuses:
         return "" if stage.store_link else _EMBEDDED
 
     async def run(self, stage: Stage, seconds: float) -> None:
-        """Refused for `seconds`; lines refused once stay refused."""
+        """Refused for `seconds`."""
         await _bad(stage, Trouble(refuses=f"{self.field}=".encode()), seconds)
 
 
