@@ -33,8 +33,8 @@ COMMANDS: Final = {
     "bridge": "Serve",
     "view": "Serve",
     "status": "Operate",
-    "soak": "Operate",
     "quarantine": "Operate",
+    "soak": "Operate",
     "schema": "Other",
     "version": "Other",
 }
