@@ -19,6 +19,7 @@ from pipelines.clock import Clock
 from pipelines.errors import JournalFull
 from pipelines.journal.finisher import Finisher
 from pipelines.journal.journal import Journal, Loss, Stored
+from pipelines.ledger.carried import Readings
 from pipelines.place import Place
 from pipelines.point import Delivery, Gap
 from pipelines.source import Lines, Source, gap_line
@@ -53,6 +54,7 @@ class Flow:
         beat_s: monotonic time of the writer's last turn.
         finisher: deletes what nobody waits for.
         on_record: told of every appended record at once.
+        on_appended: told of every record and the readings in it, before anything else.
         on_moved: told of (old, new) when a failed commit moved a record.
         on_change: called when records were appended or became durable.
     """
@@ -68,6 +70,7 @@ class Flow:
         self.healthy = True
         self.beat_s = time.monotonic()
         self.on_record: Callable[[Stored], None] = _nobody
+        self.on_appended: Callable[[Stored, tuple[Readings, ...]], None] = _nobody
         self.on_moved: Callable[[Stored, Stored], None] = _nobody
         self.on_change: Callable[[], None] = _nobody
         self._clock = clock
@@ -206,6 +209,7 @@ class Flow:
             resume = {key: value for lines in self._lines for key, value in lines.resume.items()}
             span = (min(first for first, _ in spans), max(last for _, last in spans))
             stored = self.journal.append(body, points, span, resume)
+            self.on_appended(stored, tuple(one for lines in self._lines for one in lines.readings))
             if any(lines.replaced for lines in self._lines):
                 # Taken again after a crash, these readings would get another time: they must not be out before.
                 self._held.append(stored)
@@ -285,7 +289,9 @@ class Flow:
             gap = Gap(0, loss.cause, loss.first_ns, loss.last_ns, loss.points)
             body = gap_line(self._place, "*", gap)
             resume = self.journal.telling([*self._telling, loss])
-            self._held.append(self.journal.append(body, 1, (loss.first_ns, loss.first_ns), resume, gap=True))
+            stored = self.journal.append(body, 1, (loss.first_ns, loss.first_ns), resume, gap=True)
+            self.on_appended(stored, ())
+            self._held.append(stored)
             self._telling.append(loss)
 
     def _struggle(self, reason: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.alarms import Alarms
 from pipelines.encode.line import Column, LineEncoder, line
+from pipelines.ledger.carried import Names, Readings
 from pipelines.normalize import Normalizer
 from pipelines.parts import Parts, new_rows
 from pipelines.place import Place
@@ -42,6 +43,7 @@ class Lines:
         resume: journal state these lines lead to, by key.
         replaced: whether a time in them is the agent's own instead of the source's: the same reading taken again would
             get another one, so nobody may see these lines before they are durable.
+        readings: the values of tags among them, as the ledger counts them.
     """
 
     body: bytes
@@ -49,6 +51,7 @@ class Lines:
     span_ns: tuple[int, int]
     resume: Mapping[str, bytes]
     replaced: bool = False
+    readings: tuple[Readings, ...] = ()
 
 
 class Source:
@@ -88,6 +91,7 @@ class Source:
         self._stamps = {key: one for key, one in state.items() if key.partition("#")[0] == self._keys["stamps"]}
         self._stamper = Stamper(self._skews_ns(0), self._stamps.values(), names)
         self._fresh = True
+        self._readings: list[Readings] = []
         self._encoder = self._make_encoder()
         self._told = np.zeros(len(tags), dtype=bool)
         self._replaced = False
@@ -183,7 +187,7 @@ class Source:
                 self.stale.difference_update(whole.tolist())
         columns = []
         if not scan.status.any() and self._told[scan.tag].all():
-            columns.append(self._encoder.values(scan.tag, scan.time_ns, scan.value))
+            columns.append(self._values(scan))
         else:
             told = (scan.status != 0) | ~self._told[scan.tag]
             columns += self._with_quality(scan, told)
@@ -207,9 +211,14 @@ class Source:
         """Values that are not bad, and the StatusCodes of those that are `told`."""
         usable = scan.status & SEVERITY_MASK != BAD
         return [
-            self._encoder.values(scan.tag[usable], scan.time_ns[usable], scan.value[usable]),
+            self._values(scan.take(usable)),
             self._encoder.qualities(scan.tag[told], scan.time_ns[told], scan.status[told]),
         ]
+
+    def _values(self, scan: Scan) -> Column:
+        """The values themselves, and a copy for who counts them: what they were taken from may be used again."""
+        self._readings.append(Readings(self._counted, scan.tag.copy(), scan.time_ns.copy(), scan.value.copy()))
+        return self._encoder.values(scan.tag, scan.time_ns, scan.value)
 
     def _grow(self) -> None:
         """Take in the parts that a link has met since."""
@@ -232,7 +241,9 @@ class Source:
         return [round((tag.max_skew_s or self._default_skew_s) * 1e9) for tag in self.tags[first:]]
 
     def _make_encoder(self) -> LineEncoder:
-        return LineEncoder([(place.series(), tag.name) for tag, place in zip(self.tags, self._places, strict=True)])
+        fields = [(place.series(), tag.name) for tag, place in zip(self.tags, self._places, strict=True)]
+        self._counted = Names(fields)
+        return LineEncoder(fields)
 
     def _events(self, events: Sequence[AlarmEvent], now_ns: int) -> Lines:
         body, times, replaced = self._alarms.encode(events, now_ns)
@@ -242,7 +253,9 @@ class Source:
     def _close(self, columns: list[Column], points: int) -> Lines:
         times = np.concatenate([column.time_ns for column in columns])
         replaced, self._replaced = self._replaced, False
-        return Lines(self._encoder.lines(columns), points, (int(times.min()), int(times.max())), {}, replaced)
+        readings, self._readings = tuple(self._readings), []
+        span = (int(times.min()), int(times.max()))
+        return Lines(self._encoder.lines(columns), points, span, {}, replaced, readings)
 
     def _gaps(self, gaps: Sequence[Gap]) -> Lines:
         body = b"".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,7 +19,7 @@ _DAYS: int = 400
 
 
 class Numbers:
-    """Numbers of series and epochs in this process.
+    """Numbers of series and epochs in this process; safe to use from several threads.
 
     Attributes:
         keys: series by number.
@@ -30,19 +31,22 @@ class Numbers:
         self.epochs: list[str] = [""]
         self._series: dict[SeriesKey, int] = {}
         self._epochs: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def series(self, key: SeriesKey) -> int:
         """The number of a series."""
-        number = self._series.setdefault(key, len(self.keys))
-        if number == len(self.keys):
-            self.keys.append(key)
+        with self._lock:
+            number = self._series.setdefault(key, len(self.keys))
+            if number == len(self.keys):
+                self.keys.append(key)
         return number
 
     def epoch(self, epoch: str) -> int:
         """The number of an epoch."""
-        number = self._epochs.setdefault(epoch, len(self.epochs))
-        if number == len(self.epochs):
-            self.epochs.append(epoch)
+        with self._lock:
+            number = self._epochs.setdefault(epoch, len(self.epochs))
+            if number == len(self.epochs):
+                self.epochs.append(epoch)
         return number
 
 

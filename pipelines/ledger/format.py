@@ -172,6 +172,11 @@ def runs_of(counters: set[int]) -> Ranges:
     return merged([(counter, counter) for counter in counters], [])
 
 
+def ranged(runs: Ranges) -> set[int]:
+    """The inverse of `runs_of`."""
+    return {counter for start, end in runs for counter in range(start, end + 1)}
+
+
 def outside(counters: set[int], ranges: Ranges) -> set[int]:
     """Counters that are in none of the runs."""
     return {counter for counter in counters if not any(start <= counter <= end for start, end in ranges)}

@@ -17,7 +17,8 @@ from pipelines.ledger.book import Book, FileNumbers, Numbers, fold_of
 from pipelines.ledger.files import Fold, Found, Log, write_fold
 from pipelines.ledger.format import NO_EDGES, NO_ROWS, Entry, Head, outside, runs_of
 from pipelines.ledger.known import Known
-from pipelines.ledger.released import released
+from pipelines.ledger.released import Refused, Released, released
+from pipelines.ledger.sums import Sums
 from pipelines.ledger.tally import Rows, Tally, folded
 from pipelines.topics import RecordId
 
@@ -37,11 +38,14 @@ class Ledger:
 
     Raises:
         JournalError: the folder cannot be used.
+
+    Attributes:
+        sums: of segments that are not finished; told of every record.
     """
 
     def __init__(self, folder: Path, max_bytes: int, clock: Clock) -> None:
         self.folder = folder
-        self._max_bytes = max_bytes
+        self._max_bytes = max_bytes - max_bytes // 8
         self._log_bytes = min(_LOG_BYTES, max_bytes // 16)
         self._clock = clock
         self._lock = threading.Lock()
@@ -54,12 +58,17 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._log = self._open()
+            self.sums = Sums(folder, self._numbers, max_bytes // 8)
         except OSError as error:
             raise JournalError(folder, f"cannot use the ledger's folder: {error.strerror}") from error
 
     @property
     def bytes_used(self) -> int:
         """Bytes of its files."""
+        return self._kept_bytes + self.sums.bytes_used
+
+    @property
+    def _kept_bytes(self) -> int:
         return self._log.size + sum(fold.size for fold in self._folds)
 
     def refused(self, record: RecordId, lines: Sequence[str] | None, points: int, cause: str = "refused") -> None:
@@ -93,19 +102,31 @@ class Ledger:
         with self._lock:
             already = self._book.counted.get(segment.epoch, [])
             refused = dict(self._book.refused)
-        lost: set[int] = getattr(segment, "lost", set())
-        wanted = outside(segment.done - lost, already)
+        wanted = outside(segment.done - segment.lost, already)
+        found = self._released(segment, wanted, refused)
         head = Head(epochs=[segment.epoch], counted={segment.epoch: runs_of(wanted)} if wanted else {})
-        tally, whole = released(segment, wanted, refused, self._numbers.series)
-        if segment.span_ns is not None and (lost or segment.open_records or not whole):
+        if found.doubtful and segment.span_ns is not None:
             head.losses.spans.append(segment.span_ns)
-        if segment.open_points:
-            head.losses.add("cap", self._day(), segment.open_points)
-        if not wanted and not head.losses.spans:
-            return
-        with self._lock:
-            self._count(tally, head, segment.sequence)
-            self._keep_small()
+        if found.given_up:
+            head.losses.add("cap", self._day(), found.given_up)
+        if wanted or head.losses.spans:
+            with self._lock:
+                self._count(found.tally, head, segment.sequence)
+                self._keep_small()
+        self.sums.done(segment)
+
+    def close(self) -> None:
+        """Write down what the next process would have to read out of segments."""
+        self.sums.close()
+
+    def _released(self, segment: Segment, wanted: set[int], refused: Refused) -> Released:
+        """What was carried beside the segment, where that is what was released, else what is in it."""
+        whole = not segment.lost and not segment.damaged_bytes and len(wanted) == segment.records
+        if whole and not any(name.startswith(segment.epoch) for name in refused):
+            tally = self.sums.of(segment, wanted)
+            if tally is not None:
+                return Released(tally, 0, doubtful=False)
+        return released(segment, wanted, refused, self._numbers.series)
 
     def _count(self, tally: Tally, head: Head, sequence: int) -> None:
         tally = self._known.counted(tally, self._numbers.epoch(head.epochs[0]), sequence)
@@ -153,7 +174,7 @@ class Ledger:
         try:
             if self._log.size > self._log_bytes:
                 self._fold()
-            if self.bytes_used > self._max_bytes:
+            if self._kept_bytes > self._max_bytes:
                 self._forget()
         except OSError as error:
             log.warning("ledger_not_folded", folder=str(self.folder), reason=error.strerror)
@@ -185,13 +206,13 @@ class Ledger:
         """Let the oldest hours go until three quarters of what is allowed are left."""
         if self._rows:
             self._fold()
-        while self.bytes_used > self._max_bytes * 3 // 4 and len(self._folds) > 1:
+        while self._kept_bytes > self._max_bytes * 3 // 4 and len(self._folds) > 1:
             oldest = self._folds[0].read()
             if oldest is not None and len(oldest.rows):
                 head = Head(since_hour=int(oldest.rows["hour"].max()) + 1)
                 self._append(Entry(head, NO_ROWS, NO_EDGES))
             self._folds.pop(0).path.unlink(missing_ok=True)
-        while self.bytes_used > self._max_bytes and self._shrink(self._folds[0]):
+        while self._kept_bytes > self._max_bytes and self._shrink(self._folds[0]):
             continue
 
     def _shrink(self, only: Fold) -> bool:
