@@ -26,6 +26,7 @@ from pipelines.encode.line import line
 from pipelines.errors import JournalError
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
+from pipelines.ledger.ledger import Ledger
 from pipelines.outbox import Outbox
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
@@ -63,7 +64,9 @@ class Collector:
         self.stats = FlowStats()
         self.agent = site.agent.name or agent_id(state_dir)
         self.topics = AgentTopics(site.company, site.site, self.agent)
+        self.ledger = Ledger(state_dir / "ledger", site.journal.max_bytes // 4, clock)
         self.journal = Journal(state_dir / "journal", site.journal)
+        self.journal.charged, self.journal.on_finished = lambda: self.ledger.bytes_used, self.ledger.finished
         self.journal.open()
         if self.journal.damaged_bytes:
             log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
@@ -75,7 +78,8 @@ class Collector:
         self.quarantine = Quarantine(state_dir)
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._birth())
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
-        self.flow.on_change = self._changed
+        self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
+        self.uplink.on_refused = self.ledger.refused
 
     async def run(self, stop: asyncio.Event, drain_s: float, ready: Callable[[], None] = lambda: None) -> bool:
         """Collect until `stop`, then make everything durable and wait for confirmations.
@@ -113,6 +117,7 @@ class Collector:
                     await self._drain(drain_s)
             for task in running:
                 task.cancel()
+        self.ledger.close()
         self.journal.close()
         return self.outbox.idle
 

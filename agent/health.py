@@ -47,6 +47,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "broker": _broker(collector),
         "points": _points(collector),
         "journal": _journal(collector),
+        "ledger": {"bytes": collector.ledger.bytes_used},
         "records": {"published": collector.stats.published, "in_flight": collector.outbox.in_flight},
     }
 

@@ -116,6 +116,7 @@ FAMILIES: Final = (
     ),
     Family("shopfloor_queue_bytes", "gauge", "Bytes that count against the cap.", _one("journal", "bytes")),
     Family("shopfloor_queue_max_bytes", "gauge", "The cap: journal.max_bytes.", _one("journal", "max_bytes")),
+    Family("shopfloor_ledger_bytes", "gauge", "Bytes of the ledger, of those above.", _one("ledger", "bytes")),
     Family("shopfloor_queue_takes", "gauge", "1 while the journal takes what it is given.", _one("journal", "ok")),
     Family(
         "shopfloor_queue_oldest_point_timestamp_seconds",

@@ -26,6 +26,7 @@ from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
+from pipelines.ledger.ledger import Ledger
 from pipelines.mqtt import MqttSession
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import Outbox
@@ -150,13 +151,15 @@ class _Agent:
             {"name": "c", "type": "opcua", "endpoint": "opc.tcp://h:1", "machine": "M", "tags": tags}
         )
         self.journal = Journal(background.folder / "agent", JournalSettings(min_free_bytes=0, max_bytes=256 << 20))
+        ledger = Ledger(background.folder / "ledger", 64 << 20, SystemClock())
+        self.journal.on_finished = ledger.finished
         self.journal.open()
         self.stats = FlowStats()
         self.flow = Flow(self.journal, SystemClock(), self.stats, PLACE)
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
         quarantine = Quarantine(background.folder)
         self.uplink = Uplink(background.settings, AGENT, self.outbox, quarantine, "broker", b"{}")
-        self.flow.on_record = self.outbox.add
+        self.flow.on_record, self.flow.on_appended = self.outbox.add, ledger.sums.add
         self.flow.on_change = self.uplink.wake
         self.source = Source(settings, [PLACE] * opcua.N, {})
         self.raw = opcua.publish_response()
@@ -175,6 +178,7 @@ class _Agent:
         while not self.outbox.idle:
             self.outbox.settle()
             await asyncio.sleep(0.001)
+        await self.flow.finisher.turn()
 
 
 def stages(background: Background) -> list[Stage]:

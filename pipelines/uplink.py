@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Literal
 
@@ -29,6 +29,10 @@ Confirm = Literal["stored", "broker"]
 log = structlog.get_logger()
 
 
+def _nobody(*_: object) -> None:
+    """Nobody listens yet."""
+
+
 class Uplink:
     """Sends what the outbox gives and tells it what came back.
 
@@ -39,6 +43,10 @@ class Uplink:
         quarantine: keeps what the store refused.
         confirm: `stored`: released when the store has it; `broker`: when the broker has it (consumers not ours).
         birth: retained self-description, JSON.
+
+    Attributes:
+        on_refused: told of a record's lines the store will never take (None = all of them) and the values in them,
+            before the record is released; a JournalError keeps the record.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class Uplink:
         birth: bytes,
     ) -> None:
         self.error = "not connected yet"
+        self.on_refused: Callable[[RecordId, Sequence[str] | None, int], None] = _nobody
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
@@ -155,6 +164,7 @@ class Uplink:
                 for number, line in enumerate(lines)
             ]
             self._quarantine.put(stored.id, refused)
+            self.on_refused(stored.id, None, stored.points)
         except JournalCorrupt as error:
             log.error("record_altered_on_disk", path=str(error.path), reason=error.reason)  # noqa: TRY400 - it says all
             self._outbox.give_up(stored.id)
@@ -208,5 +218,6 @@ class Uplink:
         self._quarantine.put(record, refused)
         for one in refused[:3]:
             log.error("point_quarantined", line=one["line"], reason=one["reason"], kept_in=str(self._quarantine.path))
-        points = sum(max(0, one["points"]) for one in refused)
-        self._outbox.confirm(record, time.monotonic(), refused_points=min(points, stored.points))
+        points = min(sum(max(0, one["points"]) for one in refused), stored.points)
+        self.on_refused(record, [one["line"] for one in refused], points)
+        self._outbox.confirm(record, time.monotonic(), refused_points=points)

@@ -79,11 +79,11 @@ class Carried:
             self._open = Load(stored.segment)
         self._open.records[stored.id.counter] = readings
 
-    def leave(self) -> None:
-        """The segment is not written any more."""
-        if self._open is not None:
+    def leave(self, segment: Segment | None = None) -> None:
+        """The segment, this one or whichever it is, is not written any more."""
+        if self._open is not None and (segment is None or segment is self._open.segment):
             self._left(self._open)
-        self._open = None
+            self._open = None
 
     def tally(self, load: Load) -> Tally:
         """Sums of what was carried beside a segment."""

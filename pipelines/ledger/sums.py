@@ -45,11 +45,13 @@ class Sums:
 
     def add(self, stored: Stored, readings: tuple[Readings, ...]) -> None:
         """A record was appended, with these readings in it."""
-        self._carried.add(stored, readings)
+        with self._lock:
+            self._carried.add(stored, readings)
 
     def close(self) -> None:
         """Write down what is in memory, for the next process."""
-        self._carried.leave()
+        with self._lock:
+            self._carried.leave()
         self._worker.submit(self._write_down, 0).result()
         self._worker.shutdown()
 
@@ -57,6 +59,7 @@ class Sums:
         """Sums of exactly these records of a segment; None when they are not there."""
         path = self._path(segment)
         with self._lock:
+            self._carried.leave(segment)
             ready = self._ready.get(path)
         found = ready.result() if ready is not None else self._read(path)
         return found[1] if found is not None and found[0] == counters else None
@@ -73,8 +76,8 @@ class Sums:
         return self._folder / f"{segment.epoch}-{segment.sequence:016x}.tally"
 
     def _left(self, load: Load) -> None:
-        with self._lock:
-            self._ready[self._path(load.segment)] = self._worker.submit(self._sum, load)
+        """Called with the lock held."""
+        self._ready[self._path(load.segment)] = self._worker.submit(self._sum, load)
         self._worker.submit(self._write_down, _IN_MEMORY)
 
     def _sum(self, load: Load) -> tuple[set[int], Tally]:

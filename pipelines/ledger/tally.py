@@ -112,7 +112,7 @@ def _numbered(series: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[n
 
 def _repeats(index: NDArray[np.int64], mix: U64) -> NDArray[np.int64] | None:
     """Positions of what is there for the first time; None when all is."""
-    key = mix ^ spread(index)
+    key = mix ^ spread(np.arange(int(index.max()) + 1))[index]
     ordered = np.sort(key)
     if not (ordered[1:] == ordered[:-1]).any():
         return None

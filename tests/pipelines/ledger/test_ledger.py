@@ -1,0 +1,322 @@
+"""The ledger counts each released record once, whatever crashes between its writes."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.clock import SystemClock
+from pipelines.encode.line import LineEncoder, Series, line
+from pipelines.journal.journal import Journal, JournalSettings
+from pipelines.journal.segment import Segment
+from pipelines.journal.stored import Stored
+from pipelines.ledger import files
+from pipelines.ledger.book import Book, Numbers, fold_of
+from pipelines.ledger.carried import Names, Readings
+from pipelines.ledger.files import write_fold
+from pipelines.ledger.format import MAGIC, NO_EDGES, entries
+from pipelines.ledger.ledger import Ledger
+from pipelines.ledger.tally import ROW, SeriesKey
+from pipelines.ledger.view import View
+
+NOW_NS = 1_790_000_000_000_000_000
+FIELDS = [
+    (Series("press", (("machine", machine), ("line", ""))), name) for machine in ("P1", "P2") for name in ("t", "p")
+]
+NAMES = Names(FIELDS)
+ENCODER = LineEncoder(FIELDS)
+
+
+class Line:
+    """A journal and a ledger beside it, without anything in front."""
+
+    def __init__(self, folder: Path, *, max_bytes: int = 64 << 20, segment_bytes: int = 64 << 10) -> None:
+        self.folder = folder
+        self.journal = Journal(
+            folder / "journal", JournalSettings(min_free_bytes=0, segment_bytes=segment_bytes, max_bytes=max_bytes)
+        )
+        self.ledger = Ledger(folder / "ledger", max_bytes // 4, SystemClock())
+        self.journal.open()
+
+    def append(self, first: int, n: int = 8, *, carried: bool = True) -> Stored:
+        """A record of n readings, a second each."""
+        tag = (np.arange(first, first + n) % len(FIELDS)).astype(np.int32)
+        time_ns = NOW_NS + np.arange(first, first + n) * 10**9
+        value = np.arange(first, first + n) * 1.5
+        body = ENCODER.lines([ENCODER.values(tag, time_ns, value)])
+        body += line(Series("gap", ()), {"filled": False}, NOW_NS) + line(FIELDS[0][0], {"t_quality": 0}, NOW_NS)
+        stored = self.journal.append(body, n, (int(time_ns[0]), int(time_ns[-1])), {})
+        if carried:
+            self.ledger.sums.add(stored, (Readings(NAMES, tag, time_ns, value),))
+        return stored
+
+    def commit(self) -> None:
+        segment, records = self.journal.take_uncommitted()
+        self.journal.sync(segment)
+        self.journal.committed(records)
+        self.journal.rotate()
+
+    def fill(self, first: int, n: int, *, carried: bool = True) -> list[Stored]:
+        """Records until a segment is full; the ones in it."""
+        found = []
+        segment = self.journal.segments[-1]
+        while self.journal.segments[-1] is segment:
+            found.append(self.append(first, n, carried=carried))
+            first += n
+            self.commit()
+        return found
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.journal.close()
+
+
+def claimed(folder: Path) -> dict[tuple[str, str, int], tuple[int, int]]:
+    """Count and hash by machine, field and hour, of the ledger alone."""
+    view = View.load(folder / "ledger")
+    found: dict[tuple[str, str, int], tuple[int, int]] = {}
+    for row in view.rows:
+        key = view.numbers.keys[row["series"]]
+        name = (dict(key.tags)["machine"], key.field, int(row["hour"]))
+        count, total = found.get(name, (0, 0))
+        found[name] = (count + int(row["count"]), (total + int(row["hash"])) % 2**64)
+    return found
+
+
+def count(folder: Path) -> int:
+    return sum(readings for readings, _ in claimed(folder).values())
+
+
+@pytest.fixture
+def on_line(tmp_path: Path) -> Any:
+    lines = []
+
+    def make(name: str = "one", **kwargs: Any) -> Line:
+        lines.append(Line(tmp_path / name, **kwargs))
+        return lines[-1]
+
+    yield make
+    for one in lines:
+        one.close()
+
+
+def test_a_segment_is_counted_alike_whether_its_readings_were_carried_or_are_read(on_line: Any) -> None:
+    carried, read = on_line("carried"), on_line("read")
+    for one, flag in ((carried, True), (read, False)):
+        records = one.fill(0, 50, carried=flag)
+        for stored in records:
+            one.journal.release(stored)
+        one.ledger.finished(records[0].segment)
+    assert claimed(carried.folder) == claimed(read.folder)
+    assert count(carried.folder) == 50 * len(records)
+    assert {name[:2] for name in claimed(read.folder)} == {(m, f) for m in ("P1", "P2") for f in ("t", "p")}
+
+
+def test_again_changes_nothing(on_line: Any) -> None:
+    one = on_line()
+    records = one.fill(0, 50)
+    for stored in records:
+        one.journal.release(stored)
+    one.ledger.finished(records[0].segment)
+    before, size = claimed(one.folder), one.ledger.bytes_used
+    one.ledger.finished(records[0].segment)
+    one.ledger.close()
+    one.ledger = Ledger(one.folder / "ledger", 16 << 20, SystemClock())
+    one.ledger.finished(records[0].segment)
+    assert claimed(one.folder) == before
+    assert one.ledger.bytes_used == size
+
+
+def test_what_is_given_up_is_not_claimed_and_told(on_line: Any) -> None:
+    one = on_line()
+    records = one.fill(0, 50)
+    for stored in records[:3]:
+        one.journal.release(stored)
+    segment = records[0].segment
+    segment.give_up()
+    one.ledger.finished(segment)
+    assert count(one.folder) == 150
+    view = View.load(one.folder / "ledger")
+    assert sum(view.losses.points["cap"].values()) == 50 * (len(records) - 3)
+    assert view.losses.spans == [segment.span_ns]
+
+
+def test_refused_lines_are_not_claimed(on_line: Any) -> None:
+    one = on_line()
+    records = one.fill(0, 50)
+    some = records[1].payload().decode().splitlines()[:2]
+    one.ledger.refused(records[1].id, some, 2)
+    one.ledger.refused(records[2].id, None, 50)
+    one.ledger.close()
+    one.ledger = Ledger(one.folder / "ledger", 16 << 20, SystemClock())
+    one.ledger.refused(records[2].id, None, 50)
+    for stored in records:
+        one.journal.release(stored)
+    one.ledger.finished(records[0].segment)
+    assert count(one.folder) == 50 * len(records) - 52
+    assert sum(View.load(one.folder / "ledger").losses.points["refused"].values()) == 52
+
+
+def test_sums_of_waiting_segments_are_written_down_and_used(on_line: Any) -> None:
+    one = on_line()
+    segments = [one.fill(1000 * n, 50) for n in range(8)]
+    one.ledger.close()
+    assert list((one.folder / "ledger").glob("*.tally"))
+    one.ledger = Ledger(one.folder / "ledger", 16 << 20, SystemClock())
+    for records in segments:
+        for stored in records:
+            one.journal.release(stored)
+        segment = records[0].segment
+        data = segment.path.read_bytes()
+        segment.path.write_bytes(b"")  # it is not read
+        one.ledger.finished(segment)
+        segment.path.write_bytes(data)
+    assert count(one.folder) == sum(50 * len(records) for records in segments)
+    assert not list((one.folder / "ledger").glob("*.tally"))
+
+
+def test_the_oldest_hours_go_first_and_the_rest_is_vouched_for(on_line: Any) -> None:
+    one = on_line(max_bytes=1 << 20)
+    first = 0
+    for _ in range(60):
+        records = one.fill(first, 400)
+        first += 20 * 3600
+        for stored in records:
+            one.journal.release(stored)
+        one.journal.finish(records[0].segment)
+        one.ledger.finished(records[0].segment)
+        assert one.ledger.bytes_used <= 256 << 10
+        one.journal.leave(records[0].segment)
+    # a year of hours of a hundred series in one entry each
+    view = View.load(one.folder / "ledger")
+    assert len(view.rows)
+    if view.since_hour is not None:
+        assert view.rows["hour"].min() >= view.since_hour
+
+
+class CrashError(Exception):
+    """The process ends here."""
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.integers(1, 6), st.lists(st.tuples(st.integers(0, 8), st.integers(0, 99)), max_size=4))
+def test_a_crash_between_any_two_writes_counts_nothing_twice_and_nothing_never(
+    tmp_path_factory: pytest.TempPathFactory, segments: int, crashes: list[tuple[int, int]]
+) -> None:
+    """Each call that changes the disk may be the last one of a process; the next one finishes what is left."""
+    folder = tmp_path_factory.mktemp("crash")
+    with pytest.MonkeyPatch.context() as patch:
+        crash = _Crash(patch, crashes)
+        one = Line(folder, max_bytes=1 << 20)
+        one.ledger._log_bytes = 600
+        written = 0
+        waiting: list[Segment] = []
+        for n in range(segments):
+            records = one.fill(3600 * n, 100)
+            written += 100 * len(records)
+            for stored in records:
+                one.journal.release(stored)
+            waiting.append(records[0].segment)
+        while waiting:
+            crash.arm()
+            try:
+                one.ledger.finished(waiting[0])
+            except CrashError:
+                crash.disarm()
+                one.ledger.sums.close()
+                one.ledger = Ledger(folder / "ledger", 1 << 18, SystemClock())
+                one.ledger._log_bytes = 600
+            else:
+                waiting.pop(0)
+            crash.disarm()
+        one.close()
+        assert count(folder) == written
+    shutil.rmtree(folder)
+
+
+class _Crash:
+    """Ends the process, as far as the ledger is concerned, before the n-th change of the disk; writes may be torn.
+
+    Args:
+        patch: where calls are caught.
+        crashes: for each call of the ledger the n of its crash, and how much of a write arrives, percent.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, crashes: list[tuple[int, int]]) -> None:
+        self._crashes = crashes
+        self._left, self._percent = -1, 0
+
+        def guarded(real: Any) -> Any:
+            def call(*arguments: Any, **named: Any) -> Any:
+                self._count(arguments, real)
+                return real(*arguments, **named)
+
+            return call
+
+        patch.setattr(files, "write_all", guarded(files.write_all))
+        patch.setattr(files, "sync_folder", guarded(files.sync_folder))
+        patch.setattr(Path, "rename", guarded(Path.rename))
+        patch.setattr(Path, "unlink", guarded(Path.unlink))
+
+    def arm(self) -> None:
+        self._left, self._percent = self._crashes.pop() if self._crashes else (-1, 0)
+
+    def disarm(self) -> None:
+        self._left = -1
+
+    def _count(self, arguments: tuple[Any, ...], real: Any) -> None:
+        if self._left == 0:
+            self._left = -1
+            if real.__name__ == "write_all":
+                fd, data, offset = arguments
+                real(fd, data[: len(data) * self._percent // 100], offset)
+            raise CrashError
+        self._left -= 1
+
+
+def test_an_entry_that_was_altered_costs_no_other(on_line: Any) -> None:
+    one = on_line()
+    for n in range(3):
+        records = one.fill(1000 * n, 50)
+        for stored in records:
+            one.journal.release(stored)
+        one.ledger.finished(records[0].segment)
+    log = next((one.folder / "ledger").glob("*.log"))
+    raw = bytearray(log.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    log.write_bytes(raw)
+    view = View.load(one.folder / "ledger")
+    assert view.damaged
+    assert 0 < count(one.folder) < 3 * 50 * len(records)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_without_an_error(raw: bytes) -> None:
+    assert list(entries(raw)) == []
+    assert list(entries(MAGIC + struct.pack("<IIII", 0, 9, 9, 9) + raw)) == []
+
+
+def test_a_year_of_a_hundred_tags_is_opened_at_once(tmp_path: Path) -> None:
+    """Only the newest fold and the log are read."""
+    (tmp_path / "ledger").mkdir()
+    numbers, book = Numbers(), Book()
+    for tag in range(100):
+        numbers.series(SeriesKey("press", (("machine", "P1"),), f"t{tag}", "float"))
+    epoch = numbers.epoch("ab" * 16)
+    for month in range(12):
+        rows = np.zeros(100 * 730, ROW)
+        rows["series"], rows["hour"] = np.tile(np.arange(100), 730), np.repeat(month * 730 + np.arange(730), 100)
+        rows["count"], rows["epoch"] = 3600, epoch
+        write_fold(tmp_path / "ledger", month + 1, month + 1, fold_of(rows, NO_EDGES, book, numbers))
+    ledger = Ledger(tmp_path / "ledger", 512 << 20, SystemClock())
+    view = View.load(tmp_path / "ledger")
+    assert len(view.rows) == 100 * 8760
+    assert ledger.bytes_used > 30 << 20
+    ledger.close()
