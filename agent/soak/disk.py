@@ -153,17 +153,21 @@ class LoopDisk(Volume):
     """An ext4 on a loop device.
 
     Attributes:
-        device: such as `/dev/loop0`.
+        device: such as `/dev/loop0`; another one after `restore`.
     """
 
     device: str = ""
+    _written_before: int = 0
 
     def _make(self, base: Path) -> None:
         image = base / "disk.img"
         with image.open("wb") as file:
             file.truncate(self.size_bytes)
         _run("mkfs.ext4", "-q", "-F", "-m", "0", str(image))
-        self.device = _run("losetup", "--find", "--show", str(image)).strip()
+        self._attach()
+
+    def _attach(self) -> None:
+        self.device = _run("losetup", "--find", "--show", str(self._base / "disk.img")).strip()
 
     def mount(self) -> None:
         """Mount it; recovers from its own log.
@@ -184,18 +188,29 @@ class LoopDisk(Volume):
     def restore(self) -> None:
         """The power is back: unmount and mount again; whoever used it must be gone.
 
+        A process elsewhere with mount points of its own, such as one in a network namespace, may keep the dead file
+        system alive unseen, and mounting its device would give that one again. Hence the image gets another device.
+
         Raises:
             DependencyError: somebody still uses it, or it could not be mounted.
         """
         self.unmount()
+        fd = os.open(self.device, os.O_RDONLY)
+        try:
+            os.fsync(fd)  # blocks that its log holds already; later they would overwrite newer ones
+        finally:
+            os.close(fd)
+        self._written_before = self.written_bytes
+        _run("losetup", "--detach", self.device)
+        self._attach()
         self.mount()
 
     @property
     def written_bytes(self) -> int:
-        """Bytes written to the device so far, those of the file system itself included."""
+        """Bytes written to it since it was made, those of the file system itself included."""
         # Documentation/block/stat.rst of the kernel: the 7th word is sectors written, of 512 bytes whatever the device.
         words = Path(f"/sys/block/{Path(self.device).name}/stat").read_text().split()
-        return int(words[6]) * _SECTOR
+        return self._written_before + int(words[6]) * _SECTOR
 
 
 def sweep() -> None:

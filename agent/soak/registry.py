@@ -14,13 +14,16 @@ FAULTS: Final = {
     "broker_kill": "broker:BrokerKill",
     "broker_restart": "broker:BrokerRestart",
     "clock_jump": "clock:ClockJump",
+    "full_disk": "full_disk:FullDisk",
     "kill": "kill:Kill",
     "network_down": "network:NetworkDown",
+    "power_cut": "power_cut:PowerCut",
     "reset": "network:Reset",
     "slow": "network:Slow",
     "store_errors": "store:StoreErrors",
     "store_kill": "store:StoreKill",
     "store_refuses": "store:StoreRefuses",
+    "sync_error": "sync_error:SyncError",
 }
 """Name → module under `agent.soak.faults` and class in it."""
 

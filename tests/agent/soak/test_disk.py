@@ -39,6 +39,21 @@ def test_a_power_cut_takes_what_was_not_synced_and_nothing_else() -> None:
         assert disk.written_bytes > 0
 
 
+def test_the_power_comes_back_although_another_namespace_keeps_the_dead_one_mounted() -> None:
+    with LoopDisk(16) as disk:
+        elsewhere = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", "echo ready; read end"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert elsewhere.stdout is not None
+        elsewhere.stdout.readline()
+        for number in range(3):
+            write(disk.folder / f"kept{number}", b"synced", sync=True)
+            disk.power_cut()
+            disk.restore()
+        assert [(disk.folder / f"kept{number}").read_bytes() for number in range(3)] == [b"synced"] * 3
+        elsewhere.communicate(b"\n")
+
+
 @pytest.mark.parametrize("kind", [LoopDisk, Tmpfs])
 def test_a_foreign_file_takes_the_space_and_gives_it_back(kind: type[LoopDisk | Tmpfs]) -> None:
     with kind(16) as disk:
