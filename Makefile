@@ -11,7 +11,7 @@ simulate: venv  ## run the default lines on embedded defaults: make simulate ARG
 
 test: venv-dev  ## install what the tests need, then run every test
 	@deploy/test-components.sh
-	@$(BIN)/python -m pytest -q -n 4 $(ARGS)
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal $(ARGS)
 
 check: venv-dev  ## lint, types and import contracts
 	@$(BIN)/ruff check .

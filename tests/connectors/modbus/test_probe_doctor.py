@@ -200,6 +200,7 @@ async def test_ctrl_c_shows_what_was_found() -> None:
         assert process.stderr is not None
         while b"in holding" not in await asyncio.wait_for(process.stderr.readline(), 20):
             pass
+        device.delay_s = 20.0  # what it looks at now does not end before it is interrupted
         process.send_signal(signal.SIGINT)
         said, error = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 130
