@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "bridge": "Serve",
     "view": "Serve",
     "status": "Operate",
+    "reload": "Operate",
     "quarantine": "Operate",
     "soak": "Operate",
     "schema": "Other",

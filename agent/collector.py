@@ -16,11 +16,12 @@ import structlog
 from agent import health
 from agent.control.server import Routes, serve_control
 from agent.identity import agent_id
+from agent.links import Change, Links
 from agent.notify import notify, watchdog
 from agent.reading import Reading
+from agent.reload import Reload
 from agent.site import Site
 from agent.supervise import keep_open
-from connectors.registry import load
 from pipelines.clock import Clock
 from pipelines.encode.line import line
 from pipelines.errors import JournalError
@@ -36,8 +37,9 @@ from pipelines.topics import AgentTopics
 from pipelines.uplink import Uplink
 
 log = structlog.get_logger()
-_STUCK_S: Final = 15.0
 _HEARTBEAT_S: Final = 10.0
+_WRITER_STUCK_S: Final = 60.0
+"""The writer of the journal waits for the disk, and a card that cleans up behind itself may take its time."""
 
 
 class Collector:
@@ -47,13 +49,14 @@ class Collector:
         site: what to read and where to send it.
         state_dir: journal, quarantine, identity and control socket.
         clock: wall and monotonic time.
+        reread: the site as its files say when it is called; default: it never changes.
 
     Raises:
         ConfigError: the state folder belongs to another machine.
         JournalError: another agent uses it, or the disk takes nothing.
     """
 
-    def __init__(self, site: Site, state_dir: Path, clock: Clock) -> None:
+    def __init__(self, site: Site, state_dir: Path, clock: Clock, reread: Callable[[], Site] | None = None) -> None:
         try:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -72,14 +75,15 @@ class Collector:
             log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
         place = Place("agent", site.company, site.site, site.line or "", self.agent)
         self.flow = Flow(self.journal, clock, self.stats, place)
-        load(one.type for one in site.connections)
-        self.readings = [Reading(site, one, self.flow, clock, state_dir) for one in site.connections]
+        self.links = Links(site, self.flow, clock, state_dir)
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)
         self.quarantine = Quarantine(state_dir)
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._birth())
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
         self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
         self.uplink.on_refused = self.ledger.refused
+        self.reload = Reload(self, reread or (lambda: site))
+        self.ready = False
 
     async def run(self, stop: asyncio.Event, drain_s: float, ready: Callable[[], None] = lambda: None) -> bool:
         """Collect until `stop`, then make everything durable and wait for confirmations.
@@ -101,16 +105,16 @@ class Collector:
                     name="control",
                 ),
                 services.create_task(self._heartbeat(), name="heartbeat"),
+                services.create_task(self.reload.run(), name="reload"),
                 services.create_task(watchdog(self.alive, partial(health.status_line, self)), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
-                reading = [links.create_task(one.run(), name=one.name) for one in self.readings]
-                notify("READY=1")
-                ready()
+                self.links.start(links)
+                telling = links.create_task(self._tell_ready(ready), name="ready")
                 await stop.wait()
+                telling.cancel()
                 notify("STOPPING=1")
-                for task in reading:
-                    task.cancel()
+                self.links.stop()
             with suppress(TimeoutError):
                 async with asyncio.timeout(drain_s):
                     await self.flow.flush()
@@ -121,9 +125,22 @@ class Collector:
         self.journal.close()
         return self.outbox.idle
 
+    @property
+    def readings(self) -> list[Reading]:
+        """Its connections, in the order of the configuration."""
+        return self.links.readings
+
     def alive(self) -> bool:
-        """Whether the writer of the journal made progress lately; never whether PLC or broker are there."""
-        return time.monotonic() - self.flow.beat_s < _STUCK_S
+        """Whether reading, journal and uplink turned lately; never whether PLC, disk or broker are there."""
+        now_s = time.monotonic()
+        reading = all(one.alive(now_s) for one in self.readings)
+        return reading and now_s - self.flow.beat_s < _WRITER_STUCK_S and self.uplink.alive(now_s)
+
+    async def follow(self, change: Change, wanted: Site) -> None:
+        """Take another configuration over: connections, machines and broker; the journal and its records live on."""
+        await self.links.change(change, wanted)
+        self.site = wanted
+        self.uplink.move(wanted.mqtt, self._birth())
 
     def status(self) -> dict[str, Any]:
         """Everything `agent status` shows."""
@@ -131,7 +148,14 @@ class Collector:
 
     def _orders(self) -> Routes:
         """What others may have this agent do, by path."""
-        return {}
+        return {"/reload": self.reload.order}
+
+    async def _tell_ready(self, ready: Callable[[], None]) -> None:
+        """The configuration is valid and the journal open; once every connection was tried, others may rely on it."""
+        await self.links.tried()
+        self.ready = True
+        notify("READY=1")
+        ready()
 
     async def _heartbeat(self) -> None:
         """A point of measurement `agent` now and then: whoever looks at the store sees that this agent lives."""

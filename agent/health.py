@@ -15,6 +15,8 @@ def troubles(collector: Collector) -> list[str]:
     """What is not well now, in words; empty when all is."""
     journal, stats = collector.journal, collector.stats
     found = [text for one in collector.readings for text in one.troubles()]
+    if refused := collector.reload.refused:
+        found.append(f"{refused}; the configuration from before is in use")
     if not collector.flow.healthy:
         found.append(f"{journal.folder}: the journal takes nothing")
     if journal.bytes_used > _FULL * journal.settings.max_bytes:
@@ -41,6 +43,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "company": collector.site.company,
         "site": collector.site.site,
         "epoch": collector.journal.epoch,
+        "ready": collector.ready,
         "healthy": not found,
         "troubles": found,
         "connections": {one.name: one.status() for one in collector.readings},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 _STALENESS_S: Final = 1.0
+STUCK_S: Final = 10.0
+"""A loop that turns every second and has not for so long stands still."""
 
 
 class Reading:
@@ -40,14 +44,24 @@ class Reading:
         flow: where deliveries go.
         clock: wall and monotonic time.
         state_dir: the agent's state folder.
+        absence: cause of the gap before its first link.
 
     Attributes:
         name: of the connection.
         stats: what its links did since the process started.
         source: its pipeline.
+        tried: set once a link delivered, or could not be opened.
     """
 
-    def __init__(self, site: Site, connection: AnyConnection, flow: Flow, clock: Clock, state_dir: Path) -> None:
+    def __init__(
+        self,
+        site: Site,
+        connection: AnyConnection,
+        flow: Flow,
+        clock: Clock,
+        state_dir: Path,
+        absence: str = "agent_down",
+    ) -> None:
         self.name = connection.name
         self.stats = LinkStats()
         self.source = Source(connection, site.places(connection), flow.journal.resume, site.event_places(connection))
@@ -55,13 +69,24 @@ class Reading:
         self._clock = clock
         self._state_dir = state_dir
         self._addresses: deque[AnyConnection] = deque(connection.alternatives())
-        self._absence = "agent_down"
+        self._absence = absence
+        self.tried = asyncio.Event()
+        self._turned_s = time.monotonic()
+        self._handing_over = False
 
     async def run(self) -> None:
         """Keep the link open and look for stale tags; ends by cancellation."""
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_open(self.name, self._session, self._lost, DEVICE_CAP_S, self._why))
             group.create_task(self._watch())
+
+    def alive(self, now_s: float) -> bool:
+        """Whether its loops turn: the one that looks for stale tags, and the one that polls, if there is one.
+
+        A disk that takes nothing holds a poll up for as long as it does: that is no fault of the loop.
+        """
+        polls = self._handing_over or now_s < self.stats.turn_due_s
+        return polls and now_s - self._turned_s < STUCK_S
 
     def troubles(self) -> list[str]:
         """What is not well now, in words; empty when all is."""
@@ -120,7 +145,10 @@ class Reading:
                 if link.answers_at_open:
                     self._up(opened)
                 async for delivery in link.deliveries():
+                    self._handing_over = True
                     await self._flow.take(source, delivery)
+                    self._handing_over = False
+                    self.tried.set()
                     if not stats.connected and _answered(delivery):
                         self._up(opened)
                     stats.readings += sum(len(scan) for scan in delivery.scans)
@@ -128,6 +156,8 @@ class Reading:
                     if any((scan.status & SEVERITY_MASK == 0).any() for scan in delivery.scans):
                         stats.last_good_ns = stats.last_reading_ns
         finally:
+            self._handing_over = False
+            stats.turn_due_s = math.inf
             if not stats.connected:
                 self._addresses.rotate(-1)
             stats.connected = False
@@ -135,14 +165,18 @@ class Reading:
 
     def _up(self, opened: Callable[[], None]) -> None:
         self.stats.connected, self.stats.error = True, ""
+        if self.stats.turn_due_s == math.inf:
+            self.tried.set()  # nothing is polled here: what the device has to say comes when it likes
         opened()
 
     def _why(self, reason: str) -> None:
         self.stats.error = reason
+        self.tried.set()
 
     async def _watch(self) -> None:
         """Say of tags that promised to change and do not, although their link is up, that they are stale."""
         while True:
+            self._turned_s = time.monotonic()
             overdue = self.source.overdue(self._clock.now_ns()) if self.stats.connected else None
             if overdue is not None:
                 self._flow.put(overdue)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 from pipelines.clock import Clock
+from pipelines.stats import LinkStats
+
+_TURN_S: Final = 300.0
+"""Longest turn of a loop that polls, seconds: every tag of a large line asked in vain, each with its time-out."""
 
 
-async def ticks(periods_s: Sequence[float], clock: Clock) -> AsyncIterator[tuple[list[int], int]]:
+async def ticks(
+    periods_s: Sequence[float], clock: Clock, stats: LinkStats | None = None
+) -> AsyncIterator[tuple[list[int], int]]:
     """Which of several cycles are due, each on multiples of its own period since the start.
 
     Args:
         periods_s: period of each cycle, seconds above 0.
         clock: its `rate` scales the waiting; its monotonic time sets the schedule.
+        stats: of a link that polls: told when the next turn is due at the latest.
 
     Yields:
         (indexes of `periods_s` that are due, number of ticks missed because the consumer was late).
@@ -24,6 +33,8 @@ async def ticks(periods_s: Sequence[float], clock: Clock) -> AsyncIterator[tuple
     heapq.heapify(due)
     while due:
         wait = (due[0][0] - clock.monotonic_s()) / clock.rate
+        if stats is not None:
+            stats.turn_due_s = time.monotonic() + max(0.0, wait) + _TURN_S
         if wait > 0:
             await asyncio.sleep(wait)
         now = clock.monotonic_s()

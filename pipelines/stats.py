@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class LinkStats:
         rejected: replies or notifications refused, by reason.
         last_reading_ns: time of the newest delivery, ns since 1970 UTC; 0 = none yet.
         last_good_ns: time of the newest delivery with a good value in it, ns since 1970 UTC; 0 = none yet.
+        turn_due_s: monotonic time by which the loop that polls promised to have turned; infinite while none does.
         error: why the link is down; empty when it is up.
         refused: tags the device refuses now: their StatusCode by row of the tag table.
         facts: what the device says of its tags, by row of the tag table.
@@ -41,6 +43,7 @@ class LinkStats:
     rejected: Counter[str] = field(default_factory=Counter)
     last_reading_ns: int = 0
     last_good_ns: int = 0
+    turn_due_s: float = math.inf
     error: str = ""
     refused: dict[int, int] = field(default_factory=dict)
     facts: dict[int, TagFacts] = field(default_factory=dict)

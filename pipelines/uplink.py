@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ _TICK_S: Final = 0.5
 _HEADER_BYTES: Final = 160
 """Most that a PUBLISH takes besides topic, agent and payload: fixed header, packet identifier, properties."""
 _REMEDY: Final = "raise the largest message of the broker (mosquitto: message_size_limit, max_packet_size)"
+_STUCK_S: Final = 10.0
 Confirm = Literal["stored", "broker"]
 log = structlog.get_logger()
 
@@ -68,11 +70,24 @@ class Uplink:
         self._birth = birth
         self._wake = asyncio.Event()
         self._deaf = ""
+        self._moved = False
+        self._told_birth: bytes | None = None
+        self._turned_s = math.inf
         self._overhead = len(topics.data.encode()) + len(topics.agent.encode()) + _HEADER_BYTES
 
     def wake(self) -> None:
         """There may be something to send."""
         self._wake.set()
+
+    def move(self, settings: MqttSettings, birth: bytes) -> None:
+        """From now on at another broker, or with another self-description."""
+        self._moved = self._moved or settings != self._settings
+        self._settings, self._birth = settings, birth
+        self._wake.set()
+
+    def alive(self, now_s: float) -> bool:
+        """Whether a session that is open turned lately; to open one has a time-out of its own."""
+        return now_s - self._turned_s < _STUCK_S
 
     async def run(self, opened: Callable[[], None]) -> None:
         """One session, from connect to its end.
@@ -90,12 +105,13 @@ class Uplink:
                 opened()
                 self.error = ""
                 self._outbox.connected()
-                session.publish(self._topics.birth, self._birth, retain=True, heard=self._works)
+                self._moved, self._told_birth = False, None
                 await self._send(session)
         except LinkError as error:
             self.error = error.reason
             raise
         finally:
+            self._turned_s = math.inf
             self._outbox.disconnected()
             for stored in self._outbox.ending:
                 self._keep_whole(stored, f"the broker ends the session each time this record is sent; {_REMEDY}")
@@ -106,6 +122,12 @@ class Uplink:
 
     async def _send(self, session: MqttSession) -> None:
         while session.over is None:
+            self._turned_s = time.monotonic()
+            if self._moved:
+                raise LinkClosed(self._settings.endpoint, "the configuration names another broker or login")
+            if self._told_birth != self._birth:
+                self._told_birth = self._birth
+                session.publish(self._topics.birth, self._birth, retain=True, heard=self._works)
             self._outbox.check(time.monotonic())
             while (flight := self._outbox.next(time.monotonic())) is not None:
                 self._publish(session, flight)

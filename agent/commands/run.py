@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -32,13 +33,19 @@ def command(
     drain_s: Annotated[float, typer.Option(help="Longest wait for confirmations at the end, seconds.")] = 5.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> int:
-    """Collect until told to stop: reads the devices, keeps everything on disk, publishes it, never gives up."""
+    """Collect until told to stop: reads the devices, keeps everything on disk, publishes it, never gives up.
+
+    SIGHUP, or `agent reload`, takes a changed configuration over without a restart.
+    """
     set_up_logs(log_level)
-    site = load_sites(config)
-    site = elsewhere(site, endpoint or [])
-    if mqtt:
-        site = site.model_copy(update={"mqtt": mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file)})
-    return asyncio.run(_run(site, state_dir, drain_s))
+
+    def read() -> Site:
+        site = elsewhere(load_sites(config), endpoint or [])
+        if not mqtt:
+            return site
+        return site.model_copy(update={"mqtt": mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file)})
+
+    return asyncio.run(_run(read(), read, state_dir, drain_s))
 
 
 def elsewhere(site: Site, endpoints: list[str]) -> Site:
@@ -56,12 +63,13 @@ def elsewhere(site: Site, endpoints: list[str]) -> Site:
         raise ConfigError(None, None, f"--endpoint: {error}") from error
 
 
-async def _run(site: Site, state_dir: Path, drain_s: float) -> int:
+async def _run(site: Site, read: Callable[[], Site], state_dir: Path, drain_s: float) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    collector = Collector(site, state_dir, clock_from_environment())
+    collector = Collector(site, state_dir, clock_from_environment(), read)
+    loop.add_signal_handler(signal.SIGHUP, collector.reload.wanted.set)
     tags = sum(len(one.tag_list()) for one in site.connections)
     say(f"agent {collector.agent}: {len(site.connections)} connections, {tags} tags, broker {site.mqtt.endpoint}")
     done = await collector.run(stop, drain_s)

@@ -94,7 +94,7 @@ class ModbusLink(Connector):
         """
         cycles = list(self._cycles.values())
         try:
-            async for ready, missed in ticks(list(self._cycles), self.context.clock):
+            async for ready, missed in ticks(list(self._cycles), self.context.clock, self.context.stats):
                 self.context.stats.overruns += missed
                 tick = Tick()
                 try:

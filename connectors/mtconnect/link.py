@@ -83,7 +83,7 @@ class MtConnectLink(Connector):
         Raises:
             LinkError: the agent did not answer, or not as the standard has it.
         """
-        async for _, missed in ticks([self._settings.period_s], self.context.clock):
+        async for _, missed in ticks([self._settings.period_s], self.context.clock, self.context.stats):
             self.context.stats.overruns += missed
             more = True
             while more:

@@ -126,7 +126,7 @@ class Reader:
         for tag in (tag for tags in self._cycles.values() for tag in tags):
             if tag in self._identity.unknown:
                 self._gone(tag, self._identity.unknown[tag])
-        async for due, missed in ticks(periods_s, self._context.clock):
+        async for due, missed in ticks(periods_s, self._context.clock, self._context.stats):
             self._context.stats.overruns += missed
             await self._look_up()
             for index in due:
