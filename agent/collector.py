@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 import structlog
 
 from agent import health
@@ -21,7 +20,8 @@ from agent.notify import notify, watchdog
 from agent.reading import Reading
 from agent.reload import Reload
 from agent.site import Site
-from agent.supervise import keep_open
+from agent.supervise import keep_open, spread_of
+from pipelines.births import Births
 from pipelines.clock import Clock
 from pipelines.encode.line import line
 from pipelines.errors import JournalError
@@ -78,7 +78,7 @@ class Collector:
         self.links = Links(site, self.flow, clock, state_dir)
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)
         self.quarantine = Quarantine(state_dir)
-        self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._birth())
+        self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._births())
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
         self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
         self.uplink.on_refused = self.ledger.refused
@@ -99,7 +99,7 @@ class Collector:
         async with asyncio.TaskGroup() as services:
             running = [
                 services.create_task(self.flow.run(), name="flow"),
-                services.create_task(keep_open(self.site.mqtt.endpoint, self.uplink.run), name="uplink"),
+                services.create_task(self._keep_uplink(), name="uplink"),
                 services.create_task(
                     serve_control(self.state_dir / "control.sock", self.status, self._orders(), self.alive),
                     name="control",
@@ -130,6 +130,10 @@ class Collector:
         """Its connections, in the order of the configuration."""
         return self.links.readings
 
+    async def _keep_uplink(self) -> None:
+        mqtt = self.site.mqtt
+        await keep_open(mqtt.endpoint, self.uplink.run, spread_s=spread_of(mqtt.host))
+
     def alive(self) -> bool:
         """Whether reading, journal and uplink turned lately; never whether PLC, disk or broker are there."""
         now_s = time.monotonic()
@@ -140,7 +144,7 @@ class Collector:
         """Take another configuration over: connections, machines and broker; the journal and its records live on."""
         await self.links.change(change, wanted)
         self.site = wanted
-        self.uplink.move(wanted.mqtt, self._birth())
+        self.uplink.move(wanted.mqtt, self._facts())
 
     def status(self) -> dict[str, Any]:
         """Everything `agent status` shows."""
@@ -186,7 +190,11 @@ class Collector:
             self.outbox.settle()
             await asyncio.sleep(0.05)
 
-    def _birth(self) -> bytes:
+    def _births(self) -> Births:
+        epochs = {segment.epoch for segment in self.journal.segments}
+        return Births(self.state_dir, self.journal.epoch, epochs, self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        """What the birth says of this agent."""
         tags = sum(len(one.tag_list()) for one in self.site.connections)
-        birth = {"agent": self.agent, "epoch": self.journal.epoch, "tags": tags, "machines": sorted(self.site.machines)}
-        return orjson.dumps(birth)
+        return {"agent": self.agent, "tags": tags, "machines": sorted(self.site.machines)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "points": _points(collector),
         "journal": _journal(collector),
         "ledger": {"bytes": collector.ledger.bytes_used},
-        "records": {"published": collector.stats.published, "in_flight": collector.outbox.in_flight},
+        "records": _records(collector),
     }
 
 
@@ -63,7 +64,23 @@ def status_line(collector: Collector) -> str:
 
 def _broker(collector: Collector) -> dict[str, Any]:
     error = collector.uplink.error or collector.outbox.deaf
-    return {"endpoint": collector.site.mqtt.endpoint, "up": not error, "error": error}
+    return {
+        "endpoint": collector.site.mqtt.endpoint,
+        "up": not error,
+        "error": error,
+        "reconnects": max(0, collector.uplink.sessions - 1),
+        "foreign_confirmations": collector.uplink.foreign,
+    }
+
+
+def _records(collector: Collector) -> dict[str, Any]:
+    outbox = collector.outbox
+    return {
+        "published": collector.stats.published,
+        "in_flight": outbox.in_flight,
+        "oldest_s": None if outbox.oldest_ns is None else outbox.oldest_ns / 1e9,
+        "drain_points_per_s": round(outbox.drain.points_per_s(time.monotonic())),
+    }
 
 
 def _points(collector: Collector) -> dict[str, Any]:
@@ -87,7 +104,6 @@ def _journal(collector: Collector) -> dict[str, Any]:
     return {
         "bytes": journal.bytes_used,
         "max_bytes": journal.settings.max_bytes,
-        "oldest_s": None if journal.oldest_ns is None else journal.oldest_ns / 1e9,
         "segments": len(journal.segments),
         "fsyncs": journal.fsyncs,
         "fsync": {"buckets": journal.sync_took.buckets, "sum_s": journal.sync_took.sum_s},

@@ -122,10 +122,20 @@ FAMILIES: Final = (
         "shopfloor_queue_oldest_point_timestamp_seconds",
         "gauge",
         "Time of the oldest point that is not stored; absent while there is none.",
-        _one("journal", "oldest_s"),
+        _one("records", "oldest_s"),
     ),
     Family("shopfloor_queue_damaged_bytes", "gauge", "Bytes damaged on disk.", _one("journal", "damaged_bytes")),
     Family("shopfloor_broker_up", "gauge", "1 while records reach the broker.", _one("broker", "up")),
+    Family("shopfloor_broker_reconnects", "counter", "Sessions after the first one.", _one("broker", "reconnects")),
+    Family(
+        "shopfloor_foreign_confirmations",
+        "counter",
+        "Confirmations of records that no process of this state folder made; nothing is released for them.",
+        _one("broker", "foreign_confirmations"),
+    ),
+    Family(
+        "shopfloor_drain_points_per_second", "gauge", "Backlog stored lately.", _one("records", "drain_points_per_s")
+    ),
     Family("shopfloor_records_published", "counter", "Records sent, repeats included.", _one("records", "published")),
     Family("shopfloor_records_in_flight", "gauge", "Records sent and not yet stored.", _one("records", "in_flight")),
     Family(

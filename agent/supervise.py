@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,9 @@ _CAP_S: Final = 30.0
 DEVICE_CAP_S: Final = 3.0
 """A device belongs to one agent: nobody else asks it when it comes back. One whose cable is in again is read within
 5 s, the timeout of an attempt that began just before included."""
+FLEET_SPREAD_S: Final = 15.0
+"""50 agents that come back within it are 3 to 4 a second."""
+_MOST_DOUBLINGS: Final = 16
 _SLOW_S: Final = 30.0
 _STEADY_S: Final = 10.0
 _MOST_REASONS: Final = 10
@@ -30,6 +34,7 @@ async def keep_open(
     on_down: Callable[[str], None] | None = None,
     cap_s: float = _CAP_S,
     on_reason: Callable[[str], None] | None = None,
+    spread_s: float = 0.0,
 ) -> NoReturn:
     """Run `session` again and again; ends by cancellation.
 
@@ -39,6 +44,7 @@ async def keep_open(
         on_down: called once each time the link goes from up to down, and when the first attempt fails.
         cap_s: longest wait between two attempts, seconds, unless the other side does not trust us or asks for more.
         on_reason: told why it is down after each attempt; what kept it down at first may not be what does now.
+        spread_s: least of the longest wait, seconds, where many others open a link to the same place: see `spread_of`.
     """
     failures = 0
     outage = _Outage(name)
@@ -68,8 +74,20 @@ async def keep_open(
         if outage.begins(reason, bug) and on_down is not None:
             on_down(reason)
         failures += 1
-        longest_s = _SLOW_S if slow else min(cap_s, _BASE_S * 2**failures)
+        longest_s = _SLOW_S if slow else max(spread_s, min(cap_s, _BASE_S * 2 ** min(failures, _MOST_DOUBLINGS)))
         await asyncio.sleep(wait_s + random.uniform(longest_s / 2 if slow else 0, longest_s))  # noqa: S311 - full jitter
+
+
+def spread_of(host: str) -> float:
+    """The `spread_s` of links to a broker: 0 on this machine, else enough for a fleet to come back one after the other.
+
+    A broker that was away for a second would be met by all agents within the next one.
+    """
+    try:
+        alone = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        alone = host == "localhost"
+    return 0.0 if alone else FLEET_SPREAD_S
 
 
 class _Outage:

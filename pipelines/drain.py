@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-LEAST_BYTES: Final = 256 << 10
-"""Backlog that may always be on its way."""
+_FIRST_BYTES: Final = 256 << 10
+"""Backlog that may be on its way at first."""
+_LEAST_BYTES: Final = 16 << 10
+"""And at least, on the slowest link; a single record may be larger."""
 _TARGET_S: Final = 0.7
 """Confirmation time at which the backlog gives way: a live record sent now waits about as long behind it."""
 _SHRINK: Final = 0.7
@@ -26,7 +28,7 @@ class Drain:
     """
 
     def __init__(self, most_bytes: int, points_per_s: int = 0) -> None:
-        self.window_bytes = min(LEAST_BYTES, most_bytes)
+        self.window_bytes = min(_FIRST_BYTES, most_bytes)
         self._most_bytes = most_bytes
         self._limit = points_per_s
         self._tokens = float(points_per_s)
@@ -55,7 +57,7 @@ class Drain:
         if now_s - sent_s <= _TARGET_S:
             self.window_bytes = min(self._most_bytes, self.window_bytes + size)
         elif sent_s >= self._shrunk_s:  # sent under the window as it is now
-            self.window_bytes = max(min(LEAST_BYTES, self._most_bytes), int(self.window_bytes * _SHRINK))
+            self.window_bytes = max(_LEAST_BYTES, int(self.window_bytes * _SHRINK))
             self._shrunk_s = now_s
 
     def points_per_s(self, now_s: float) -> float:

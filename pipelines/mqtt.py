@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,13 +22,17 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipelines.errors import ConfigError, LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
+from pipelines.hangups import SLOW_S
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.paho_client import PahoClient, tls_context
+from pipelines.pulse import Pulse
 from pipelines.secret import read_secret
 
 _UNTRUSTED: Final = {0x86, 0x87, 0x8C}
 """Bad user name or password, not authorized, bad authentication method (MQTT 5 §3.2.2.2)."""
 SESSION_TAKEN_OVER: Final = 0x8E
+_WATCH_S: Final = 0.5
+_ANSWERS_S: Final = 2.0
 _GOODBYE_S: Final = 2.0
 """Longest wait for the broker to take what was published before the end; it may be standing still."""
 
@@ -68,6 +73,7 @@ class MqttSession:
 
     Attributes:
         over: what ended the session; None while it is open.
+        hung_up: whether the other side closed the connection without a word.
         max_packet_bytes: the largest packet the broker takes (MQTT 5 §3.2.2.3.6); None when it did not say.
     """
 
@@ -82,6 +88,7 @@ class MqttSession:
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self.over: LinkError | None = None
+        self.hung_up = False
         self.max_packet_bytes: int | None = None
         self._on_end = on_end
         self._ready = asyncio.Event()
@@ -95,6 +102,7 @@ class MqttSession:
         self._heard: dict[int, Callable[[int, str], None]] = {}
         self._over = asyncio.Event()
         self._wire = threading.Lock()
+        self._watching: asyncio.TimerHandle | None = None
         self._client = PahoClient(client_id, self._thread_ended, manual_ack=manual_ack)
 
     async def __aenter__(self) -> Self:
@@ -115,6 +123,7 @@ class MqttSession:
             if (failed := self._refusal or self.over) is not None:
                 raise failed
             opened = True
+            self._watch(Pulse(settings.keepalive_s, time.monotonic()))
         except TimeoutError:
             raise LinkTimeout(settings.endpoint, f"no answer within {settings.timeout_s:g} s") from None
         except ssl.SSLCertVerificationError as error:
@@ -135,6 +144,8 @@ class MqttSession:
     ) -> None:
         """Say goodbye and stop the network thread."""
         self._on_end = None
+        if self._watching is not None:
+            self._watching.cancel()
         self._client.disconnect()
         cut = self._loop.call_later(_GOODBYE_S, self._client.cut)
         await asyncio.to_thread(self._close)
@@ -216,6 +227,19 @@ class MqttSession:
             if self._on_end is not None:
                 self._on_end()
 
+    def _watch(self, pulse: Pulse) -> None:
+        """End the session when its thread is gone or the broker shows no sign of life."""
+        client, endpoint = self._client, self._settings.endpoint
+        if self.over is not None:
+            return
+        silent_s = pulse.silent_s(time.monotonic(), client.received, client.taken, client.asked)
+        if not client.runs:
+            self.end(LinkClosed(endpoint, "the network thread ended"))
+        elif silent_s:
+            self.end(LinkTimeout(endpoint, f"no answer to what was sent, and no byte for {silent_s:.0f} s"))
+        else:
+            self._watching = self._loop.call_later(_WATCH_S, self._watch, pulse)
+
     def _prepare(self) -> None:
         """User, password and certificates, read anew for each session; nothing is sent.
 
@@ -285,10 +309,20 @@ class MqttSession:
     def _ending(self, flags: paho.DisconnectFlags, code: ReasonCode) -> LinkError:
         endpoint = self._settings.endpoint
         if code.value == SESSION_TAKEN_OVER:
-            reason = "another client uses the same client id; every agent needs its own state folder"
-            return LinkUntrusted(endpoint, reason)
+            reason = f"another client uses the client id {self._client_id}; every agent needs its own state folder"
+            return LinkUntrusted(endpoint, reason, SLOW_S)
         if flags.is_disconnect_packet_from_server:
             return LinkClosed(endpoint, f"the broker closed the connection: {code}")
-        # mosquitto 2.0.11 does not say that a session was taken over; it just hangs up.
-        hint = f"again and again: is another client using the client id {self._client_id}?"
-        return LinkClosed(endpoint, f"connection lost ({code}); {hint}")
+        self.hung_up = True
+        return LinkClosed(endpoint, f"the broker hung up without a word, or the network failed ({code})")
+
+
+async def reachable(settings: MqttSettings) -> bool:
+    """Whether the broker takes a connection at once; nothing is said on it."""
+    try:
+        async with asyncio.timeout(_ANSWERS_S):
+            _, writer = await asyncio.open_connection(settings.host, settings.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.transport.abort()
+    return True

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import ssl
 import struct
+import termios
+import threading
+import time
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from paho.mqtt import MQTTException
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.client import Client, MQTTMessageInfo
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from pipelines.errors import ConfigError
+from pipelines.pulse import Asked
+
+_KIND: Final = 0xF0
+_PUBLISH: Final = 0x30
+_PUBACK: Final = 0x40
+_SUBSCRIBE: Final = 0x80
+_SUBACK: Final = 0x90
+_PINGREQ: Final = 0xC0
+_PINGRESP: Final = 0xD0
+_ANSWERED: Final = (_PUBLISH, _SUBSCRIBE, _PINGREQ)
+"""Control packets that wait for an answer (MQTT 5 §2.1.2)."""
+_NO_ID: Final = 0
+"""Stands for the packet identifier of a ping; no packet has it."""
 
 
 class PahoClient(Client):
@@ -23,6 +42,9 @@ class PahoClient(Client):
         client_id: unique at the broker.
         ended: told, in the network thread, why that thread ended (paho#894: without it nobody is).
         manual_ack: messages are acknowledged by `ack` only.
+
+    Attributes:
+        received: bytes that ever came.
     """
 
     def __init__(self, client_id: str, ended: Callable[[str], None], *, manual_ack: bool) -> None:
@@ -34,7 +56,73 @@ class PahoClient(Client):
             manual_ack=manual_ack,
         )
         self.suppress_exceptions = False
+        self.received = 0
         self._ended = ended
+        self._written = 0
+        self._queued = 0
+        self._asked: dict[int, Asked] = {}
+        self._counting = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the other end's TCP acknowledged."""
+        sock = self.socket()
+        unsent = array("i", [0])
+        try:
+            if isinstance(sock, socket.socket):
+                fcntl.ioctl(sock, termios.TIOCOUTQ, unsent)
+        except (OSError, ValueError):  # it was closed meanwhile
+            pass
+        return self._written - unsent[0]
+
+    @property
+    def asked(self) -> Asked | None:
+        """The oldest packet that has no answer yet."""
+        with self._counting:
+            return next(iter(self._asked.values()), None)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the network thread lives."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _packet_queue(
+        self, command: int, packet: bytes | bytearray, mid: int, qos: int, info: MQTTMessageInfo | None = None
+    ) -> MQTTErrorCode:
+        with self._counting:
+            self._queued += len(packet)
+            kind = command & _KIND
+            if kind in _ANSWERED and (qos or kind != _PUBLISH):
+                self._asked[_NO_ID if kind == _PINGREQ else mid] = Asked(self._queued, len(packet))
+        return super()._packet_queue(command, packet, mid, qos, info)
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        kind, packet = self._in_packet["command"] & _KIND, self._in_packet["packet"]
+        with self._counting:
+            if kind == _PINGRESP:
+                self._asked.pop(_NO_ID, None)
+            elif kind in {_PUBACK, _SUBACK} and len(packet) > 1:
+                self._asked.pop(int.from_bytes(packet[:2], "big"), None)
+        return super()._packet_handle()
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        data = super()._sock_recv(bufsize)
+        self.received += len(data)
+        return data
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        sent = super()._sock_send(buf)
+        self._written += sent
+        return sent
+
+    def _check_keepalive(self) -> None:
+        # paho's own ends the session when a ping waits behind what a slow link still carries; ours is `Pulse`.
+        now_s = time.monotonic()
+        quiet_s = now_s - min(self._last_msg_out, self._last_bytes_received)
+        if self._sock is not None and quiet_s >= self._keepalive and _NO_ID not in self._asked:
+            self._send_pingreq()
+            self._ping_t = 0.0
+            self._last_msg_out = self._last_bytes_received = now_s
 
     def _thread_main(self) -> None:
         # Unlike paho's, it leaves `_thread` set: `loop_stop` joins it, and `publish` never writes the socket itself.

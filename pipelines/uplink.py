@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Literal
 
 import orjson
 import structlog
 
+from pipelines.births import Births
 from pipelines.compress import pack
 from pipelines.encode.split import split_lines
-from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError
+from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError, LinkUntrusted
+from pipelines.hangups import SLOW_S, HangUps
 from pipelines.journal.journal import Stored
-from pipelines.mqtt import Message, MqttSession
+from pipelines.mqtt import Message, MqttSession, reachable
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import PACKET_TOO_LARGE, Flight, Outbox
 from pipelines.quarantine import Quarantine
 from pipelines.topics import AgentTopics, RecordId
 
 _TICK_S: Final = 0.5
+_BIRTH_S: Final = 0.5
+"""Longest wait for the retained birth: the broker sends it with its answer to the subscription, or has none."""
 _HEADER_BYTES: Final = 160
 """Most that a PUBLISH takes besides topic, agent and payload: fixed header, packet identifier, properties."""
 _REMEDY: Final = "raise the largest message of the broker (mosquitto: message_size_limit, max_packet_size)"
@@ -44,11 +49,14 @@ class Uplink:
         outbox: the window over the journal.
         quarantine: keeps what the store refused.
         confirm: `stored`: released when the store has it; `broker`: when the broker has it (consumers not ours).
-        birth: retained self-description, JSON.
+        births: of this agent.
 
     Attributes:
         on_refused: told of a record's lines the store will never take (None = all of them) and the values in them,
             before the record is released; a JournalError keeps the record.
+        error: why nothing can be sent; empty when it can.
+        sessions: that were opened since the start.
+        foreign: confirmations and refusals of records that no process of this state folder made.
     """
 
     def __init__(
@@ -58,20 +66,24 @@ class Uplink:
         outbox: Outbox,
         quarantine: Quarantine,
         confirm: Confirm,
-        birth: bytes,
+        births: Births,
     ) -> None:
         self.error = "not connected yet"
         self.on_refused: Callable[[RecordId, Sequence[str] | None, int], None] = _nobody
+        self.sessions = 0
+        self.foreign = 0
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
         self._quarantine = quarantine
         self._confirm = confirm
-        self._birth = birth
+        self._births = births
+        self._born = asyncio.Event()
+        self._hang_ups = HangUps()
         self._wake = asyncio.Event()
         self._deaf = ""
         self._moved = False
-        self._told_birth: bytes | None = None
+        self._told: Mapping[str, Any] | None = None
         self._turned_s = math.inf
         self._overhead = len(topics.data.encode()) + len(topics.agent.encode()) + _HEADER_BYTES
 
@@ -79,10 +91,10 @@ class Uplink:
         """There may be something to send."""
         self._wake.set()
 
-    def move(self, settings: MqttSettings, birth: bytes) -> None:
+    def move(self, settings: MqttSettings, facts: Mapping[str, Any]) -> None:
         """From now on at another broker, or with another self-description."""
         self._moved = self._moved or settings != self._settings
-        self._settings, self._birth = settings, birth
+        self._settings, self._births.facts = settings, facts
         self._wake.set()
 
     def alive(self, now_s: float) -> bool:
@@ -98,23 +110,84 @@ class Uplink:
         Raises:
             LinkError: it could not be opened, or it ended.
         """
+        session = self._session()
+        opened_s = time.monotonic()
         try:
-            client_id = f"sf-{self._topics.agent}"
-            async with MqttSession(self._settings, client_id, self._on_message, on_end=self.wake) as session:
-                await session.subscribe([self._topics.stored, self._topics.rejected])
+            async with session:
+                await self._look_for_others(session)
                 opened()
                 self.error = ""
+                self.sessions += 1
                 self._outbox.connected()
-                self._moved, self._told_birth = False, None
+                self._moved, self._told = False, None
                 await self._send(session)
         except LinkError as error:
-            self.error = error.reason
-            raise
+            failed = await self._why(session, error, time.monotonic() - opened_s)
+            self.error = failed.reason
+            raise failed from error
         finally:
             self._turned_s = math.inf
             self._outbox.disconnected()
             for stored in self._outbox.ending:
                 self._keep_whole(stored, f"the broker ends the session each time this record is sent; {_REMEDY}")
+
+    def _session(self) -> MqttSession:
+        client_id = f"sf-{self._topics.agent}"
+        if self._births.rival:  # only looks: it does not take the session away from the other one
+            client_id += f"-{secrets.token_hex(4)}"
+        return MqttSession(self._settings, client_id, self._on_message, on_end=self.wake)
+
+    async def _look_for_others(self, session: MqttSession) -> None:
+        """Read the retained birth before this process publishes its own.
+
+        Raises:
+            LinkUntrusted: another agent publishes under this identity.
+            LinkError: the session ended.
+        """
+        self._born.clear()
+        await session.subscribe([self._topics.stored, self._topics.rejected])
+        try:
+            await session.subscribe([self._topics.birth])
+        except LinkUntrusted as error:
+            log.warning("births_not_readable", topic=self._topics.birth, reason=error.reason)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BIRTH_S):
+                await self._born.wait()
+        if session.over is not None:
+            raise session.over
+        await self._stop_for_another(session)
+        try:
+            await asyncio.to_thread(self._births.keep)
+        except JournalError as error:
+            log.error("epoch_not_kept", reason=str(error))  # noqa: TRY400 - the reason says it all
+
+    async def _stop_for_another(self, session: MqttSession) -> None:
+        """Tell the other one, where there is one, that it is not alone.
+
+        Raises:
+            LinkUntrusted: there is one.
+        """
+        if self._births.rival:
+            told = asyncio.Event()
+            session.publish(self._topics.birth, self._births.protest(), heard=lambda *_: told.set())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BIRTH_S):
+                    await told.wait()
+            raise LinkUntrusted(self._settings.endpoint, self._births.rival, SLOW_S)
+
+    async def _why(self, session: MqttSession, error: LinkError, held_s: float) -> LinkError:
+        """What ended a session; a client id that another client uses, where it looks like that."""
+        if self._births.rival:
+            return error
+        answers = session.hung_up and await reachable(self._settings)
+        large = self._outbox.may_be_too_large
+        if self._hang_ups.ended(held_s, hung_up=session.hung_up, answers=answers, may_be_size=large):
+            reason = (
+                f"the broker takes connections and hangs up again and again: another client uses the client id "
+                f"sf-{self._topics.agent}; every agent needs its own state folder, every other client another id"
+            )
+            return LinkUntrusted(self._settings.endpoint, reason, SLOW_S)
+        return error
 
     def _works(self, _code: int, _reason: str) -> None:
         self._outbox.works()
@@ -125,9 +198,10 @@ class Uplink:
             self._turned_s = time.monotonic()
             if self._moved:
                 raise LinkClosed(self._settings.endpoint, "the configuration names another broker or login")
-            if self._told_birth != self._birth:
-                self._told_birth = self._birth
-                session.publish(self._topics.birth, self._birth, retain=True, heard=self._works)
+            await self._stop_for_another(session)
+            if self._told != self._births.facts:
+                self._told = self._births.facts
+                session.publish(self._topics.birth, self._births.birth(), retain=True, heard=self._works)
             self._outbox.check(time.monotonic())
             while (flight := self._outbox.next(time.monotonic())) is not None:
                 self._publish(session, flight)
@@ -210,19 +284,32 @@ class Uplink:
             if message.topic == self._topics.stored:
                 now_s = time.monotonic()
                 for text in message.payload.decode("ascii").split():
-                    self._outbox.confirm(RecordId.parse(text), now_s)
+                    if self._is_own(record := RecordId.parse(text)):
+                        self._outbox.confirm(record, now_s)
             elif message.topic == self._topics.rejected:
                 self._refused(orjson.loads(message.payload))
+            elif message.topic == self._topics.birth:
+                self._born.set()
+                self._births.heard(message.payload, retained=message.retained)
         except (ValueError, KeyError, TypeError) as error:
             log.warning("message_not_understood", topic=message.topic, reason=str(error))
         except JournalError as error:
             log.error("quarantine_failing", reason=str(error))  # noqa: TRY400 - the reason says it all
         self._wake.set()
 
+    def _is_own(self, record: RecordId) -> bool:
+        """Whether a record is of this state folder; another's is counted, and nothing is released for it."""
+        if self._births.is_own(record.epoch):
+            return not self._births.rival
+        if not self.foreign:
+            log.warning("confirmation_of_another_epoch", record=str(record), topic=self._topics.prefix)
+        self.foreign += 1
+        return False
+
     def _refused(self, refusal: dict[str, Any]) -> None:
         """A record with lines the store refused: the lines go to quarantine, then the record goes."""
         record = RecordId.parse(str(refusal["record"]))
-        stored = self._outbox.get(record)
+        stored = self._outbox.get(record) if self._is_own(record) else None
         if stored is None:
             return
         if "reason" in refusal:

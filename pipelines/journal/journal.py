@@ -151,12 +151,6 @@ class Journal:
         return self.charged() + sum(segment.size + 12 * len(segment.done) for segment in self.segments)
 
     @property
-    def oldest_ns(self) -> int | None:
-        """Time of the oldest point in segments that are not finished, ns since 1970 UTC; None = there is none."""
-        spans = [segment.span_ns for segment in self.segments if segment.open_records and segment.span_ns]
-        return min((first for first, _ in spans), default=None)
-
-    @property
     def points_queued(self) -> int:
         """Values not yet released."""
         return sum(segment.open_points for segment in self.segments)

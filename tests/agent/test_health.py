@@ -65,7 +65,7 @@ def test_what_did_not_happen_yet_has_no_time(collector: Collector) -> None:
     found = scraped(collector)
     assert found["shopfloor_queue_oldest_point_timestamp_seconds"] == []
     assert found["shopfloor_source_last_good_timestamp_seconds"] == []
-    collector.journal.append(b"m,t=x a=1 5000000000\n", 1, (5_000_000_000, 5_000_000_000), {})
+    collector.outbox.add(collector.journal.append(b"m,t=x a=1 5000000000\n", 1, (5_000_000_000, 5_000_000_000), {}))
     (oldest,) = scraped(collector)["shopfloor_queue_oldest_point_timestamp_seconds"]
     assert oldest.value == 5.0
 

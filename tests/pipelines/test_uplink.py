@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from agent.broker import Broker, Kind, local_broker
+from pipelines.births import Births
 from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
 from pipelines.compress import GZIP, UNPACKED_BYTES, ZSTD, pack
@@ -75,7 +76,8 @@ class Agent:
         self.quarantine = Quarantine(folder)
         self.topics = AgentTopics("C", "S", "A")
         settings = MqttSettings(host=broker.host, port=broker.port, **more)
-        self.uplink = Uplink(settings, self.topics, self.outbox, self.quarantine, confirm, b"{}")
+        births = Births(folder, self.journal.epoch, {one.epoch for one in self.journal.segments}, {"agent": "A"})
+        self.uplink = Uplink(settings, self.topics, self.outbox, self.quarantine, confirm, births)
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
         self.flow.on_change = self.changed
         self.imbalances: set[int] = set()
@@ -342,7 +344,7 @@ async def test_packed_on_the_wire_and_plain_in_the_store(
 ) -> None:
     store, seen = Store(), list[Message]()
     async with (
-        local_broker(kind) as broker,
+        local_broker(tmp_path, kind=kind) as broker,
         running(bridging(broker, store)),
         MqttSession(MqttSettings(host=broker.host, port=broker.port), "looker", seen.append) as session,
     ):
