@@ -124,3 +124,24 @@ def test_a_journal_that_fills_up_is_told_before_it_is_full(tmp_path: Path) -> No
         assert any("80 % of max_bytes are used; at 100 % sources will wait" in text for text in health.troubles(one))
     finally:
         one.journal.close()
+
+
+STANDS_STILL = {
+    "the look at stale tags": lambda one: setattr(one.readings[0], "_turned_s", 0.0),
+    "the poll": lambda one: setattr(one.readings[0].stats, "turn_due_s", 0.0),
+    "the writer of the journal": lambda one: setattr(one.flow, "beat_s", 0.0),
+    "the way to the broker": lambda one: setattr(one.uplink, "_turned_s", 0.0),
+}
+
+
+@pytest.mark.parametrize("part", STANDS_STILL)
+def test_every_part_has_to_turn(part: str, collector: Collector) -> None:
+    assert collector.alive()
+    STANDS_STILL[part](collector)
+    assert not collector.alive()
+
+
+def test_a_poll_that_waits_for_the_disk_does_not_stand_still(collector: Collector) -> None:
+    STANDS_STILL["the poll"](collector)
+    collector.readings[0]._handing_over = True
+    assert collector.alive()
