@@ -21,6 +21,7 @@ from agent.reading import Reading
 from agent.reload import Reload
 from agent.site import Site
 from agent.supervise import keep_open, spread_of
+from agent.timekeeping import Timekeeper
 from pipelines.births import Births
 from pipelines.clock import Clock
 from pipelines.encode.line import line
@@ -63,7 +64,6 @@ class Collector:
             raise JournalError(state_dir, f"cannot make the state folder: {error.strerror}") from error
         self.site = site
         self.state_dir = state_dir
-        self.clock = clock
         self.stats = FlowStats()
         self.agent = site.agent.name or agent_id(state_dir)
         self.topics = AgentTopics(site.company, site.site, self.agent)
@@ -73,10 +73,15 @@ class Collector:
         self.journal.open()
         if self.journal.damaged_bytes:
             log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
-        place = Place("agent", site.company, site.site, site.line or "", self.agent)
-        self.flow = Flow(self.journal, clock, self.stats, place)
-        self.links = Links(site, self.flow, clock, state_dir)
+        self.time = Timekeeper(clock, self.journal.resume, state_dir)
+        self.clock = self.time.clock
+        self._place = Place("agent", site.company, site.site, site.line or "", self.agent)
+        self.flow = Flow(self.journal, self.clock, self.stats, self._place)
+        self.flow.carried = self.time.state
+        self.links = Links(site, self.flow, self.time, state_dir)
+        self.time.readings = lambda: self.readings
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)
+        self.outbox.later = self.time.later
         self.quarantine = Quarantine(state_dir)
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._births())
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
@@ -106,6 +111,7 @@ class Collector:
                 ),
                 services.create_task(self._heartbeat(), name="heartbeat"),
                 services.create_task(self.reload.run(), name="reload"),
+                services.create_task(self.time.run(self.flow, self._place), name="clock"),
                 services.create_task(watchdog(self.alive, partial(health.status_line, self)), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
@@ -163,7 +169,6 @@ class Collector:
 
     async def _heartbeat(self) -> None:
         """A point of measurement `agent` now and then: whoever looks at the store sees that this agent lives."""
-        place = Place("agent", self.site.company, self.site.site, self.site.line or "", self.agent)
         while True:
             now_ns = self.clock.now_ns()
             fields: dict[str, object] = {
@@ -174,8 +179,9 @@ class Collector:
                 "queued": self.flow.points_queued,
                 "dropped": sum(self.flow.dropped.values()),
                 "quarantined": self.stats.quarantined,
+                "time_unsynced": self.time.unsynced,
             }
-            self.flow.put(Lines(line(place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))
+            self.flow.put(Lines(line(self._place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))
             await asyncio.sleep(_HEARTBEAT_S / self.clock.rate)
 
     def _changed(self) -> None:

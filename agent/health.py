@@ -15,7 +15,7 @@ _FULL: Final = 0.8
 def troubles(collector: Collector) -> list[str]:
     """What is not well now, in words; empty when all is."""
     journal, stats = collector.journal, collector.stats
-    found = [text for one in collector.readings for text in one.troubles()]
+    found = [*collector.time.troubles(), *(text for one in collector.readings for text in one.troubles())]
     if refused := collector.reload.refused:
         found.append(f"{refused}; the configuration from before is in use")
     if not collector.flow.healthy:
@@ -53,6 +53,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "journal": _journal(collector),
         "ledger": {"bytes": collector.ledger.bytes_used},
         "records": _records(collector),
+        "clock": collector.time.status(),
     }
 
 
@@ -78,6 +79,8 @@ def _records(collector: Collector) -> dict[str, Any]:
     return {
         "published": collector.stats.published,
         "in_flight": outbox.in_flight,
+        "held": outbox.later.records,
+        "held_until_ns": outbox.later.until_ns,
         "oldest_s": None if outbox.oldest_ns is None else outbox.oldest_ns / 1e9,
         "drain_points_per_s": round(outbox.drain.points_per_s(time.monotonic())),
     }

@@ -10,8 +10,8 @@ from typing import Final
 
 from agent.reading import Reading
 from agent.site import Site
+from agent.timekeeping import Timekeeper
 from connectors.registry import AnyConnection, load
-from pipelines.clock import Clock
 from pipelines.errors import ConfigError
 from pipelines.flow import Flow
 
@@ -71,16 +71,16 @@ class Links:
     Args:
         site: what to read.
         flow: where deliveries go.
-        clock: wall and monotonic time.
+        keeper: of the agent's clock.
         state_dir: the agent's state folder.
 
     Attributes:
         readings: in the order of the configuration.
     """
 
-    def __init__(self, site: Site, flow: Flow, clock: Clock, state_dir: Path) -> None:
+    def __init__(self, site: Site, flow: Flow, keeper: Timekeeper, state_dir: Path) -> None:
         self._flow = flow
-        self._clock = clock
+        self._keeper = keeper
         self._state_dir = state_dir
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -124,7 +124,7 @@ class Links:
                 self._begin(reading, self._group)
 
     def _reading(self, site: Site, connection: AnyConnection, absence: str) -> Reading:
-        return Reading(site, connection, self._flow, self._clock, self._state_dir, absence)
+        return Reading(site, connection, self._flow, self._keeper, self._state_dir, absence)
 
     def _begin(self, reading: Reading, group: asyncio.TaskGroup) -> None:
         self._tasks[reading.name] = group.create_task(reading.run(), name=reading.name)

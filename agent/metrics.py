@@ -137,6 +137,12 @@ FAMILIES: Final = (
         "shopfloor_drain_points_per_second", "gauge", "Backlog stored lately.", _one("records", "drain_points_per_s")
     ),
     Family("shopfloor_records_published", "counter", "Records sent, repeats included.", _one("records", "published")),
+    Family("shopfloor_records_held", "gauge", "Records stamped ahead of time that wait.", _one("records", "held")),
+    Family(
+        "shopfloor_clock_unsynced", "gauge", "1 while nobody vouches for our clock.", _one("clock", "time_unsynced")
+    ),
+    Family("shopfloor_clock_believed", "gauge", "0 while times are estimated.", _one("clock", "believed")),
+    Family("shopfloor_clock_jumps", "counter", "Jumps of our clock since the start.", _one("clock", "jumps")),
     Family("shopfloor_records_in_flight", "gauge", "Records sent and not yet stored.", _one("records", "in_flight")),
     Family(
         "shopfloor_source_up", "gauge", "1 while the link is open.", _link(lambda link: link["connected"]), _OF_LINK
@@ -177,6 +183,13 @@ FAMILIES: Final = (
         "gauge",
         "Tags that say nothing for longer than they promised.",
         _link(lambda link: len(link["stale"])),
+        _OF_LINK,
+    ),
+    Family(
+        "shopfloor_source_clock_skew_seconds",
+        "gauge",
+        "The device's clock minus ours; absent where it tells no time.",
+        _link(lambda link: link["skew_s"]),
         _OF_LINK,
     ),
     Family("shopfloor_rejected_replies", "counter", "Replies refused, by reason.", _rejected, ("connection", "reason")),

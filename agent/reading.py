@@ -17,19 +17,21 @@ import structlog
 from agent.supervise import DEVICE_CAP_S, keep_open
 from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
-from pipelines.clock import Clock
 from pipelines.flow import Flow
 from pipelines.point import BAD_NO_COMMUNICATION, SEVERITY_MASK, Delivery, status_name
+from pipelines.skew import Skew
 from pipelines.source import Source
 from pipelines.stats import LinkStats
 
 if TYPE_CHECKING:
     from agent.site import Site
+    from agent.timekeeping import Timekeeper
 
 log = structlog.get_logger()
 _STALENESS_S: Final = 1.0
 STUCK_S: Final = 10.0
 """A loop that turns every second and has not for so long stands still."""
+_CLOCK: Final = "clock"
 
 
 class Reading:
@@ -42,7 +44,7 @@ class Reading:
         site: the connection's site.
         connection: what is read.
         flow: where deliveries go.
-        clock: wall and monotonic time.
+        keeper: of the agent's clock.
         state_dir: the agent's state folder.
         absence: cause of the gap before its first link.
 
@@ -51,6 +53,7 @@ class Reading:
         stats: what its links did since the process started.
         source: its pipeline.
         tried: set once a link delivered, or could not be opened.
+        skew: how far the device's clock is off ours.
     """
 
     def __init__(
@@ -58,15 +61,19 @@ class Reading:
         site: Site,
         connection: AnyConnection,
         flow: Flow,
-        clock: Clock,
+        keeper: Timekeeper,
         state_dir: Path,
         absence: str = "agent_down",
     ) -> None:
         self.name = connection.name
         self.stats = LinkStats()
-        self.source = Source(connection, site.places(connection), flow.journal.resume, site.event_places(connection))
+        places, events = site.places(connection), site.event_places(connection)
+        self.source = Source(connection, places, flow.journal.resume, events, keeper.watched)
+        self.skew = Skew()
+        self._most_skew_s = connection.max_skew_s
         self._flow = flow
-        self._clock = clock
+        self._keeper = keeper
+        self._clock = keeper.clock
         self._state_dir = state_dir
         self._addresses: deque[AnyConnection] = deque(connection.alternatives())
         self._absence = absence
@@ -114,6 +121,7 @@ class Reading:
             "readings": stats.readings,
             "requests": stats.requests,
             "overruns": stats.overruns,
+            "skew_s": self.skew.seconds,
             "rejected": dict(stats.rejected),
             "last_reading_ns": stats.last_reading_ns,
             "last_good_ns": stats.last_good_ns,
@@ -146,6 +154,7 @@ class Reading:
                     self._up(opened)
                 async for delivery in link.deliveries():
                     self._handing_over = True
+                    self._compare(delivery)
                     await self._flow.take(source, delivery)
                     self._handing_over = False
                     self.tried.set()
@@ -162,6 +171,24 @@ class Reading:
                 self._addresses.rotate(-1)
             stats.connected = False
             stats.refused.clear()
+
+    def _compare(self, delivery: Delivery) -> None:
+        """How far the device's clock is off ours, told once when that is more than its times are believed."""
+        watched, notices = self._keeper.watched, self.stats.notices
+        if delivery.device_time_ns is None or (watched is not None and not watched.believed):
+            return
+        self.skew.see(delivery.device_time_ns, self._clock.now_ns(), self._clock.monotonic_s())
+        off_s = self.skew.seconds or 0.0
+        if abs(off_s) <= self._most_skew_s:
+            notices.pop(_CLOCK, None)
+            return
+        if _CLOCK not in notices:
+            log.warning("source_clock_off", link=self.name, skew_s=round(off_s, 3), max_skew_s=self._most_skew_s)
+        way = "ahead of" if off_s > 0 else "behind"
+        notices[_CLOCK] = (
+            f"the device's clock is {abs(off_s):.0f} s {way} ours: readings have our time, and its own as "
+            "_source_time; set the clock that is wrong"
+        )
 
     def _up(self, opened: Callable[[], None]) -> None:
         self.stats.connected, self.stats.error = True, ""

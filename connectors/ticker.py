@@ -17,7 +17,7 @@ _TURN_S: Final = 300.0
 
 async def ticks(
     periods_s: Sequence[float], clock: Clock, stats: LinkStats | None = None
-) -> AsyncIterator[tuple[list[int], int]]:
+) -> AsyncIterator[tuple[list[int], dict[int, int]]]:
     """Which of several cycles are due, each on multiples of its own period since the start.
 
     Args:
@@ -26,7 +26,7 @@ async def ticks(
         stats: of a link that polls: told when the next turn is due at the latest.
 
     Yields:
-        (indexes of `periods_s` that are due, number of ticks missed because the consumer was late).
+        (indexes of `periods_s` that are due, ticks of each that were missed because the consumer was late, where any).
     """
     start = clock.monotonic_s()
     due = [(start, index) for index in range(len(periods_s))]
@@ -39,12 +39,13 @@ async def ticks(
             await asyncio.sleep(wait)
         now = clock.monotonic_s()
         ready: list[int] = []
-        missed = 0
+        missed: dict[int, int] = {}
         while due[0][0] <= now:
             at, index = due[0]
             period = periods_s[index]
             late = int((now - at) / period)
-            missed += late
+            if late:
+                missed[index] = missed.get(index, 0) + late
             ready.append(index)
             heapq.heapreplace(due, (at + (late + 1) * period, index))
         if ready:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from pipelines.encode.line import line
+from pipelines.watched import PLAUSIBLE_NS
 
 if TYPE_CHECKING:
     from pipelines.place import Place
@@ -56,15 +57,21 @@ class Alarms:
         newest = islice(reversed(self._last.items()), MOST_KEPT)
         return orjson.dumps(dict(reversed(list(newest))))
 
-    def encode(self, events: Sequence[AlarmEvent], now_ns: int) -> tuple[bytes, list[int], bool]:
-        """(the events as lines, the time of each in ns since 1970 UTC, whether one of them is the agent's own)."""
+    def encode(
+        self, events: Sequence[AlarmEvent], now_ns: int, *, believed: bool = True
+    ) -> tuple[bytes, list[int], bool]:
+        """(the events as lines, the time of each in ns since 1970 UTC, whether one of them is the agent's own).
+
+        A source's clock is measured by `now_ns` only where that is `believed`.
+        """
+        latest_ns = now_ns + self._max_skew_ns if believed else PLAUSIBLE_NS
         lines, times, replaced = [], [], False
         for event in events:
             place, fields = self._places[event.source], dict(event.fields)
             source_ns, name = event.time_ns, _series_name(event.alarm)
             if name != event.alarm:
                 fields["alarm_name"] = event.alarm
-            if source_ns <= 0 or source_ns - now_ns > self._max_skew_ns:
+            if source_ns <= 0 or source_ns > latest_ns:
                 fields["source_time"] = source_ns if source_ns in _INT64 else _INT64[-1 if source_ns > 0 else 0]
                 source_ns, replaced = now_ns, True
             if long := [key for key, value in fields.items() if isinstance(value, str) and len(value) > MOST_TEXT]:

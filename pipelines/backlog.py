@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.segment import Segment
+from pipelines.later import Later
 
 
 @dataclass(slots=True)
@@ -24,6 +25,9 @@ class Backlog:
 
     Args:
         journal: open; everything in it from earlier processes is backlog.
+
+    Attributes:
+        later: what of it was stamped while the clock was ahead.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -31,6 +35,7 @@ class Backlog:
         self._waiting: deque[_Stretch] = deque()
         self._reading: Iterator[Stored] | None = None
         self._head: Stored | None = None
+        self.later = Later()
         for segment in journal.segments[:-1]:
             if segment.open_records:
                 self._waiting.append(_Stretch(segment, 0, segment.size))
@@ -48,6 +53,7 @@ class Backlog:
 
     def peek(self) -> Stored | None:
         """The oldest record that waits; None when there is none."""
+        self._waiting += [_Stretch(held.segment, held.start, held.end) for held in self.later.due()]
         while self._head is None or self._head.segment.deleted or self._head.id.counter in self._head.segment.done:
             self._head = None
             if self._reading is None:
@@ -61,7 +67,7 @@ class Backlog:
             if stored is None:
                 self._reading = None
             elif stored.payload_at[1]:
-                self._head = stored
+                self._head = None if self.later.takes(stored) else stored
             elif not stored.segment.deleted:
                 self._journal.release(stored)
         return self._head

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, NoReturn
@@ -57,6 +57,7 @@ class Flow:
         on_appended: told of every record and the readings in it, before anything else.
         on_moved: told of (old, new) when a failed commit moved a record.
         on_change: called when records were appended or became durable.
+        carried: resume state that goes with every record.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Flow:
         self.on_appended: Callable[[Stored, tuple[Readings, ...]], None] = _nobody
         self.on_moved: Callable[[Stored, Stored], None] = _nobody
         self.on_change: Callable[[], None] = _nobody
+        self.carried: Callable[[], Mapping[str, bytes]] = dict
         self._clock = clock
         self._stats = stats
         self._place = place
@@ -207,6 +209,7 @@ class Flow:
             points = sum(lines.points for lines in self._lines)
             spans = [lines.span_ns for lines in self._lines]
             resume = {key: value for lines in self._lines for key, value in lines.resume.items()}
+            resume.update(self.carried())
             span = (min(first for first, _ in spans), max(last for _, last in spans))
             stored = self.journal.append(body, points, span, resume)
             self.on_appended(stored, tuple(one for lines in self._lines for one in lines.readings))

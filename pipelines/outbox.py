@@ -18,6 +18,7 @@ from typing import Final
 from pipelines.backlog import Backlog
 from pipelines.drain import Drain
 from pipelines.journal.journal import Journal, Stored
+from pipelines.later import Later
 from pipelines.stats import FlowStats
 from pipelines.topics import RecordId
 
@@ -106,7 +107,7 @@ class Outbox:
     @property
     def idle(self) -> bool:
         """Whether every record is confirmed and released."""
-        return not self._flights and not self._backlog and not self._early
+        return not self._flights and not self._backlog and not self._early and not self.later.records
 
     @property
     def oldest_ns(self) -> int | None:
@@ -244,10 +245,9 @@ class Outbox:
 
     def give_up(self, record: RecordId) -> None:
         """A record that was altered on disk: never sent, dropped and told."""
-        flight = self._flights.pop(record, None)
+        flight = self._flights.get(record)
         if flight is not None:
-            self._land(flight)
-            flight.stored.segment.in_flight -= 1
+            self._leave(flight)
             self._journal.give_up(flight.stored)
 
     def settle(self) -> None:
@@ -287,6 +287,21 @@ class Outbox:
         stored.segment.in_flight += 1
         return flight
 
+    @property
+    def later(self) -> Later:
+        """Records stamped while the clock was ahead."""
+        return self._backlog.later
+
+    @later.setter
+    def later(self, later: Later) -> None:
+        self._backlog.later = later
+
+    def _leave(self, flight: Flight) -> None:
+        """It goes out of the window without having been stored."""
+        del self._flights[flight.stored.id]
+        self._land(flight)
+        flight.stored.segment.in_flight -= 1
+
     def _land(self, flight: Flight) -> None:
         """It is in the window no longer."""
         self._stop(flight)
@@ -310,10 +325,16 @@ class Outbox:
         stored = flight.stored
         heapq.heappush(self._again, (stored.segment.sequence, stored.offset, stored.id))
 
+    def _put_off(self, flight: Flight) -> bool:
+        """Whether it waits for its time."""
+        if waits := self.later.takes(flight.stored):
+            self._leave(flight)
+        return waits
+
     def _live(self) -> Flight | None:
         while self._next:
             flight = self._flights.get(self._next.popleft())
-            if flight is not None and not flight.sent_s:
+            if flight is not None and not flight.sent_s and not self._put_off(flight):
                 return flight
         return None
 
@@ -329,6 +350,8 @@ class Outbox:
                 break
             else:
                 heapq.heappop(self._again)
+                if self._put_off(flight):
+                    continue
                 if flight.endings < _SUSPECTED:
                     return flight
                 self._suspects.append(record)

@@ -19,15 +19,18 @@ from pipelines.ledger.carried import Names, Readings
 from pipelines.normalize import Normalizer
 from pipelines.parts import Parts, new_rows
 from pipelines.place import Place
-from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN_LAST_USABLE, AlarmEvent, Delivery, Gap, Scan
+from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN, UNCERTAIN_LAST_USABLE, AlarmEvent, Delivery, Gap, Scan
 from pipelines.settings import ConnectionSettings, TagSettings
 from pipelines.stamp import Stamper
+from pipelines.watched import WatchedClock
 from pipelines.word import Words
 
 CHUNK: Final = 5000
 """Readings encoded at once: a record of this size costs the bridge and the store the least per value."""
 
 
+_KEPT: Final = ("link", "kinds", "stamps", "newest", "words", "events")
+"""Kinds of resume state that a connection has in the journal."""
 EVENTS: Final = "*events"
 """What stands for the tag in the gap of a source of events; no tag can have this name."""
 
@@ -62,6 +65,7 @@ class Source:
         places: where each of its tags stands, in table order.
         state: the journal's resume state; keys of this connection are read from it.
         event_places: where each of its sources of events stands.
+        clock: says whether the agent's own times are estimates; None = they never are.
 
     Attributes:
         name: of the connection.
@@ -76,11 +80,13 @@ class Source:
         places: Sequence[Place],
         state: Mapping[str, bytes],
         event_places: Sequence[Place] = (),
+        clock: WatchedClock | None = None,
     ) -> None:
         tags = settings.tag_list()
         self.name = settings.name
+        self._clock = clock
         self._default_skew_s = settings.max_skew_s
-        self._keys = {kind: f"{kind}:{settings.name}" for kind in ("link", "kinds", "stamps", "words", "events")}
+        self._keys = {kind: f"{kind}:{settings.name}" for kind in _KEPT}
         self._places = list(places)
         self.tags = [_resolved(tag, place) for tag, place in zip(tags, places, strict=True)]
         names = self._names(0)
@@ -89,7 +95,8 @@ class Source:
         self._normalizer = Normalizer(self.tags, orjson.loads(kinds) if kinds else None)
         self._pinned = dict(self._normalizer.kinds)
         self._stamps = {key: one for key, one in state.items() if key.partition("#")[0] == self._keys["stamps"]}
-        self._stamper = Stamper(self._skews_ns(0), self._stamps.values(), names)
+        self._stamper = Stamper(self._skews_ns(0), self._stamps.values(), names, state.get(self._keys["newest"]))
+        self._newest = self._stamper.newest()
         self._fresh = True
         self._readings: list[Readings] = []
         self._encoder = self._make_encoder()
@@ -150,6 +157,7 @@ class Source:
         """
         if not len(self._watched):
             return None
+        now_ns, told_ns = self._steady(now_ns), now_ns
         heard_ns = self._heard_ns[self._watched]
         np.maximum(heard_ns, np.where(heard_ns == 0, now_ns, 0), out=heard_ns)
         self._heard_ns[self._watched] = heard_ns
@@ -161,7 +169,7 @@ class Source:
         rows = np.flatnonzero(np.isin(self._whole, late))
         shapes = [row for row in set(self._whole[self.parts.first :].tolist()) if self._normalizer.is_text(row)]
         # What a whole says of its shape, `[3]`, comes once: it would stay uncertain when its parts speak again.
-        return self._say(np.setdiff1d(rows, shapes).astype(np.int32), UNCERTAIN_LAST_USABLE, now_ns)
+        return self._say(np.setdiff1d(rows, shapes).astype(np.int32), UNCERTAIN_LAST_USABLE, told_ns)
 
     def lost(self, status: int, now_ns: int) -> Lines:
         """A bad reading of every tag at once, when the link is gone; it leaves source times alone."""
@@ -178,11 +186,14 @@ class Source:
         return replace(self._close([column], len(tag)), resume={self._keys["words"]: self._words.state()})
 
     def _columns(self, scan: Scan, now_ns: int, delivery: Delivery) -> list[Column]:
-        stamped = self._stamper.stamp(scan, now_ns, delivery.device_time_ns)
+        if self._clock is not None and delivery.device_time_ns is None:
+            scan = self._doubted(scan, self._clock)
+        believed = self._clock is None or self._clock.believed
+        stamped = self._stamper.stamp(scan, now_ns, delivery.device_time_ns, believed=believed)
         scan, source = stamped.scan, stamped.source_ns
         if len(self._watched):
             whole = self._whole[scan.tag]  # a tag that comes in parts speaks through them
-            self._heard_ns[whole] = now_ns
+            self._heard_ns[whole] = self._steady(now_ns)
             if self.stale:
                 self.stale.difference_update(whole.tolist())
         columns = []
@@ -201,6 +212,18 @@ class Source:
             if len(tag):
                 columns.append(self._encoder.qualities(tag, self._words.say(tag, now_ns, status), status))
         return [column for column in columns if len(column.slot)]
+
+    def _steady(self, now_ns: int) -> int:
+        """`now_ns` on a scale that leaves out the jumps of the wall clock."""
+        return now_ns - (0 if self._clock is None else self._clock.shift_ns)
+
+    def _doubted(self, scan: Scan, clock: WatchedClock) -> Scan:
+        """Readings by the agent's own time, Uncertain where that is an estimate."""
+        doubtful = clock.estimated(scan.time_ns)
+        if doubtful is None or not doubtful.any():
+            return scan
+        doubtful &= scan.status & SEVERITY_MASK == 0
+        return Scan(scan.tag, scan.time_ns, scan.value, np.where(doubtful, np.uint32(UNCERTAIN), scan.status))
 
     def _past(self, scan: Scan) -> list[Column]:
         """Readings of the device's own history: their times stay, and each says its quality, whatever stands there."""
@@ -246,7 +269,8 @@ class Source:
         return LineEncoder(fields)
 
     def _events(self, events: Sequence[AlarmEvent], now_ns: int) -> Lines:
-        body, times, replaced = self._alarms.encode(events, now_ns)
+        believed = self._clock is None or self._clock.believed
+        body, times, replaced = self._alarms.encode(events, now_ns, believed=believed)
         state = {self._keys["events"]: self._alarms.state()}
         return Lines(body, len(events), (min(times), max(times)), state, replaced)
 
@@ -277,6 +301,8 @@ class Source:
             state[self._keys["kinds"]] = orjson.dumps(self._pinned)
         if self._words.changed:
             state[self._keys["words"]] = self._words.state()
+        if (newest := self._stamper.newest()) is not None and newest != self._newest:
+            self._newest = state[self._keys["newest"]] = newest
         return state | self._moved_times()
 
     def _moved_times(self) -> dict[str, bytes]:

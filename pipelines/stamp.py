@@ -5,10 +5,15 @@ against the last accepted one of its tag, or is off by more than the tag's `max_
 of the read, marked Uncertain, and kept beside the value as `<field>_source_time`. A time in the past is not off when
 the device's own clock is known to be right: the value simply has not changed since. When a clock that was ahead is set
 right, stamps follow it at once; what it had stamped stays where it is.
+
+While the agent does not believe its own clock, a source's is not measured by it: times stay that can be right by
+themselves. The newest time of a device's clock is kept over a restart: when the device comes back with less, no tag may
+say less than the newest that was accepted from this device, though what each tag said last is not kept.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,12 +23,17 @@ import orjson
 from numpy.typing import NDArray
 
 from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN, Scan
+from pipelines.watched import PLAUSIBLE_NS, RELEASED_NS
 
 BLOCK: Final = 256
 """Rows whose moved times are kept together: where a device's clock is off, every row's are, and one row that changes
 must not write those of thousands."""
 _STEPPED_NS: Final = 10 * 10**9
 """A last time this far ahead of now was stamped by a clock that was wrong then."""
+_BACK_NS: Final = 10 * 10**9
+"""A device's clock that shows less than in the process before, by more than this, was set back; that of a redundant
+server may be a little behind."""
+_NEWEST: Final = struct.Struct("<qq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +56,20 @@ class Stamper:
         max_skew_ns: per tag, int64.
         state: what `changed_blocks` gave in an earlier process, in any order.
         keys: name of each tag, the same after a restart; default: its position.
+        newest: what `newest` gave in an earlier process, or None.
     """
 
     def __init__(
-        self, max_skew_ns: Sequence[int], state: Iterable[bytes] = (), keys: Sequence[str] | None = None
+        self,
+        max_skew_ns: Sequence[int],
+        state: Iterable[bytes] = (),
+        keys: Sequence[str] | None = None,
+        newest: bytes | None = None,
     ) -> None:
+        known = newest is not None and len(newest) == _NEWEST.size
+        self._before = _NEWEST.unpack(newest) if known and newest else None
+        self._device_ns, self._newest_ns = self._before or (0, 0)
+        self._bound_ns = 0
         self._max_skew = np.empty(0, dtype=np.int64)
         self._last = np.empty(0, dtype=np.int64)
         self._source = np.empty(0, dtype=np.int64)
@@ -67,8 +86,8 @@ class Stamper:
         new, first = len(max_skew_ns), len(self._keys)
         self._keys += keys
         self._max_skew = np.append(self._max_skew, np.array(max_skew_ns, dtype=np.int64))
-        self._last = np.append(self._last, np.zeros(new, dtype=np.int64))
-        self._source = np.append(self._source, np.zeros(new, dtype=np.int64))
+        self._last = np.append(self._last, np.full(new, self._bound_ns, dtype=np.int64))
+        self._source = np.append(self._source, np.full(new, self._bound_ns, dtype=np.int64))
         self._value = np.append(self._value, np.full(new, None, dtype=object))
         self._status = np.append(self._status, np.zeros(new, dtype=np.uint32))
         for tag, key in enumerate(keys, first):
@@ -96,12 +115,21 @@ class Stamper:
         rows = [tag for tag in range(block * BLOCK, (block + 1) * BLOCK) if tag in self._shifted]
         return orjson.dumps([[self._keys[tag], *self._shifted[tag]] for tag in rows])
 
-    def stamp(self, scan: Scan, now_ns: int, device_time_ns: int | None = None) -> Stamped:
-        """The same readings with final times, in the same order."""
+    def newest(self) -> bytes | None:
+        """Newest time of the device's clock and newest accepted one, for the next process; None = it has no clock."""
+        return _NEWEST.pack(self._device_ns, self._newest_ns) if self._device_ns else None
+
+    def stamp(self, scan: Scan, now_ns: int, device_time_ns: int | None = None, *, believed: bool = True) -> Stamped:
+        """The same readings with final times, in the same order; `believed` = whether `now_ns` is no estimate."""
         limit = self._max_skew[scan.tag]
-        skewed = scan.time_ns - now_ns > limit
-        if device_time_ns is None or abs(device_time_ns - now_ns) > int(self._max_skew.min()):
-            skewed |= now_ns - scan.time_ns > limit
+        if believed:
+            skewed = scan.time_ns - now_ns > limit
+            if device_time_ns is None or abs(device_time_ns - now_ns) > int(self._max_skew.min()):
+                skewed |= now_ns - scan.time_ns > limit
+        else:
+            skewed = (scan.time_ns < RELEASED_NS) | (scan.time_ns > PLAUSIBLE_NS)
+        if device_time_ns is not None:
+            self._device(device_time_ns, scan.time_ns[~skewed] if skewed.any() else scan.time_ns)
         last = self._last[scan.tag]
         once = len(scan) == 1 or len(np.unique(scan.tag)) == len(scan)
         if once and not skewed.any() and (scan.time_ns > last).all():
@@ -110,7 +138,18 @@ class Stamper:
         if not skewed.any() and not once and self._increasing(scan):
             self._remember(scan)
             return Stamped(scan, None)
-        return self._one_by_one(scan, skewed, now_ns)
+        return self._one_by_one(scan, skewed, now_ns, believed=believed)
+
+    def _device(self, device_time_ns: int, time_ns: NDArray[np.int64]) -> None:
+        """Keep the newest times; a clock that lost time since the process before bounds tags not heard since."""
+        if self._before is not None:
+            if device_time_ns < self._before[0] - _BACK_NS:
+                unheard, self._bound_ns = self._last == 0, self._before[1]
+                self._last[unheard] = self._source[unheard] = self._bound_ns
+            self._before = None
+        self._device_ns = device_time_ns
+        if len(time_ns):
+            self._newest_ns = max(self._newest_ns, int(time_ns.max()))
 
     def _increasing(self, scan: Scan) -> bool:
         order = np.argsort(scan.tag, kind="stable")
@@ -129,7 +168,7 @@ class Stamper:
                 if self._shifted.pop(tag, None):
                     self._changed.add(tag // BLOCK)
 
-    def _one_by_one(self, scan: Scan, skewed: NDArray[np.bool_], now_ns: int) -> Stamped:
+    def _one_by_one(self, scan: Scan, skewed: NDArray[np.bool_], now_ns: int, *, believed: bool) -> Stamped:
         time, status = scan.time_ns.copy(), scan.status.copy()
         source_ns = np.zeros(len(scan), dtype=np.int64)
         values = scan.value.tolist()
@@ -137,7 +176,7 @@ class Stamper:
         for index, tag in enumerate(scan.tag.tolist()):
             source, last, code = int(scan.time_ns[index]), int(self._last[tag]), codes[index]
             value = None if code & SEVERITY_MASK == BAD else values[index]
-            if last - now_ns > _STEPPED_NS and not skewed[index]:
+            if believed and last - now_ns > _STEPPED_NS and not skewed[index]:
                 # A clock that was ahead has been set right: what it stamped lies in the future, this reading is right.
                 self._source[tag], last = min(source, int(self._source[tag])), min(source - 1, last)
             if skewed[index] or source < self._source[tag]:

@@ -19,6 +19,7 @@ from pipelines.encode.split import split_lines
 from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError, LinkUntrusted
 from pipelines.hangups import SLOW_S, HangUps
 from pipelines.journal.journal import Stored
+from pipelines.later import TOO_FAR_NS
 from pipelines.mqtt import Message, MqttSession, reachable
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import PACKET_TOO_LARGE, Flight, Outbox
@@ -222,6 +223,9 @@ class Uplink:
             return
         except OSError as error:
             raise LinkClosed(str(stored.segment.path), f"cannot read a record: {error.strerror}") from error
+        if (ahead_ns := self._outbox.later.ahead_ns(stored)) > TOO_FAR_NS:
+            self._keep_whole(stored, f"stamped {ahead_ns / 3.6e12:.0f} h ahead by a wrong clock")
+            return
         packed, content_type = pack(payload, self._settings.compression)
         most = session.max_packet_bytes
         if most is not None and len(packed) + self._overhead > most:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,30 @@ def _show(status: dict[str, Any]) -> None:
     )
     broker = status["broker"]
     console.print(f"broker: {broker['endpoint']} {broker['error'] or 'ok'}", markup=False, soft_wrap=True)
+    console.print(f"시계 clock: {_clock(status['clock'])}", markup=False, soft_wrap=True)
+    if held := status["records"]["held"]:
+        until = datetime.fromtimestamp(status["records"]["held_until_ns"] / 1e9, UTC)
+        console.print(
+            f"보류 held: {held} records were stamped ahead of time and wait, the last until {until:%F %T} UTC"
+        )
     well = "ok" if journal["ok"] else "takes nothing: is the disk full?"
     console.print(f"journal: {journal['bytes']} of {journal['max_bytes']} bytes, {well}")
     for trouble in status.get("troubles", ()):
         console.print(f"문제 trouble: {trouble}", style="bold", markup=False, soft_wrap=True)
+
+
+def _clock(clock: dict[str, Any]) -> str:
+    """One line on the machine's clock."""
+    if not clock["watched"]:
+        return "of a simulation"
+    kernel = {
+        True: "동기 synchronised",
+        False: "비동기 not synchronised (time_unsynced)",
+        None: "the kernel does not say",
+    }
+    words = [kernel[clock["synced"]]]
+    if not clock["believed"]:
+        words.append("times are estimated and Uncertain")
+    if clock["jumps"]:
+        words.append(f"{clock['jumps']} jumps, the last by {clock['last_jump_s']:+.3f} s")
+    return ", ".join(words)

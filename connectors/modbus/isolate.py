@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from connectors.missed import Missed
 from connectors.modbus.decode import Decoder
 from pipelines.point import (
     BAD,
@@ -136,6 +137,7 @@ class Poll:
         known_ns: time of the last reply, ns since 1970 UTC, 0 = none yet.
         cause: cause of the gap that the next reply closes; empty = there is none.
         refusal: when a refused request is tried again.
+        missed: ticks that were left out.
     """
 
     request: Request
@@ -144,6 +146,7 @@ class Poll:
     root: Poll = field(init=False)
     known_ns: int = 0
     cause: str = ""
+    missed: Missed = field(default_factory=Missed)
 
     def __post_init__(self) -> None:
         self.root = self
@@ -163,7 +166,8 @@ class Poll:
         cause, since_ns = self.cause, self.known_ns
         late_ns = LATE_PERIODS * self.request.period_s * 1e9
         if not cause or not since_ns or time_ns - since_ns <= late_ns:
-            return []
+            return self.missed.read(self.request.tags, since_ns, time_ns)
+        self.missed.clear()
         return [Gap(tag, cause, since_ns, time_ns) for tag in self.request.tags]
 
     def replied(self, time_ns: int) -> None:
@@ -178,4 +182,5 @@ def poll_of(connection: ModbusConnection, request: Request, parent: Poll | None 
     poll = Poll(request, Decoder(connection, request), refusal)
     if parent is not None:
         poll.root, poll.known_ns, poll.cause = parent.root, parent.known_ns, parent.cause
+        poll.missed = parent.missed.copy()
     return poll

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from connectors.base import Connector
+from connectors.missed import cause_of
 from connectors.modbus.endpoint import NUMBERED
 from connectors.modbus.isolate import DIVISIBLE, GATEWAY, REFUSED, Poll, poll_of, status_of, unit_of
 from connectors.modbus.lines.open import open_wire
@@ -85,18 +86,25 @@ class ModbusLink(Connector):
             await self._wire.closed()
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
-        """One delivery per tick, as soon as its last request is done; a slow consumer makes ticks fall out.
+        """One delivery per tick, as soon as its last request is done.
+
+        A slow device or consumer makes ticks fall out; these are counted, and told as gaps.
 
         Raises:
             LinkTimeout: no reply within `timeout_s`.
             LinkClosed: the device hung up, or its reply did not match the request.
             LinkRefused: the connection could not be replaced.
         """
-        cycles = list(self._cycles.values())
+        cycles, clock = list(self._cycles.values()), self.context.clock
+        began_s = done_s = clock.monotonic_s()
+        waited_s = 0.0
         try:
-            async for ready, missed in ticks(list(self._cycles), self.context.clock, self.context.stats):
-                self.context.stats.overruns += missed
-                tick = Tick()
+            async for ready, missed in ticks(list(self._cycles), clock, self.context.stats):
+                self.context.stats.overruns += sum(missed.values())
+                for index, count in missed.items():
+                    for poll in cycles[index]:
+                        poll.missed.add(count, cause_of(done_s - began_s, waited_s))
+                tick, began_s = Tick(), clock.monotonic_s()
                 try:
                     if self._wire is None:
                         await self._open()
@@ -108,8 +116,10 @@ class ModbusLink(Connector):
                     raise
                 if self._settings.connect_per_poll:
                     self._hang_up()
+                done_s = clock.monotonic_s()
                 if delivery := self._delivery(tick):
                     yield delivery
+                waited_s = clock.monotonic_s() - done_s
         finally:
             if self._wire is not None:
                 self._wire.close()
@@ -240,6 +250,7 @@ class ModbusLink(Connector):
         now_ns = self.context.clock.now_ns()
         newest_ns = max((poll.known_ns for poll in self._polls()), default=0)
         for poll in self._polls():
+            tick.gaps += poll.missed.rest(poll.request.tags)
             if poll.known_ns and poll.cause and (poll.cause == _LOST or poll.known_ns < newest_ns):
                 tick.gaps += [Gap(tag, poll.cause, poll.known_ns, now_ns) for tag in poll.request.tags]
 

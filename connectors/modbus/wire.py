@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from connectors.modbus.lines.pipe import Pipe
     from connectors.modbus.plan import Request
     from connectors.modbus.tag import Table
+    from pipelines.clock import Clock
 
 _READS: Final = {
     "coil": ReadCoilsRequest,
@@ -89,14 +90,20 @@ class Reply:
     Attributes:
         data: register or bit bytes; empty with an exception.
         exception: Modbus exception code, 0 = none.
-        asked_ns: wall time just before the request was sent, ns since 1970 UTC.
         time_ns: midpoint of request and response, ns since 1970 UTC.
     """
 
     data: bytes
     exception: int
-    asked_ns: int
     time_ns: int
+
+
+def midpoint(clock: Clock, asked_s: float) -> int:
+    """Wall time in the middle between `asked_s` (monotonic seconds) and now, ns since 1970 UTC.
+
+    It is read once: a clock that was set between the two would make it a time that never was.
+    """
+    return clock.now_ns() - int((clock.monotonic_s() - asked_s) * 5e8)
 
 
 class Wire(ABC):

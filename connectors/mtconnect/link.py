@@ -84,7 +84,7 @@ class MtConnectLink(Connector):
             LinkError: the agent did not answer, or not as the standard has it.
         """
         async for _, missed in ticks([self._settings.period_s], self.context.clock, self.context.stats):
-            self.context.stats.overruns += missed
+            self.context.stats.overruns += missed.get(0, 0)  # no gap: the agent keeps what happened between
             more = True
             while more:
                 delivery, more = await self._poll()

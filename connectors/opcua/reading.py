@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.base import LinkContext
+from connectors.missed import Missed, cause_of
 from connectors.opcua import plan
 from connectors.opcua.columnar.columns import Columns, oldest_first, scan_of_columns
 from connectors.opcua.identity import GONE, Identity
@@ -20,7 +21,7 @@ from connectors.opcua.session import OpcUaSession, link_errors
 from connectors.opcua.values.readings import Values
 from connectors.ticker import ticks
 from pipelines.errors import LinkError
-from pipelines.point import VALUE_DTYPES, Delivery, Scan, scan_of
+from pipelines.point import VALUE_DTYPES, Delivery, Gap, Scan, scan_of
 
 _KIND: Final = {name: number for number, name in enumerate(VALUE_DTYPES)}
 _BAD: Final = 0x8000_0000
@@ -126,20 +127,33 @@ class Reader:
         for tag in (tag for tags in self._cycles.values() for tag in tags):
             if tag in self._identity.unknown:
                 self._gone(tag, self._identity.unknown[tag])
-        async for due, missed in ticks(periods_s, self._context.clock, self._context.stats):
-            self._context.stats.overruns += missed
+        clock = self._context.clock
+        left_out, last_ns = [Missed() for _ in periods_s], [0] * len(periods_s)
+        began_s = done_s = clock.monotonic_s()
+        waited_s = 0.0
+        async for due, missed in ticks(periods_s, clock, self._context.stats):
+            self._context.stats.overruns += sum(missed.values())
+            for index, count in missed.items():
+                left_out[index].add(count, cause_of(done_s - began_s - waited_s, waited_s))
+            began_s, waited_s = clock.monotonic_s(), 0.0
             await self._look_up()
             for index in due:
-                if scans := await self._cycle(periods_s[index]):
-                    await self._put(tuple(scans))
-            self.last_ns = self._context.clock.now_ns()
+                asked_ns = clock.now_ns()
+                scans = await self._cycle(periods_s[index])
+                gaps = left_out[index].read(self._cycles[periods_s[index]], last_ns[index], asked_ns)
+                last_ns[index] = asked_ns
+                if scans or gaps:
+                    put_s = clock.monotonic_s()
+                    await self._put(tuple(scans), tuple(gaps))
+                    waited_s += clock.monotonic_s() - put_s
+            done_s, self.last_ns = clock.monotonic_s(), clock.now_ns()
             if self.last_ns - self._said_ns > _CARRY_NS:
                 await self._put(())
 
-    async def _put(self, scans: tuple[Scan, ...]) -> None:
+    async def _put(self, scans: tuple[Scan, ...], gaps: tuple[Gap, ...] = ()) -> None:
         self._said_ns = self._context.clock.now_ns()
         clock_ns = self._session.wire.device_time_ns
-        await self._outbox.put(Delivery(scans, self._state(), device_time_ns=clock_ns))
+        await self._outbox.put(Delivery(scans, self._state(), gaps, device_time_ns=clock_ns))
 
     async def _cycle(self, period_s: float) -> list[Scan]:
         """One reading of every tag of a period that says something new; smaller requests when the server says so."""

@@ -105,3 +105,55 @@ def test_a_future_stamp_of_an_earlier_process_does_not_freeze_the_next() -> None
     times(stamper, scan_of([0, 0], ahead, [1.0, 2.0]), ahead)
     again = Stamper([HOUR], stamper.changed_blocks(everything=True).values())
     assert times(again, scan_of([0], NOW, [3.0]), NOW) == [NOW]
+
+
+def again(stamper: Stamper, tags: int = 1) -> Stamper:
+    """The next process."""
+    return Stamper([HOUR] * tags, stamper.changed_blocks(everything=True).values(), newest=stamper.newest())
+
+
+def test_a_device_clock_that_went_back_while_both_were_off_is_noticed() -> None:
+    """Half an hour is less than max_skew_s: only what was kept of the process before can tell."""
+    before = Stamper([HOUR])
+    times(before, scan_of([0], NOW - 1000, [1.0]), NOW, device_time_ns=NOW)
+    stamper, now, off = again(before), NOW + 60 * 10**9, HOUR // 2
+    stamped = stamper.stamp(scan_of([0], now - off, [2.0]), now, now - off)
+    assert stamped.scan.time_ns.tolist() == [now]
+    assert stamped.scan.status.tolist() == [UNCERTAIN]
+    assert stamped.source_ns is not None
+    assert stamped.source_ns.tolist() == [now - off]
+
+
+def test_a_part_that_comes_later_is_held_to_the_same() -> None:
+    before = Stamper([HOUR])
+    times(before, scan_of([0], NOW - 1000, [1.0]), NOW, device_time_ns=NOW)
+    stamper, now, off = again(before), NOW + 60 * 10**9, HOUR // 2
+    times(stamper, scan_of([0], now - off, [2.0]), now, now - off)
+    stamper.extend([HOUR], ["late"])
+    assert times(stamper, scan_of([1], now - off, [2.0]), now + 5, now - off) == [now + 5]
+
+
+def test_a_right_device_clock_keeps_old_times_after_a_restart() -> None:
+    before = Stamper([HOUR] * 2)
+    times(before, scan_of([0, 1], [NOW - 5000, NOW], [1.0, 2.0]), NOW, device_time_ns=NOW)
+    stamper, now = again(before, 2), NOW + 60 * 10**9
+    assert times(stamper, scan_of([0, 1], [NOW - 5000, NOW], [1.0, 2.0]), now, now) == [NOW - 5000, NOW]
+
+
+def test_a_device_clock_that_was_ahead_and_is_right_now_is_followed_after_a_restart() -> None:
+    before, ahead = Stamper([HOUR]), HOUR // 2
+    times(before, scan_of([0], NOW + ahead, [1.0]), NOW, device_time_ns=NOW + ahead)
+    stamper, now = again(before), NOW + 60 * 10**9
+    assert times(stamper, scan_of([0], now, [2.0]), now, now) == [now]
+
+
+def test_while_our_own_clock_is_not_believed_a_source_is_not_measured_by_it() -> None:
+    stamper, right = Stamper([HOUR]), NOW + 72 * HOUR
+    for step in range(3):
+        scan = scan_of([0], right + step, [float(step)])
+        stamped = stamper.stamp(scan, NOW + step, right + step, believed=False)
+        assert stamped.source_ns is None
+        assert stamped.scan.time_ns.tolist() == [right + step]
+    for wrong in (1000, NOW + 40 * 366 * 24 * HOUR):
+        stamped = stamper.stamp(scan_of([0], wrong, [9.0]), NOW + 10, wrong, believed=False)
+        assert stamped.source_ns is not None, "what cannot be right by itself is replaced all the same"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from connectors.modbus.lines.frame import EXCEPTION, Frame, Framer, mismatch
-from connectors.modbus.wire import Question, Reply, Wire, reshaped
+from connectors.modbus.wire import Question, Reply, Wire, midpoint, reshaped
 from connectors.ticker import pause
 from pipelines.errors import LinkClosed, LinkError, LinkTimeout
 
@@ -38,7 +38,7 @@ class Timing:
 @dataclass(slots=True)
 class _Pending:
     question: Question
-    asked_ns: int
+    asked_s: float
     answer: asyncio.Future[Reply] = field(repr=False)
 
 
@@ -84,10 +84,9 @@ class BusWire(Wire):
     def received(self, data: bytes) -> None:
         """Find replies; one that nobody waits for is dropped."""
         self._heard_s = self._loop.time()
-        now_ns = self._clock.now_ns()
         pending = self._pending
         for frame in self._framer.feed(data, pending.question.expected if pending else None):
-            self._take(frame, now_ns)
+            self._take(frame)
 
     def lost(self, kind: type[LinkError], why: str) -> None:
         """Fail what is pending."""
@@ -111,7 +110,7 @@ class BusWire(Wire):
             raise self._kind(shape.place, self.why or "not connected")
         self._framer.clear()
         answer: asyncio.Future[Reply] = self._loop.create_future()
-        self._pending = _Pending(shape, self._clock.now_ns(), answer)
+        self._pending = _Pending(shape, self._clock.monotonic_s(), answer)
         why = f"no reply within {self._timing.timeout_s:g} s: check the unit id, the wiring and the line's settings"
         timer = self._loop.call_later(self._timing.timeout_s, self._fail, LinkTimeout, why)
         self._stats.requests += 1
@@ -138,7 +137,7 @@ class BusWire(Wire):
                 raise LinkTimeout(shape.place, "the line is never silent: somebody else sends on it")
             await pause(wait_s)
 
-    def _take(self, frame: Frame, now_ns: int) -> None:
+    def _take(self, frame: Frame) -> None:
         pending = self._pending
         if pending is None or pending.answer.done():
             self._stats.rejected["late" if self._late.came(frame) else "unasked"] += 1
@@ -146,7 +145,7 @@ class BusWire(Wire):
         reason = frame.fault or mismatch(frame.unit, frame.function, frame.body, pending.question.expected)
         if not reason:
             data, code = (b"", frame.body[0]) if frame.function & EXCEPTION else (frame.body[1:], 0)
-            pending.answer.set_result(Reply(data, code, pending.asked_ns, (pending.asked_ns + now_ns) // 2))
+            pending.answer.set_result(Reply(data, code, midpoint(self._clock, pending.asked_s)))
         elif not frame.fault and self._late.came(frame):
             self._stats.rejected["late"] += 1
         else:
@@ -167,11 +166,10 @@ def _cropped(reply: Reply, asked: Question, shape: Question) -> Reply:
     ahead = asked.address - shape.address
     start = ahead // 8 if asked.function <= 2 else 2 * ahead  # noqa: PLR2004 - read coils, read discrete inputs
     data = reply.data[start : start + asked.expected.size]
-    return Reply(data, reply.exception, reply.asked_ns, reply.time_ns)
+    return Reply(data, reply.exception, reply.time_ns)
 
 
 def _joined(replies: list[Reply]) -> Reply:
-    """The parts of a request that was cut, as one reply; its time lies in the middle of theirs."""
+    """The parts of a request that was cut, as one reply, with the time of the one in their middle."""
     data = b"".join(reply.data for reply in replies)
-    time_ns = sum(reply.time_ns for reply in replies) // len(replies)
-    return Reply(data, 0, replies[0].asked_ns, time_ns)
+    return Reply(data, 0, sorted(reply.time_ns for reply in replies)[len(replies) // 2])

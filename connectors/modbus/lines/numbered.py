@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.modbus.lines.frame import EXCEPTION, mismatch
 from connectors.modbus.lines.mbap import HEAD, encode, head
-from connectors.modbus.wire import Question, Reply, Wire
+from connectors.modbus.wire import Question, Reply, Wire, midpoint
 from pipelines.errors import LinkClosed, LinkError, LinkTimeout
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ off by a little is none that is pending."""
 @dataclass(slots=True)
 class _Pending:
     question: Question
-    asked_ns: int
+    asked_s: float
     timer: asyncio.TimerHandle
     answer: asyncio.Future[Reply] = field(repr=False)
 
@@ -60,16 +60,15 @@ class NumberedWire(Wire):
             return answer
         self.transaction = (self.transaction - 1 + _STEP) % _IDS + 1
         timer = self._loop.call_later(self._timeout_s, self._expire, self.transaction)
-        self._pending[self.transaction] = _Pending(question, self._clock.now_ns(), timer, answer)
+        self._pending[self.transaction] = _Pending(question, self._clock.monotonic_s(), timer, answer)
         self._stats.requests += 1
         self.pipe.send(encode(self.transaction, question.tail))
         return answer
 
     def received(self, data: bytes) -> None:
         """Take replies apart; of datagrams each must hold exactly one."""
-        now_ns = self._clock.now_ns()
         if self._datagrams:
-            self._datagram(data, now_ns)
+            self._datagram(data)
             return
         data = self._buffer + data if self._buffer else data
         while len(data) >= HEAD and not self.why:
@@ -86,7 +85,7 @@ class NumberedWire(Wire):
             elif len(data) < end:
                 break
             else:
-                reason = self._take(transaction, pending, unit, function, data[HEAD:end], now_ns)
+                reason = self._take(transaction, pending, unit, function, data[HEAD:end])
             if reason:
                 self._reject(reason, pending)
                 return
@@ -97,7 +96,7 @@ class NumberedWire(Wire):
         """Fail what is pending."""
         self._end(kind, why)
 
-    def _datagram(self, data: bytes, now_ns: int) -> None:
+    def _datagram(self, data: bytes) -> None:
         """A datagram with an id that nobody waits for is late or doubled: the network does that, the device is well."""
         if len(data) < HEAD:
             self._stats.rejected["length"] += 1
@@ -108,17 +107,17 @@ class NumberedWire(Wire):
             self._stats.rejected["transaction"] += 1
             return
         fault = fault or ("" if end == len(data) else "length")
-        if reason := fault or self._take(transaction, pending, unit, function, data[HEAD:end], now_ns):
+        if reason := fault or self._take(transaction, pending, unit, function, data[HEAD:end]):
             self._reject(reason, pending)
 
-    def _take(self, transaction: int, pending: _Pending, unit: int, function: int, body: bytes, now_ns: int) -> str:
+    def _take(self, transaction: int, pending: _Pending, unit: int, function: int, body: bytes) -> str:
         if reason := mismatch(unit, function, body, pending.question.expected):
             return reason
         del self._pending[transaction]
         pending.timer.cancel()
         if not pending.answer.done():
             data, code = (b"", body[0]) if function & EXCEPTION else (body[1:], 0)
-            pending.answer.set_result(Reply(data, code, pending.asked_ns, (pending.asked_ns + now_ns) // 2))
+            pending.answer.set_result(Reply(data, code, midpoint(self._clock, pending.asked_s)))
         return ""
 
     def _reject(self, reason: str, pending: _Pending | None) -> None:

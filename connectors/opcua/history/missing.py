@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from connectors.missed import BACKPRESSURE, OVERRUN
 from pipelines.point import Delivery, Gap, Scan
 
 MOST_EXACT: Final = 256
@@ -120,6 +121,8 @@ class Missing:
             self._live(scan)
 
     def _lose(self, gap: Gap, now_s: float) -> None:
+        if gap.cause in {OVERRUN, BACKPRESSURE}:
+            return  # a cycle that is too long: reading more would make it longer
         seen = int(self._seen[gap.tag])
         if gap.cause == _OWN_BOUNDS:
             if gap.end_ns is None or gap.start_ns >= gap.end_ns:
