@@ -59,6 +59,11 @@ class ScaledClock:
         return time.monotonic() * self.rate
 
 
+def boot_ns() -> int:
+    """Time that never jumps and goes on while the machine sleeps, ns (CLOCK_BOOTTIME)."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
 def clock_from_environment() -> Clock:
     """The clock this process was told to use: `SHOPFLOOR_CLOCK=origin_ns:rate`, else the machine's.
 

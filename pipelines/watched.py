@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import struct
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.clock import Clock, SystemClock
+from pipelines.clock import Clock, SystemClock, boot_ns
 
 RELEASED_NS: Final = 1_788_220_800 * 10**9
 """2026-09-01: no right clock shows less to this software."""
@@ -83,11 +82,6 @@ def kernel_synced() -> bool | None:
     return state != _TIME_ERROR and not status & _STA_UNSYNC
 
 
-def _steady_ns() -> int:
-    """Time that never jumps and goes on while the machine sleeps, ns."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
 class WatchedClock:
     """A clock of this machine that never gives out a time that cannot be right.
 
@@ -113,7 +107,7 @@ class WatchedClock:
         state: bytes | None = None,
         base: Clock | None = None,
         synced: Callable[[], bool | None] = kernel_synced,
-        steady_ns: Callable[[], int] = _steady_ns,
+        steady_ns: Callable[[], int] = boot_ns,
     ) -> None:
         self._base = base or SystemClock()
         self._ask = synced
