@@ -129,6 +129,9 @@ class MqttSession:
         except ssl.SSLCertVerificationError as error:
             reason = f"its certificate is not trusted: {error.verify_message}; check the CA file and the name"
             raise LinkUntrusted(settings.endpoint, reason) from error
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:  # a relay whose broker is away does so, too
+            reason = "it hung up while TLS was set up; is the broker starting, or does it speak no TLS on this port?"
+            raise LinkRefused(settings.endpoint, reason) from error
         except ssl.SSLError as error:
             reason = f"TLS: {error.reason or error}; does the broker speak TLS on this port?"
             raise LinkUntrusted(settings.endpoint, reason) from error

@@ -235,6 +235,18 @@ async def test_tls(tmp_path: Path) -> None:
         assert isinstance(await failing(settings_of(broker, timeout_s=2)), LinkClosed | LinkTimeout)
 
 
+async def test_a_relay_whose_broker_is_away_is_no_distrust() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as relay:
+        port = relay.sockets[0].getsockname()[1]
+        error = await failing(MqttSettings(host="127.0.0.1", port=port, tls=TlsSettings()))
+    assert isinstance(error, LinkRefused)
+    assert "hung up while TLS was set up" in error.reason
+
+
 async def test_tls_where_there_is_none(broker: Mosquitto) -> None:
     error = await failing(settings_of(broker, tls=TlsSettings()))
     assert isinstance(error, LinkUntrusted | LinkRefused)
