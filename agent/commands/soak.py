@@ -89,7 +89,7 @@ async def _run(plan: Plan, name: str, folder: Path, seed: int) -> dict[str, Any]
         await place.simulation.run(stop, run.seen, run.inject)
         store = place.store()
         try:
-            refused = place.stage.store_link.refused if place.stage.store_link else ()
+            refused = place.stage.store_link.refused if place.stage.store_link else {}
             aside = aside_of(Quarantine(place.stage.state_dir).entries(), refused)
             judged = await asyncio.to_thread(judge_run, place.simulation, Kept(store, aside))
         finally:

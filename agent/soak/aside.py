@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,36 +21,45 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """Points by machine and field: times and values."""
+    """The quarantine.
+
+    Attributes:
+        points: what the store was made to refuse, by machine and field.
+        reasons: lines by the reason told.
+        convicted: lines that the store was not made to refuse.
+    """
 
     points: Mapping[tuple[str, str], base.Points]
     reasons: Mapping[str, int]
-    """Lines in quarantine by reason."""
+    convicted: Sequence[bytes]
 
 
-def aside_of(entries: Iterable[Entry], refused: Iterable[bytes]) -> Aside:
+def aside_of(entries: Iterable[Entry], refused: Mapping[bytes, bytes]) -> Aside:
     """What of the quarantine the store was really made to refuse.
 
     Args:
         entries: of the quarantine.
-        refused: lines of line protocol that the relay before the store refused; a kept line that holds the same
-            series and time as one of them is kept lawfully.
+        refused: lines of line protocol that the relay before the store refused, and the bytes in them it refused them
+            for; a kept line of the same series and time that holds these bytes is kept lawfully.
     """
-    lawful = {_identity(line) for line in refused}
+    lawful: dict[tuple[bytes, bytes], set[bytes]] = {}
+    for line, mark in refused.items():
+        lawful.setdefault(_identity(line), set()).add(mark)
     reasons: Counter[str] = Counter()
     kept: list[bytes] = []
+    convicted: list[bytes] = []
     for entry in entries:
         for one in entry["refused"]:
             line = str(one["line"]).encode()
             reasons[str(one["reason"])] += 1
-            if _identity(line) in lawful:
-                kept.append(line)
+            culprit = any(mark in line for mark in lawful.get(_identity(line), ()))
+            (kept if culprit else convicted).append(line)
     found: dict[tuple[str, str], list[base.Points]] = {}
     for line in dict.fromkeys(kept):
         for column in parse(line):
             machine = dict(column.tags).get("machine", "")
             found.setdefault((machine, column.field), []).append(base.Points(column.time_ns, column.value))
-    return Aside({key: _joined(some) for key, some in found.items()}, dict(reasons))
+    return Aside({key: _joined(some) for key, some in found.items()}, dict(reasons), convicted)
 
 
 class Kept:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from agent.soak.plan import Limits
 from agent.soak.run import Injected
@@ -93,14 +93,26 @@ def about_ends(ended_itself: dict[str, Sequence[int]], injected: Sequence[Inject
     ]
 
 
-def about_drops(points: dict[str, Any], injected: Sequence[Injected]) -> list[str]:
+def about_drops(dropped: Mapping[str, int]) -> list[str]:
     """A sentence when the agent gave up points; no plan fills the journal up to its cap."""
-    given_up = {reason: count for reason, count in points.items() if count}
+    given_up = {reason: count for reason, count in dropped.items() if count}
     if not given_up:
         return []
-    del injected
     words = ", ".join(f"{count} {reason}" for reason, count in given_up.items())
     return [f"nothing given up: the agent dropped points ({words}), although its journal never reached its cap"]
+
+
+def about_quarantine(convicted: Sequence[bytes], injected: Sequence[Injected]) -> list[str]:
+    """A sentence when lines are in quarantine that no store refused."""
+    if not convicted:
+        return []
+    times = [(int(line.rpartition(b" ")[2]), line) for line in convicted if line.rpartition(b" ")[2].isdigit()]
+    if not times:
+        return [f"only culprits are refused: {len(convicted)} lines without a time are in quarantine"]
+    time_ns, line = min(times)
+    told = f"{len(convicted)} lines are in quarantine that the store did not refuse, the first of {shown(time_ns)}"
+    where = f"({line[:80].decode(errors='replace')}…); {nearest(time_ns, injected)}"
+    return [f"only culprits are refused: {told} {where}"]
 
 
 def nearest(time_ns: int, injected: Sequence[Injected]) -> str:

@@ -43,7 +43,8 @@ def report(run: Run, judged: Judged, aside: Aside, name: str) -> dict[str, Any]:
     found = broken.about_readings(judged.verdict.findings, run.injected)
     found += judged.verdict.wrong
     found += broken.about_balance(run.balance.worst, run.balance.worst_ns, run.injected)
-    found += broken.about_drops(dict(dropped), run.injected)
+    found += broken.about_drops(dropped)
+    found += broken.about_quarantine(aside.convicted, run.injected)
     found += broken.about_ends({name: one.ended_itself for name, one in simulation.children.items()}, run.injected)
     found += broken.about_faults(run.injected, limits)
     found += broken.about_cost(growth, limits)

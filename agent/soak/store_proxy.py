@@ -73,14 +73,14 @@ class StoreProxy:
     Attributes:
         target: the store's port on loopback.
         trouble: how it is bad now; None = it relays.
-        refused: every line it refused, once.
-        requests: write requests taken, and when (monotonic seconds) the last one came.
+        refused: every line it refused, and the bytes in it that it refused it for.
+        writes_in_trouble: write requests that came while it was bad.
         port: where it listens.
     """
 
     target: int
     trouble: Trouble | None = None
-    refused: set[bytes] = field(default_factory=set)
+    refused: dict[bytes, bytes] = field(default_factory=dict)
     writes_in_trouble: int = 0
     port: int = 0
     _server: asyncio.Server | None = None
@@ -141,7 +141,7 @@ class StoreProxy:
         bad = [line for line in lines if marked in line]
         if not bad:
             return await self._ask(request.packed())
-        self.refused.update(bad)
+        self.refused.update(dict.fromkeys(bad, marked))
         good = b"\n".join(line for line in lines if marked not in line)
         if good:
             answer = await self._ask(request.packed(good + b"\n"))
