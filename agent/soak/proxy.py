@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import Final, Self
 
 HOST: Final = "127.0.0.1"
+_HANG_UP_S: Final = 0.02
+"""Longest time from what a client sent last to the end of its connection, both carried through late."""
 MOST_KEPT: Final = 4 << 20
 """Bytes of the clients that `sent` keeps."""
 
@@ -47,6 +49,7 @@ class Proxy:
         self._listener = listener
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._doubtful: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -75,6 +78,13 @@ class Proxy:
                 link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
+    def doubt(self) -> None:
+        """What comes next from a client that is connected now is not passed on when the client has hung up meanwhile.
+
+        TCP carries through, when a network is back, what a client sent long ago and gave up.
+        """
+        self._doubtful |= self._writers
+
     @property
     def connections(self) -> int:
         """Open connections of clients."""
@@ -88,8 +98,8 @@ class Proxy:
             there, back = await asyncio.open_connection(*self.target)
             self._writers.add(back)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._relay(reader, back, keep=True))
-                group.create_task(self._relay(there, writer, keep=False))
+                group.create_task(self._relay(reader, back, keep=True, client=writer))
+                group.create_task(self._relay(there, writer, keep=False, client=writer))
         except OSError:
             pass
         finally:
@@ -97,10 +107,18 @@ class Proxy:
                 if one is not None:
                     one.transport.abort()
                     self._writers.discard(one)
+                    self._doubtful.discard(one)
 
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, keep: bool) -> None:
+    async def _relay(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, keep: bool, client: asyncio.StreamWriter
+    ) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
+                if keep and client in self._doubtful:
+                    self._doubtful.discard(client)
+                    await asyncio.sleep(_HANG_UP_S)
+                    if reader.at_eof() or reader.exception() is not None:
+                        break
                 if keep and len(self.sent) < MOST_KEPT:
                     self.sent += data
                 step = self.slice_bytes or len(data)

@@ -36,6 +36,8 @@ class NetworkDown:
             await asyncio.to_thread(switch, interface, up=False)
             await asyncio.sleep(seconds)
         finally:
+            for one in stage.relays("plant" if self.link == "plant" else "collector-broker"):
+                one.doubt()
             switch(interface, up=True)
 
 
