@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import signal
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,7 +65,14 @@ def command(
         emit(markdown(answer))
     for sentence in answer["broken"]:
         say(f"broken: {sentence}")
-    return 0 if not answer["broken"] and (answer["complete"] or (allow_not_run and not answer["interrupted"])) else 1
+    return exit_code(answer, allow_not_run=allow_not_run)
+
+
+def exit_code(answer: Mapping[str, Any], *, allow_not_run: bool) -> int:
+    """0 when every promise was kept and every step ran; steps that cannot run here may be allowed."""
+    if answer["broken"] or answer["interrupted"]:
+        return 1
+    return 0 if allow_not_run or not answer["not_run"] else 1
 
 
 async def _run(plan: Plan, name: str, folder: Path, seed: int) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def report(run: Run, judged: Judged, aside: Aside, name: str) -> dict[str, Any]:
         "lines": list(run.plan.lines),
         "elapsed_s": round(run.elapsed_s, 1),
         "complete": not run.skipped and not run.interrupted,
+        "interrupted": run.interrupted,
         "not_run": [{"fault": one.fault, "reason": one.reason} for one in run.skipped],
         "notes": run.setting.notes,
         "broken": found,

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from agent.commands.soak import exit_code
 from agent.soak.broken import about_balance, about_cost, about_drops, about_ends, about_faults, about_readings
 from agent.soak.plan import Limits
 from agent.soak.run import Injected
@@ -99,3 +100,18 @@ def test_a_process_is_looked_at_until_it_is_gone() -> None:
     assert sample.fds > 2
     assert sample.threads >= 1
     assert look(2**22 + 1, 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("broken", "not_run", "interrupted", "allow", "code"),
+    [
+        ([], [], False, False, 0),
+        (["nothing lost: x"], [], False, True, 1),
+        ([], [{"fault": "kill"}], False, False, 1),
+        ([], [{"fault": "kill"}], False, True, 0),
+        ([], [], True, True, 1),
+    ],
+)
+def test_the_exit_code(broken: list[str], not_run: list[object], interrupted: bool, allow: bool, code: int) -> None:
+    answer = {"broken": broken, "not_run": not_run, "interrupted": interrupted}
+    assert exit_code(answer, allow_not_run=allow) == code
