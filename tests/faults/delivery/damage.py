@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.journal.journal import Journal, JournalSettings
+from tests.faults.delivery.feeder import waiting
 from tests.faults.delivery.feeding import Feeding
 from tests.faults.delivery.numbers import rows_in
 
@@ -32,13 +33,13 @@ class Found:
     Attributes:
         rows: in the order they would be sent.
         opened_s: seconds to an open journal.
-        damaged_bytes: as counted.
+        counted: whether damage was seen: bytes counted at the start, or a record that is not sent.
         places: the records, files by name.
     """
 
     rows: list[int]
     opened_s: float
-    damaged_bytes: int
+    counted: bool
     places: list[Place]
 
 
@@ -61,13 +62,13 @@ def start(folder: Path) -> Found:
     started_s = time.monotonic()
     journal.open()
     opened_s = time.monotonic() - started_s
-    places = [
-        Place(stored.segment.path, stored.offset, stored.offset + stored.size, tuple(rows_in(stored.payload())))
-        for segment in journal.segments
-        for stored in journal.walk(segment, 0, segment.size)
-    ]
+    places, counted = [], bool(journal.damaged_bytes)
+    for stored, payload in waiting(journal):
+        end = stored.offset + stored.size
+        places.append(Place(stored.segment.path, stored.offset, end, tuple(rows_in(payload or b""))))
+        counted |= payload is None
     journal.close()
-    return Found([row for place in places for row in place.rows], opened_s, journal.damaged_bytes, places)
+    return Found([row for place in places for row in place.rows], opened_s, counted, places)
 
 
 def start_of_copy(folder: Path, copy: Path, harm: Callable[[Path], None]) -> Found:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,8 @@ from connectors import registry
 from connectors.base import Connector
 from connectors.modbus.config import ModbusConnection
 from pipelines.clock import SystemClock
+from pipelines.errors import JournalCorrupt
+from pipelines.journal.journal import Journal, Stored
 from pipelines.point import Delivery, scan_of
 from tests.faults.delivery.numbers import ORIGIN_NS, ROW_NS, TAGS
 
@@ -121,12 +123,19 @@ def site() -> Site:
     )
 
 
-def dump(collector: Collector, path: Path) -> None:
-    """Everything in the journal that waits for its store."""
-    with path.open("wb") as file:
-        for segment in collector.journal.segments:
-            for stored in collector.journal.walk(segment, 0, segment.size):
-                file.write(stored.payload())
+def waiting(journal: Journal) -> Iterator[tuple[Stored, bytes | None]]:
+    """Every record that waits for its store, and its payload; None when it was altered, so that it is never sent."""
+    for segment in journal.segments:
+        for stored in journal.walk(segment, 0, segment.size):
+            try:
+                yield stored, stored.payload()
+            except JournalCorrupt:
+                yield stored, None
+
+
+def dump(journal: Journal, path: Path) -> None:
+    """Everything in the journal that will be sent."""
+    path.write_bytes(b"".join(payload or b"" for _, payload in waiting(journal)))
 
 
 async def main() -> None:
@@ -137,7 +146,7 @@ async def main() -> None:
     COLLECTORS.append(collector)
     opened_s = time.monotonic() - started_s
     if OPTIONS.dump:
-        dump(collector, Path(OPTIONS.dump))
+        dump(collector.journal, Path(OPTIONS.dump))
     resume = int(collector.readings[0].source.link_resume or b"0")
     say("O", opened_s=opened_s, resume=resume, **collector.status())
 

@@ -17,7 +17,8 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.faults.delivery.feeder import Options
+from pipelines.journal.journal import Journal, JournalSettings
+from tests.faults.delivery.feeder import Options, dump
 from tests.faults.delivery.numbers import in_order, rows_in
 
 START_S: Final = 5.0
@@ -152,12 +153,19 @@ class Feeding:
         """What the last collector found in the journal."""
         return self.work / "dump"
 
+    def look(self) -> None:
+        """What the next collector will find, without starting one."""
+        journal = Journal(self.state_dir / "journal", JournalSettings(min_free_bytes=0))
+        journal.open()
+        dump(journal, self.dumped)
+        journal.close()
+
     def recovered(self) -> list[int]:
-        """Rows the last collector found in the journal: none foreign, none altered, in order."""
+        """Rows found in the journal at the last start or look: none foreign, none altered, in order."""
         return in_order(rows_in(self.dumped.read_bytes()))
 
     def lost(self, *, stored: set[int] | None = None) -> list[int]:
-        """Rows that were accepted and are neither in the journal that the last one found nor `stored`."""
+        """Rows that were accepted and are neither among those found in the journal nor `stored`."""
         return sorted(self.accepted - set(self.recovered()) - (stored or set()))
 
     def close(self) -> None:
