@@ -135,6 +135,7 @@ class Feeding:
         self.accepted: set[int] = set()
         self.starts_s: list[float] = []
         self._next = 0
+        self._before: set[int] = set()
         self._running: Feeder | None = None
 
     def start(self, before: Sequence[str] = (), *, until_open: bool = True, **options: Any) -> Feeder:
@@ -142,6 +143,7 @@ class Feeding:
         wanted = Options(str(self.state_dir), first=self._next, dump=str(self.dumped), **options)
         self.dumped.unlink(missing_ok=True)
         self._next += max(_STEP, wanted.rows * wanted.most)
+        self._before = set(self.accepted)
         self._running = feeder = Feeder([*before, *wanted.words()], self.accepted, self.work / "collector.log")
         if until_open:
             feeder.until(lambda: feeder.opened)
@@ -159,14 +161,15 @@ class Feeding:
         journal.open()
         dump(journal, self.dumped)
         journal.close()
+        self._before = set(self.accepted)
 
     def recovered(self) -> list[int]:
         """Rows found in the journal at the last start or look: none foreign, none altered, in order."""
         return in_order(rows_in(self.dumped.read_bytes()))
 
-    def lost(self, *, stored: set[int] | None = None) -> list[int]:
-        """Rows that were accepted and are neither among those found in the journal nor `stored`."""
-        return sorted(self.accepted - set(self.recovered()) - (stored or set()))
+    def lost(self) -> list[int]:
+        """Rows that were accepted before the last start or look, and that it did not find in the journal."""
+        return sorted(self._before - set(self.recovered()))
 
     def close(self) -> None:
         """End what still runs."""
