@@ -85,6 +85,7 @@ class Collector:
         self.quarantine = Quarantine(state_dir)
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._births())
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
+        self.flow.on_found = self.outbox.found
         self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
         self.uplink.on_refused = self.ledger.refused
         self.reload = Reload(self, reread or (lambda: site))

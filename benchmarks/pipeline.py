@@ -57,9 +57,7 @@ def stages(folder: Path) -> list[Stage]:
         journal.committed(records)
         journal.rotate()
         journal.release(stored)
-        for segment in journal.finished:
-            journal.finish(segment)
-            journal.leave(segment)
+        journal.tidy()
 
     database = sqlite3.connect(folder / "queue.sqlite")
     database.execute("PRAGMA journal_mode=WAL")

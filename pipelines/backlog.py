@@ -51,6 +51,11 @@ class Backlog:
         else:
             self._waiting.append(_Stretch(stored.segment, stored.offset, stored.offset + stored.size))
 
+    def found(self, segment: Segment) -> None:
+        """A segment that the start had no time to read; it takes its place among those that wait."""
+        stretches = [*self._waiting, _Stretch(segment, 0, segment.size)]
+        self._waiting = deque(sorted(stretches, key=lambda one: (one.segment.sequence, one.start)))
+
     def peek(self) -> Stored | None:
         """The oldest record that waits; None when there is none."""
         self._waiting += [_Stretch(held.segment, held.start, held.end) for held in self.later.due()]

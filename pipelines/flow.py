@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +20,8 @@ from pipelines.clock import Clock
 from pipelines.errors import JournalFull
 from pipelines.journal.finisher import Finisher
 from pipelines.journal.journal import Journal, Loss, Stored
+from pipelines.journal.recovery import Found
+from pipelines.journal.segment import Segment
 from pipelines.ledger.carried import Readings
 from pipelines.place import Place
 from pipelines.point import Delivery, Gap
@@ -32,6 +35,8 @@ RECORD_BYTES: Final = 512 << 10
 _WAITING_BYTES: Final = 8 << 20
 """Appended and not yet durable bytes at which sources have to wait."""
 _RETRY_S: Final = 1.0
+_LOSSES: Final = 256
+"""Most gap points in one record."""
 
 log = structlog.get_logger()
 
@@ -56,6 +61,7 @@ class Flow:
         on_record: told of every appended record at once.
         on_appended: told of every record and the readings in it, before anything else.
         on_moved: told of (old, new) when a failed commit moved a record.
+        on_found: told of a segment that a start had no time to read.
         on_change: called when records were appended or became durable.
         carried: resume state that goes with every record.
     """
@@ -73,6 +79,7 @@ class Flow:
         self.on_record: Callable[[Stored], None] = _nobody
         self.on_appended: Callable[[Stored, tuple[Readings, ...]], None] = _nobody
         self.on_moved: Callable[[Stored, Stored], None] = _nobody
+        self.on_found: Callable[[Segment], None] = _nobody
         self.on_change: Callable[[], None] = _nobody
         self.carried: Callable[[], Mapping[str, bytes]] = dict
         self._clock = clock
@@ -83,8 +90,10 @@ class Flow:
         self._appended: list[tuple[Delivery, Source]] = []
         self._held: list[Stored] = []
         self._rotating = False
+        self._blocked = False
         self._telling: list[Loss] = []
-        self.finisher = Finisher(journal)
+        self.finisher = Finisher(journal, self._found)
+        self._gap_starts: deque[tuple[str, int]] = deque(maxlen=_LOSSES)
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._size = 0
         self._durable = 0
@@ -125,8 +134,8 @@ class Flow:
     @property
     def dropped(self) -> dict[str, int]:
         """Values given up since the start, by reason: `cap`, `expired`, `damaged`."""
-        journal = self.journal
-        return {"cap": journal.dropped_points, "expired": self._stats.expired, "damaged": journal.damaged_points}
+        losses = self.journal.losses
+        return {"cap": losses.dropped_points, "expired": self._stats.expired, "damaged": losses.damaged_points}
 
     @property
     def imbalance(self) -> int:
@@ -153,8 +162,8 @@ class Flow:
             self._wanted.clear()
             oldest_s = oldest_s or time.monotonic()
             self._try_append()
-            late = time.monotonic() - oldest_s >= settings.commit_s - LINGER_S
-            if late or not self.healthy or self.journal.uncommitted_bytes >= settings.commit_bytes:
+            late = self._blocked or not self.healthy or time.monotonic() - oldest_s >= settings.commit_s - LINGER_S
+            if late or self.journal.uncommitted_bytes >= settings.commit_bytes:
                 await self.flush()
                 oldest_s = 0.0
             else:
@@ -163,9 +172,8 @@ class Flow:
     async def flush(self) -> None:
         """Append what is open and make everything durable; returns when it is, however long the disk refuses."""
         async with self._committing:
-            while (
-                self._lines or self._accepted or self._appended or self.journal.uncommitted_bytes or self.journal.losses
-            ):
+            self._blocked = False
+            while self._owes():
                 self.beat_s = time.monotonic()
                 try:
                     self._append()
@@ -179,12 +187,13 @@ class Flow:
 
     def _owes(self) -> bool:
         open_here = self._lines or self._accepted or self._appended
-        return bool(open_here or self.journal.uncommitted_bytes or self.journal.losses)
+        return bool(open_here or self.journal.uncommitted_bytes or self.journal.losses.pending)
 
     async def _made_room(self) -> bool:
         """Tell what is given up at the cap, and have it gone; False when nothing went."""
+        self.journal.make_way()
         try:
-            await self._commit()
+            await self._commit_appended()
         except JournalFull:
             return False
         return await self.finisher.turn() > 0
@@ -193,6 +202,7 @@ class Flow:
         try:
             self._append()
         except JournalFull:  # `flush` makes room, or says why it cannot
+            self._blocked = True
             self._drained.clear()
             self._wanted.set()
 
@@ -231,18 +241,25 @@ class Flow:
         Raises:
             JournalFull: the disk takes no further segment; what was synced holds.
         """
+        journal = self.journal
+        self._rotating = journal.is_full_segment
+        if self._rotating:
+            self._drained.clear()
+        try:
+            await self._commit_appended()
+            journal.make_way()
+            if self._rotating and journal.is_full_segment and not journal.uncommitted_bytes:
+                size = journal.next_segment()
+                journal.go_on(await asyncio.get_running_loop().run_in_executor(self._sync, journal.make_segment, size))
+        finally:
+            self._rotating = False
+
+    async def _commit_appended(self) -> None:
         if self.journal.torn:
             self.journal.rewrite_uncommitted()
         self._tell_moves()
         self._tell_losses()
-        self._rotating = self.journal.is_full_segment
-        if self._rotating:
-            self._drained.clear()
-        try:
-            await self._sync_appended()
-            self.journal.rotate()
-        finally:
-            self._rotating = False
+        await self._sync_appended()
 
     async def _sync_appended(self) -> None:
         waiting, self._appended = self._appended, []
@@ -272,7 +289,7 @@ class Flow:
         for record in records:
             if not record.payload_at[1]:
                 self.journal.release(record)
-        self.journal.told(self._telling)
+        self.journal.losses.told(self._telling)
         self._telling = []
         held, self._held = self._held, []
         for record in held:
@@ -288,14 +305,31 @@ class Flow:
 
     def _tell_losses(self) -> None:
         """What is given up, as gap points of the agent; it is counted and goes when they are durable."""
-        for loss in list(self.journal.losses[len(self._telling) :]):
-            gap = Gap(0, loss.cause, loss.first_ns, loss.last_ns, loss.points)
-            body = gap_line(self._place, "*", gap)
-            resume = self.journal.telling([*self._telling, loss])
-            stored = self.journal.append(body, 1, (loss.first_ns, loss.first_ns), resume, gap=True)
+        pending = self.journal.losses.pending
+        while losses := pending[len(self._telling) :][:_LOSSES]:
+            gaps = [self._gap(loss) for loss in losses]
+            body = b"".join(gap_line(self._place, "*", gap) for gap in gaps)
+            resume = self.journal.losses.telling([*self._telling, *losses], self.journal.behind.segments)
+            span_ns = gaps[0].start_ns, max(gap.start_ns for gap in gaps)
+            stored = self.journal.append(body, len(gaps), (min(span_ns), span_ns[1]), resume, gap=True)
             self.on_appended(stored, ())
             self._held.append(stored)
-            self._telling.append(loss)
+            self._telling += losses
+
+    def _gap(self, loss: Loss) -> Gap:
+        first_ns, last_ns = loss.span_ns
+        start_ns = first_ns or self._clock.now_ns()
+        while (loss.cause, start_ns) in self._gap_starts:  # gaps of one cause and start would be one point
+            start_ns += 1
+        self._gap_starts.append((loss.cause, start_ns))
+        return Gap(0, loss.cause, start_ns, max(start_ns, last_ns), loss.points)
+
+    def _found(self, found: Found) -> None:
+        before = self.journal.points_queued
+        segment = self.journal.take_in(found)
+        self._stats.queued_at_start += self.journal.points_queued - before
+        self.on_found(segment)
+        self.on_change()
 
     def _struggle(self, reason: str) -> None:
         if self.healthy:

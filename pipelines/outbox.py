@@ -18,6 +18,7 @@ from typing import Final
 from pipelines.backlog import Backlog
 from pipelines.drain import Drain
 from pipelines.journal.journal import Journal, Stored
+from pipelines.journal.segment import Segment
 from pipelines.later import Later
 from pipelines.stats import FlowStats
 from pipelines.topics import RecordId
@@ -122,6 +123,10 @@ class Outbox:
         """Silence after which everything unconfirmed is sent again: max(30 s, 4 × p99 of the confirmation time)."""
         times = sorted(self._confirm_s)
         return max(_SILENCE_S, 4 * times[len(times) * 99 // 100]) if times else _SILENCE_S
+
+    def found(self, segment: Segment) -> None:
+        """A segment of an earlier process that the start had no time to read."""
+        self._backlog.found(segment)
 
     def add(self, stored: Stored) -> None:
         """A record was appended."""

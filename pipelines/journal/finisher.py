@@ -1,38 +1,45 @@
-"""Hands segments nobody waits for to the hook, and deletes them: in a worker thread that never holds up a commit."""
+"""Seals, finishes and deletes segments that are not written any more: in a worker thread that holds up no commit."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, NoReturn
+from pathlib import Path
+from typing import Final, NoReturn, TypeVar
 
 import structlog
 
 from pipelines.errors import JournalError
 from pipelines.journal.journal import Journal
+from pipelines.journal.recovery import Found
 
 _TURN_S: Final = 1.0
+_T = TypeVar("_T")
 
 log = structlog.get_logger()
 
 
 class Finisher:
-    """The one that deletes segments.
+    """Turns what the journal has left behind into sealed segments, and these into free space.
 
     Args:
         journal: open.
+        on_found: told of a file that a start had no time for, once it is read.
 
     Attributes:
         failing: why the last segment could not be finished; empty when it could.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, on_found: Callable[[Found], None]) -> None:
         self.failing = ""
+        self._on_found = on_found
         self._journal = journal
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-finish")
         self._turning = asyncio.Lock()
         self._wanted = asyncio.Event()
+        self._reason = ""
 
     def wake(self) -> None:
         """There may be something to finish."""
@@ -42,26 +49,36 @@ class Finisher:
         """Finish what there is, for ever; ends by cancellation."""
         while True:
             await self.turn()
+            if self._journal.behind.unread and not self.failing:
+                continue
             self._wanted.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TURN_S):
                     await self._wanted.wait()
 
     async def turn(self) -> int:
-        """Try each finished segment once; how many are gone."""
-        gone = 0
+        """Try each segment that is due once; how many gave disk back."""
+        behind, freed = self._journal.behind, 0
         async with self._turning:
-            failing = ""
-            for segment in self._journal.finished:
-                try:
-                    await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.finish, segment)
-                except (OSError, JournalError) as error:
-                    failing = f"{segment.path}: cannot be finished and stays: {error}"
-                else:
-                    self._journal.leave(segment)
-                    gone += 1
-            self._tell(failing)
-        return gone
+            self._reason = ""
+            for segment in behind.unsealed:
+                freed += await self._try(segment.path, behind.mend, segment)
+            for segment in behind.finished:
+                if await self._try(segment.path, behind.finish, segment):
+                    behind.segments.remove(segment)
+                    freed += 1
+            if behind.unread and await self._try(behind.unread[-1].path, behind.read, one := behind.unread[-1]):
+                self._on_found(one)
+            self._tell(self._reason)
+        return freed
+
+    async def _try(self, path: Path, work: Callable[[_T], None], on: _T) -> bool:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work, on)
+        except (OSError, JournalError) as error:
+            self._reason = f"{path}: cannot be finished and stays: {error}"
+            return False
+        return True
 
     def _tell(self, failing: str) -> None:
         if bool(failing) != bool(self.failing):

@@ -102,7 +102,7 @@ class Ledger:
         with self._lock:
             already = self._book.counted.get(segment.epoch, [])
             refused = dict(self._book.refused)
-        wanted = outside(segment.done - segment.lost, already)
+        wanted = outside(set(segment.done - segment.lost), already)
         found = self._released(segment, wanted, refused)
         head = Head(epochs=[segment.epoch], counted={segment.epoch: runs_of(wanted)} if wanted else {})
         if found.doubtful and segment.span_ns is not None:

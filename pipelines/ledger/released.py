@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.journal.format import read_segment
+from pipelines.journal.salvage import read_segment
 from pipelines.journal.segment import Segment
 from pipelines.ledger.mix import spread
 from pipelines.ledger.readings import Number, Points, points_of

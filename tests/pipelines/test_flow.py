@@ -186,7 +186,7 @@ async def test_what_is_dropped_at_the_cap_is_told(tmp_path: Path) -> None:
             assert bench.flow.imbalance == 0
             assert bench.journal.bytes_used <= 1 << 20
     await bench.flow.flush()
-    assert bench.journal.dropped_points > 0
+    assert bench.journal.losses.dropped_points > 0
     assert bench.flow.imbalance == 0
     told = [record.payload() for record in bench.records if not record.segment.deleted]
     assert any(b"cause=dropped_at_cap" in body for body in told)

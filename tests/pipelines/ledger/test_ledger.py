@@ -190,10 +190,10 @@ def test_the_oldest_hours_go_first_and_the_rest_is_vouched_for(on_line: Any) -> 
         first += 20 * 3600
         for stored in records:
             one.journal.release(stored)
-        one.journal.finish(records[0].segment)
+        one.journal.behind.finish(records[0].segment)
         one.ledger.finished(records[0].segment)
         assert one.ledger.bytes_used <= 256 << 10
-        one.journal.leave(records[0].segment)
+        one.journal.behind.segments.remove(records[0].segment)
     # a year of hours of a hundred series in one entry each
     view = View.load(one.folder / "ledger")
     assert len(view.rows)
