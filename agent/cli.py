@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "view": "Serve",
     "status": "Operate",
     "reload": "Operate",
+    "verify": "Operate",
     "quarantine": "Operate",
     "soak": "Operate",
     "schema": "Other",

@@ -12,3 +12,5 @@ STATE_DIR: Final = Path(
     os.environ.get("STATE_DIRECTORY") or Path(os.environ.get("HOME") or "/var/lib") / ".local/state/shopfloor-agent"
 )
 """State folder: systemd's when run by it, else the user's."""
+STORE_FILE: Final = "points.duckdb"
+"""The embedded store in its folder."""

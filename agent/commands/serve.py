@@ -10,16 +10,17 @@ from typing import Annotated
 import typer
 
 from agent.broker import local_broker
+from agent.control.client import SOCKET
+from agent.control.readings import PATH, answers
+from agent.control.server import serve_orders
 from agent.logs import set_up_logs
-from agent.paths import STATE_DIR
+from agent.paths import STATE_DIR, STORE_FILE
 from agent.server import BeatingSink, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.errors import ConfigError, DependencyError
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.duckdb import DuckDbSink
 from viewer.stores.duckdb import DuckDbStore
-
-STORE_FILE = "points.duckdb"
 
 
 def command(
@@ -68,12 +69,14 @@ async def _serve(
             notices = [local.notice] if local.kind == "embedded" else []
         sink = DuckDbSink(folder / STORE_FILE)
         stack.push_async_callback(sink.close)
-        server = ViewerServer(DuckDbStore(sink.cursor), catalog, notices, *address)
+        reading = DuckDbStore(sink.cursor)
+        server = ViewerServer(reading, catalog, notices, *address)
         writer = BeatingSink(sink)
         bridge = bridge_of(mqtt, writer)
 
         async def started() -> dict[str, str]:
             return {"viewer": await server.url(), "mqtt": bridge.settings.endpoint, "notice": " ".join(notices)}
 
-        parts = [bridging(bridge), server.run_until_cancelled()]
+        asked = serve_orders(folder / SOCKET, {PATH: answers(reading)}, lambda: writer.alive() and server.alive())
+        parts = [bridging(bridge), server.run_until_cancelled(), asked]
         return await serve_until_stopped(parts, started, [writer.alive, server.alive], json=json)

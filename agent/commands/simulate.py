@@ -20,12 +20,12 @@ from rich.live import Live
 
 from agent.broker import local_broker
 from agent.commands.init import template
-from agent.commands.serve import STORE_FILE
 from agent.config import load_site
 from agent.duration import duration_s
 from agent.influx import influx_store
 from agent.logs import set_up_logs
 from agent.output import emit_json, say
+from agent.paths import STORE_FILE
 from agent.simulate.judging import details, judge_run, result
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table

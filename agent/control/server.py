@@ -60,15 +60,12 @@ def control_app(status: Status, metrics: Collector, routes: Routes, alive: Calla
     async def as_metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
-    async def healthz(_: Request) -> Response:
-        return _text(["alive"], well=True) if alive() else _text(["a part stands still"], well=False)
-
     async def readyz(_: Request) -> Response:
         troubles = status().get("troubles", [])
         return _text(troubles or ["ready"], well=not troubles)
 
     orders = [Route(path, _order(handler), methods=["POST"]) for path, handler in routes.items()]
-    health = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    health = [_healthz(alive), Route("/readyz", readyz)]
     asked = [Route("/status", as_json), Route("/metrics", as_metrics), *health]
     return Starlette(routes=[*asked, *orders])
 
@@ -86,7 +83,22 @@ async def serve_control(
         routes: orders that are taken.
         alive: whether every part of the process turns.
     """
-    app = control_app(status, StatusMetrics(status), routes or {}, alive)
+    await _serve(path, control_app(status, StatusMetrics(status), routes or {}, alive))
+
+
+async def serve_orders(path: Path, routes: Routes, alive: Callable[[], bool] = _is) -> None:
+    """Serve orders and `/healthz` alone on a Unix socket until cancelled, for a process that has no status.
+
+    Args:
+        path: of the socket.
+        routes: orders that are taken.
+        alive: whether every part of the process turns.
+    """
+    orders = [Route(route, _order(handler), methods=["POST"]) for route, handler in routes.items()]
+    await _serve(path, Starlette(routes=[_healthz(alive), *orders]))
+
+
+async def _serve(path: Path, app: Starlette) -> None:
     try:
         listener = _listen(path)
     except OSError as error:
@@ -98,6 +110,13 @@ async def serve_control(
     finally:
         listener.close()
         _remove(path)
+
+
+def _healthz(alive: Callable[[], bool]) -> Route:
+    async def healthz(_: Request) -> Response:
+        return _text(["alive"], well=True) if alive() else _text(["a part stands still"], well=False)
+
+    return Route("/healthz", healthz)
 
 
 def _order(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

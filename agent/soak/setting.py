@@ -11,8 +11,8 @@ from typing import Final
 
 from agent.broker.process import HOST
 from agent.commands.init import template
-from agent.commands.serve import STORE_FILE
 from agent.influx import influx_store
+from agent.paths import STORE_FILE
 from agent.simulate.session import Plan as Simulated
 from agent.simulate.session import Simulation, Ways
 from agent.soak import disk, influxd, namespace

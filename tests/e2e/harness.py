@@ -96,6 +96,18 @@ def simulation(work: Path, *arguments: str) -> Iterator[Run]:
                 process.communicate()
 
 
+def assert_verified(work: Path, *store: str) -> dict[str, Any]:
+    """`agent verify` agrees, whether the parts run or not; what it says."""
+    command = [sys.executable, "-m", "agent.cli", "verify", "--json", "--state-dir", str(work / "agent"), *store]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert ended.returncode == 0, (ended.stdout, ended.stderr)
+    answer: dict[str, Any] = json.loads(ended.stdout)
+    assert answer["agree"] is True
+    assert answer["claimed"] > 0
+    assert (answer["missing"], answer["extra"], answer["altered"]) == (0, 0, 0), answer
+    return answer
+
+
 def assert_nothing_lost(answer: dict[str, Any], *, outages: bool = False) -> None:
     """The line of a run that lost, doubled and altered nothing; without outages no gap explains anything."""
     assert answer["produced"] > 0

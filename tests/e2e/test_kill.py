@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import assert_nothing_lost, simulation
+from tests.e2e.harness import assert_nothing_lost, assert_verified, simulation
 from tests.services.influxd import free_port, running_influxd
 from tests.services.mosquitto import Mosquitto
 
@@ -18,9 +18,12 @@ def test_kill_of_a_part_of_ours(tmp_path: Path, part: str) -> None:
         with simulation(tmp_path / "run", "--for", "12s", *places) as run:
             run.pid_of(part)
             run.until_stored(200)
+            assert_verified(run.work, *places[2:])
             run.kill(part)
             run.until_stored(200)
+            assert_verified(run.work, *places[2:])
             answer = run.result()
+        assert_verified(run.work, *places[2:])
     assert_nothing_lost(answer, outages=part == "collector")
 
 
@@ -34,6 +37,7 @@ def test_kill_of_mosquitto(tmp_path: Path) -> None:
             broker.start()
             run.until_stored(200)
             answer = run.result()
+        assert_verified(run.work, *places[2:])
     assert_nothing_lost(answer)
 
 
@@ -49,6 +53,7 @@ def test_kill_of_influxd(tmp_path: Path) -> None:
             with running_influxd(data, port=port):
                 run.until_stored(200)
                 answer = run.result()
+                assert_verified(run.work, *places[2:])
     assert_nothing_lost(answer)
 
 
@@ -56,7 +61,10 @@ def test_kill_of_the_site_server(tmp_path: Path) -> None:
     with simulation(tmp_path / "run", "--for", "12s") as run:
         run.pid_of("serve")
         run.until_stored(200)
+        assert_verified(run.work, "--store", str(run.work / "store"))
         run.kill("serve")
         run.until_stored(200)
+        assert_verified(run.work, "--store", str(run.work / "store"))
         answer = run.result()
+    assert_verified(run.work, "--store", str(run.work / "store"))
     assert_nothing_lost(answer)

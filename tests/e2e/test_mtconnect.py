@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agent.commands.serve import STORE_FILE
+from agent.paths import STORE_FILE
 from tests.e2e.harness import assert_nothing_lost, simulation
 from viewer.stores.base import Place
 from viewer.stores.duckdb import DuckDbStore

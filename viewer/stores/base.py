@@ -143,6 +143,18 @@ class Store(Protocol):
         ...
 
 
+class ExactStore(Protocol):
+    """A store that is asked for everything it holds. Every method raises DependencyError when it cannot be reached."""
+
+    def readings(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int) -> list[Points]:
+        """What `Store.points` says of each (place, field), asked for together; nothing where the store knows none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
 def place_of(measurement: str, tags: dict[str, str], company: str | None = None) -> Place:
     """The place a series' tags name; `company` replaces the tag where the store knows it better."""
     return Place(
@@ -157,6 +169,11 @@ def place_of(measurement: str, tags: dict[str, str], company: str | None = None)
 def bucket_width_ns(start_ns: int, end_ns: int, buckets: int) -> int:
     """Width that covers the span with at most `buckets` buckets, at least 1 ns."""
     return max(1, -(-(end_ns - start_ns) // max(1, buckets)))
+
+
+def no_points() -> Points:
+    """Nothing."""
+    return Points(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
 
 
 def empty_trend(bucket_ns: int) -> Trend:

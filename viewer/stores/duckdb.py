@@ -27,6 +27,7 @@ from viewer.stores.base import (
     bucket_width_ns,
     empty_trend,
     gap_of,
+    no_points,
     pair_with_quality,
     place_of,
     series_of,
@@ -147,7 +148,7 @@ class DuckDbStore:
         """Every value of one field, exactly as written."""
         kind, numbers = self._find(place, field)
         if kind is None:
-            return Points(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
+            return no_points()
         rows = self._query(
             f"SELECT time_ns, value FROM points_{kind} WHERE series IN (SELECT unnest($numbers))"  # noqa: S608
             " AND time_ns >= $start AND time_ns < $end ORDER BY time_ns",
@@ -158,6 +159,37 @@ class DuckDbStore:
             },
         )
         return Points(np.asarray(rows["time_ns"], dtype=np.int64), np.asarray(rows["value"], dtype=_DTYPES[kind]))
+
+    def readings(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int) -> list[Points]:
+        """Every value of several fields, with one query for each type."""
+        asked = {key: which for which, key in enumerate(wanted)}
+        with self._lock:
+            self._learn_series(self._cursor_or_error())
+            known = [(n, one, asked.get((one.place, one.field))) for n, one in enumerate(self._series)]
+        pairs: dict[Kind, list[tuple[int, int]]] = {}
+        for number, one, which in known:
+            if which is not None:
+                pairs.setdefault(one.kind, []).append((number, which))
+        found = [no_points() for _ in wanted]
+        for kind, some in pairs.items():
+            rows = self._query(
+                f"SELECT position, time_ns, value FROM points_{kind}"  # noqa: S608 - one of four tables
+                " JOIN (SELECT unnest($numbers) id, unnest($positions) AS position) ON series = id"
+                " WHERE time_ns >= $start AND time_ns < $end ORDER BY position, time_ns",
+                {
+                    "numbers": [number for number, _ in some],
+                    "positions": [which for _, which in some],
+                    "start": start_ns,
+                    "end": end_ns,
+                },
+            )
+            position = np.asarray(rows["position"], dtype=np.int64)
+            time_ns = np.asarray(rows["time_ns"], dtype=np.int64)
+            value = np.asarray(rows["value"], dtype=_DTYPES[kind])
+            starts = [0, *(np.flatnonzero(np.diff(position)) + 1).tolist()] if len(position) else []
+            for start, end in zip(starts, [*starts[1:], len(position)], strict=False):
+                found[position[start]] = Points(time_ns[start:end], value[start:end])
+        return found
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
         """Known gaps, oldest first."""

@@ -30,6 +30,7 @@ from viewer.stores.base import (
     downsample,
     empty_trend,
     gap_of,
+    no_points,
     pair_with_quality,
     place_of,
     series_of,
@@ -152,15 +153,28 @@ class InfluxStore:
         """Every value of one field, exactly as written."""
         kind = self._fields(place.measurement).get(place.measurement, {}).get(field)
         if kind is None:
-            return Points(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64))
-        where = _at(place)
-        where += "" if start_ns is None else f" AND time >= {start_ns}"
-        where += "" if end_ns is None else f" AND time < {end_ns}"
-        query = f"SELECT {identifier(field)} FROM {identifier(place.measurement)} WHERE {where}"  # noqa: S608
-        rows = [row for table in self._ask(query, floats=kind == "float") for row in table.rows]
-        value: NDArray[Any] = np.empty(len(rows), dtype=_DTYPES[kind])
-        value[:] = [row[1] for row in rows]
-        return Points(np.array([row[0] for row in rows], dtype=np.int64), value)
+            return no_points()
+        query = _points_query(place, field, start_ns, end_ns)
+        return _points([row for table in self._ask(query, floats=kind == "float") for row in table.rows], kind)
+
+    def readings(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int) -> list[Points]:
+        """Every value of several fields, with few requests for each type."""
+        kinds = {name: self._fields(name).get(name, {}) for name in {place.measurement for place, _ in wanted}}
+        asked: dict[str, list[int]] = {}
+        for which, (place, field) in enumerate(wanted):
+            asked.setdefault(kinds[place.measurement].get(field, ""), []).append(which)
+        asked.pop("", None)
+        found = [no_points() for _ in wanted]
+        for kind, numbers in asked.items():
+            for first in range(0, len(numbers), _STATEMENTS_PER_REQUEST):
+                part = numbers[first : first + _STATEMENTS_PER_REQUEST]
+                rows: dict[int, list[list[Any]]] = {}
+                query = ";".join(_points_query(*wanted[which], start_ns, end_ns) for which in part)
+                for table in self._ask(query, floats=kind == "float"):
+                    rows.setdefault(part[table.statement], []).extend(table.rows)
+                for which, some in rows.items():
+                    found[which] = _points(some, kind)
+        return found
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
         """Known gaps, oldest first."""
@@ -215,6 +229,19 @@ def _at(place: Place) -> str:
     values = (place.company, place.site, place.line, place.machine)
     pairs = zip(_PLACE_TAGS, values, strict=True)
     return " AND ".join(f"{identifier(tag)} = {literal(value)}" for tag, value in pairs)
+
+
+def _points(rows: list[list[Any]], kind: str) -> Points:
+    value: NDArray[Any] = np.empty(len(rows), dtype=_DTYPES[kind])
+    value[:] = [row[1] for row in rows]
+    return Points(np.array([row[0] for row in rows], dtype=np.int64), value)
+
+
+def _points_query(place: Place, field: str, start_ns: int | None, end_ns: int | None) -> str:
+    where = _at(place)
+    where += "" if start_ns is None else f" AND time >= {start_ns}"
+    where += "" if end_ns is None else f" AND time < {end_ns}"
+    return f"SELECT {identifier(field)} FROM {identifier(place.measurement)} WHERE {where}"  # noqa: S608
 
 
 def _trend_query(place: Place, field: str, start_ns: int, end_ns: int, width_ns: int) -> str:

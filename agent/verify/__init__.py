@@ -1,0 +1,1 @@
+"""`agent verify`: the kept ledger against the store."""
