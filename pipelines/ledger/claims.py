@@ -6,6 +6,7 @@ stands in one of the two: a segment goes only after the ledger has it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import DependencyError
-from pipelines.journal.format import done_counters, read_segment
+from pipelines.journal.format import RecordHead, done_counters, heads, read_header
+from pipelines.journal.salvage import read_segment
+from pipelines.journal.segment import seal_of
 from pipelines.ledger.format import outside
 from pipelines.ledger.readings import Points, joined
 from pipelines.ledger.released import points_in
@@ -123,37 +126,49 @@ class Claims:
                     data = one.path.read_bytes()
                 except FileNotFoundError:
                     continue
-                parts.append(points_in(data, one.epoch, wanted, {}, self.view.numbers.series)[0])
+                parts.append(points_in(data, one.epoch, wanted, {}, self.view.numbers.series))
         return joined(parts)
 
 
 def _segments(folder: Path) -> list[Waiting]:
-    """Segments and what they say of their records, oldest first."""
+    """Segments and what they say of their records, oldest first; nothing is changed."""
     found: list[Waiting] = []
     for path in sorted(folder.glob("*.seg")):
         done_path = path.with_suffix(".done")
         try:
-            content = read_segment(path.read_bytes())
+            epoch, base, records = _read(path)
             done_raw = done_path.read_bytes() if done_path.exists() else b""
         except FileNotFoundError:
             continue
-        epoch = content.epoch or ""
         done = done_counters(epoch, done_raw) if epoch else set()
-        here = {record.counter: (record.first_ns, record.last_ns) for record in content.records}
-        if found and found[-1].epoch == epoch:  # after a failed sync the same records stand here again
-            for counter in here.keys() & found[-1].open.keys():
-                del found[-1].open[counter]
-        found.append(
-            Waiting(path, epoch, done & here.keys(), {key: span for key, span in here.items() if key not in done})
-        )
+        if found and epoch and found[-1].epoch == epoch:  # what is behind its base is written again there
+            found[-1].open = {counter: span for counter, span in found[-1].open.items() if counter <= base}
+            found[-1].done = {counter for counter in found[-1].done if counter <= base}
+        here = {head.counter: (head.first_ns, head.last_ns) for head in records}
+        open_ = {counter: span for counter, span in here.items() if counter not in done}
+        found.append(Waiting(path, epoch, done & here.keys(), open_))
     return found
+
+
+def _read(path: Path) -> tuple[str, int, list[RecordHead]]:
+    """Epoch, base and records of a segment: from its seal, else from all of it."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        size = os.fstat(fd).st_size
+        if (seal := seal_of(fd, size)) is not None:
+            return seal.epoch, seal.base, heads(seal.entries)
+        data = os.pread(fd, size, 0)
+    finally:
+        os.close(fd)
+    header = read_header(data)
+    return header.epoch if header else "", header.base if header else 0, read_segment(data).records
 
 
 def _released(one: Waiting, view: View) -> Rows:
     wanted = outside(one.done, view.counted.get(one.epoch, []))
     if not wanted:
         return view.rows[:0]
-    points, _ = points_in(one.path.read_bytes(), one.epoch, wanted, view.refused, view.numbers.series)
+    points = points_in(one.path.read_bytes(), one.epoch, wanted, view.refused, view.numbers.series)
     epoch = view.numbers.epoch(one.epoch)
     rows = view.known.counted(tally_of(*points), epoch, one.sequence).rows.copy()
     rows["epoch"] = epoch

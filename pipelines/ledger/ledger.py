@@ -105,8 +105,8 @@ class Ledger:
         wanted = outside(set(segment.done - segment.lost), already)
         found = self._released(segment, wanted, refused)
         head = Head(epochs=[segment.epoch], counted={segment.epoch: runs_of(wanted)} if wanted else {})
-        if found.doubtful and segment.span_ns is not None:
-            head.losses.spans.append(segment.span_ns)
+        if found.doubtful is not None:
+            head.losses.spans.append(found.doubtful)
         if found.given_up:
             head.losses.add("cap", self._day(), found.given_up)
         if wanted or head.losses.spans:
@@ -125,7 +125,7 @@ class Ledger:
         if whole and not any(name.startswith(segment.epoch) for name in refused):
             tally = self.sums.of(segment, wanted)
             if tally is not None:
-                return Released(tally, 0, doubtful=False)
+                return Released(tally)
         return released(segment, wanted, refused, self._numbers.series)
 
     def _count(self, tally: Tally, head: Head, sequence: int) -> None:

@@ -26,12 +26,13 @@ class Released:
     Attributes:
         tally: sums of what the store has.
         given_up: values of records that were dropped.
-        doubtful: whether there are records that may have been sent and are not in the sums: dropped, or damaged.
+        doubtful: oldest and newest time in it where it holds records that may have been sent and are not in the sums:
+            dropped, or damaged.
     """
 
     tally: Tally
-    given_up: int
-    doubtful: bool
+    given_up: int = 0
+    doubtful: tuple[int, int] | None = None
 
 
 def released(segment: Segment, wanted: AbstractSet[int], refused: Refused, number: Number) -> Released:
@@ -47,29 +48,30 @@ def released(segment: Segment, wanted: AbstractSet[int], refused: Refused, numbe
         OSError: the file cannot be read.
     """
     data = segment.path.read_bytes()
-    points, counters = points_in(data, segment.epoch, wanted, refused, number)
-    dropped = {counter: size for counter, size in counters.items() if counter not in segment.done}
-    doubtful = dropped or segment.damaged_bytes or not (wanted | segment.lost) <= counters.keys()
-    return Released(tally_of(*points), sum(dropped.values()), bool(doubtful))
+    heads = {head.counter: head for head in read_segment(data).records}
+    points = points_in(data, segment.epoch, wanted, refused, number)
+    dropped = [head.points for counter, head in heads.items() if counter not in segment.done]
+    altered = any(counter not in heads for counter in (*wanted, *segment.lost))
+    times = [time_ns for head in heads.values() for time_ns in (head.first_ns, head.last_ns)]
+    doubtful = bool(times) and bool(dropped or altered or segment.damaged_bytes)
+    return Released(tally_of(*points), sum(dropped), (min(times), max(times)) if doubtful else None)
 
 
-def points_in(
-    data: bytes, epoch: str, wanted: AbstractSet[int], refused: Refused, number: Number
-) -> tuple[Points, dict[int, int]]:
-    """Readings of some records in the bytes of a segment; values of each of its intact records by counter."""
+def points_in(data: bytes, epoch: str, wanted: AbstractSet[int], refused: Refused, number: Number) -> Points:
+    """Readings of some records in the bytes of a segment; see `released`."""
     payloads: list[bytes] = []
-    found: dict[int, int] = {}
+    found: set[int] = set()
     gone: list[bytes] = []
-    for record in read_segment(data).records:
+    for record in read_segment(data).records if wanted else ():
         if record.counter in wanted and record.counter not in found:
+            found.add(record.counter)
             start, length = record.payload
             lines = refused.get(str(RecordId(epoch, record.counter)), [])
             if lines is not None:
                 payloads.append(data[start : start + length])
                 gone += [line.rstrip("\n").encode() + b"\n" for line in lines]
-        found[record.counter] = record.points
     points = points_of(payloads, number)
-    return (_but(points, points_of(gone, number)) if gone else points), found
+    return _but(points, points_of(gone, number)) if gone else points
 
 
 def _but(points: Points, gone: Points) -> Points:
