@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from agent import health
+from agent.control.quarantine import QuarantineOrders, expiry_gaps
 from agent.control.server import Routes, serve_control
 from agent.identity import agent_id
 from agent.links import Change, Links
@@ -69,7 +70,7 @@ class Collector:
         self.topics = AgentTopics(site.company, site.site, self.agent)
         self.ledger = Ledger(state_dir / "ledger", site.journal.max_bytes // 4, clock)
         self.journal = Journal(state_dir / "journal", site.journal)
-        self.journal.charged, self.journal.on_finished = lambda: self.ledger.bytes_used, self.ledger.finished
+        self.journal.on_finished = self.ledger.finished
         self.journal.open()
         if self.journal.damaged_bytes:
             log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
@@ -82,12 +83,15 @@ class Collector:
         self.time.readings = lambda: self.readings
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)
         self.outbox.later = self.time.later
-        self.quarantine = Quarantine(state_dir)
+        self.quarantine = Quarantine(state_dir, site.journal.max_bytes // 4, self.clock)
+        self.journal.charged = lambda: self.quarantine.bytes_used + self.ledger.bytes_used
+        self.orders = QuarantineOrders(self.quarantine, self.flow, self.stats, self.clock)
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._births())
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
         self.flow.on_found = self.outbox.found
         self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
-        self.uplink.on_refused = self.ledger.refused
+        self.uplink.refusals.on_refused = self.ledger.refused
+        self.uplink.refusals.on_expired = expiry_gaps(self.flow, self._place, self.clock)
         self.reload = Reload(self, reread or (lambda: site))
         self.ready = False
 
@@ -130,6 +134,7 @@ class Collector:
                 task.cancel()
         self.ledger.close()
         self.journal.close()
+        self.quarantine.close()
         return self.outbox.idle
 
     @property
@@ -159,7 +164,7 @@ class Collector:
 
     def _orders(self) -> Routes:
         """What others may have this agent do, by path."""
-        return {"/reload": self.reload.order}
+        return {"/reload": self.reload.order, **self.orders.routes}
 
     async def _tell_ready(self, ready: Callable[[], None]) -> None:
         """The configuration is valid and the journal open; once every connection was tried, others may rely on it."""

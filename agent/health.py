@@ -14,7 +14,7 @@ _FULL: Final = 0.8
 
 def troubles(collector: Collector) -> list[str]:
     """What is not well now, in words; empty when all is."""
-    journal, stats = collector.journal, collector.stats
+    journal = collector.journal
     found = [*collector.time.troubles(), *(text for one in collector.readings for text in one.troubles())]
     if refused := collector.reload.refused:
         found.append(f"{refused}; the configuration from before is in use")
@@ -26,8 +26,13 @@ def troubles(collector: Collector) -> list[str]:
         found.append(f"{journal.folder}: {share} % of max_bytes are used; at 100 % {what}")
     if reason := collector.uplink.error or collector.outbox.deaf:
         found.append(f"{collector.site.mqtt.endpoint}: {reason}")
-    if stats.quarantined:
-        found.append(f"{collector.quarantine.path}: {stats.quarantined} points were refused by the store")
+    quarantine = collector.quarantine
+    if quarantine.trouble:
+        found.append(f"{quarantine.path}: {quarantine.trouble}")
+    if quarantine.records:
+        found.append(
+            f"{quarantine.path}: {quarantine.points} points were refused by the store; `agent quarantine list`"
+        )
     if imbalance := collector.flow.imbalance:
         found.append(
             f"{journal.folder}: {imbalance:+d} points are in no account (stored, queued, dropped, quarantined): a bug "
@@ -52,6 +57,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "points": _points(collector),
         "journal": _journal(collector),
         "ledger": {"bytes": collector.ledger.bytes_used},
+        "quarantine": _quarantine(collector),
         "records": _records(collector),
         "clock": collector.time.status(),
     }
@@ -97,9 +103,16 @@ def _points(collector: Collector) -> dict[str, Any]:
         "dropped": sum(flow.dropped.values()),
         "dropped_by": flow.dropped,
         "quarantined": stats.quarantined,
+        "retried": stats.retried,
         "suppressed": stats.suppressed,
         "imbalance": flow.imbalance,
     }
+
+
+def _quarantine(collector: Collector) -> dict[str, Any]:
+    """What is kept there now, from earlier processes too."""
+    kept = collector.quarantine
+    return {"records": kept.records, "points": kept.points, "bytes": kept.bytes_used, "ok": not kept.trouble}
 
 
 def _journal(collector: Collector) -> dict[str, Any]:

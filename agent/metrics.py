@@ -98,11 +98,16 @@ def _point(name: str, meaning: str) -> Family:
     return Family(f"shopfloor_points_{name}", "counter", meaning, _one("points", name))
 
 
+def _kept(name: str, meaning: str) -> Family:
+    return Family(f"shopfloor_quarantine_{name}", "gauge", meaning, _one("quarantine", name))
+
+
 _OF_LINK: Final = ("connection",)
 FAMILIES: Final = (
     _point("accepted", "Points on disk for good, since the start."),
     _point("stored", "Points whose storing the store confirmed, since the start."),
     _point("quarantined", "Points the store refused for good; they are kept, see `agent quarantine`."),
+    _point("retried", "Points out of quarantine, accepted anew, since the start."),
     _point("suppressed", "Readings held back by a deadband; they never became points."),
     Family(
         "shopfloor_points_dropped", "counter", "Points given up, by reason.", _each("points", "dropped_by"), ("reason",)
@@ -125,6 +130,24 @@ FAMILIES: Final = (
         _one("records", "oldest_s"),
     ),
     Family("shopfloor_queue_damaged_bytes", "gauge", "Bytes damaged on disk.", _one("journal", "damaged_bytes")),
+    Family(
+        "shopfloor_quarantine_points",
+        "gauge",
+        "Points in quarantine, of earlier processes too.",
+        _one("quarantine", "points"),
+    ),
+    Family(
+        "shopfloor_quarantine_bytes",
+        "gauge",
+        "Bytes of the quarantine; they count against the cap.",
+        _one("quarantine", "bytes"),
+    ),
+    Family(
+        "shopfloor_quarantine_takes",
+        "gauge",
+        "1 while the quarantine takes what the store refuses.",
+        _one("quarantine", "ok"),
+    ),
     Family("shopfloor_broker_up", "gauge", "1 while records reach the broker.", _one("broker", "up")),
     Family("shopfloor_broker_reconnects", "counter", "Sessions after the first one.", _one("broker", "reconnects")),
     Family(

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Final, NoReturn
 
 import structlog
@@ -43,6 +44,13 @@ log = structlog.get_logger()
 
 def _nobody(*_: object) -> None:
     """Nobody listens yet."""
+
+
+def _accepted(delivery: Delivery, source: Source) -> None:
+    """A delivery is on disk for good: tell who gave it."""
+    if delivery.resume is not None:
+        source.link_resume = delivery.resume
+    delivery.accepted()
 
 
 class Flow:
@@ -86,8 +94,8 @@ class Flow:
         self._stats = stats
         self._place = place
         self._lines: list[Lines] = []
-        self._accepted: list[tuple[Delivery, Source]] = []
-        self._appended: list[tuple[Delivery, Source]] = []
+        self._accepted: list[Callable[[], None]] = []
+        self._appended: list[Callable[[], None]] = []
         self._held: list[Stored] = []
         self._rotating = False
         self._blocked = False
@@ -113,14 +121,28 @@ class Flow:
             if self._size >= RECORD_BYTES:
                 self._try_append()
         self._stats.suppressed += source.suppressed - before
-        self._accepted.append((delivery, source))
+        self._accepted.append(partial(_accepted, delivery, source))
         self._wanted.set()
 
-    def put(self, lines: Lines) -> None:
-        """Points of the agent's own making, such as a link that is gone; they do not wait."""
+    def put(self, lines: Lines, durable: Callable[[], None] = _nobody) -> None:
+        """Points of the agent's own making, such as a link that is gone; they do not wait.
+
+        Args:
+            lines: the points.
+            durable: called once they are on disk for good.
+        """
         self._lines.append(lines)
         self._size += len(lines.body)
+        self._accepted.append(durable)
         self._wanted.set()
+
+    async def put_alone(self, lines: Lines) -> None:
+        """Points as a record of their own; returns once they are on disk for good, however long the disk refuses."""
+        while self._lines:
+            await self.flush()
+        self.put(lines)
+        self._try_append()
+        await self.flush()
 
     def is_durable(self, stored: Stored) -> bool:
         """Whether the record of this process, or of an earlier one, is on disk for good."""
@@ -275,10 +297,8 @@ class Flow:
                 return
             self._committed(records)
         self.finisher.wake()
-        for delivery, source in waiting:
-            if delivery.resume is not None:
-                source.link_resume = delivery.resume
-            delivery.accepted()
+        for accepted in waiting:
+            accepted()
         self.on_change()
         self._drained.set()
 

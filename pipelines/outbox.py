@@ -12,11 +12,11 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from pipelines.backlog import Backlog
 from pipelines.drain import Drain
+from pipelines.flight import Flight
 from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.segment import Segment
 from pipelines.later import Later
@@ -37,27 +37,6 @@ _ENDINGS: Final = 3
 PACKET_TOO_LARGE: Final = 0x95
 
 
-@dataclass(slots=True)
-class Flight:
-    """A record in the window.
-
-    Attributes:
-        stored: where it is.
-        historical: whether it is sent as backlog.
-        sent_s: monotonic time of the last send; 0 = waiting to be sent.
-        heard_s: monotonic time of the broker's answer for the last send; 0 = none yet.
-        endings: sessions in a row that ended before it did.
-        alone: of these, sessions that worked, with this record alone unanswered.
-    """
-
-    stored: Stored
-    historical: bool
-    sent_s: float = 0.0
-    heard_s: float = 0.0
-    endings: int = 0
-    alone: int = 0
-
-
 _Place = tuple[int, int, RecordId]
 """Sequence of the segment, offset, identity: what is sent again goes in the order of the journal."""
 
@@ -74,6 +53,7 @@ class Outbox:
     Attributes:
         drain: the backlog's share of the way.
         deaf: why the broker delivers to nobody; empty when it does.
+        parked: records that stay in the journal since nobody takes them.
     """
 
     def __init__(
@@ -87,7 +67,8 @@ class Outbox:
         self._flights: dict[RecordId, Flight] = {}
         self._next: deque[RecordId] = deque()
         self._again: list[_Place] = []
-        self._early: dict[RecordId, tuple[Stored, int]] = {}
+        self._early: dict[RecordId, tuple[Stored, int, int]] = {}
+        self.parked: dict[RecordId, Stored] = {}
         self._bytes = self._live_bytes = self._backlog_bytes = 0
         self._connected = False
         self._backlog = Backlog(journal)
@@ -108,12 +89,13 @@ class Outbox:
     @property
     def idle(self) -> bool:
         """Whether every record is confirmed and released."""
-        return not self._flights and not self._backlog and not self._early and not self.later.records
+        return not (self._flights or self._backlog or self._early or self.parked or self.later.records)
 
     @property
     def oldest_ns(self) -> int | None:
         """Time of the oldest point that is not confirmed, ns since 1970 UTC; None when there is none."""
-        times = [flight.stored.span_ns[0] for flight in self._flights.values()]
+        here = [*(flight.stored for flight in self._flights.values()), *self.parked.values()]
+        times = [stored.span_ns[0] for stored in here]
         if (waiting := self._backlog.oldest_ns) is not None:
             times.append(waiting)
         return min(times, default=None)
@@ -143,8 +125,9 @@ class Outbox:
         if flight is not None:
             flight.stored = new
         elif old.id in self._early:
-            self._early[old.id] = (new, self._early[old.id][1])
+            self._early[old.id] = (new, *self._early[old.id][1:])
         else:
+            self.parked.pop(old.id, None)
             self.add(new)
             return
         old.segment.in_flight -= 1
@@ -232,8 +215,8 @@ class Outbox:
         if answered is not None and answered.sent_s:
             self._due(answered)
 
-    def confirm(self, record: RecordId, now_s: float, *, refused_points: int = 0) -> bool:
-        """The store has a record, but for `refused_points` that are in quarantine. False when it was not in flight."""
+    def confirm(self, record: RecordId, now_s: float, *, refused_points: int = 0, expired_points: int = 0) -> bool:
+        """The store has a record, but for what is in quarantine or too old. False when it was not in flight."""
         flight = self._flights.pop(record, None)
         if flight is None:
             return False
@@ -244,25 +227,37 @@ class Outbox:
             if flight.historical:
                 self.drain.confirmed(flight.stored.size, flight.stored.points, flight.sent_s, now_s)
         self._land(flight)
-        self._early[record] = (flight.stored, refused_points)
+        self._early[record] = (flight.stored, refused_points, expired_points)
         self.settle()
         return True
 
     def give_up(self, record: RecordId) -> None:
         """A record that was altered on disk: never sent, dropped and told."""
-        flight = self._flights.get(record)
-        if flight is not None:
+        if flight := self._flights.get(record):
             self._leave(flight)
             self._journal.give_up(flight.stored)
 
+    def park(self, record: RecordId) -> None:
+        """Keep a record in the journal that can neither be stored nor kept elsewhere; it is in nobody's way."""
+        if flight := self._flights.get(record):
+            self._leave(flight)
+            self.parked[record] = flight.stored
+
+    def unpark(self) -> None:
+        """Try again what was parked."""
+        for stored in [one for one in self.parked.values() if not one.segment.deleted]:
+            self._due(self._take(stored, historical=True))
+        self.parked.clear()
+
     def settle(self) -> None:
         """Release what is confirmed and durable."""
-        for stored, refused in [one for one in self._early.values() if self._is_durable(one[0])]:
+        for stored, refused, expired in [one for one in self._early.values() if self._is_durable(one[0])]:
             del self._early[stored.id]
             stored.segment.in_flight -= 1
             self._journal.release(stored)
             self._stats.quarantined += refused
-            self._stats.stored += stored.points - refused
+            self._stats.expired += expired
+            self._stats.stored += stored.points - refused - expired
 
     def check(self, now_s: float) -> None:
         """Put on the way again what was lost: everything after a long silence, else only what was overtaken."""

@@ -60,6 +60,7 @@ class FlowStats:
         stored: points whose record the store confirmed.
         quarantined: points the store refused for good, kept on disk.
         expired: points older than the store keeps, dropped.
+        retried: points out of quarantine, accepted anew.
         suppressed: readings held back by a deadband; never points.
         published: records handed to the broker, repeats included.
     """
@@ -69,6 +70,7 @@ class FlowStats:
     stored: int = 0
     quarantined: int = 0
     expired: int = 0
+    retried: int = 0
     suppressed: int = 0
     published: int = 0
 

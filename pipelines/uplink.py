@@ -6,7 +6,7 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Literal
 
@@ -15,15 +15,15 @@ import structlog
 
 from pipelines.births import Births
 from pipelines.compress import pack
-from pipelines.encode.split import split_lines
 from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError, LinkUntrusted
+from pipelines.flight import Flight
 from pipelines.hangups import SLOW_S, HangUps
-from pipelines.journal.journal import Stored
 from pipelines.later import TOO_FAR_NS
 from pipelines.mqtt import Message, MqttSession, reachable
 from pipelines.mqtt_settings import MqttSettings
-from pipelines.outbox import PACKET_TOO_LARGE, Flight, Outbox
+from pipelines.outbox import PACKET_TOO_LARGE, Outbox
 from pipelines.quarantine import Quarantine
+from pipelines.refusals import Refusals
 from pipelines.topics import AgentTopics, RecordId
 
 _TICK_S: Final = 0.5
@@ -35,10 +35,6 @@ _REMEDY: Final = "raise the largest message of the broker (mosquitto: message_si
 _STUCK_S: Final = 10.0
 Confirm = Literal["stored", "broker"]
 log = structlog.get_logger()
-
-
-def _nobody(*_: object) -> None:
-    """Nobody listens yet."""
 
 
 class Uplink:
@@ -53,8 +49,7 @@ class Uplink:
         births: of this agent.
 
     Attributes:
-        on_refused: told of a record's lines the store will never take (None = all of them) and the values in them,
-            before the record is released; a JournalError keeps the record.
+        refusals: acts on what the store refuses.
         error: why nothing can be sent; empty when it can.
         sessions: that were opened since the start.
         foreign: confirmations and refusals of records that no process of this state folder made.
@@ -70,13 +65,12 @@ class Uplink:
         births: Births,
     ) -> None:
         self.error = "not connected yet"
-        self.on_refused: Callable[[RecordId, Sequence[str] | None, int], None] = _nobody
+        self.refusals = Refusals(outbox, quarantine)
         self.sessions = 0
         self.foreign = 0
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
-        self._quarantine = quarantine
         self._confirm = confirm
         self._births = births
         self._born = asyncio.Event()
@@ -130,7 +124,9 @@ class Uplink:
             self._turned_s = math.inf
             self._outbox.disconnected()
             for stored in self._outbox.ending:
-                self._keep_whole(stored, f"the broker ends the session each time this record is sent; {_REMEDY}")
+                self.refusals.keep_whole(
+                    stored, f"the broker ends the session each time this record is sent; {_REMEDY}"
+                )
 
     def _session(self) -> MqttSession:
         client_id = f"sf-{self._topics.agent}"
@@ -204,6 +200,7 @@ class Uplink:
                 self._told = self._births.facts
                 session.publish(self._topics.birth, self._births.birth(), retain=True, heard=self._works)
             self._outbox.check(time.monotonic())
+            self.refusals.try_parked(time.monotonic())
             while (flight := self._outbox.next(time.monotonic())) is not None:
                 self._publish(session, flight)
             self._tell_deaf()
@@ -224,12 +221,14 @@ class Uplink:
         except OSError as error:
             raise LinkClosed(str(stored.segment.path), f"cannot read a record: {error.strerror}") from error
         if (ahead_ns := self._outbox.later.ahead_ns(stored)) > TOO_FAR_NS:
-            self._keep_whole(stored, f"stamped {ahead_ns / 3.6e12:.0f} h ahead by a wrong clock")
+            self.refusals.keep_whole(stored, f"stamped {ahead_ns / 3.6e12:.0f} h ahead by a wrong clock")
             return
         packed, content_type = pack(payload, self._settings.compression)
         most = session.max_packet_bytes
         if most is not None and len(packed) + self._overhead > most:
-            self._keep_whole(stored, f"too large for the broker, which takes packets of {most} bytes; {_REMEDY}")
+            self.refusals.keep_whole(
+                stored, f"too large for the broker, which takes packets of {most} bytes; {_REMEDY}"
+            )
             return
         properties = {"agent": self._topics.agent, "record": str(stored.id)}
         if flight.historical:
@@ -240,40 +239,10 @@ class Uplink:
                 self._outbox.confirm(stored.id, time.monotonic())
             self._outbox.heard(stored.id, code, reason, time.monotonic())
             if code == PACKET_TOO_LARGE:
-                self._keep_whole(stored, f"the broker says: {reason}; {_REMEDY}")
+                self.refusals.keep_whole(stored, f"the broker says: {reason}; {_REMEDY}")
             self._wake.set()
 
         session.publish(self._topics.data, packed, properties, content_type=content_type, heard=heard)
-
-    def _keep_whole(self, stored: Stored, reason: str) -> None:
-        """A record that cannot get through: all its lines go to quarantine, then it goes; a full disk keeps it here.
-
-        Its values are counted with its first line, since only the journal knows how many there are.
-        """
-        if self._outbox.get(stored.id) is None:
-            return
-        try:
-            lines = split_lines(stored.payload())
-            refused = [
-                {
-                    "line": line.decode(errors="replace"),
-                    "field": "*",
-                    "points": 0 if number else stored.points,
-                    "reason": reason,
-                }
-                for number, line in enumerate(lines)
-            ]
-            self._quarantine.put(stored.id, refused)
-            self.on_refused(stored.id, None, stored.points)
-        except JournalCorrupt as error:
-            log.error("record_altered_on_disk", path=str(error.path), reason=error.reason)  # noqa: TRY400 - it says all
-            self._outbox.give_up(stored.id)
-        except (JournalError, OSError) as error:
-            log.error("quarantine_failing", reason=str(error))  # noqa: TRY400 - the reason says it all
-        else:
-            kept_in = str(self._quarantine.path)
-            log.error("record_quarantined", record=str(stored.id), points=stored.points, reason=reason, kept_in=kept_in)
-            self._outbox.confirm(stored.id, time.monotonic(), refused_points=stored.points)
 
     def _tell_deaf(self) -> None:
         if self._outbox.deaf != self._deaf:
@@ -297,8 +266,6 @@ class Uplink:
                 self._births.heard(message.payload, retained=message.retained)
         except (ValueError, KeyError, TypeError) as error:
             log.warning("message_not_understood", topic=message.topic, reason=str(error))
-        except JournalError as error:
-            log.error("quarantine_failing", reason=str(error))  # noqa: TRY400 - the reason says it all
         self._wake.set()
 
     def _is_own(self, record: RecordId) -> bool:
@@ -311,26 +278,7 @@ class Uplink:
         return False
 
     def _refused(self, refusal: dict[str, Any]) -> None:
-        """A record with lines the store refused: the lines go to quarantine, then the record goes."""
         record = RecordId.parse(str(refusal["record"]))
         stored = self._outbox.get(record) if self._is_own(record) else None
-        if stored is None:
-            return
-        if "reason" in refusal:
-            self._keep_whole(stored, str(refusal["reason"]))
-            return
-        refused: list[dict[str, Any]] = [
-            {
-                "line": str(one["line"]),
-                "field": str(one["field"]),
-                "points": int(one["points"]),
-                "reason": str(one["reason"]),
-            }
-            for one in refusal["refused"]
-        ]
-        self._quarantine.put(record, refused)
-        for one in refused[:3]:
-            log.error("point_quarantined", line=one["line"], reason=one["reason"], kept_in=str(self._quarantine.path))
-        points = min(sum(max(0, one["points"]) for one in refused), stored.points)
-        self.on_refused(record, [one["line"] for one in refused], points)
-        self._outbox.confirm(record, time.monotonic(), refused_points=points)
+        if stored is not None:
+            self.refusals.heed(stored, refusal)

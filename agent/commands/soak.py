@@ -24,7 +24,7 @@ from agent.soak.report import markdown, report
 from agent.soak.run import Run
 from agent.soak.setting import setting
 from pipelines.errors import ConfigError
-from pipelines.quarantine import Quarantine
+from pipelines.quarantine import kept
 
 
 def command(
@@ -98,7 +98,7 @@ async def _run(plan: Plan, name: str, folder: Path, seed: int) -> dict[str, Any]
         store = place.store()
         try:
             refused = place.stage.store_link.refused if place.stage.store_link else {}
-            aside = aside_of(Quarantine(place.stage.state_dir).entries(), refused)
+            aside = aside_of(({"refused": lines} for _, lines in kept(place.stage.state_dir)), refused)
             judged = await asyncio.to_thread(judge_run, place.simulation, Kept(store, aside))
         finally:
             store.close()

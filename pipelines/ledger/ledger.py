@@ -71,14 +71,14 @@ class Ledger:
     def _kept_bytes(self) -> int:
         return self._log.size + sum(fold.size for fold in self._folds)
 
-    def refused(self, record: RecordId, lines: Sequence[str] | None, points: int, cause: str = "refused") -> None:
+    def refused(self, record: RecordId, lines: Sequence[str] | None, points: int, expired: int = 0) -> None:
         """Lines of a record that the store will never take; to be called before the record is released.
 
         Args:
             record: they are of.
             lines: as the store named them; None = the whole record.
             points: values in them.
-            cause: `refused`, or `expired`.
+            expired: of these, how many are older than the store keeps.
 
         Raises:
             JournalError: they could not be made durable.
@@ -87,7 +87,9 @@ class Ledger:
             if str(record) in self._book.refused:
                 return
             head = Head(refused={str(record): None if lines is None else list(lines)})
-            head.losses.add(cause, self._day(), points)
+            for cause, count in (("refused", points - expired), ("expired", expired)):
+                if count:
+                    head.losses.add(cause, self._day(), count)
             try:
                 self._append(Entry(head, NO_ROWS, NO_EDGES))
             except OSError as error:

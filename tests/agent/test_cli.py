@@ -347,17 +347,6 @@ def test_status_without_an_agent(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert "start it with `agent run`, or name its --state-dir" in line
 
 
-def test_quarantine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["quarantine", "--state-dir", str(tmp_path / "gone")]) == 2
-    assert "no such state folder" in one_line(capsys.readouterr().err)
-    assert run(["quarantine", "--state-dir", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"records": []}
-    entry = {"record": "e:1", "refused": [{"line": "m f=1", "reason": "field type conflict"}]}
-    (tmp_path / "quarantine.jsonl").write_text(json.dumps(entry) + "\n" + '{"record": "e:2", "ref')
-    assert run(["quarantine", "--state-dir", str(tmp_path)]) == 1
-    assert capsys.readouterr().out == "e:1\tm f=1\tfield type conflict\n"
-
-
 # ── output into pipes ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

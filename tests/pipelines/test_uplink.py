@@ -26,7 +26,7 @@ from pipelines.mqtt import Message, MqttSession
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import Outbox
 from pipelines.place import Place
-from pipelines.quarantine import Quarantine
+from pipelines.quarantine import Quarantine, kept
 from pipelines.sinks.base import Sink
 from pipelines.source import Lines
 from pipelines.stats import FlowStats
@@ -239,9 +239,9 @@ async def test_refused_lines_are_kept_and_counted(tmp_path: Path, broker: Mosqui
         await agent.put(b"".join(b"m,company=C,site=S a=%s\n" % one for one in (b"1 1", b'"bad" 2', b"3 3")))
         await until(lambda: agent.outbox.idle)
         assert (agent.stats.stored, agent.stats.quarantined) == (2, 1)
-        (entry,) = Quarantine(tmp_path).entries()
+        ((_, lines),) = kept(tmp_path)
     refused = {"line": 'm,company=C,site=S a="bad" 2', "field": "a", "points": 1, "reason": "it says bad"}
-    assert entry["refused"] == [refused]
+    assert lines == [refused]
 
 
 async def test_confirmations_twice_unknown_and_senseless_break_nothing(tmp_path: Path, broker: Mosquitto) -> None:
@@ -307,10 +307,10 @@ async def test_a_record_the_broker_does_not_take_stops_no_other(tmp_path: Path, 
             await until(lambda: agent.outbox.idle)
             assert agent.stats.stored == 2 * among + 1
             assert agent.sessions <= 6
-    (entry,) = Quarantine(tmp_path).entries()
-    assert [one["line"] for one in entry["refused"]] == BIG.decode().splitlines()
-    assert sum(one["points"] for one in entry["refused"]) == 200
-    assert "message_size_limit" in entry["refused"][0]["reason"]
+    ((entry, lines),) = kept(tmp_path)
+    assert [one["line"] for one in lines] == BIG.decode().splitlines()
+    assert entry.points == 200
+    assert "message_size_limit" in entry.reason
     assert BIG.splitlines()[-1] not in store.lines
 
 
@@ -321,20 +321,8 @@ async def test_a_record_that_is_not_our_own_is_kept_and_not_sent_for_ever(tmp_pa
         await agent.put()
         await until(lambda: agent.outbox.idle)
         assert (agent.stats.stored, agent.stats.quarantined) == (1, 1)
-    (entry,) = Quarantine(tmp_path).entries()
-    assert "without the tags company=C and site=S" in entry["refused"][0]["reason"]
-
-
-def test_a_torn_quarantine_entry_takes_no_other_along(tmp_path: Path) -> None:
-    quarantine = Quarantine(tmp_path)
-    first, second = RecordId("a" * 32, 1), RecordId("a" * 32, 2)
-    quarantine.put(first, [])
-    with quarantine.path.open("ab") as file:
-        file.write(b'{"record": "torn')
-    again = Quarantine(tmp_path)
-    again.put(second, [])
-    again.put(second, [])
-    assert [entry["record"] for entry in again.entries()] == [str(first), str(second)]
+    ((entry, _),) = kept(tmp_path)
+    assert "without the tags company=C and site=S" in entry.reason
 
 
 @pytest.mark.parametrize("kind", ["mosquitto", "embedded"])
