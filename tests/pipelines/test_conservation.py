@@ -195,4 +195,4 @@ class History(RuleBasedStateMachine):
 
 
 TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestHistory.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
