@@ -33,6 +33,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.clocks import UNCERTAIN, Shift, as_stamped
 from simulators.evidence import ANY_BAD, POLL, SUBSCRIBE, Item, Key, items_of
 from simulators.matching import BAD, Shape, expected, match, own_items, same, within
 from simulators.pace import Pace, too_slow
@@ -178,6 +179,7 @@ def judge(
     outages: Sequence[Outage] = (),
     end_ns: int | None = None,
     overruns: Mapping[str, int] | None = None,
+    shifts: Sequence[Shift] = (),
 ) -> Verdict:
     """Compare the store with the truth.
 
@@ -190,6 +192,7 @@ def judge(
         outages: what was injected.
         end_ns: what left the plant after this may be stored but need not be; None = everything must be.
         overruns: device → scheduled polls that its client says it left out.
+        shifts: when the collector's clock was wrong on purpose (`simulators.clocks`).
 
     Raises:
         ValueError: a truth has no header, or a tag's key is in none of them.
@@ -202,7 +205,7 @@ def judge(
         if end_ns is not None:
             items = [item._replace(required=item.required and item.left_ns <= end_ns) for item in items]  # noqa: PLW2901
         explaining = [gap for gap in gaps if gap.tag == tag and gap.cause]
-        one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, outages, verdict)
+        one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, outages, verdict, shifts)
         verdict.tags[tag] = one.judge()
         verdict.total.add(verdict.tags[tag])
     for device in sorted({key[0] for key in mapping.values()}):
@@ -242,6 +245,7 @@ class _Tag:
         gaps: Sequence[GapPoint],
         outages: Sequence[Outage],
         verdict: Verdict,
+        shifts: Sequence[Shift],
     ) -> None:
         self._tag = tag
         self._options = options
@@ -252,6 +256,9 @@ class _Tag:
         self._times: list[int] = points.time_ns[self._order].tolist()
         self._values: list[Any] = points.value[self._order].tolist()
         self._quality: list[int] = points.quality[self._order].tolist()
+        if shifts and options.mode == POLL:
+            self._items = as_stamped(self._items, self._times, self._values, self._quality, shifts)
+        self._doubted = bool(shifts)
         self._gaps = gaps
         self._outages = outages
         self._verdict = verdict
@@ -283,15 +290,23 @@ class _Tag:
             self._say("altered", item.left_ns, f"altered: {self._show(item)} is stored as {self._point(point)}")
 
     def _account(self, point_of: Mapping[int, int]) -> list[int]:
-        """Walk the truth in order; returns the required items that are lost without explanation."""
+        """Walk the truth in order; returns the required items that are lost without explanation.
+
+        What a clock in doubt makes Uncertain is no change of status to a deadband.
+        """
         counts, deadband = self._counts, self._options.deadband
         last: float | None = None
         last_status: int | None = None
         lost: list[int] = []
-        for index, item in enumerate(self._items):
+        order: Sequence[int] = range(len(self._items))
+        if self._doubted:  # as they left the plant, whatever the collector's clock said
+            order = sorted(order, key=lambda index: self._items[index].left_ns)
+        for index in order:
+            item = self._items[index]
             counts.produced += item.required
             good = item.status != ANY_BAD and item.status < BAD
-            small = item.status == last_status and (
+            status = 0 if self._doubted and item.status == UNCERTAIN else item.status
+            small = status == last_status and (
                 not good or (last is not None and abs(float(item.value) - last) < deadband)
             )
             held_back = deadband > 0 and small
@@ -307,7 +322,7 @@ class _Tag:
                 continue
             else:
                 lost.append(index)
-            last_status = item.status
+            last_status = status
             if good and deadband > 0:
                 last = float(item.value)
         return lost

@@ -84,7 +84,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     ]
     outages = _outages(simulation, truth)
     overruns = simulation.links("overruns")
-    verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns)
+    verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns, simulation.shifts)
     verdict.wrong += lost_after_publishing(simulation, store, places.values(), header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
     kept += _alarms(store, simulation, header["started_ns"])

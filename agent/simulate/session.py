@@ -20,6 +20,7 @@ from agent.simulate.wire import Witness
 from pipelines.clock import Clock, ScaledClock, SystemClock
 from pipelines.errors import DependencyError
 from pipelines.mqtt_settings import MqttSettings
+from simulators.clocks import Shift
 
 _LOOK_S: Final = 0.5
 _QUIET_S: Final = 2.0
@@ -112,6 +113,7 @@ class Simulation:
         lives: the last status of each life of the collector, by epoch.
         drained: whether the collector said at its end that everything is confirmed.
         injected: what else kept values from being read, by kind.
+        shifts: when the collector's clock was off on purpose.
     """
 
     plan: Plan
@@ -124,6 +126,7 @@ class Simulation:
     drained: bool = True
     outages: list[Outage] = field(default_factory=list)
     injected: list[Outage] = field(default_factory=list)
+    shifts: list[Shift] = field(default_factory=list)
 
     @classmethod
     def of(cls, plan: Plan) -> Simulation:

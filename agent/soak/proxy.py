@@ -11,6 +11,8 @@ from typing import Final, Self
 HOST: Final = "127.0.0.1"
 _HANG_UP_S: Final = 0.02
 """Longest time from what a client sent last to the end of its connection, both carried through late."""
+_ESTABLISHED: Final = 1
+"""TCP_ESTABLISHED of netinet/tcp.h."""
 MOST_KEPT: Final = 4 << 20
 """Bytes of the clients that `sent` keeps."""
 
@@ -117,7 +119,7 @@ class Proxy:
                 if keep and client in self._doubtful:
                     self._doubtful.discard(client)
                     await asyncio.sleep(_HANG_UP_S)
-                    if reader.at_eof() or reader.exception() is not None:
+                    if _hung_up(client):
                         break
                 if keep and len(self.sent) < MOST_KEPT:
                     self.sent += data
@@ -133,3 +135,12 @@ class Proxy:
                     await writer.drain()
         if not self.black_hole:
             writer.transport.abort()
+
+
+def _hung_up(client: asyncio.StreamWriter) -> bool:
+    """Whether a client closed its side; asked of the kernel (tcp(7), TCP_INFO), since data may wait before its end."""
+    try:
+        state: bytes = client.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    except OSError:
+        return True
+    return state[0] != _ESTABLISHED

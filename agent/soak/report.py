@@ -38,7 +38,9 @@ def report(run: Run, judged: Judged, aside: Aside, name: str) -> dict[str, Any]:
     growth = _growth(run)
     accepted = simulation.points("accepted")
     fsyncs = sum(life["journal"]["fsyncs"] for life in simulation.lives.values())
-    written = run.disk_bytes or total(run.samples, "written_bytes")
+    written, points = total(run.samples, "written_bytes"), accepted
+    if run.calm_bytes and run.calm_points:
+        written, points = run.calm_bytes, run.calm_points
     limits = run.plan.limits
     found = broken.about_readings(judged.verdict.findings, run.injected)
     found += judged.verdict.wrong
@@ -74,8 +76,8 @@ def report(run: Run, judged: Judged, aside: Aside, name: str) -> dict[str, Any]:
         "cpu_s": round(total(run.samples, "cpu_s"), 1),
         "rss_peak_mib": round(max((one.rss_bytes for one in run.samples), default=0) / 2**20, 1),
         **growth,
-        "written_bytes_per_point": round(written / accepted, 1) if accepted else None,
-        "written_is": "everything that reached the disk" if run.disk_bytes else "what the collector wrote",
+        "written_bytes_per_point": round(written / points, 1) if points else None,
+        "written_is": "what reached the disk between faults" if run.calm_bytes else "what the collector wrote",
         "fsyncs_per_s": round(fsyncs / run.elapsed_s, 2) if run.elapsed_s else None,
         "conservation": {"samples": run.balance.samples, "worst_imbalance": run.balance.worst},
         "verify": None,

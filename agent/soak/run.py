@@ -14,12 +14,14 @@ from agent.output import say
 from agent.simulate.children import Outage
 from agent.simulate.session import Simulation
 from agent.soak.fault import Fault
+from agent.soak.faults.clock import ClockJump
 from agent.soak.plan import Plan
 from agent.soak.samples import Sample, look
 from agent.soak.schedule import Moment, schedule
 from agent.soak.setting import Setting
 from agent.soak.stage import Stage
 from pipelines.errors import DependencyError
+from simulators.clocks import Shift
 
 _LOOK_S: Final = 0.25
 _TELL_S: Final = 10.0
@@ -103,6 +105,8 @@ class Run:
         elapsed_s: how long faults came.
         interrupted: whether it was ended before its time.
         fsyncs: by epoch of the collector.
+        calm_bytes: what reached the disk of the state folder while no fault was injected or recovered from.
+        calm_points: points accepted meanwhile.
         latest: the newest status, and when it came (monotonic seconds).
         now: the fault that is injected now, in words.
     """
@@ -117,7 +121,8 @@ class Run:
     began_ns: int = 0
     elapsed_s: float = 0.0
     interrupted: bool = False
-    disk_bytes: int = 0
+    calm_bytes: int = 0
+    calm_points: int = 0
     latest: tuple[float, dict[str, Any]] = (0.0, {})
     now: str = "start"
     on_change: Callable[[], None] = lambda: None
@@ -154,26 +159,35 @@ class Run:
         """All faults of the plan in their order; sets `stop` at the end of its time, or ends early when it is set."""
         simulation, stage = self.simulation, self.setting.stage
         coming = [one for one in schedule(self.plan, stage.random) if self._can(one.step.made(), stage)]
+        started_ns = simulation.clock.now_ns()
+        simulation.outages.append(
+            Outage(simulation.collector.name, started_ns, started_ns)
+        )  # it loads, as after a kill
         await self._settled(time.monotonic(), READY_S, stop)
         began_s = time.monotonic()
         self.began_ns = simulation.clock.now_ns()
-        device = stage.disk
-        before = device.written_bytes if device else 0
         for moment in coming:
-            self.now = "no fault"
-            if await _waits(stop, began_s + moment.at_s - time.monotonic()):
+            if await self._calm(stop, began_s + moment.at_s - time.monotonic()):
                 break
             await self._one(moment, stop)
-        self.now = "no fault"
-        await _waits(stop, began_s + self.plan.duration - time.monotonic())
+        await self._calm(stop, began_s + self.plan.duration - time.monotonic())
         self.elapsed_s = time.monotonic() - began_s
         self.interrupted = stop.is_set()
-        self.disk_bytes = device.written_bytes - before if device else 0
         self.now = "end"
         say(
             "끝: 확인을 기다린 뒤 설비의 기록과 비교합니다 / end: waits for confirmations, then compares with the plant"
         )
         stop.set()
+
+    async def _calm(self, stop: asyncio.Event, seconds: float) -> bool:
+        """Wait for the next fault, and measure what is written meanwhile; whether it was told to stop."""
+        self.now = "no fault"
+        disk, points = self.setting.stage.disk, self.simulation.points("accepted")
+        before = disk.written_bytes if disk else 0
+        stopped = await _waits(stop, seconds)
+        self.calm_bytes += disk.written_bytes - before if disk else 0
+        self.calm_points += self.simulation.points("accepted") - points
+        return stopped
 
     def _can(self, fault: Fault, stage: Stage) -> bool:
         lacking: Callable[[Stage], str] = getattr(fault, "lacking", lambda _: "")
@@ -200,6 +214,8 @@ class Run:
         self.now = f"after {this.words}"
         healed_s = time.monotonic()
         this.up_s = await self._settled(healed_s, self.plan.limits.recovery_s, asyncio.Event())
+        if isinstance(fault, ClockJump):
+            self.simulation.shifts.append(Shift(this.begin_ns, this.healed_ns, fault.offset_s * 10**9))
         if explains(fault):
             end_ns = clock.now_ns()
             self.simulation.injected.append(Outage(fault.name, this.begin_ns, end_ns))
@@ -229,10 +245,10 @@ class Run:
 def explains(fault: Fault) -> bool:
     """Whether readings can be missing for it: it keeps the collector from the plant, or from its own disk.
 
-    A broker, a bridge or a store explains nothing: what they lose, the journal has. What a killed collector had not yet
-    accepted is told by `Child` itself.
+    A broker, a bridge or a store explains nothing: what they lose, the journal has. Neither does a clock. What a killed
+    collector had not yet accepted is told by `Child` itself.
     """
-    return getattr(fault, "link", "") == "plant" or fault.name in {"full_disk", "sync_error", "power_cut", "clock_jump"}
+    return getattr(fault, "link", "") == "plant" or fault.name in {"full_disk", "sync_error", "power_cut"}
 
 
 def _words(fault: Fault) -> str:

@@ -1,0 +1,39 @@
+"""Polls of a collector whose clock was off: held to the time and quality they are stored with."""
+
+from __future__ import annotations
+
+from simulators.clocks import UNCERTAIN, Shift, as_stamped
+from simulators.evidence import Item
+
+S = 10**9
+
+
+def poll(at_s: float, value: float = 1.0) -> Item:
+    at_ns = int(at_s * S)
+    return Item(at_ns, at_ns + 1000, value, 0, at_ns + 1000, slack_ns=S // 4)
+
+
+def test_a_shifted_poll_is_held_to_its_shifted_time_and_order_is_kept() -> None:
+    items = [poll(10), poll(20, 2.0), poll(50, 3.0)]
+    times = [10 * S, 50 * S, 65 * S]
+    found = as_stamped(items, times, [1.0, 3.0, 2.0], [0, 0, 0], [Shift(19 * S, 21 * S, 45 * S)])
+    assert [(one.start_ns // S, one.value) for one in found] == [(10, 1.0), (50, 3.0), (65, 2.0)]
+
+
+def test_an_estimate_may_be_uncertain_at_the_right_or_the_wrong_time() -> None:
+    shift = Shift(19 * S, 21 * S, -3600 * S)
+    (right,) = as_stamped([poll(20)], [20 * S], [1.0], [UNCERTAIN], [shift])
+    assert (right.start_ns, right.status) == (20 * S, UNCERTAIN)
+    (wrong,) = as_stamped([poll(20)], [-3580 * S], [1.0], [UNCERTAIN], [shift])
+    assert (wrong.start_ns, wrong.status) == (-3580 * S, UNCERTAIN)
+
+
+def test_outside_of_the_stretch_nothing_else_is_accepted() -> None:
+    items = [poll(30)]
+    assert as_stamped(items, [75 * S], [1.0], [0], [Shift(19 * S, 21 * S, 45 * S)]) == items
+    assert as_stamped(items, [30 * S], [1.0], [UNCERTAIN], [Shift(19 * S, 21 * S, 45 * S)]) == items
+
+
+def test_what_is_stored_in_no_form_stays_where_it_was() -> None:
+    items = [poll(20)]
+    assert as_stamped(items, [20 * S], [9.0], [0], [Shift(19 * S, 21 * S, 45 * S)]) == items
