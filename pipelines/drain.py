@@ -9,7 +9,7 @@ _FIRST_BYTES: Final = 256 << 10
 """Backlog that may be on its way at first."""
 _LEAST_BYTES: Final = 16 << 10
 """And at least, on the slowest link; a single record may be larger."""
-_TARGET_S: Final = 0.7
+_TARGET_S: Final = 0.5
 """Confirmation time at which the backlog gives way: a live record sent now waits about as long behind it."""
 _SHRINK: Final = 0.7
 _RATE_S: Final = 5.0

@@ -24,12 +24,13 @@ from pipelines.stats import FlowStats
 from pipelines.topics import RecordId
 
 WINDOW_BYTES: Final = 8 << 20
-"""Bytes on their way and not yet confirmed; half of it is kept for live records."""
-_MOST_BYTES: Final = 2 * WINDOW_BYTES
-"""The same, with what was on its way in earlier sessions and waits to be sent again."""
+"""Bytes on their way and not yet confirmed; half of it is kept for live records. Less under a small cap of the journal:
+segments with something on its way are not dropped there."""
+_PART_OF_CAP: Final = 8
 _SILENCE_S: Final = 30.0
 _OVERTAKEN_S: Final = 5.0
-_PROBE_S: Final = 2.0
+_PROBE_S: Final = (0.2, 2.0)
+"""First and longest wait between two records that ask whether somebody takes them by now."""
 _SUSPECTED: Final = 2
 """Sessions that ended before the broker answered for a record, after which it is sent last and alone."""
 _ENDINGS: Final = 3
@@ -59,7 +60,9 @@ class Outbox:
     def __init__(
         self, journal: Journal, stats: FlowStats, is_durable: Callable[[Stored], bool], drain_points_per_s: int = 0
     ) -> None:
-        self.drain = Drain(WINDOW_BYTES // 2, drain_points_per_s)
+        self._window = min(WINDOW_BYTES, journal.settings.max_bytes // _PART_OF_CAP)
+        self._most = 2 * self._window  # with what was on its way in earlier sessions and waits to be sent again
+        self.drain = Drain(self._window // 2, drain_points_per_s)
         self.deaf = ""
         self._journal = journal
         self._stats = stats
@@ -76,6 +79,7 @@ class Outbox:
         self._last_confirm_s = 0.0
         self._newest_confirmed_s = 0.0
         self._probe_s = 0.0
+        self._probe_wait_s = 0.0
         self._suspects: deque[RecordId] = deque()
         self._lone: RecordId | None = None
         self._works = False
@@ -113,7 +117,7 @@ class Outbox:
     def add(self, stored: Stored) -> None:
         """A record was appended."""
         on_way = self._live_bytes + self._backlog_bytes + stored.size
-        if self._connected and not self.deaf and on_way <= WINDOW_BYTES and self._bytes <= _MOST_BYTES:
+        if self._connected and not self.deaf and on_way <= self._window and self._bytes <= self._most:
             self._take(stored, historical=False)
             self._next.append(stored.id)
             return
@@ -167,15 +171,8 @@ class Outbox:
 
     def next(self, now_s: float) -> Flight | None:
         """The record to send now, marked as sent; None when there is nothing to do."""
-        if not self._connected:
+        if not self._may_send(now_s):
             return None
-        if self.deaf and now_s - self._probe_s < _PROBE_S:
-            return None
-        if self._lone is not None:
-            lone = self._flights.get(self._lone)
-            if lone is not None and lone.sent_s and not lone.heard_s:
-                return None
-            self._lone = None
         flight = self._live()
         if flight is None and self.drain.allows(self._backlog_bytes, now_s):
             flight = self._historical()
@@ -185,6 +182,8 @@ class Outbox:
         if flight is None and self._suspects:
             flight = self._suspect()
         if flight is not None:
+            if self.deaf:
+                self._probe_wait_s = min(2 * self._probe_wait_s, _PROBE_S[1])
             flight.sent_s = self._probe_s = now_s
             flight.heard_s = 0.0
             self._stats.published += 1
@@ -192,6 +191,16 @@ class Outbox:
                 self._backlog_bytes += flight.stored.size
                 self.drain.sent(flight.stored.points)
         return flight
+
+    def _may_send(self, now_s: float) -> bool:
+        """Whether there is a broker, it takes records or may be asked again, and no suspect has to be alone."""
+        if not self._connected or (self.deaf and now_s - self._probe_s < self._probe_wait_s):
+            return False
+        lone = self._flights.get(self._lone) if self._lone is not None else None
+        if lone is not None and lone.sent_s and not lone.heard_s:
+            return False
+        self._lone = None
+        return True
 
     def heard(self, record: RecordId, code: int, reason: str, now_s: float) -> None:
         """The broker's answer to a publish (MQTT 5 §3.4.2.1): only 0x00 reached somebody; the others are kept.
@@ -211,6 +220,8 @@ class Outbox:
                 self.deaf = ""
                 self._all_again(but=record)
             return
+        if not self.deaf:
+            self._probe_wait_s = _PROBE_S[0]
         self.deaf = reason
         if answered is not None and answered.sent_s:
             self._due(answered)
@@ -343,7 +354,7 @@ class Outbox:
         while self._again:
             sequence, offset, record = self._again[0]
             flight = self._flights.get(record)
-            head = self._backlog.peek() if self._bytes <= _MOST_BYTES else None
+            head = self._backlog.peek() if self._bytes <= self._most else None
             if flight is None or flight.sent_s:
                 heapq.heappop(self._again)
             elif head is not None and (head.segment.sequence, head.offset) < (sequence, offset):
@@ -355,7 +366,7 @@ class Outbox:
                 if flight.endings < _SUSPECTED:
                     return flight
                 self._suspects.append(record)
-        while self._bytes <= _MOST_BYTES and (stored := self._backlog.take()) is not None:
+        while self._bytes <= self._most and (stored := self._backlog.take()) is not None:
             if stored.id not in self._flights:
                 return self._take(stored, historical=True)
         return None

@@ -1,5 +1,6 @@
 """Which record is sent next, against hand-made outages."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -121,13 +122,15 @@ def test_no_subscriber_keeps_the_record_and_probes_with_one(bench: Bench) -> Non
     bench.outbox.heard(second.id, 0x10, "No matching subscribers", 1.0)
     assert bench.outbox.deaf == "No matching subscribers"
     bench.add(3)
-    assert bench.sent(1.5) == []
-    flight = bench.outbox.next(4.0)
+    assert bench.sent(1.1) == []
+    asked_s = [1.0, *(step / 100 for step in range(100, 900) if bench.outbox.next(step / 100) is not None)]
+    waits_s = [two - one for one, two in pairwise(asked_s)]
+    assert waits_s == pytest.approx([0.2, 0.4, 0.8, 1.6, 2.0, 2.0], abs=0.02)
+    flight = bench.outbox.next(12.0)
     assert flight is not None
-    assert bench.outbox.next(4.1) is None
     bench.outbox.heard(flight.stored.id, 0, "Success", 1.0)
     assert bench.outbox.deaf == ""
-    assert len(bench.sent(4.2)) == 2
+    assert len(bench.sent(12.2)) == 2
 
 
 def test_refused_points_are_counted_apart(bench: Bench) -> None:
@@ -201,6 +204,20 @@ def test_the_backlog_gives_way_where_confirmations_are_slow(tmp_path: Path) -> N
                 outbox.confirm(record, now_s)
         assert len(on_way) == most
     journal.close()
+
+
+def test_what_is_never_confirmed_holds_little_of_a_small_cap(bench: Bench) -> None:
+    """Segments with something on its way are not dropped: most of the cap has to be free of them."""
+    for number in range(300):
+        stored = bench.journal.append(bytes(2_000), 1, (number, number), {})
+        bench.outbox.add(stored)
+        bench.sent(1.0, heard=True)
+        if number % 60 == 0:
+            bench.outbox.disconnected()
+            bench.outbox.connected()
+        held = sum(flight.stored.size for flight in bench.outbox._flights.values())
+        assert held <= SETTINGS.max_bytes // 4 + 2 * stored.size
+    assert bench.outbox.in_flight < 150
 
 
 def test_the_drain_rate_is_limited(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class Agent:
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
         self.quarantine = Quarantine(folder)
         self.topics = AgentTopics("C", "S", "A")
-        settings = MqttSettings(host=broker.host, port=broker.port, **more)
+        settings = MqttSettings(**{"host": broker.host, "port": broker.port} | more)
         births = Births(folder, self.journal.epoch, {one.epoch for one in self.journal.segments}, {"agent": "A"})
         self.uplink = Uplink(settings, self.topics, self.outbox, self.quarantine, confirm, births)
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
@@ -113,11 +113,11 @@ class Agent:
         self.sessions += 1
 
 
-async def bridging(broker: Mosquitto | Broker, store: Store) -> None:
+async def bridging(broker: Mosquitto | Broker, store: Store, **more: Any) -> None:
     while True:
         try:
             name = f"bridge-{secrets.token_hex(4)}"
-            await Bridge(MqttSettings(host=broker.host, port=broker.port), store, name).run(store.opened)
+            await Bridge(MqttSettings(host=broker.host, port=broker.port, **more), store, name).run(store.opened)
         except LinkError:
             await asyncio.sleep(0.02)
 
