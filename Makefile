@@ -22,7 +22,7 @@ check: venv-dev  ## lint, types and import contracts
 bench: venv-dev  ## values per CPU-second of each stage; the last line is one JSON object
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-campaign: venv-dev  ## the long fault runs, ARGS="connectors" or "kills" for one; results under docs/results/
+campaign: venv-dev  ## the long fault runs, ARGS="connectors", "kills", "soak" … for one; results under docs/results/
 	@deploy/test-components.sh
 	@$(BIN)/python -m tests.campaign $(ARGS)
 

@@ -23,6 +23,8 @@ from agent.soak.registry import FAULTS, fault_class
 from agent.soak.report import markdown, report
 from agent.soak.run import Run
 from agent.soak.setting import setting
+from agent.verify.run import ALWAYS, verify
+from agent.verify.stores import embedded, influx
 from pipelines.errors import ConfigError
 from pipelines.quarantine import kept
 
@@ -100,10 +102,16 @@ async def _run(plan: Plan, name: str, folder: Path, seed: int) -> dict[str, Any]
             refused = place.stage.store_link.refused if place.stage.store_link else {}
             aside = aside_of(({"refused": lines} for _, lines in kept(place.stage.state_dir)), refused)
             judged = await asyncio.to_thread(judge_run, place.simulation, Kept(store, aside))
+            of_company = (
+                influx(place.simulation.plan.influx or "", None, None)
+                if place.stage.store
+                else embedded(folder / "store")
+            )
+            ledger = await asyncio.to_thread(verify, place.stage.state_dir, of_company, ALWAYS)
         finally:
             store.close()
         (folder / "verdict.json").write_bytes(orjson.dumps(details(judged.verdict), option=orjson.OPT_INDENT_2))
-        return report(run, judged, aside, name)
+        return report(run, judged, aside, ledger.as_json(), name)
 
 
 def _list(*, json: bool) -> int:

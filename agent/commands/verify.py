@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from agent.output import emit_json, say
 from agent.paths import STATE_DIR
 from agent.verify.report import hour_of
-from agent.verify.run import verify
+from agent.verify.run import ALWAYS, verify
 from agent.verify.stores import embedded, influx
 from pipelines.errors import ConfigError
-
-_ALWAYS: Final = (-(2**31), 2**31 - 1)
 
 
 def command(
@@ -39,8 +37,8 @@ def command(
         raise ConfigError(state_dir, None, "no such state folder; name the agent's with --state-dir")
     of_company = embedded(store) if store else influx(influx_url or "", influx_user, influx_password_file)
     try:
-        first = _ALWAYS[0] if begin is None else hour_of("--from", begin, up=True)
-        last = _ALWAYS[1] if end is None else hour_of("--to", end, up=False) - 1
+        first = ALWAYS[0] if begin is None else hour_of("--from", begin, up=True)
+        last = ALWAYS[1] if end is None else hour_of("--to", end, up=False) - 1
     except ValueError as error:
         raise ConfigError(None, None, str(error)) from error
     report = verify(state_dir, of_company, (first, last), _progress)

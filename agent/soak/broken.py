@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from agent.soak.plan import Limits
 from agent.soak.run import Injected
@@ -17,6 +17,7 @@ PROMISES: Final = {
 }
 _MOST: Final = 40
 """Sentences about readings; the rest is counted."""
+_FEW: Final = 10
 _HOUR_NS: Final = 3600 * 10**9
 
 
@@ -73,6 +74,17 @@ def about_cost(growth: dict[str, float | None], limits: Limits) -> list[str]:
                 f"costs stay flat: {what} of the collector grew by {value:.2f} {unit} an hour, at most {most:g}"
             )
     return found
+
+
+def about_ledger(ledger: Mapping[str, Any]) -> list[str]:
+    """Sentences on series and hours in which the agent's ledger and the store differ, as `agent verify` tells them."""
+    found = []
+    for one in ledger["differences"][:_FEW]:
+        what = ", ".join(f"{one[name]} {name}" for name in ("missing", "extra", "altered") if one[name])
+        machine = one["tags"].get("machine", one["measurement"])
+        found.append(f"ledger and store agree: {machine}/{one['field']}: {what} in the hour {one['hour']}")
+    more = len(ledger["differences"]) - _FEW
+    return [*found, f"ledger and store agree: the same of {more} more series and hours"] if more > 0 else found
 
 
 def about_balance(worst: int, worst_ns: int, injected: Sequence[Injected]) -> list[str]:

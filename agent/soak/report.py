@@ -18,13 +18,14 @@ SLOPE_NEEDS_S = 1200.0
 """A life of the collector that is shorter tells nothing about growth: interpreters fill their pools for minutes."""
 
 
-def report(run: Run, judged: Judged, aside: Aside, name: str) -> dict[str, Any]:
+def report(run: Run, judged: Judged, aside: Aside, ledger: dict[str, Any], name: str) -> dict[str, Any]:
     """What held and what did not; `broken` is empty when every promise was kept.
 
     Args:
         run: it is over.
         judged: the plant's truth against the store and what is kept aside.
         aside: what the store was made to refuse.
+        ledger: what `agent verify` says.
         name: of the plan.
     """
     simulation, sums = run.simulation, judged.verdict.total
@@ -44,6 +45,7 @@ def report(run: Run, judged: Judged, aside: Aside, name: str) -> dict[str, Any]:
     limits = run.plan.limits
     found = broken.about_readings(judged.verdict.findings, run.injected)
     found += judged.verdict.wrong
+    found += broken.about_ledger(ledger)
     found += broken.about_balance(run.balance.worst, run.balance.worst_ns, run.injected)
     found += broken.about_drops(dropped)
     found += broken.about_quarantine(aside.convicted, run.injected)
@@ -80,7 +82,7 @@ def report(run: Run, judged: Judged, aside: Aside, name: str) -> dict[str, Any]:
         "written_is": "what reached the disk between faults" if run.calm_bytes else "what the collector wrote",
         "fsyncs_per_s": round(fsyncs / run.elapsed_s, 2) if run.elapsed_s else None,
         "conservation": {"samples": run.balance.samples, "worst_imbalance": run.balance.worst},
-        "verify": None,
+        "verify": {key: value for key, value in ledger.items() if key != "differences"},
     }
 
 

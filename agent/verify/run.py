@@ -14,6 +14,8 @@ from agent.verify.stores import OfCompany
 from pipelines.errors import DependencyError
 from pipelines.ledger.claims import Claims
 
+ALWAYS: Final = (-(2**31), 2**31 - 1)
+"""Every hour there can be."""
 _LOOKS_S: Final = (0.5, 2.0, 5.0)
 """Pauses before what differs is looked at again while the agent runs: records were on their way in between."""
 

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tests.campaign import kills
+from tests.campaign import kills, soak
 from tests.campaign.faults import CONNECTORS, RELIABILITY
 
 CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
     "connectors": CONNECTORS.run,
     "reliability": RELIABILITY.run,
     "kills": lambda _: kills.main(),
+    "soak": soak.main,
 }
 
 

@@ -8,7 +8,15 @@ import random
 import pytest
 
 from agent.commands.soak import exit_code
-from agent.soak.broken import about_balance, about_cost, about_drops, about_ends, about_faults, about_readings
+from agent.soak.broken import (
+    about_balance,
+    about_cost,
+    about_drops,
+    about_ends,
+    about_faults,
+    about_ledger,
+    about_readings,
+)
 from agent.soak.plan import Limits
 from agent.soak.run import Injected
 from agent.soak.samples import Sample, longest_life_s, look, slope_per_h, total
@@ -100,6 +108,16 @@ def test_a_process_is_looked_at_until_it_is_gone() -> None:
     assert sample.fds > 2
     assert sample.threads >= 1
     assert look(2**22 + 1, 1.0) is None
+
+
+def test_differences_of_the_ledger() -> None:
+    one = {"measurement": "m", "tags": {"machine": "IMM-01"}, "field": "oil_t", "hour": "2026-11-22T07:00Z"}
+    wrong = one | {"missing": 3, "extra": 0, "altered": 1}
+    assert about_ledger({"differences": []}) == []
+    told = about_ledger({"differences": [wrong] * 12})
+    assert told[0] == "ledger and store agree: IMM-01/oil_t: 3 missing, 1 altered in the hour 2026-11-22T07:00Z"
+    assert len(told) == 11
+    assert told[-1].endswith("2 more series and hours")
 
 
 @pytest.mark.parametrize(
