@@ -135,7 +135,7 @@ class Collector:
         self.ledger.close()
         self.journal.close()
         self.quarantine.close()
-        return self.outbox.idle
+        return self.outbox.idle and not self.outbox.later.records
 
     @property
     def readings(self) -> list[Reading]:

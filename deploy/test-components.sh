@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 missing=""
 for package in mosquitto mosquitto-clients influxdb victoria-metrics libmodbus-dev gcc libc6-dev strace chromium chromium-driver \
-  systemd socat mbpoll iproute2 procps; do
+  systemd socat faketime mbpoll iproute2 procps; do
   case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in
     installed) ;;
     *) missing="$missing $package" ;;

@@ -92,8 +92,8 @@ class Outbox:
 
     @property
     def idle(self) -> bool:
-        """Whether every record is confirmed and released."""
-        return not (self._flights or self._backlog or self._early or self.parked or self.later.records)
+        """Whether every record is confirmed and released, but for what waits for its time."""
+        return not (self._flights or self._backlog or self._early or self.parked)
 
     @property
     def oldest_ns(self) -> int | None:

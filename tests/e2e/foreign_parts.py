@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +89,12 @@ def agent(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @contextmanager
-def child(log: Path, state: Path, *arguments: str) -> Iterator[Child]:
+def child(log: Path, state: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Child]:
     """A command of ours as a child, killed by its pid when the test leaves it running."""
     with log.open("wb") as output:
-        process = subprocess.Popen([*CLI, *arguments], stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [*CLI, *arguments], stdout=output, stderr=output, env={**os.environ, **(environment or {})}
+        )
     try:
         yield Child(process, log, state)
     finally:
@@ -111,14 +113,20 @@ def bridge(folder: Path, broker: str, store: str) -> Iterator[Child]:
 
 
 @contextmanager
-def collector(folder: Path, site: dict[str, Any], broker: str, state: Path | None = None) -> Iterator[Child]:
-    """`agent run` of a site written to `folder`."""
+def collector(
+    folder: Path,
+    site: dict[str, Any],
+    broker: str,
+    state: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Child]:
+    """`agent run` of a site written to `folder`, with more in its environment."""
     folder.mkdir(parents=True, exist_ok=True)
     config = write_site(folder, site)
     state = state or folder / "state"
     logs = len(list(folder.glob("agent*.log")))
     arguments = ("run", str(config), "--state-dir", str(state), "--mqtt", broker)
-    with child(folder / f"agent{logs}.log", state, *arguments) as running:
+    with child(folder / f"agent{logs}.log", state, *arguments, environment=environment) as running:
         yield running
 
 

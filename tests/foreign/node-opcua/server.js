@@ -1,6 +1,6 @@
 // An OPC UA server that is not ours. Environment: CERTIFICATES (a temporary folder, needed), PORT (default: a free
 // one), HOST_ADDRESS (default 127.0.0.1), USER_NAME and USER_PASSWORD (default user1 / secret), PERIOD_MS of the counters (default 20), COUNTERS
-// (default 3), MODES and POLICIES it offers (default None,SignAndEncrypt and None,Basic256Sha256), TRUST_NOBODY (refuse
+// (default 3), BURST (changes with one and the same source time in each period, default 1), MODES and POLICIES it offers (default None,SignAndEncrypt and None,Basic256Sha256), TRUST_NOBODY (refuse
 // certificates it does not know), MAX_SESSIONS, CAPABILITIES (JSON), LOG (a file that gets a line "name value source_time_ns" for each
 // change of a counter, default: none), REVERSE (opc.tcp://host:port of a client to dial, default: none).
 // Prints one JSON line when it listens; ends on SIGTERM or when stdin closes.
@@ -118,15 +118,17 @@ async function main() {
     counters.push(node);
   }
   const log = process.env.LOG && fs.openSync(process.env.LOG, "w");
+  const burst = Array.from({ length: Number(process.env.BURST || 1) }, (_, step) => step + 1);
   let count = 0;
   const timer = setInterval(() => {
-    count += 1;
-    for (const node of counters) {
-      node.setValueFromSource({ dataType: DataType.UInt32, value: count });
+    const now = burst.length > 1 ? new Date() : undefined;
+    for (const [node, value] of counters.flatMap((one) => burst.map((step) => [one, count + step]))) {
+      node.setValueFromSource({ dataType: DataType.UInt32, value }, StatusCodes.Good, now);
       const { sourceTimestamp, sourcePicoseconds } = node.$dataValue;
       const ns = BigInt(sourceTimestamp.getTime()) * 1000000n + BigInt(Math.floor(sourcePicoseconds / 100000)) * 100n;
-      if (log) fs.writeSync(log, `${node.browseName.name} ${count} ${ns}\n`);
+      if (log) fs.writeSync(log, `${node.browseName.name} ${value} ${ns}\n`);
     }
+    count += burst.length;
   }, Number(process.env.PERIOD_MS || 20));
 
   await server.start();
