@@ -60,11 +60,12 @@ class Notification:
 
     Attributes:
         sequence: its sequence number; of a keep-alive, the number the next message will have.
-        publish_ns: when the server sent it, ns since 1970 UTC.
+        publish_ns: when the server sent it, ns since 1970 UTC; our time where it does not say.
         columns: data changes.
         statuses: codes of StatusChangeNotifications.
         keepalive: whether it holds nothing.
         events: fields of events, in the order they were sent.
+        device_ns: the server's clock when it answered, or when it made this; None = it does not say.
     """
 
     sequence: int
@@ -73,6 +74,7 @@ class Notification:
     statuses: list[int] = field(default_factory=list)
     keepalive: bool = False
     events: list[EventFields] = field(default_factory=list)
+    device_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,11 @@ def checked(data: Buffer) -> tuple[bytes, int]:
 
 def _sent_ns(raw: bytes) -> int | None:
     """ResponseHeader.Timestamp, the first field behind a four-byte node id (OPC 10000-4 §7.33)."""
-    ticks = int.from_bytes(raw[4:12], "little", signed=True) if raw[:1] == b"\x01" else 0
+    return _known_ns(int.from_bytes(raw[4:12], "little", signed=True) if raw[:1] == b"\x01" else 0)
+
+
+def _known_ns(ticks: int) -> int | None:
+    """A DateTime as ns since 1970 UTC; None when it is empty or none that fits."""
     since_1970 = ticks - EPOCH_TICKS
     return since_1970 * 100 if ticks > 0 and abs(since_1970) < LIMIT_TICKS else None
 
@@ -236,11 +242,12 @@ def _message(raw: bytes, at: int, fallback_ns: int) -> tuple[Notification, int]:
         raise ValueError("a notification message is cut off")
     sequence, ticks, count = _HEAD.unpack_from(raw, at)
     at += _HEAD.size
-    since_1970 = ticks - EPOCH_TICKS
-    publish_ns = since_1970 * 100 if ticks > 0 and abs(since_1970) < LIMIT_TICKS else fallback_ns
+    made_ns, sent_ns = _known_ns(ticks), _sent_ns(raw)  # node-opcua leaves the first one empty
+    device_ns = made_ns if sent_ns is None else sent_ns
+    publish_ns = next(one for one in (made_ns, sent_ns, fallback_ns) if one is not None)
     if count in {0, 0xFFFF_FFFF}:
-        return Notification(sequence, publish_ns, keepalive=True), at
-    message = Notification(sequence, publish_ns)
+        return Notification(sequence, publish_ns, keepalive=True, device_ns=device_ns), at
+    message = Notification(sequence, publish_ns, device_ns=device_ns)
     if count > len(raw):
         raise ValueError(f"{count} notifications cannot be in {len(raw)} bytes")
     for _ in range(count):

@@ -346,7 +346,7 @@ class Subscriptions:
         self, one: Subscription, scans: tuple[Scan, ...], events: tuple[AlarmEvent, ...], message: Notification
     ) -> None:
         self._notice(one)
-        delivery = Delivery(scans, device_time_ns=message.publish_ns, events=events)
+        delivery = Delivery(scans, device_time_ns=message.device_ns, events=events)
         if not message.keepalive:
             delivery = replace(delivery, accepted=partial(one.ledger.accept, message.sequence))
         await self._put(delivery, needed=not message.keepalive)
