@@ -15,8 +15,8 @@ class Skew:
     """Running estimate for one connection.
 
     A message always arrives after it was stamped, by a delay that is never negative: of all differences seen lately the
-    one with the shortest delay is nearest to the truth. Five minutes of them count, so that a drift is followed; a clock
-    that was set back looks like a delay, but one that every message has from now on.
+    one with the shortest delay is nearest to the truth. Five minutes of them count, so that a drift is followed. A
+    clock that was set back looks like a delay, but one that every message has from now on.
     """
 
     def __init__(self) -> None:

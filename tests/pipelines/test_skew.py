@@ -38,6 +38,7 @@ def test_a_clock_set_back_is_noticed_and_a_stall_is_not() -> None:
         skew.see(NOW + second * 10**9, NOW + second * 10**9, float(second))
     for late_s in (40, 30, 20, 10):  # what waited comes at once
         skew.see(NOW + (100 - late_s) * 10**9, NOW + 100 * 10**9, 100.0)
+    skew.see(NOW + 100 * 10**9, NOW + 100 * 10**9, 100.0)
     assert skew.seconds == 0.0
     for second in range(101, 111):
         skew.see(NOW + (second - 1800) * 10**9, NOW + second * 10**9, float(second))

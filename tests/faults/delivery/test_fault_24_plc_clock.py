@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,54 +54,42 @@ def replaced(plc: Plc, store: Store, began_ns: int) -> int:
     return len(numbers)
 
 
-def test_while_both_were_off(places: Places, tmp_path: Path, size: Any, figure: Any) -> None:
-    """Half an hour back is less than `max_skew_s`: only what the agent kept of the day before can tell."""
-    each, store, press = size(60, 3_000), Store(places.influx, "bothoff"), Press(tmp_path / "press", free_port())
+def test_a_plc_whose_clock_restarts(places: Places, tmp_path: Path, size: Any, figure: Any) -> None:
+    """Half an hour back while both were off, then 1970 and half an hour back again under the running agent.
+
+    Half an hour is less than `max_skew_s`: only what the agent kept of the day before can tell.
+    """
+    each, restarts, number = size(60, 3_000), (None, -HALF_S)[: size(0, 2)], 0
+    store, press = Store(places.influx, "restarts"), Press(tmp_path / "press", free_port())
     with press.on("yesterday", 0) as plc:
-        site = site_of("bothoff", [plc.connection("press", plc.tag("Counter0"))])
+        site = site_of("restarts", [plc.connection("press", plc.tag("Counter0"))])
         with collector(tmp_path, site, places.broker) as running:
             counted(running, each)
             assert running.stop() == 0
     yesterday = {"press": store.rows("press")}
     assert "Counter0_source_time" not in yesterday["press"]
     began_ns = time.time_ns()
-    with press.on("today", -HALF_S) as plc, collector(tmp_path, site, places.broker) as running:
-        counted(running, each)
-        assert running.status()["connections"]["press"]["skew_s"] == pytest.approx(-HALF_S, abs=5)
-        assert running.stop() == 0
-        number = replaced(plc, store, began_ns)
+    with ExitStack() as switches:
+        plc = switches.enter_context(press.on("today", -HALF_S))
+        with collector(tmp_path, site, places.broker) as running:
+            counted(running, each)
+            assert running.status()["connections"]["press"]["skew_s"] == pytest.approx(-HALF_S, abs=5)
+            for offset_s in restarts:
+                number += replaced(plc, store, began_ns)
+                switches.pop_all().close()
+                began_ns = time.time_ns()
+                plc = switches.enter_context(press.on(f"off by {offset_s}", offset_s))
+                counted(running, each)
+                running.until(lambda since=began_ns: _newest(store) > since)  # type: ignore[misc]
+                if offset_s is None:
+                    running.until(lambda: any("device's clock is" in one for one in running.status()["troubles"]))
+            assert running.stop() == 0
+        number += replaced(plc, store, began_ns)
     overwritten = changed(yesterday, store)
-    figure("PLC's clock back while both were off: points overwritten", asked="0", measured=len(overwritten))
+    figure("a PLC's clock restarts, agent off or on: points overwritten", asked="0", measured=len(overwritten))
     figure("the same: changes with our time, Uncertain, the PLC's beside it", asked="all", measured=f"all {number}")
     assert overwritten == []
     assert number >= each // 2
-
-
-def test_while_the_agent_runs(places: Places, tmp_path: Path, size: Any, figure: Any) -> None:
-    each, clocks, number = size(60, 3_000), (None, -HALF_S)[: size(1, 2)], 0
-    store, press = Store(places.influx, "running"), Press(tmp_path / "press", free_port())
-    with press.on("yesterday", 0) as plc:
-        site = site_of("running", [plc.connection("press", plc.tag("Counter0"))])
-        collecting = collector(tmp_path, site, places.broker)
-        running = collecting.__enter__()
-        counted(running, each)
-    try:
-        yesterday = {"press": store.rows("press")}
-        for offset_s in clocks:
-            began_ns = time.time_ns()
-            with press.on(f"off by {offset_s}", offset_s) as plc:
-                counted(running, each)
-                if offset_s is None:
-                    running.until(lambda: any("the device's clock is" in one for one in running.status()["troubles"]))
-                running.until(lambda since=began_ns: _newest(store) > since)  # type: ignore[misc]
-                number += replaced(plc, store, began_ns)
-        assert running.stop() == 0
-    finally:
-        collecting.__exit__(None, None, None)
-    overwritten = changed(yesterday, store)
-    figure("PLC's clock restarts under a running agent: points overwritten", asked="0", measured=len(overwritten))
-    figure("the same: changes with our time, Uncertain, the PLC's beside it", asked="all", measured=f"all {number}")
-    assert overwritten == []
 
 
 def _newest(store: Store) -> int:
