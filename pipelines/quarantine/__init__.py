@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from pipelines.clock import Clock, SystemClock
-from pipelines.errors import JournalCorrupt, JournalError, JournalFull
+from pipelines.errors import JournalError, JournalFull
 from pipelines.quarantine.shelf import Entry, Shelf
 from pipelines.topics import RecordId
 
@@ -132,8 +132,10 @@ def kept(
     try:
         for entry in shelf.entries(records):
             try:
-                yield entry, shelf.refused(entry.record) if lines else []
-            except JournalCorrupt as error:
+                found = shelf.refused(entry.record) if lines else []
+            except JournalError as error:  # this one cannot be read
                 yield replace(entry, reason=error.reason), []
+            else:
+                yield entry, found
     finally:
         shelf.close()

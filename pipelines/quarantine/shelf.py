@@ -214,9 +214,10 @@ class Shelf:
         except sqlite3.ProgrammingError as error:
             raise JournalError(self.path, f"the quarantine is closed: {error}") from error
         except sqlite3.DatabaseError as error:
-            if self._writes:
-                self.close()
-                self._replace()
+            if not self._writes:
+                raise JournalError(self.path, f"altered on disk: {error}") from error
+            self.close()
+            self._replace()
             raise JournalError(self.path, f"the quarantine was damaged and is put aside: {error}") from error
 
 

@@ -341,27 +341,6 @@ class Counting(InfluxV1Sink):
         super()._request(database, body)
 
 
-@pytest.mark.parametrize("poisoned", [1, 2500, 5000])
-async def test_one_poisoned_point_of_5000(broker: Mosquitto, influxd: Influxd, poisoned: int) -> None:
-    sink = Counting(influxd.url, f"poison{poisoned}")
-    await sink.write("C", lines(1, 0))
-    sink.requests = 0
-    line = b'm,company=C,machine=P1,site=S f="bad" %d' % poisoned
-    body = lines(5000).replace(lines(1, poisoned), line + b"\n")
-    async with agents(broker) as one, Running(broker, sink) as running:
-        record = one.send(1, body)
-        await until(lambda: one.rejected)
-        assert running.bridge.stats.rejected == 1
-    (answer,) = one.rejected
-    (refused,) = answer["refused"]
-    assert (answer["record"], refused["line"], refused["field"], refused["points"]) == (record, line.decode(), "f", 1)
-    assert 'input field "f" on measurement "m" is type string, already exists as type float' in refused["reason"]
-    assert one.stored == []
-    assert rows(influxd, f"poison{poisoned}", "SELECT count(f) FROM m WHERE time > 0")[0][1] == 4999
-    assert sink.requests == 3  # the body, what it was told of, and the others
-    await sink.close()
-
-
 async def test_a_field_of_a_changed_type_in_every_line_beside_good_ones(broker: Mosquitto, influxd: Influxd) -> None:
     sink = Counting(influxd.url, "column")
     await sink.write("C", OWN + b" b=0 0\n")
@@ -427,18 +406,6 @@ async def test_too_large_is_halved_until_it_fits(broker: Mosquitto, store: Influ
 
 
 # ── a store that is away ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("status", [429, 503])
-async def test_no_request_before_retry_after(broker: Mosquitto, store: InfluxV2, v2: InfluxV2Sink, status: int) -> None:
-    store.script += [Answer(status, refusal("unavailable", "later"), {"Retry-After": "1"})] * 2
-    async with agents(broker) as one, Running(broker, v2):
-        one.send(1, lines(3))
-        await until(lambda: one.stored)
-    first, second, third = (came_s for came_s, _, _ in store.requests)
-    assert second - first >= 1
-    assert third - second >= 1
-    assert len(store.points) == 3
 
 
 async def test_errors_hang_ups_and_proxies_lose_nothing(broker: Mosquitto, store: InfluxV2, v2: InfluxV2Sink) -> None:

@@ -67,14 +67,22 @@ class Store(Sink):
 class Agent:
     """Everything of an agent behind its sources; conservation is looked at on every change."""
 
-    def __init__(self, folder: Path, broker: Mosquitto | Broker, confirm: Confirm = "stored", **more: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Mosquitto | Broker,
+        confirm: Confirm = "stored",
+        names: tuple[str, str] = ("C", "A"),
+        **more: Any,
+    ) -> None:
+        company, name = names
         self.stats = FlowStats()
         self.journal = Journal(folder / "journal", JournalSettings(min_free_bytes=0, commit_s=0.01))
         self.journal.open()
-        self.flow = Flow(self.journal, SystemClock(), self.stats, Place("agent", "C", "S", "", "A"))
+        self.flow = Flow(self.journal, SystemClock(), self.stats, Place("agent", company, "S", "", name))
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
         self.quarantine = Quarantine(folder)
-        self.topics = AgentTopics("C", "S", "A")
+        self.topics = AgentTopics(company, "S", name)
         settings = MqttSettings(**{"host": broker.host, "port": broker.port} | more)
         births = Births(folder, self.journal.epoch, {one.epoch for one in self.journal.segments}, {"agent": "A"})
         self.uplink = Uplink(settings, self.topics, self.outbox, self.quarantine, confirm, births)

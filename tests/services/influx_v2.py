@@ -19,8 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from pipelines.encode.split import split_lines
 from pipelines.errors import RecordRejected
-from pipelines.sinks.lineprotocol import parse
+from pipelines.sinks.lineprotocol import Column, parse
 
 Key = tuple[str, str, tuple[tuple[str, str], ...], str, int]
 
@@ -51,6 +52,8 @@ class InfluxV2:
     Attributes:
         points: (bucket, measurement, tags, field, time_ns) to value.
         requests: (monotonic time, bytes, status) of each write.
+        scripts: answers for the next writes of a bucket, in place of its own.
+        seen: (monotonic time, bucket, answer) of each write, the time before the answer went out.
     """
 
     org: str = "factory"
@@ -61,6 +64,8 @@ class InfluxV2:
     kinds: dict[tuple[str, str, str], str] = field(default_factory=dict)
     requests: list[tuple[float, int, int]] = field(default_factory=list)
     script: deque[Answer] = field(default_factory=deque)
+    scripts: dict[str, deque[Answer]] = field(default_factory=dict)
+    seen: list[tuple[float, str, Answer]] = field(default_factory=list)
     url: str = ""
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -81,7 +86,7 @@ class InfluxV2:
     def keep(self, bucket: str, body: bytes) -> Answer:
         """As InfluxDB 2.7: a line it cannot parse refuses all, a field of another type only its point, with 422."""
         try:
-            columns = parse(body, "influx_v2")
+            columns = _columns(body)
         except RecordRejected as error:
             return Answer(400, refusal("invalid", f"unable to parse: {error.reason}"))
         dropped, said = 0, ""
@@ -102,6 +107,16 @@ class InfluxV2:
         return Answer(422, refusal("unprocessable entity", words))
 
 
+def _columns(body: bytes) -> list[Column]:
+    """As parsed together, or line by line where a field has two types in it: to InfluxDB that is no fault of form."""
+    try:
+        return parse(body, "influx_v2")
+    except RecordRejected as error:
+        if " here, but " not in error.reason:
+            raise
+        return [column for line in split_lines(body) for column in parse(line, "influx_v2")]
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -114,13 +129,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         came_s = time.monotonic()
         parts = urlsplit(self.path)
+        bucket = parse_qs(parts.query).get("bucket", [""])[0]
         if store.script:
             answer = store.script.popleft()
+        elif store.scripts.get(bucket):
+            answer = store.scripts[bucket].popleft()
         elif parts.path != "/api/v2/write":
             answer = Answer(404, refusal("not found", "path not found"))
         else:
             answer = store.write(parse_qs(parts.query), self.headers.get("Authorization", ""), body)
         store.requests.append((came_s, len(body), answer.status))
+        store.seen.append((came_s, bucket, answer))
         if answer.stall_s:
             store.released.wait(answer.stall_s)
         if answer.reset:
