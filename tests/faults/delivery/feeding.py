@@ -136,6 +136,7 @@ class Feeding:
         self.starts_s: list[float] = []
         self._next = 0
         self._before: set[int] = set()
+        self._journal: dict[str, Any] = {}
         self._running: Feeder | None = None
 
     def start(self, before: Sequence[str] = (), *, until_open: bool = True, **options: Any) -> Feeder:
@@ -144,6 +145,7 @@ class Feeding:
         self.dumped.unlink(missing_ok=True)
         self._next += max(_STEP, wanted.rows * wanted.most)
         self._before = set(self.accepted)
+        self._journal = wanted.journal
         self._running = feeder = Feeder([*before, *wanted.words()], self.accepted, self.work / "collector.log")
         if until_open:
             feeder.until(lambda: feeder.opened)
@@ -157,7 +159,8 @@ class Feeding:
 
     def look(self) -> None:
         """What the next collector will find, without starting one."""
-        journal = Journal(self.state_dir / "journal", JournalSettings(min_free_bytes=0))
+        settings = JournalSettings.model_validate({"min_free_bytes": 0, **self._journal})
+        journal = Journal(self.state_dir / "journal", settings)
         journal.open()
         dump(journal, self.dumped)
         journal.close()
@@ -221,6 +224,11 @@ class Witness:
             self._client.publish(prefix + "rejected", json.dumps(refusal), 1)
         elif self.confirming:
             self._client.publish(prefix + "stored", record, 1)
+
+    @property
+    def bytes_again(self) -> int:
+        """Payload bytes of every copy but the first."""
+        return sum((copies - 1) * len(self.bodies[record]) for record, copies in list(self.copies.items()))
 
     def rows(self) -> set[int]:
         """Rows in what came; none foreign or altered, none in two records."""
