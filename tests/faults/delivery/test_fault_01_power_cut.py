@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from agent.soak.disk import LoopDisk
 from tests.faults.delivery.feeding import START_S, Feeding, feeding, witness
 from tests.faults.delivery.numbers import TAGS
-from tests.services.mosquitto import Mosquitto
+from tests.services.mosquitto import Mosquitto, binary
 
 pytestmark = [pytest.mark.fault(1)]
 
@@ -23,9 +24,9 @@ def percentile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def cut(disk: LoopDisk, fed: Feeding, chance: random.Random, **options: Any) -> list[float]:
+def cut(disk: LoopDisk, fed: Feeding, chance: random.Random, before: Sequence[str] = (), **options: Any) -> list[float]:
     """Feed until the power goes; what was taken waited so long to be accepted, ms."""
-    feeder = fed.start(rows=10, pause_s=0.005, journal=SMALL, **options)
+    feeder = fed.start(before, rows=10, pause_s=0.005, journal=SMALL, **options)
     feeder.until(lambda: feeder.windows_ms)
     feeder.pause(chance.uniform(0, 1.2))
     disk.power_cut()
@@ -62,6 +63,16 @@ def test_a_power_cut_takes_nothing_that_was_accepted(tmp_path: Path, size: Any, 
     assert not lost
     assert max(fed.starts_s) <= START_S
     assert last >= taken
+
+
+def test_a_disk_that_only_says_it_synced_is_found_out(tmp_path: Path) -> None:
+    """The oracle sees what is promised above: with syncs that do nothing, the same cut loses what was accepted."""
+    lies = [binary("strace", "strace"), "-f", "-o", "/dev/null", "-e", "trace=fdatasync,fsync"]
+    lies += ["-e", "inject=fdatasync,fsync:retval=0"]
+    with LoopDisk(256) as disk, feeding(disk.folder / "state", tmp_path) as fed:
+        cut(disk, fed, random.Random(3), lies)
+        fed.look()
+        assert fed.lost()
 
 
 def test_a_power_cut_while_records_are_confirmed_and_deleted(tmp_path: Path, size: Any, figure: Any) -> None:
