@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.campaign import FIGURES_VARIABLE, RESULTS
+from tests.campaign import FIGURES_VARIABLE, RESULTS, promises
 
 FAULTS: Final = Path(__file__).parents[1] / "faults"
 ROOT: Final = FAULTS.parents[1]
@@ -66,6 +66,7 @@ class Faults:
         self._lines.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         head = HEAD.format(title=self.title, folder=self.folder, name=self.name)
         (RESULTS / f"{self.name}.md").write_text(head + "".join(map(self._line, rows)))
+        promises.write()
 
     @property
     def _lines(self) -> Path:

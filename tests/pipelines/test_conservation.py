@@ -11,7 +11,7 @@ from unittest import mock
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from pipelines.clock import SystemClock
 from pipelines.errors import JournalCorrupt
@@ -194,5 +194,5 @@ class History(RuleBasedStateMachine):
         self._temporary.cleanup()
 
 
-TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+def test_no_point_is_ever_in_no_account() -> None:
+    run_state_machine_as_test(History, settings=settings(max_examples=15, stateful_step_count=30, deadline=None))
