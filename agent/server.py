@@ -7,7 +7,7 @@ import math
 import secrets
 import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,8 +31,8 @@ from viewer.stores.base import Store
 _TICK_S: Final = 0.02
 STUCK_S: Final = 15.0
 """A viewer that has not turned for so long is stuck."""
-WRITE_STUCK_S: Final = 120.0
-"""A single write that takes so long is stuck: an unreachable store answers with its time-out long before."""
+DRAIN_S: Final = 10.0
+"""Longest time that a bridge stores what it has when it is told to stop."""
 
 
 def catalog_of(sites: Sequence[Path]) -> Catalog:
@@ -55,38 +55,6 @@ def _written_out(site: Site) -> dict[str, Any]:
 def bridge_of(mqtt: MqttSettings, sink: Sink) -> Bridge:
     """A bridge with a client id of its own."""
     return Bridge(mqtt, sink, f"sf-bridge-{secrets.token_hex(6)}")
-
-
-class BeatingSink(Sink):
-    """A store whose writes are watched: waiting for work is well, one write without an end is not.
-
-    Args:
-        sink: the store.
-        stuck_s: longest single write, seconds.
-    """
-
-    def __init__(self, sink: Sink, stuck_s: float = WRITE_STUCK_S) -> None:
-        self.name = sink.name
-        self._sink = sink
-        self._stuck_s = stuck_s
-        self._since_s: dict[object, float] = {}
-
-    async def write(self, company: str, body: bytes) -> None:
-        """See `Sink.write`."""
-        this = object()
-        self._since_s[this] = time.monotonic()
-        try:
-            await self._sink.write(company, body)
-        finally:
-            del self._since_s[this]
-
-    async def close(self) -> None:
-        """See `Sink.close`."""
-        await self._sink.close()
-
-    def alive(self) -> bool:
-        """Whether no write has been under way for too long; true while the store refuses or is away."""
-        return time.monotonic() - min(self._since_s.values(), default=math.inf) < self._stuck_s
 
 
 class ViewerServer(QuietServer):
@@ -137,6 +105,7 @@ async def serve_until_stopped(
     beats: Sequence[Callable[[], bool]],
     *,
     json: bool,
+    drain: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
     """Run parts until SIGINT or SIGTERM; say where things are once they are there.
 
@@ -145,6 +114,7 @@ async def serve_until_stopped(
         started: waits until everything answers; where things are.
         beats: the service manager's watchdog is fed while each says true, and while the event loop turns.
         json: say it as JSON.
+        drain: finishes what is under way, once told to stop.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -162,6 +132,8 @@ async def serve_until_stopped(
                 say("\n".join(f"{name}: {place}" for name, place in places.items() if place))
             await stop.wait()
             notify("STOPPING=1")
+            if drain is not None:
+                await drain()
             for task in running:
                 task.cancel()
     except* DependencyError as errors:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agent.bridging import HealthServer
 from agent.logs import set_up_logs
-from agent.server import BeatingSink, bridge_of, bridging, serve_until_stopped
+from agent.server import DRAIN_S, bridge_of, bridging, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.base import Sink
@@ -26,6 +28,9 @@ def command(
         Path | None, typer.Option(help="File with its password, or with the token of 2.x and 3.x.")
     ] = None,
     influx_ca_file: Annotated[Path | None, typer.Option(help="PEM of the database's authority.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="PORT or HOST:PORT for /metrics, /status, /healthz and /readyz.")
+    ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Say where things are as one JSON line.")] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
@@ -34,16 +39,19 @@ def command(
     set_up_logs(log_level)
     settings = mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file)
     sink = influx_sink(influx, influx_user, influx_password_file, influx_ca_file)
-    return asyncio.run(_bridge(settings, sink, json=json))
+    return asyncio.run(_bridge(settings, sink, metrics, json=json))
 
 
-async def _bridge(settings: MqttSettings, sink: Sink, *, json: bool) -> int:
+async def _bridge(settings: MqttSettings, sink: Sink, metrics: str | None, *, json: bool) -> int:
+    bridge = bridge_of(settings, sink)
+    health = HealthServer(bridge, metrics) if metrics else None
+
     async def started() -> dict[str, str]:
-        return {"mqtt": settings.endpoint, "influx": sink.name}
+        return {"mqtt": settings.endpoint, "influx": sink.name, "metrics": await health.url() if health else ""}
 
-    writer = BeatingSink(sink)
-    parts = [bridging(bridge_of(settings, writer))]
+    parts = [bridging(bridge), *([health.run_until_cancelled()] if health else [])]
     try:
-        return await serve_until_stopped(parts, started, [writer.alive], json=json)
+        drain = partial(bridge.drain, DRAIN_S)
+        return await serve_until_stopped(parts, started, [bridge.alive], json=json, drain=drain)
     finally:
         await sink.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from agent.control.readings import PATH, answers
 from agent.control.server import serve_orders
 from agent.logs import set_up_logs
 from agent.paths import STATE_DIR, STORE_FILE
-from agent.server import BeatingSink, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
+from agent.server import DRAIN_S, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.errors import ConfigError, DependencyError
 from pipelines.mqtt_settings import MqttSettings
@@ -71,12 +72,12 @@ async def _serve(
         stack.push_async_callback(sink.close)
         reading = DuckDbStore(sink.cursor)
         server = ViewerServer(reading, catalog, notices, *address)
-        writer = BeatingSink(sink)
-        bridge = bridge_of(mqtt, writer)
+        bridge = bridge_of(mqtt, sink)
 
         async def started() -> dict[str, str]:
             return {"viewer": await server.url(), "mqtt": bridge.settings.endpoint, "notice": " ".join(notices)}
 
-        asked = serve_orders(folder / SOCKET, {PATH: answers(reading)}, lambda: writer.alive() and server.alive())
+        asked = serve_orders(folder / SOCKET, {PATH: answers(reading)}, lambda: bridge.alive() and server.alive())
         parts = [bridging(bridge), server.run_until_cancelled(), asked]
-        return await serve_until_stopped(parts, started, [writer.alive, server.alive], json=json)
+        beats, drain = [bridge.alive, server.alive], partial(bridge.drain, DRAIN_S)
+        return await serve_until_stopped(parts, started, beats, json=json, drain=drain)

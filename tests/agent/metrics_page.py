@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from agent.metrics import BUILD, FAMILIES, FSYNC
+from agent.bridging import FAMILIES as BRIDGE
+from agent.metrics import BUILD, FAMILIES, FSYNC, Family
 
 PAGE: Final = Path(__file__).parents[2] / "docs/metrics.md"
 HEAD: Final = """# Metrics and health
@@ -34,12 +35,31 @@ the usual stops of your plant.
 |---|---|---|---|
 """
 
+BRIDGES: Final = """
+## Bridges
+
+`agent bridge --metrics 9273` answers the same paths over HTTP on that port of loopback, `--metrics HOST:PORT` on an
+address; whoever reaches it reads names of companies and counters, and can change nothing. `/healthz` fails when a lane
+stands still, or a single write does for two minutes: waiting for work, or for a store or broker that is away, is well.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
 
 def page() -> str:
     """The whole page."""
-    rows = [(one.scraped, one.kind, one.labels, one.meaning) for one in FAMILIES]
+    rows = [_row(one) for one in FAMILIES]
     rows += [(FSYNC[0], "histogram", (), FSYNC[1]), (f"{BUILD[0]}_info", "info", ("version", "python"), BUILD[1])]
-    return HEAD + "".join(
+    return HEAD + _rows(rows) + BRIDGES + _rows([_row(one) for one in BRIDGE])
+
+
+def _row(one: Family) -> tuple[str, str, tuple[str, ...], str]:
+    return (one.scraped, one.kind, one.labels, one.meaning)
+
+
+def _rows(rows: list[tuple[str, str, tuple[str, ...], str]]) -> str:
+    return "".join(
         f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or '–'} | {meaning} |\n"
         for name, kind, labels, meaning in rows
     )

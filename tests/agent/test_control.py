@@ -11,7 +11,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,10 +22,7 @@ from structlog.testing import capture_logs
 from agent.broker.process import free_port
 from agent.control.client import ask, order
 from agent.control.server import serve_control
-from agent.server import BeatingSink
-from pipelines.errors import DependencyError, JournalError, SinkUnavailable
-from pipelines.sinks.duckdb import DuckDbSink
-from pipelines.sinks.influx import influx_sink
+from pipelines.errors import DependencyError, JournalError
 
 pytestmark = pytest.mark.wire
 DEADLINE_S = 30.0
@@ -196,29 +192,3 @@ def test_ready_and_watchdog_without_plc_broker_and_database(name: str, manager: 
         process.kill()
         process.wait()
     assert "Traceback" not in (tmp_path / "log").read_text()
-
-
-async def test_a_writer_that_hangs_does_not_beat_and_one_that_waits_does(tmp_path: Path) -> None:
-    store = DuckDbSink(tmp_path / "points.duckdb")
-    writer = BeatingSink(store, stuck_s=0.05)
-    assert writer.alive()
-    go_on = threading.Event()
-    store._worker.submit(go_on.wait)
-    writing = asyncio.create_task(writer.write("demo", LINE))
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while writer.alive():  # noqa: ASYNC110 - time alone changes it
-                await asyncio.sleep(0.01)
-    finally:
-        go_on.set()
-    await writing
-    assert writer.alive()
-    await writer.close()
-
-
-async def test_a_store_that_is_away_does_not_count() -> None:
-    writer = BeatingSink(influx_sink(f"http://127.0.0.1:{free_port()}?db=plant"))
-    with pytest.raises(SinkUnavailable):
-        await writer.write("demo", LINE)
-    assert writer.alive()
-    await writer.close()

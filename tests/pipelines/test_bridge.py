@@ -16,6 +16,7 @@ import pytest
 
 from pipelines.belongs import fault_of
 from pipelines.bridge import Bridge
+from pipelines.bridge.lane import Lane
 from pipelines.encode.line import LineEncoder
 from pipelines.errors import LinkClosed, LinkError, RecordRejected, SinkUnavailable
 from pipelines.mqtt import Message, MqttSession
@@ -446,6 +447,107 @@ async def test_a_long_wait_ends_with_the_session(broker: Mosquitto) -> None:
         await until(lambda: running.ends)
         assert time.monotonic() - before_s < 1
         assert isinstance(running.ends[0], LinkClosed)
+
+
+# ── is it alive, and does it end well ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_write_that_hangs_is_noticed_and_a_bridge_without_work_is_well(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.bridge.lane._WRITE_STUCK_S", 0.1)
+    gate = Gate()
+    async with agents(broker) as one, Running(broker, gate) as running:
+        assert running.bridge.alive()
+        one.send(1, OWN + b" f=1 1")
+        await until(lambda: gate.entered)
+        assert running.bridge.alive()
+        await until(lambda: not running.bridge.alive())
+        gate.open.set()
+        await until(lambda: one.stored)
+        assert running.bridge.alive()
+
+
+async def test_a_lane_that_stands_still_is_noticed(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.bridge.lane._STUCK_S", 0.1)
+    go_on = asyncio.Event()
+    batch = Lane.batch
+
+    async def stuck(lane: Lane) -> list[Any]:
+        await go_on.wait()
+        return await batch(lane)
+
+    monkeypatch.setattr(Lane, "batch", stuck)
+    gate = Gate()
+    gate.open.set()
+    async with agents(broker) as one, Running(broker, gate) as running:
+        one.send(1, OWN + b" f=1 1")
+        await until(lambda: not running.bridge.alive())
+        go_on.set()
+        await until(lambda: one.stored)
+        assert running.bridge.alive()
+
+
+async def test_a_store_or_broker_that_is_away_does_not_count(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.bridge.lane._STUCK_S", 0.2)
+    monkeypatch.setattr("pipelines.bridge.lane._WRITE_STUCK_S", 0.2)
+    gate = Gate()
+    gate.open.set()
+    gate.fault = SinkUnavailable("gate", "later", 3600)
+    async with agents(broker) as one, Running(broker, gate) as running:
+        one.send(1, OWN + b" f=1 1")
+        await until(lambda: running.bridge.stats.store_errors)
+        before_s = time.monotonic()
+        while time.monotonic() - before_s < 0.5:
+            assert running.bridge.alive()
+            await asyncio.sleep(0.02)
+        assert running.bridge.lanes == {"C": (1, "later")}
+        broker.kill()
+        await until(lambda: running.ends)
+        before_s = time.monotonic()
+        while time.monotonic() - before_s < 0.5:
+            assert running.bridge.alive()
+            await asyncio.sleep(0.02)
+
+
+async def test_what_a_store_asked_for_outlives_the_session(broker: Mosquitto) -> None:
+    gate = Gate()
+    gate.open.set()
+    gate.fault = SinkUnavailable("gate", "later", 3600)
+    async with agents(broker) as one, Running(broker, gate) as running:
+        one.send(1, OWN + b" f=1 1")
+        await until(lambda: running.bridge.stats.store_errors)
+        broker.kill()
+        broker.start()
+        await until(lambda: running.sessions == 2)
+        gate.fault = None
+        async with agents(broker) as again:
+            again.send(1, OWN + b" f=1 1")
+            again.send(2, lines(1, 1, "Ace"), "sf/Ace/S/A/data")
+            await until(lambda: again.stored == [f"{EPOCH}:2"])
+        assert gate.entered == 2
+
+
+async def test_a_bridge_that_stops_stores_what_it_has_and_takes_nothing_new(broker: Mosquitto) -> None:
+    first, second = Gate(), Gate()
+    second.open.set()
+    async with agents(broker) as one, Running(broker, first) as running:
+        for number in range(20):
+            one.send(number + 1, OWN + b" f=1 %d" % (number + 1))
+        await until(lambda: first.entered and len(one.acked) == 20)
+        draining = asyncio.create_task(running.bridge.drain(DEADLINE_S))
+        async with Running(broker, second):
+            await until(lambda: second.entered or one.send(99, OWN + b" f=1 99"))
+            await until(lambda: f"{EPOCH}:99" in one.stored)
+            assert not draining.done()
+            first.open.set()
+            await draining
+            await until(lambda: {f"{EPOCH}:{number + 1}" for number in range(20)} <= set(one.stored))
+    assert sorted(b"".join(body for _, body in first.bodies).splitlines()) == sorted(
+        OWN + b" f=1 %d" % (number + 1) for number in range(20)
+    )
 
 
 # ── sessions and bridges that die ───────────────────────────────────────────────────────────────────────────────────
