@@ -15,9 +15,12 @@ import pytest
 from agent.soak.faults.clock import faked, library, write_offset
 from pipelines.point import UNCERTAIN
 from tests.e2e.foreign_parts import Child, Rows, Store, collector
+from tests.faults.delivery.changes import counted
 
 PERIOD_S = 0.1
 HOUR_S = 3600
+_PIECE = 200
+"""Readings that come well before anything is taken for dead."""
 
 
 def polled(port: int, name: str = "polls") -> dict[str, Any]:
@@ -63,8 +66,15 @@ def read_on(running: Child, polls: int, name: str = "polls") -> None:
     def readings() -> int:
         return int(running.status().get("connections", {}).get(name, {}).get("readings", 0))
 
-    first = readings()
-    running.until(lambda: readings() >= first + polls)
+    last = readings() + polls
+    while (before := readings()) < last:
+        running.until(lambda before=before: readings() >= min(last, before + _PIECE))  # type: ignore[misc]
+
+
+def store_on(running: Child, points: int) -> None:
+    """Wait until so many more points are stored."""
+    for done in range(0, points, _PIECE):
+        counted(running, min(_PIECE, points - done))
 
 
 def jumped(running: Child, more: int = 1) -> None:

@@ -20,7 +20,7 @@ from tests.connectors.modbus.conftest import connection as modbus_connection
 from tests.connectors.modbus.device import Device
 from tests.connectors.opcua.conftest import Consumer, Plant, connection, run_foreign, tag
 from tests.e2e.foreign_parts import Places, Plc, Store, collector, site_of
-from tests.faults.delivery.changes import counted
+from tests.faults.delivery.clocks import store_on
 from tests.faults.devices.opcua_parts import plant, supervised
 
 __all__ = ["plant"]
@@ -106,7 +106,7 @@ def test_a_foreign_server_whose_changes_share_a_time(places: Places, tmp_path: P
         plc = Plc(server, log)
         site = site_of("sametime", [plc.connection("burst", plc.tag("Counter0"), queue_size=1000)])
         with collector(tmp_path, site, places.broker) as running:
-            counted(running, size(150, 30_000))
+            store_on(running, size(150, 20_000))
             assert running.stop() == 0
     truth = plc.written("Counter0")
     stored = [(time_ns, value) for time_ns, value in store.rows("burst")["Counter0"] if value in truth]

@@ -14,8 +14,7 @@ import pytest
 from pipelines.point import UNCERTAIN
 from tests.connectors.opcua.conftest import run_foreign
 from tests.e2e.foreign_parts import Places, Plc, Store, collector, site_of
-from tests.faults.delivery.changes import counted
-from tests.faults.delivery.clocks import Machine, changed
+from tests.faults.delivery.clocks import Machine, changed, store_on
 from tests.services.ports import free_port
 
 HALF_S = 1800
@@ -64,7 +63,7 @@ def test_a_plc_whose_clock_restarts(places: Places, tmp_path: Path, size: Any, f
     with press.on("yesterday", 0) as plc:
         site = site_of("restarts", [plc.connection("press", plc.tag("Counter0"))])
         with collector(tmp_path, site, places.broker) as running:
-            counted(running, each)
+            store_on(running, each)
             assert running.stop() == 0
     yesterday = {"press": store.rows("press")}
     assert "Counter0_source_time" not in yesterday["press"]
@@ -72,14 +71,14 @@ def test_a_plc_whose_clock_restarts(places: Places, tmp_path: Path, size: Any, f
     with ExitStack() as switches:
         plc = switches.enter_context(press.on("today", -HALF_S))
         with collector(tmp_path, site, places.broker) as running:
-            counted(running, each)
+            store_on(running, each)
             assert running.status()["connections"]["press"]["skew_s"] == pytest.approx(-HALF_S, abs=5)
             for offset_s in restarts:
                 number += replaced(plc, store, began_ns)
                 switches.pop_all().close()
                 began_ns = time.time_ns()
                 plc = switches.enter_context(press.on(f"off by {offset_s}", offset_s))
-                counted(running, each)
+                store_on(running, each)
                 running.until(lambda since=began_ns: _newest(store) > since)  # type: ignore[misc]
                 if offset_s is None:
                     running.until(lambda: any("device's clock is" in one for one in running.status()["troubles"]))
