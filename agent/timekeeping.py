@@ -105,7 +105,7 @@ class Timekeeper:
         clock.look()
         if clock.synced is not self._said:
             self._said = clock.synced
-            log.info("clock_synchronised", synced=clock.synced)
+            log.info("clock_sync", synced=clock.synced)
         while clock.untold:
             jump = clock.untold.popleft()
             for one in self.readings():

@@ -22,6 +22,7 @@ from pipelines.errors import LinkError, RecordRejected
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.segment import Segment
+from pipelines.later import Later
 from pipelines.mqtt import Message, MqttSession
 from pipelines.mqtt_settings import MqttSettings
 from pipelines.outbox import Outbox
@@ -382,3 +383,18 @@ async def test_what_cannot_be_unpacked_goes_back_to_its_agent(tmp_path: Path, br
 async def bridge_once(bridge: Bridge, store: Store) -> None:
     with suppress(LinkError):
         await bridge.run(store.opened)
+
+
+async def test_what_a_clock_stamped_days_ahead_is_kept_and_never_sent(tmp_path: Path, broker: Mosquitto) -> None:
+    store = Store()
+    async with running(bridging(broker, store)), agent_of(tmp_path, broker) as agent:
+        agent.outbox.later = Later(lambda: -2 * 86_400 * 10**9)
+        await agent.put()
+        await until(lambda: agent.stats.quarantined)
+        agent.outbox.later = Later(lambda: 0)
+        await agent.put()
+        await until(lambda: agent.stats.stored)
+        assert (agent.stats.quarantined, agent.stats.stored) == (1, 1)
+    assert len(store.lines) == 1
+    (kept,) = agent.quarantine.entries()
+    assert kept.reason == "stamped 48 h ahead by a wrong clock"
