@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from agent.broker import child
 from agent.broker.process import HOST, free_port
 from pipelines.errors import DependencyError
 
@@ -105,7 +106,7 @@ class Influxd:
         program = shutil.which("influxd", path=_PATH) or "influxd"
         with (self._folder / "influxd.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                program, "-config", str(config), stdout=log, stderr=log, start_new_session=True
+                *child.command([program, "-config", str(config)]), stdout=log, stderr=log, start_new_session=True
             )
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_S):

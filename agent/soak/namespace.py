@@ -21,6 +21,7 @@ from pipelines.errors import DependencyError
 
 _NEW_NET: Final = 0x4000_0000
 """CLONE_NEWNET of sched.h."""
+_PREFIX: Final = "sf-soak-"
 _NET_ADMIN: Final = (1 << 12) | (1 << 21)
 """CAP_NET_ADMIN and CAP_SYS_ADMIN (capabilities(7))."""
 _PATH: Final = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
@@ -59,12 +60,13 @@ class Namespace:
         ends = {name: base + 4 * number for number, name in enumerate(names)}
         self.addresses = {name: _dotted(end + 2) for name, end in ends.items()}
         self._near = {name: _dotted(end + 1) for name, end in ends.items()}
-        self._name = f"sf-soak-{pid}"
+        self._name = f"{_PREFIX}{pid}"
 
     def __enter__(self) -> Self:
         """Make the namespace and bring the links up."""
         if reason := unavailable():
             raise DependencyError("network namespace", reason)
+        _sweep()
         _ip("netns", "add", self._name)
         try:
             for name, near in self.interfaces.items():
@@ -124,6 +126,14 @@ def switch(interface: str, *, up: bool) -> None:
         DependencyError: there is no such interface.
     """
     _ip("link", "set", interface, "up" if up else "down")
+
+
+def _sweep() -> None:
+    """Remove what runs that were killed have left; their pairs go with it."""
+    for path in Path("/run/netns").glob(f"{_PREFIX}*"):
+        pid = path.name.removeprefix(_PREFIX)
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            _ip("netns", "del", path.name, check=False)
 
 
 def _enter(path: str) -> None:
