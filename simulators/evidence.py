@@ -116,6 +116,7 @@ class _File:
     def result(self) -> dict[str, list[Item]]:
         if not self._headed:
             raise ValueError("a truth begins with its header")
+        self._stalls.sort()
         near_ns = round(STALL_NEAR_S * self._rate * 1e9)
         starts = [start for start, _ in self._stalls]
         longest_ns = max((end - start for start, end in self._stalls), default=0)

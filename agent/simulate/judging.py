@@ -64,6 +64,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
         DependencyError: the store cannot be read.
     """
     truth = list(read_truth(simulation.plan.truth))
+    truth += [{"k": "stall", "start_ns": start_ns, "end_ns": end_ns} for start_ns, end_ns in simulation.stalls]
     header = next(line for line in truth if line["k"] == "header")
     frozen_ns = next((line["time"] for line in truth if line["k"] == "freeze"), None)
     mapping: dict[str, Key] = {}

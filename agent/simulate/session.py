@@ -114,6 +114,7 @@ class Simulation:
         drained: whether the collector said at its end that everything is confirmed.
         injected: what else kept values from being read, by kind.
         shifts: when the collector's clock was off on purpose.
+        stalls: when collector or relays waited for a processor, as (start, end).
     """
 
     plan: Plan
@@ -127,6 +128,7 @@ class Simulation:
     outages: list[Outage] = field(default_factory=list)
     injected: list[Outage] = field(default_factory=list)
     shifts: list[Shift] = field(default_factory=list)
+    stalls: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def of(cls, plan: Plan) -> Simulation:

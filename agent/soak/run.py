@@ -20,6 +20,7 @@ from agent.soak.samples import Sample, look
 from agent.soak.schedule import Moment, schedule
 from agent.soak.setting import Setting
 from agent.soak.stage import Stage
+from agent.soak.stalls import Stalls
 from pipelines.errors import DependencyError
 from simulators.clocks import Shift
 
@@ -157,6 +158,14 @@ class Run:
 
     async def inject(self, stop: asyncio.Event) -> None:
         """All faults of the plan in their order; sets `stop` at the end of its time, or ends early when it is set."""
+        simulation = self.simulation
+        stalls = Stalls(simulation.clock.now_ns, lambda: simulation.collector.pid, simulation.stalls)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(stalls.watch())
+            await self._inject(stop)
+            watching.cancel()
+
+    async def _inject(self, stop: asyncio.Event) -> None:
         simulation, stage = self.simulation, self.setting.stage
         coming = [one for one in schedule(self.plan, stage.random) if self._can(one.step.made(), stage)]
         started_ns = simulation.clock.now_ns()

@@ -20,6 +20,7 @@ from agent.soak.broken import (
 from agent.soak.plan import Limits
 from agent.soak.run import Injected
 from agent.soak.samples import Sample, longest_life_s, look, slope_per_h, total
+from agent.soak.stalls import LEAST_NS, Stalls, waited_ns
 from simulators.judge import Finding
 
 T = 1_795_330_800_000_000_000
@@ -99,6 +100,15 @@ def test_growth_is_found_under_levels_warm_up_and_noise(mb_h: float) -> None:
     assert slope_per_h(samples, "fds") == 0
     assert longest_life_s(samples) == 1198
     assert total(samples, "written_bytes") == 3 * 1198 * 100
+
+
+def test_waits_for_a_processor_are_kept_when_they_matter() -> None:
+    stalls = Stalls(lambda: T, lambda: 0)
+    stalls.take(LEAST_NS - 1, T)
+    stalls.take(300_000_000, T)
+    assert stalls.seen == [(T - 300_000_000, T)]
+    assert waited_ns(os.getpid()) > 0
+    assert waited_ns(2**22 + 1) == 0
 
 
 def test_a_process_is_looked_at_until_it_is_gone() -> None:
