@@ -1,7 +1,7 @@
 """When the relays, or the collector, got no processor: what was answered then was taken later than the plant saw it.
 
-The plant writes down its own stalls; these are the same of the two other ends of a request. They widen the time a poll may
-bear, at most by half its period, and explain nothing that is missing.
+The plant writes down its own stalls; these are the same of the two other ends of a request. They widen the time a poll
+may bear, at most by half its period, and explain nothing that is missing.
 """
 
 from __future__ import annotations
