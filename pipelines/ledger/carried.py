@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.encode.line import Series
+from pipelines.journal.counters import Counters
 from pipelines.journal.segment import Segment
 from pipelines.journal.stored import Stored
 from pipelines.ledger.mix import mixed
-from pipelines.ledger.readings import Number, Points, is_counted, joined
-from pipelines.ledger.tally import SeriesKey, Tally, tally_of
+from pipelines.ledger.readings import Number, Points, is_counted
+from pipelines.ledger.tally import SeriesKey
 
+_LOOSE: Final = 64
+_LOOSE_VALUES: Final = 8192
+"""Readings, and values in them, at which they are packed."""
 _KINDS: Final[Mapping[str, str]] = {"f": "float", "i": "int", "b": "bool", "O": "string"}
 
 
@@ -52,10 +56,17 @@ class Readings:
 
 @dataclass(slots=True)
 class Load:
-    """What is carried beside one segment: readings by the counter of their record, in the order of the records."""
+    """What is carried beside one segment.
+
+    Attributes:
+        segment: it is beside.
+        counters: records in it.
+        points: their readings, those of a series in the order of the records.
+    """
 
     segment: Segment
-    records: dict[int, Sequence[Readings]] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+    points: list[Points] = field(default_factory=list)
 
 
 class Carried:
@@ -70,6 +81,8 @@ class Carried:
         self._number = number
         self._left = left
         self._open: Load | None = None
+        self._loose: list[Readings] = []
+        self._size = 0
         self._numbers: WeakKeyDictionary[Names, dict[str, NDArray[np.int64]]] = WeakKeyDictionary()
 
     def add(self, stored: Stored, readings: Sequence[Readings]) -> None:
@@ -77,21 +90,26 @@ class Carried:
         if self._open is None or self._open.segment is not stored.segment:
             self.leave()
             self._open = Load(stored.segment)
-        self._open.records[stored.id.counter] = readings
+        self._open.counters.add(stored.id.counter)
+        self._loose += readings
+        self._size += sum(len(one.tag) for one in readings)
+        if len(self._loose) >= _LOOSE or self._size >= _LOOSE_VALUES:
+            self._pack(self._open)
 
     def leave(self, segment: Segment | None = None) -> None:
         """The segment, this one or whichever it is, is not written any more."""
         if self._open is not None and (segment is None or segment is self._open.segment):
+            self._pack(self._open)
             self._left(self._open)
             self._open = None
 
-    def tally(self, load: Load) -> Tally:
-        """Sums of what was carried beside a segment."""
+    def _pack(self, load: Load) -> None:
+        """Loose readings as columns of series, time and mix: 20 bytes each, however few came together."""
         groups: dict[tuple[Names, str], list[Readings]] = {}
-        for readings in load.records.values():
-            for one in readings:
-                groups.setdefault((one.names, one.value.dtype.kind), []).append(one)
-        return tally_of(*joined(self._points(names, kind, some) for (names, kind), some in groups.items()))
+        for one in self._loose:
+            groups.setdefault((one.names, one.value.dtype.kind), []).append(one)
+        load.points += [self._points(names, kind, some) for (names, kind), some in groups.items()]
+        self._loose, self._size = [], 0
 
     def _points(self, names: Names, kind: str, readings: Sequence[Readings]) -> Points:
         time_ns = np.concatenate([one.time_ns for one in readings])
