@@ -18,8 +18,7 @@ def troubles(collector: Collector) -> list[str]:
     found = [*collector.time.troubles(), *(text for one in collector.readings for text in one.troubles())]
     if refused := collector.reload.refused:
         found.append(f"{refused}; the configuration from before is in use")
-    if not collector.flow.healthy:
-        found.append(f"{journal.folder}: the journal takes nothing")
+    found += collector.flow.troubles
     if journal.bytes_used > _FULL * journal.settings.max_bytes:
         share = 100 * journal.bytes_used // journal.settings.max_bytes
         what = "the oldest points are given up" if journal.settings.at_cap == "drop_oldest" else "sources will wait"
@@ -122,6 +121,8 @@ def _journal(collector: Collector) -> dict[str, Any]:
         "max_bytes": journal.settings.max_bytes,
         "segments": len(journal.segments),
         "fsyncs": journal.fsyncs,
+        "sync_errors": journal.sync_errors,
+        "bytes_written": journal.bytes_written,
         "fsync": {"buckets": journal.sync_took.buckets, "sum_s": journal.sync_took.sum_s},
         "damaged_bytes": journal.damaged_bytes,
         "ok": collector.flow.healthy,

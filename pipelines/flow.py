@@ -36,6 +36,7 @@ RECORD_BYTES: Final = 512 << 10
 _WAITING_BYTES: Final = 8 << 20
 """Appended and not yet durable bytes at which sources have to wait."""
 _RETRY_S: Final = 1.0
+_REMEMBER_S: Final = 600.0
 _LOSSES: Final = 256
 """Most gap points in one record."""
 
@@ -99,6 +100,8 @@ class Flow:
         self._held: list[Stored] = []
         self._rotating = False
         self._blocked = False
+        self._failed_in_row = 0
+        self._sync_error, self._sync_error_s = "", 0.0
         self._telling: list[Loss] = []
         self.finisher = Finisher(journal, self._found)
         self._gap_starts: deque[tuple[str, int]] = deque(maxlen=_LOSSES)
@@ -197,28 +200,34 @@ class Flow:
             self._blocked = False
             while self._owes():
                 self.beat_s = time.monotonic()
+                freed = self.finisher.freed
                 try:
+                    self.journal.begin()
                     self._append()
-                    await self._commit()
+                    synced = await self._commit()
                 except JournalFull as error:
-                    if not await self._made_room():
+                    if not await self._made_room(freed):
                         self._struggle(str(error))
                         await asyncio.sleep(_RETRY_S)
-                else:
+                    continue
+                if synced:
                     self._recovered()
+                elif self._failed_in_row > 1:  # once more at once, then as often as a sick disk bears
+                    await asyncio.sleep(_RETRY_S)
 
     def _owes(self) -> bool:
-        open_here = self._lines or self._accepted or self._appended
+        open_here = self._lines or self._accepted or self._appended or not self.journal.is_begun
         return bool(open_here or self.journal.uncommitted_bytes or self.journal.losses.pending)
 
-    async def _made_room(self) -> bool:
-        """Tell what is given up at the cap, and have it gone; False when nothing went."""
+    async def _made_room(self, freed: int) -> bool:
+        """Tell what is given up at the cap, and have it gone; False when nothing went since there were `freed`."""
         self.journal.make_way()
         try:
-            await self._commit_appended()
+            synced = await self._commit_appended()
         except JournalFull:
             return False
-        return await self.finisher.turn() > 0
+        await self.finisher.turn()
+        return synced and self.finisher.freed > freed
 
     def _try_append(self) -> None:
         try:
@@ -257,33 +266,36 @@ class Flow:
         self._appended += self._accepted
         self._accepted = []
 
-    async def _commit(self) -> None:
-        """Make what is appended durable, acknowledge it, and leave a full segment.
+    async def _commit(self) -> bool:
+        """Make what is appended durable, acknowledge it, and leave a full segment; False when the sync failed.
 
         Raises:
-            JournalFull: the disk takes no further segment; what was synced holds.
+            JournalFull: there is no room for what must be told, or written again.
         """
         journal = self.journal
         self._rotating = journal.is_full_segment
         if self._rotating:
             self._drained.clear()
         try:
-            await self._commit_appended()
+            if not await self._commit_appended():
+                return False
             journal.make_way()
             if self._rotating and journal.is_full_segment and not journal.uncommitted_bytes:
-                size = journal.next_segment()
-                journal.go_on(await asyncio.get_running_loop().run_in_executor(self._sync, journal.make_segment, size))
+                with suppress(JournalFull):  # whoever needs more than is left here will say so
+                    size, loop = journal.next_segment(), asyncio.get_running_loop()
+                    journal.go_on(await loop.run_in_executor(self._sync, journal.make_segment, size))
         finally:
             self._rotating = False
+        return True
 
-    async def _commit_appended(self) -> None:
+    async def _commit_appended(self) -> bool:
         if self.journal.torn:
             self.journal.rewrite_uncommitted()
         self._tell_moves()
         self._tell_losses()
-        await self._sync_appended()
+        return await self._sync_appended()
 
-    async def _sync_appended(self) -> None:
+    async def _sync_appended(self) -> bool:
         waiting, self._appended = self._appended, []
         segment, records = self.journal.take_uncommitted()
         if records:
@@ -291,16 +303,16 @@ class Flow:
                 await asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
             except OSError as error:
                 self._appended = waiting + self._appended
-                self._struggle(f"{segment.path}: fdatasync failed: {error.strerror}; writing the records again")
-                self.journal.rewrite_uncommitted()
-                self._tell_moves()
-                return
+                self._failed(f"{segment.path}: fdatasync failed: {error.strerror}")
+                return False
+            self._failed_in_row = 0
             self._committed(records)
         self.finisher.wake()
         for accepted in waiting:
             accepted()
         self.on_change()
         self._drained.set()
+        return True
 
     def _committed(self, records: list[Stored]) -> None:
         self.journal.committed(records)
@@ -350,6 +362,26 @@ class Flow:
         self._stats.queued_at_start += self.journal.points_queued - before
         self.on_found(segment)
         self.on_change()
+
+    def _failed(self, reason: str) -> None:
+        """A sync failed: what it was to cover is written again, into another segment."""
+        self.journal.torn = True
+        self._failed_in_row += 1
+        self._sync_error, self._sync_error_s = reason, time.monotonic()
+        self._struggle(f"{reason}; the records are written again")
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is not well with the journal, in words; a failed sync is told for a while, since disks seldom heal."""
+        folder, found = self.journal.folder, []
+        if not self.healthy:
+            found.append(f"{folder}: the journal takes nothing")
+        if self._sync_error and time.monotonic() - self._sync_error_s < _REMEMBER_S:
+            times = self.journal.sync_errors
+            found.append(f"{self._sync_error}; {times} times since the start; the disk may be dying: replace it")
+        if self.finisher.failing:
+            found.append(self.finisher.failing)
+        return found
 
     def _struggle(self, reason: str) -> None:
         if self.healthy:

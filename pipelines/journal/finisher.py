@@ -29,11 +29,13 @@ class Finisher:
         on_found: told of a file that a start had no time for, once it is read.
 
     Attributes:
+        freed: segments that are gone since the start.
         failing: why the last segment could not be finished; empty when it could.
     """
 
     def __init__(self, journal: Journal, on_found: Callable[[Found], None]) -> None:
         self.failing = ""
+        self.freed = 0
         self._on_found = on_found
         self._journal = journal
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal-finish")
@@ -57,20 +59,20 @@ class Finisher:
                     await self._wanted.wait()
 
     async def turn(self) -> int:
-        """Try each segment that is due once; how many gave disk back."""
-        behind, freed = self._journal.behind, 0
+        """Try each segment that is due once; how many are gone."""
+        behind, before = self._journal.behind, self.freed
         async with self._turning:
             self._reason = ""
             for segment in behind.unsealed:
-                freed += await self._try(segment.path, behind.mend, segment)
+                await self._try(segment.path, behind.mend, segment)
             for segment in behind.finished:
                 if await self._try(segment.path, behind.finish, segment):
                     behind.segments.remove(segment)
-                    freed += 1
+                    self.freed += 1
             if behind.unread and await self._try(behind.unread[-1].path, behind.read, one := behind.unread[-1]):
                 self._on_found(one)
             self._tell(self._reason)
-        return freed
+        return self.freed - before
 
     async def _try(self, path: Path, work: Callable[[_T], None], on: _T) -> bool:
         try:

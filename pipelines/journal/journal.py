@@ -50,6 +50,7 @@ class Journal:
         moved: (old, new) of records that were written again after a failed sync, not yet told.
         damaged_bytes: bytes found at start that belong to no intact record.
         fsyncs: number of `fdatasync` and `fsync` calls.
+        sync_errors: number of syncs of commits that failed.
         bytes_written: to segments and their companions.
         sync_took: how long those of commits took that succeeded.
     """
@@ -67,6 +68,7 @@ class Journal:
         self.torn = False
         self.moved: list[tuple[Stored, Stored]] = []
         self.damaged_bytes = 0
+        self.sync_errors = 0
         self.bytes_written = 0
         self.sync_took = Durations()
         self._room.charged = self._charged
@@ -77,17 +79,16 @@ class Journal:
         self._durable = 0
         self._largest = 0
         self._sequence = 0
-        self._written: Segment | None = None
+        self._written = Segment(folder / f"{0:016x}.seg", self.epoch, index=bytearray())
         self._durable_resume: dict[str, bytes] = {}
         self._uncommitted: list[_Copy] = []
         self._lock_fd = -1
 
     def open(self) -> None:
-        """Lock the folder, recover what is in it, and begin a segment of this epoch.
+        """Lock the folder, recover what is in it, and begin a segment of this epoch if the disk takes one.
 
         Raises:
             JournalError: another process uses the folder, or it cannot be used.
-            JournalFull: no room for a new segment.
         """
         self._lock_fd = lock_folder(self.folder)
         try:
@@ -107,7 +108,24 @@ class Journal:
         except OSError as error:
             raise JournalError(self.folder, f"the disk fails: {error.strerror}") from error
         self._room.begin(self.bytes_used)
-        self._begin(self.make_segment(self._room.first_segment(self.bytes_used)))
+        with suppress(JournalFull):  # a full disk is said by whoever wants to write; the start goes on
+            self.begin()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a segment to write to; not so after a start on a full disk."""
+        return self._written.fd >= 0
+
+    def begin(self) -> None:
+        """Begin the first segment of this epoch, unless that is done.
+
+        Raises:
+            JournalFull: the disk takes it not.
+        """
+        if not self.is_begun:
+            size = self._room.first_segment(self.bytes_used)
+            self._room.check_free(size)
+            self._begin(self.make_segment(size))
 
     def take_in(self, one: Found) -> Segment:
         """A file that was read joins the others, in its place."""
@@ -126,7 +144,7 @@ class Journal:
 
     def close(self) -> None:
         """Seal and close; appended records that were not committed stay as the kernel writes them."""
-        if self._written is not None and self._written.fd >= 0:
+        if self.is_begun:
             self._written.close()
             if not self._uncommitted:
                 with suppress(OSError):
@@ -138,19 +156,17 @@ class Journal:
     @property
     def segments(self) -> list[Segment]:
         """Oldest first; the last one is written."""
-        return [*self.behind.segments, self._now]
+        return [*self.behind.segments, self._written]
 
     @property
     def bytes_used(self) -> int:
         """Bytes of disk under the cap: all segments and their companions, altered bytes, and what others keep."""
-        written = [self._written] if self._written is not None else []
-        return self._room.used([*self.behind.segments, *written], self.behind.others)
+        return self._room.used(self.segments, self.behind.others)
 
     @property
     def points_queued(self) -> int:
         """Values not yet released."""
-        open_points = sum(segment.open_points for segment in self.behind.segments)
-        return open_points + (self._written.open_points if self._written else 0) + self.losses.queued_points
+        return sum(segment.open_points for segment in self.segments) + self.losses.queued_points
 
     @property
     def uncommitted_bytes(self) -> int:
@@ -170,11 +186,12 @@ class Journal:
         Raises:
             JournalFull: no room; nothing is changed.
         """
+        self.begin()
         counter = self._counter + 1
         data = record_bytes(counter, self._durable, points, span_ns, pack_state(resume), payload)
         if not gap:
             self._largest = max(self._largest, len(data))
-        short = len(data) + (0 if gap else self._room.gap_bytes) - self._now.left
+        short = len(data) + (0 if gap else self._room.gap_bytes) - self._written.left
         if short > 0:
             self._grow(short, gap=gap)
         stored = self._place(counter, data, (len(payload), points, span_ns), resume)
@@ -185,7 +202,7 @@ class Journal:
 
     def take_uncommitted(self) -> tuple[Segment, list[Stored]]:
         """The segment to sync and the records that are durable once `sync` of it has returned."""
-        return self._now, [copy.stored for copy in self._uncommitted]
+        return self._written, [copy.stored for copy in self._uncommitted]
 
     def sync(self, segment: Segment) -> None:
         """`fdatasync`; safe to call from a worker thread.
@@ -195,7 +212,11 @@ class Journal:
         """
         self._syncs += 1
         began_s = time.perf_counter()
-        os.fdatasync(segment.fd)
+        try:
+            os.fdatasync(segment.fd)
+        except OSError:
+            self.sync_errors += 1
+            raise
         self.sync_took.add(time.perf_counter() - began_s)
 
     def committed(self, stored: list[Stored]) -> None:
@@ -211,7 +232,7 @@ class Journal:
     def is_full_segment(self) -> bool:
         """Whether the segment being written has no room for another record and should be left."""
         spare = max(self._largest, self._room.segment_bytes // 16)
-        return self._now.records > 0 and self._now.left < spare + self._room.gap_bytes
+        return self._written.records > 0 and self._written.left < spare + self._room.gap_bytes
 
     def next_segment(self) -> int:
         """Bytes of the segment to begin now.
@@ -241,7 +262,7 @@ class Journal:
 
     def go_on(self, segment: Segment) -> None:
         """Write to `segment` from now on; only when nothing is uncommitted: a header vouches for durable state."""
-        left = self._now
+        left = self._written
         left.close()
         self.behind.segments.append(left)
         self._begin(segment)
@@ -262,8 +283,7 @@ class Journal:
             JournalFull: the disk takes nothing; call again later.
         """
         self.torn = True
-        size = sum(copy.stored.size for copy in self._uncommitted) + self._room.segment_bytes
-        self._room.check_free(size)
+        size = self._room.to_rewrite(self.bytes_used, self.uncommitted_bytes)
         self.go_on(self.make_segment(size))
         for segment in {id(copy.stored.segment): copy.stored.segment for copy in self._uncommitted}.values():
             segment.cut(self._durable)
@@ -282,13 +302,13 @@ class Journal:
             return
         finished = {id(one) for one in self.behind.finished}
         stay = [one for one in self.behind.segments if not (id(one) in finished or one.deleted)]
-        used = self._room.used([*stay, self._now], self.behind.others)
+        used = self._room.used([*stay, self._written], self.behind.others)
         while used + self._room.segment_bytes + RESERVE > self._room.cap:
             segment = self.losses.doom_oldest(stay)
             if segment is None:
                 return
             stay.remove(segment)
-            used = self._room.used([*stay, self._now], self.behind.others)
+            used = self._room.used([*stay, self._written], self.behind.others)
 
     def release(self, stored: Stored) -> None:
         """A record is stored or quarantined: it will not be sent again, and its segment is finished with its last."""
@@ -329,12 +349,6 @@ class Journal:
             self.behind.finish(segment)
             self.behind.segments.remove(segment)
 
-    @property
-    def _now(self) -> Segment:
-        if self._written is None:
-            raise AssertionError(self.folder)
-        return self._written
-
     def _charged(self) -> int:
         return self.charged()
 
@@ -362,14 +376,14 @@ class Journal:
         else:
             self._room.check(self.bytes_used, short)
         try:
-            self._now.grow(short)
+            self._written.grow(short)
         except OSError as error:
             raise JournalFull(self.folder, f"cannot write: {error.strerror}; free space on this disk") from error
 
     def _place(
         self, counter: int, data: bytes, about: tuple[int, int, tuple[int, int]], resume: Mapping[str, bytes]
     ) -> Stored:
-        segment = self._now
+        segment = self._written
         length, points, span_ns = about
         try:
             offset = segment.append(counter, data, length, points, span_ns, resume)

@@ -83,6 +83,18 @@ class Room:
         """Bytes of the segment that a start begins: at the cap a small one, since a loss must be told to make room."""
         return max(min(self.segment_bytes, (self.cap - used - RESERVE) // BLOCK * BLOCK), 4 * BLOCK)
 
+    def to_rewrite(self, used: int, size: int) -> int:
+        """Bytes of the segment that takes `size` bytes of records after a failed sync: what must be, at the cap.
+
+        Raises:
+            JournalFull: others have not enough left beside it.
+        """
+        need = size + 2 * BLOCK + size // 8
+        if used + max(need, self.segment_bytes) + RESERVE <= self.cap:
+            need = max(need, self.segment_bytes)
+        self.check_free(need)
+        return need
+
     def free_bytes(self) -> int:
         """Bytes of the file system that anybody may take."""
         disk = os.statvfs(self.folder)
