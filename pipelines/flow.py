@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,13 +19,14 @@ import structlog
 from pipelines.clock import Clock
 from pipelines.errors import JournalFull
 from pipelines.journal.finisher import Finisher
-from pipelines.journal.journal import Journal, Loss, Stored
+from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.recovery import Found
 from pipelines.journal.segment import Segment
+from pipelines.journal.teller import Teller
 from pipelines.ledger.carried import Readings
 from pipelines.place import Place
-from pipelines.point import Delivery, Gap
-from pipelines.source import Lines, Source, gap_line
+from pipelines.point import Delivery
+from pipelines.source import Lines, Source
 from pipelines.stats import FlowStats
 
 LINGER_S: Final = 0.2
@@ -37,8 +37,6 @@ _WAITING_BYTES: Final = 8 << 20
 """Appended and not yet durable bytes at which sources have to wait."""
 _RETRY_S: Final = 1.0
 _REMEMBER_S: Final = 600.0
-_LOSSES: Final = 256
-"""Most gap points in one record."""
 
 log = structlog.get_logger()
 
@@ -102,9 +100,8 @@ class Flow:
         self._blocked = False
         self._failed_in_row = 0
         self._sync_error, self._sync_error_s = "", 0.0
-        self._telling: list[Loss] = []
+        self._teller = Teller(journal, clock, place)
         self.finisher = Finisher(journal, self._found)
-        self._gap_starts: deque[tuple[str, int]] = deque(maxlen=_LOSSES)
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._size = 0
         self._durable = 0
@@ -292,7 +289,9 @@ class Flow:
         if self.journal.torn:
             self.journal.rewrite_uncommitted()
         self._tell_moves()
-        self._tell_losses()
+        for stored in self._teller.tell():
+            self.on_appended(stored, ())
+            self._held.append(stored)
         return await self._sync_appended()
 
     async def _sync_appended(self) -> bool:
@@ -321,8 +320,7 @@ class Flow:
         for record in records:
             if not record.payload_at[1]:
                 self.journal.release(record)
-        self.journal.losses.told(self._telling)
-        self._telling = []
+        self._teller.durable()
         held, self._held = self._held, []
         for record in held:
             self.on_record(record)
@@ -334,27 +332,6 @@ class Flow:
                 self._held[self._held.index(old)] = new
             else:
                 self.on_moved(old, new)
-
-    def _tell_losses(self) -> None:
-        """What is given up, as gap points of the agent; it is counted and goes when they are durable."""
-        pending = self.journal.losses.pending
-        while losses := pending[len(self._telling) :][:_LOSSES]:
-            gaps = [self._gap(loss) for loss in losses]
-            body = b"".join(gap_line(self._place, "*", gap) for gap in gaps)
-            resume = self.journal.losses.telling([*self._telling, *losses], self.journal.behind.segments)
-            span_ns = gaps[0].start_ns, max(gap.start_ns for gap in gaps)
-            stored = self.journal.append(body, len(gaps), (min(span_ns), span_ns[1]), resume, gap=True)
-            self.on_appended(stored, ())
-            self._held.append(stored)
-            self._telling += losses
-
-    def _gap(self, loss: Loss) -> Gap:
-        first_ns, last_ns = loss.span_ns
-        start_ns = first_ns or self._clock.now_ns()
-        while (loss.cause, start_ns) in self._gap_starts:  # gaps of one cause and start would be one point
-            start_ns += 1
-        self._gap_starts.append((loss.cause, start_ns))
-        return Gap(0, loss.cause, start_ns, max(start_ns, last_ns), loss.points)
 
     def _found(self, found: Found) -> None:
         before = self.journal.points_queued

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import JournalError, JournalFull
@@ -19,20 +18,11 @@ from pipelines.journal.recovery import Found, look, read_newest
 from pipelines.journal.room import RESERVE, Room
 from pipelines.journal.segment import Segment
 from pipelines.journal.settings import JournalSettings
-from pipelines.journal.stored import GONE, Loss, Stored
+from pipelines.journal.stored import GONE, Copy, Loss, Stored
 from pipelines.stats import Durations
 from pipelines.topics import RecordId
 
 __all__ = ["Journal", "JournalSettings", "Loss", "Stored"]
-
-
-@dataclass(slots=True)
-class _Copy:
-    """A record that is not durable yet: where it is, its bytes, and the resume state it carries."""
-
-    stored: Stored
-    data: bytes
-    resume: Mapping[str, bytes]
 
 
 class Journal:
@@ -81,7 +71,7 @@ class Journal:
         self._sequence = 0
         self._written = Segment(folder / f"{0:016x}.seg", self.epoch, index=bytearray())
         self._durable_resume: dict[str, bytes] = {}
-        self._uncommitted: list[_Copy] = []
+        self._uncommitted: list[Copy] = []
         self._lock_fd = -1
 
     def open(self) -> None:
@@ -99,6 +89,7 @@ class Journal:
         for one in found:
             self.resume.update(one.header.snapshot if one.header else {})
             self.resume.update(one.resume)
+        self.losses.gaps.restore(self.resume, {one.epoch for one in found if one.epoch})
         self._durable_resume = dict(self.resume)
         self.behind.unread = [one for one in found if one.segment is None]
         try:
@@ -197,8 +188,13 @@ class Journal:
         stored = self._place(counter, data, (len(payload), points, span_ns), resume)
         self._counter = counter
         self.resume.update(resume)
-        self._uncommitted.append(_Copy(stored, data, resume))
+        self._uncommitted.append(Copy(stored, data, resume))
         return stored
+
+    @property
+    def next_id(self) -> RecordId:
+        """Identity of the next record that is appended."""
+        return RecordId(self.epoch, self._counter + 1)
 
     def take_uncommitted(self) -> tuple[Segment, list[Stored]]:
         """The segment to sync and the records that are durable once `sync` of it has returned."""
@@ -313,6 +309,7 @@ class Journal:
     def release(self, stored: Stored) -> None:
         """A record is stored or quarantined: it will not be sent again, and its segment is finished with its last."""
         stored.segment.release(stored.id.counter, stored.points)
+        self.losses.gaps.released(stored.id)
 
     def give_up(self, stored: Stored) -> None:
         """A record that was altered on disk: to be told as a gap, then dropped and counted."""

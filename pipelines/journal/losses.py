@@ -8,6 +8,7 @@ from typing import Final
 from pipelines.journal.recovery import Missing
 from pipelines.journal.segment import Segment
 from pipelines.journal.stored import Loss, Stored
+from pipelines.journal.told import ToldGaps
 
 _DOOMED: Final = "\0doomed"
 """Key among the resume state: sequences of segments whose loss is told and whose files may not be gone yet."""
@@ -24,11 +25,13 @@ class Losses:
     Attributes:
         pending: not durably told yet, oldest first; what is in them counts as queued until then.
         dropped_points: values given up at the cap since the start.
+        gaps: told by records that are not stored yet.
         damaged_points: values given up because their bytes were altered, since the start, where the number is known.
     """
 
     def __init__(self) -> None:
         self.pending: list[Loss] = []
+        self.gaps = ToldGaps()
         self.dropped_points = 0
         self.damaged_points = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -54,6 +55,15 @@ class Stored:
         if payload is None:
             raise JournalCorrupt(self.segment.path, f"record {self.id} was altered on disk")
         return payload
+
+
+@dataclass(slots=True)
+class Copy:
+    """A record that is not durable yet: where it is, its bytes, and the resume state it carries."""
+
+    stored: Stored
+    data: bytes
+    resume: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

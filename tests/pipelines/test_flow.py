@@ -238,3 +238,25 @@ async def test_a_hook_that_fails_keeps_the_segment(bench: Bench) -> None:
     bench.journal.on_finished = lambda _: None
     assert await bench.flow.finisher.turn() == 1
     assert bench.flow.finisher.failing == ""
+
+
+async def test_gap_points_dropped_at_the_cap_are_told_again_with_what_dropped_them(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_bytes=1 << 20, segment_bytes=64 << 10)
+    for number in range(30_000):
+        await bench.flow.take(bench.source, bench.delivery(number % 60000, 1, 2))
+        if number % 100 == 0:
+            await bench.flow.flush()
+    await bench.flow.flush()
+    bodies = [
+        stored.payload()
+        for segment in bench.journal.segments
+        if not segment.deleted
+        for stored in bench.journal.walk(segment, 0, segment.size)
+    ]
+    counts: dict[bytes, int] = {}
+    for line in b"".join(bodies).splitlines():
+        if line.startswith(b"gap,cause=dropped_at_cap"):
+            fields, start = line.rsplit(b" ", 1)
+            counts[start] = int(fields.rsplit(b"count=", 1)[1].split(b"i")[0])
+    assert sum(counts.values()) == bench.flow.dropped["cap"] > 30_000
+    bench.journal.close()
