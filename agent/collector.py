@@ -188,6 +188,7 @@ class Collector:
                 "time_unsynced": self.time.unsynced,
             }
             self.flow.put(Lines(line(self._place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))
+            self.quarantine.look()
             await asyncio.sleep(_HEARTBEAT_S / self.clock.rate)
 
     def _changed(self) -> None:

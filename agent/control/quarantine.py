@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -13,7 +14,7 @@ from agent.control.server import Routes
 from pipelines.clock import Clock
 from pipelines.encode.line import line
 from pipelines.encode.split import time_of
-from pipelines.errors import JournalCorrupt
+from pipelines.errors import JournalCorrupt, JournalError
 from pipelines.flow import Flow
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
@@ -52,7 +53,8 @@ class QuarantineOrders:
         self._clock = clock
         self._one = asyncio.Lock()
         if travelling := flow.journal.resume.get(_RESUME):
-            quarantine.remove(orjson.loads(travelling))
+            with suppress(JournalError):  # on a disk that takes nothing now; the next start removes them
+                quarantine.remove(orjson.loads(travelling))
 
     @property
     def routes(self) -> Routes:

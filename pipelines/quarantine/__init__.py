@@ -44,11 +44,22 @@ class Quarantine:
         self._clock = clock or SystemClock()
         self._shelf = Shelf(folder, writes=True)
         self.path = self._shelf.path
+        self.trouble = self._shelf.shut
         self._count()
 
     def close(self) -> None:
         """Let go of the file."""
         self._shelf.close()
+
+    def look(self) -> None:
+        """Open the file if the disk did not let us before; `trouble` says whether it does now."""
+        if self._shelf.shut:
+            try:
+                self._shelf.open()
+                self.trouble = self._shelf.shut
+                self._count()
+            except JournalError as error:
+                self.trouble = error.reason
 
     def put(self, record: RecordId, refused: Sequence[dict[str, Any]]) -> None:
         """Keep what was refused of one record; the same record again changes nothing.
@@ -61,6 +72,7 @@ class Quarantine:
             JournalFull: there is no room.
             JournalError: it could not be made durable.
         """
+        self.look()
         if self._shelf.knows(str(record)):
             return
         body = orjson.dumps(refused)

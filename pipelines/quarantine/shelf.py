@@ -11,6 +11,7 @@ read of it is taken over.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ _HEAD: Final = struct.Struct(">16xH10xI")
 """Page size and number of pages in the head of a database (sqlite.org, "Database File Format" §1.3)."""
 _LARGEST: Final = 8 << 30
 _BUSY_S: Final = 5.0
+_PRIMARY: Final = 0xFF
+"""What an extended result code keeps of the primary one."""
 _SETTINGS: Final = """
 PRAGMA auto_vacuum=FULL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
 PRAGMA wal_autocheckpoint=64; PRAGMA journal_size_limit=0;
@@ -80,16 +83,21 @@ class Shelf:
         writes: whether it is made when it is not there and may be changed; else it is only read, and nothing there is
             an empty quarantine.
 
+    Attributes:
+        path: the file.
+        shut: why it could not be opened, on a disk that is full or fails: an empty quarantine until `open` succeeds.
+
     Raises:
         JournalError: it cannot be used.
     """
 
     def __init__(self, folder: Path, *, writes: bool) -> None:
         self.path = folder / NAME
+        self.shut = ""
         self._writes = writes
         self._database: sqlite3.Connection | None = None
         if writes or self.path.exists():
-            self._open()
+            self.open()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -156,11 +164,20 @@ class Shelf:
     def _files(self) -> list[Path]:
         return [self.path.with_name(NAME + ending) for ending in ("", "-wal", "-shm")]
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Open it, or say in `shut` why the disk does not let us.
+
+        Raises:
+            JournalError: it cannot be used.
+        """
+        self.shut = ""
         try:
             self._database = self._connect()
         except (sqlite3.OperationalError, OSError) as error:
-            raise JournalError(self.path, f"cannot use the quarantine: {error}") from error
+            reason = f"cannot use the quarantine: {error}"
+            if not self._writes or not _is_of_the_disk(error):
+                raise JournalError(self.path, reason) from error
+            self.shut = f"{reason}; free space"
         except sqlite3.DatabaseError as error:
             if not self._writes:
                 raise JournalError(self.path, f"cannot be read: {error}; `agent run` puts it aside") from error
@@ -200,6 +217,10 @@ class Shelf:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
+        if self.shut:
+            self.open()
+        if self.shut:
+            raise JournalError(self.path, self.shut)
         assert self._database is not None
         with self._told(), self._database:
             self._database.execute("BEGIN IMMEDIATE")
@@ -219,6 +240,14 @@ class Shelf:
             self.close()
             self._replace()
             raise JournalError(self.path, f"the quarantine was damaged and is put aside: {error}") from error
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether a disk that is full or fails is behind it (sqlite.org/rescode.html)."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & _PRIMARY in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
 def _salvaged(path: Path) -> Iterator[tuple[Entry, bytes]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agent.soak.disk import Tmpfs
 from pipelines.errors import JournalError, JournalFull
 from pipelines.quarantine import Quarantine, kept
 from pipelines.quarantine.shelf import _ADD, NAME
@@ -212,3 +213,23 @@ def test_a_disk_that_takes_nothing(tmp_path: Path) -> None:
     assert one.points == 2000
     one.close()
     assert sqlite3.connect(tmp_path / NAME).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_disk_that_is_full_at_the_start_keeps_it_shut_until_there_is_room() -> None:
+    with Tmpfs(1) as disk:
+        one = Quarantine(disk.folder)
+        one.put(record(1), refused(1))
+        one.close()
+        with disk.filled():
+            one = Quarantine(disk.folder)
+            assert "cannot use the quarantine" in one.trouble
+            assert (one.records, list(one.entries())) == (0, [])
+            with pytest.raises(JournalError, match="free space"):
+                one.put(record(2), refused(2))
+            with pytest.raises(JournalError, match="free space"):
+                one.remove([str(record(1))])
+        one.look()
+        assert (one.trouble, one.records) == ("", 1)
+        one.put(record(2), refused(2))
+        assert names(disk.folder) == [str(record(1)), str(record(2))]
+        one.close()
