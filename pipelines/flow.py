@@ -138,8 +138,7 @@ class Flow:
 
     async def put_alone(self, lines: Lines) -> None:
         """Points as a record of their own; returns once they are on disk for good, however long the disk refuses."""
-        while self._lines:
-            await self.flush()
+        await self.flush()  # nothing is open then, and nothing comes between
         self.put(lines)
         self._try_append()
         await self.flush()

@@ -27,7 +27,7 @@ from pipelines.errors import ConfigError, RecordRejected, RecordTooLarge, SinkUn
 from pipelines.secret import read_secret
 from pipelines.sinks.base import Sink
 from pipelines.sinks.influx_address import InfluxAddress, influx_token
-from pipelines.sinks.influx_http import deadline, wait_s, with_deadlines
+from pipelines.sinks.influx_http import Deadline, deadline, wait_s, with_deadlines
 
 _OK: Final = range(200, 300)
 _TOO_LARGE: Final = 413
@@ -53,6 +53,7 @@ class _InfluxSink(Sink):
         ca_certs = str(ca_file) if ca_file else None
         self._http = with_deadlines(urllib3.PoolManager(timeout=timeout_s, retries=False, ca_certs=ca_certs))
         self._known = False
+        self._under_way: set[Deadline] = set()
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="influx")
 
@@ -75,7 +76,9 @@ class _InfluxSink(Sink):
             self._free.release()
 
     async def close(self) -> None:
-        """Close idle connections."""
+        """Cut what is under way and close idle connections."""
+        for limit in tuple(self._under_way):
+            limit.cut()
         self._workers.shutdown(wait=False)
         self._http.clear()
 
@@ -87,10 +90,13 @@ class _InfluxSink(Sink):
         whole_s = _WHOLE * self._timeout_s
         late = f"no whole answer within {whole_s:g} s"
         with deadline(whole_s) as limit:
+            self._under_way.add(limit)
             try:
                 self._write(database, body)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise SinkUnavailable(self.name, late if limit.over else self._trouble(error)) from error
+            finally:
+                self._under_way.discard(limit)
         if limit.over:  # http.client takes headers that were cut off for whole ones
             raise SinkUnavailable(self.name, late)
         if not self._known:

@@ -23,8 +23,8 @@ LONGEST_WAIT_S: Final = 3600.0
 _here = threading.local()
 
 
-class _Deadline:
-    """Cuts the connection of the request that runs in this thread when its time is over.
+class Deadline:
+    """Cuts the connection of the request that runs in a thread when its time is over.
 
     Attributes:
         over: whether it was.
@@ -35,9 +35,11 @@ class _Deadline:
         self._connection: HTTPConnection | None = None
 
     def watch(self, connection: HTTPConnection) -> None:
+        """The request goes over this connection."""
         self._connection = connection
 
     def cut(self) -> None:
+        """The time is over."""
         self.over = True
         link = getattr(self._connection, "sock", None)
         if link is not None:
@@ -47,9 +49,9 @@ class _Deadline:
 
 
 @contextmanager
-def deadline(seconds: float) -> Iterator[_Deadline]:
+def deadline(seconds: float) -> Iterator[Deadline]:
     """Requests of this thread within the block are cut after `seconds`."""
-    one = _here.deadline = _Deadline()
+    one = _here.deadline = Deadline()
     timer = threading.Timer(seconds, one.cut)
     timer.daemon = True
     timer.start()
@@ -61,7 +63,7 @@ def deadline(seconds: float) -> Iterator[_Deadline]:
 
 
 def _watch(connection: HTTPConnection) -> None:
-    one: _Deadline | None = getattr(_here, "deadline", None)
+    one: Deadline | None = getattr(_here, "deadline", None)
     if one is not None:
         one.watch(connection)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.soak.disk import Tmpfs
+from agent.soak.disk import LoopDisk, Tmpfs
 from pipelines.errors import JournalError, JournalFull
 from pipelines.quarantine import Quarantine, kept
 from pipelines.quarantine.shelf import _ADD, NAME
@@ -186,6 +186,34 @@ def test_a_damaged_file_is_put_aside_and_what_can_be_read_is_kept(tmp_path: Path
     for entry, lines in kept(tmp_path):
         assert lines in (refused(*range(300)), refused(1)) or "altered on disk" in entry.reason
     one.close()
+
+
+def test_a_power_cut_loses_nothing_that_was_kept() -> None:
+    with LoopDisk(64) as disk:
+        state = disk.folder / "state"
+        state.mkdir()
+        script = textwrap.dedent(
+            """
+            import sys
+            from pathlib import Path
+            from pipelines.quarantine import Quarantine
+            from pipelines.topics import RecordId
+            one = Quarantine(Path(sys.argv[1]))
+            for number in range(30):
+                one.put(RecordId("a" * 32, number), [{"line": f"m f=1 {number}", "points": 1, "reason": "no"}])
+            one.remove([f"{'a' * 32}:{number}" for number in range(5)])
+            print("kept", flush=True)
+            sys.stdin.read()
+            """
+        )
+        command = [sys.executable, "-c", script, str(state)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"kept\n"
+            disk.power_cut()
+            process.kill()
+        disk.restore()
+        assert names(state) == [str(record(number)) for number in range(5, 30)]
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
