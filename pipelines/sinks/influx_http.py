@@ -6,6 +6,7 @@ its thread, for ever. Here the connection is cut when the whole answer is late.
 
 from __future__ import annotations
 
+import logging
 import math
 import socket
 import threading
@@ -21,6 +22,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 LONGEST_WAIT_S: Final = 3600.0
 """Most that is waited because a server asked for it, seconds."""
 _here = threading.local()
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # an answer that was cut is told by its error
 
 
 class Deadline:

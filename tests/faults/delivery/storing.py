@@ -10,6 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
 
 from agent.control.quarantine import expiry_gaps
 from pipelines.bridge import Bridge
@@ -24,6 +27,7 @@ from tests.pipelines.waiting import until
 from tests.services.influxd import Influxd
 from tests.services.mosquitto import Mosquitto
 
+QUERY_S = 300
 Point = tuple[str, str, int]
 """Machine, field and time."""
 
@@ -75,7 +79,9 @@ async def bridge_to(sink: Sink, broker: Mosquitto) -> AsyncIterator[Bridge]:
 def stored(server: Influxd, database: str, measurement: str = "m") -> dict[Point, Any]:
     """Every point of a database."""
     query = f'SELECT * FROM "{measurement}" GROUP BY machine'  # noqa: S608 - a test's own name
-    answer = json.loads(server.query(query, database))["results"][0]
+    asked = urlencode({"q": query, "db": database, "epoch": "ns"})
+    said = urllib3.request("GET", f"{server.url}/query?{asked}", timeout=QUERY_S, retries=False).data
+    answer = json.loads(said)["results"][0]
     found = {}
     for series in answer.get("series", ()):
         names = series["columns"]
