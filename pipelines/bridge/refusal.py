@@ -125,10 +125,14 @@ async def _sift(lines: list[bytes], refusal: RecordRejected, attempt: Try) -> li
     """The culprits of lines refused together, by halves."""
     if is_expired(refusal.reason) and dropped(refusal.reason) == len(lines):
         return [(line, refusal.reason) for line in lines]
-    # Sorted by field, so that a field of a changed type is one stretch.
-    pieces = sorted((piece for line in lines for piece in split_fields(line)), key=field_name)
+    pieces = sorted((piece for line in lines for piece in split_fields(line)), key=_kin)
     refused = await sift(pieces, refusal, attempt, points=True)
     return [(pieces[number], refused[number]) for number in sorted(refused)]
+
+
+def _kin(piece: bytes) -> tuple[str, int]:
+    """Pieces refused for one reason are one stretch: a field of a changed type, and in it the times of one shard."""
+    return field_name(piece), time_of(piece) or 0
 
 
 def _refusal(lines: list[bytes], found: list[tuple[bytes, str]]) -> Refusal:
