@@ -25,7 +25,7 @@ def agent_id(state_dir: Path) -> str:
         if path.exists():
             kept = orjson.loads(path.read_bytes())
             if kept["machine"] != machine:
-                reason = "this state was made on another machine; delete the folder to begin as a new agent"
+                reason = "made on another machine; delete this file to begin as a new agent, which sends what waits"
                 raise ConfigError(path, None, reason)
             return str(kept["agent"])
         agent = f"edge-{secrets.token_hex(4)}"

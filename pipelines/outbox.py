@@ -3,8 +3,7 @@
 Pure but for the journal it reads; time is handed in. A record leaves only when its store confirmed or refused it.
 What is unconfirmed is sent again on reconnect; within a session only once the broker answered for it, after a long
 silence or when later records overtook it by far: until then it is on a slow wire, and sending it again would only fill
-that. One on its way when sessions ended is suspected of ending them: it is sent last and alone, and in the end not at
-all.
+that.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.segment import Segment
 from pipelines.later import Later
 from pipelines.stats import FlowStats
+from pipelines.suspicion import Suspicion
 from pipelines.topics import RecordId
 
 WINDOW_BYTES: Final = 8 << 20
@@ -31,10 +31,6 @@ _SILENCE_S: Final = 30.0
 _OVERTAKEN_S: Final = 5.0
 _PROBE_S: Final = (0.2, 2.0)
 """First and longest wait between two records that ask whether somebody takes them by now."""
-_SUSPECTED: Final = 2
-"""Sessions that ended before the broker answered for a record, after which it is sent last and alone."""
-_ENDINGS: Final = 3
-"""Sessions it ended alone, after which it is not sent any more."""
 PACKET_TOO_LARGE: Final = 0x95
 
 
@@ -53,6 +49,7 @@ class Outbox:
 
     Attributes:
         drain: the backlog's share of the way.
+        suspicion: of records that may be what ends sessions.
         deaf: why the broker delivers to nobody; empty when it does.
         parked: records that stay in the journal since nobody takes them.
     """
@@ -80,10 +77,7 @@ class Outbox:
         self._newest_confirmed_s = 0.0
         self._probe_s = 0.0
         self._probe_wait_s = 0.0
-        self._suspects: deque[RecordId] = deque()
-        self._lone: RecordId | None = None
-        self._works = False
-        self._largest_heard = 0
+        self.suspicion = Suspicion(self._flights)
 
     @property
     def in_flight(self) -> int:
@@ -140,34 +134,16 @@ class Outbox:
     def connected(self) -> None:
         """A broker is there: everything unconfirmed is due."""
         self._connected = True
-        self._works = False
+        self.suspicion.works = False
         self.deaf = ""
         self._next.clear()
         self._all_again()
 
-    def works(self) -> None:
-        """The broker answered for something else in this session: what ends it now is what was sent."""
-        self._works = True
-
     def disconnected(self) -> None:
         """The broker is gone: nothing is sent."""
         if self._connected:
-            unheard = self._unheard()
-            for flight in unheard:
-                flight.endings += 1
-                flight.alone += int(len(unheard) == 1 and self._works)
+            self.suspicion.ended()
         self._connected = False
-        self._lone = None
-
-    @property
-    def may_be_too_large(self) -> bool:
-        """Whether something on its way is larger than all the broker answered for: it may be what ends sessions."""
-        return any(flight.stored.size > self._largest_heard for flight in self._unheard())
-
-    @property
-    def ending(self) -> list[Stored]:
-        """Records that ended a session each time they were sent; the broker does not take them."""
-        return [flight.stored for flight in self._flights.values() if flight.alone >= _ENDINGS]
 
     def next(self, now_s: float) -> Flight | None:
         """The record to send now, marked as sent; None when there is nothing to do."""
@@ -179,8 +155,8 @@ class Outbox:
         if flight is None and self.deaf:
             self._all_again()
             flight = self._historical()
-        if flight is None and self._suspects:
-            flight = self._suspect()
+        if flight is None:
+            flight = self.suspicion.next()
         if flight is not None:
             if self.deaf:
                 self._probe_wait_s = min(2 * self._probe_wait_s, _PROBE_S[1])
@@ -194,25 +170,18 @@ class Outbox:
 
     def _may_send(self, now_s: float) -> bool:
         """Whether there is a broker, it takes records or may be asked again, and no suspect has to be alone."""
-        if not self._connected or (self.deaf and now_s - self._probe_s < self._probe_wait_s):
-            return False
-        lone = self._flights.get(self._lone) if self._lone is not None else None
-        if lone is not None and lone.sent_s and not lone.heard_s:
-            return False
-        self._lone = None
-        return True
+        asked = self.deaf and now_s - self._probe_s < self._probe_wait_s
+        return self._connected and not asked and not self.suspicion.keeps_silence
 
     def heard(self, record: RecordId, code: int, reason: str, now_s: float) -> None:
         """The broker's answer to a publish (MQTT 5 §3.4.2.1): only 0x00 reached somebody; the others are kept.
 
         0x95, packet too large, is about this record and no other: whoever sent it puts it into quarantine.
         """
-        self._works = True
+        self.suspicion.works = True
         if (answered := self._flights.get(record)) is not None:
             answered.heard_s = now_s
-            answered.endings = answered.alone = 0
-            if code != PACKET_TOO_LARGE:
-                self._largest_heard = max(self._largest_heard, answered.stored.size)
+            self.suspicion.heard(answered, taken=code != PACKET_TOO_LARGE)
         if code == PACKET_TOO_LARGE:
             return
         if code == 0:
@@ -361,31 +330,15 @@ class Outbox:
                 break
             else:
                 heapq.heappop(self._again)
-                if self._put_off(flight):
-                    continue
-                if flight.endings < _SUSPECTED:
+                if not self._put_off(flight) and not self.suspicion.puts_off(flight):
                     return flight
-                self._suspects.append(record)
         while self._bytes <= self._most and (stored := self._backlog.take()) is not None:
             if stored.id not in self._flights:
                 return self._take(stored, historical=True)
         return None
 
-    def _suspect(self) -> Flight | None:
-        """The next suspected record, alone and in a session that works; nothing else is sent until it is answered."""
-        while self._works and self._suspects and not self._unheard():
-            record = self._suspects.popleft()
-            flight = self._flights.get(record)
-            if flight is not None and not flight.sent_s:
-                self._lone = record
-                return flight
-        return None
-
-    def _unheard(self) -> list[Flight]:
-        return [flight for flight in self._flights.values() if flight.sent_s and not flight.heard_s]
-
     def _all_again(self, *, but: RecordId | None = None) -> None:
-        waiting = {*self._next, *self._suspects}
+        waiting = {*self._next, *self.suspicion.waiting}
         for record, flight in self._flights.items():
             if record != but and record not in waiting:
                 self._stop(flight)

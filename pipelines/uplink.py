@@ -123,7 +123,7 @@ class Uplink:
         finally:
             self._turned_s = math.inf
             self._outbox.disconnected()
-            for stored in self._outbox.ending:
+            for stored in self._outbox.suspicion.ending:
                 self.refusals.keep_whole(
                     stored, f"the broker ends the session each time this record is sent; {_REMEDY}"
                 )
@@ -177,7 +177,7 @@ class Uplink:
         if self._births.rival:
             return error
         answers = session.hung_up and await reachable(self._settings)
-        large = self._outbox.may_be_too_large
+        large = self._outbox.suspicion.may_be_size
         if self._hang_ups.ended(held_s, hung_up=session.hung_up, answers=answers, may_be_size=large):
             reason = (
                 f"the broker takes connections and hangs up again and again: another client uses the client id "
@@ -187,7 +187,7 @@ class Uplink:
         return error
 
     def _works(self, _code: int, _reason: str) -> None:
-        self._outbox.works()
+        self._outbox.suspicion.works = True
         self._wake.set()
 
     async def _send(self, session: MqttSession) -> None:

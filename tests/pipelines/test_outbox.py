@@ -274,11 +274,11 @@ def test_who_ends_sessions_is_found_among_others(bench: Bench) -> None:
     outbox.connected()
     records = [bench.add(number) for number in range(1, 6)]
     sessions = 0
-    while not outbox.ending:
+    while not outbox.suspicion.ending:
         sessions += 1
         assert sessions < 10
         outbox.connected()
-        outbox.works()
+        outbox.suspicion.works = True
         gone = False
         while not gone and (flights := _next_all(bench)):
             gone = records[2].id in flights  # the broker hangs up before it answers for what came with it
@@ -286,7 +286,7 @@ def test_who_ends_sessions_is_found_among_others(bench: Bench) -> None:
                 outbox.heard(record, 0, "Success", 1.0)
                 outbox.confirm(record, 2.0)
         outbox.disconnected()
-    assert [stored.id for stored in outbox.ending] == [records[2].id]
+    assert [stored.id for stored in outbox.suspicion.ending] == [records[2].id]
     assert bench.stats.stored == 4
     assert sessions == 5
 
@@ -304,8 +304,8 @@ def test_sessions_that_never_worked_suspect_nobody_for_good(bench: Bench) -> Non
         bench.outbox.connected()
         bench.sent()
         bench.outbox.disconnected()
-    assert bench.outbox.ending == []
+    assert bench.outbox.suspicion.ending == []
     bench.outbox.connected()
     assert bench.sent() == []
-    bench.outbox.works()
+    bench.outbox.suspicion.works = True
     assert bench.sent() == [(b"1", True)]
