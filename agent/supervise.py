@@ -18,8 +18,10 @@ _CAP_S: Final = 30.0
 DEVICE_CAP_S: Final = 3.0
 """A device belongs to one agent: nobody else asks it when it comes back. One whose cable is in again is read within
 5 s, the timeout of an attempt that began just before included."""
-FLEET_SPREAD_S: Final = 15.0
-"""50 agents that come back within it are 3 to 4 a second."""
+FLEET_SPREAD_S: Final = 20.0
+"""50 agents that come back within it are 2 or 3 a second."""
+_AGAIN: Final = 1.5
+"""As much longer is it after the first attempt: of those that wait already, more than average have little left."""
 _MOST_DOUBLINGS: Final = 16
 _SLOW_S: Final = 30.0
 _STEADY_S: Final = 10.0
@@ -44,7 +46,8 @@ async def keep_open(
         on_down: called once each time the link goes from up to down, and when the first attempt fails.
         cap_s: longest wait between two attempts, seconds, unless the other side does not trust us or asks for more.
         on_reason: told why it is down after each attempt; what kept it down at first may not be what does now.
-        spread_s: least of the longest wait, seconds, where many others open a link to the same place: see `spread_of`.
+        spread_s: least of the longest wait before the first attempt, seconds, where many others open a link to the same
+            place: see `spread_of`.
     """
     failures = 0
     outage = _Outage(name)
@@ -74,7 +77,13 @@ async def keep_open(
         if outage.begins(reason, bug) and on_down is not None:
             on_down(reason)
         failures += 1
-        longest_s = _SLOW_S if slow else max(spread_s, min(cap_s, _BASE_S * 2 ** min(failures, _MOST_DOUBLINGS)))
+        longest_s = (
+            _SLOW_S
+            if slow
+            else max(
+                spread_s * (_AGAIN if failures > 1 else 1), min(cap_s, _BASE_S * 2 ** min(failures, _MOST_DOUBLINGS))
+            )
+        )
         await asyncio.sleep(wait_s + random.uniform(longest_s / 2 if slow else 0, longest_s))  # noqa: S311 - full jitter
 
 

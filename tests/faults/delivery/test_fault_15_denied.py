@@ -133,7 +133,7 @@ async def test_too_large_for_the_broker(tmp_path: Path, limit: str, size: Any, f
             await until(lambda: agent.outbox.idle, 60)
         assert agent.imbalances == {0}
         agent.journal.close()
-    kept = sum(one["points"] for entry in agent.quarantine.entries() for one in entry["refused"])
+    kept = sum(entry.points for entry in agent.quarantine.entries())
     figure(f"seconds until quarantine and alarm, {limit.split(maxsplit=1)[0]}", asked="-", measured=told_s)
     figure(
         f"points neither stored nor in quarantine, {limit.split(maxsplit=1)[0]}",
