@@ -1,7 +1,7 @@
 """Whether the other end of a session still lives: it answers, or takes what is on its way to it.
 
 A half-open link, a black hole and a broker that stands still look alike: what was sent is not answered. A slow link
-looks the same for a while, but bytes move on it.
+looks the same for a while, but bytes of a packet that waits longer than from one look to the next move on it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Pulse:
         self._life_s = now_s
         self._received = 0
         self._taken = 0
+        self._asked: Asked | None = None
 
     def silent_s(self, now_s: float, received: int, taken: int, asked: Asked | None) -> float:
         """Seconds without a sign of life, when that is too long; 0 while it is not.
@@ -49,10 +50,10 @@ class Pulse:
             taken: bytes that the other end's TCP ever acknowledged: a relay may still hold them.
             asked: the oldest packet without its answer; None when nothing waits.
         """
-        on_its_way = asked is not None and self._taken < asked.end
+        on_its_way = asked is not None and asked == self._asked and self._taken < asked.end
         if received != self._received or (taken != self._taken and on_its_way):
             self._life_s = now_s
-        self._received, self._taken = received, taken
+        self._received, self._taken, self._asked = received, taken, asked
         silent_s, patience_s = now_s - self._life_s, 2 * self._keepalive_s
         if asked is None:
             return 0.0

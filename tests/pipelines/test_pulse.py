@@ -10,7 +10,14 @@ def test_an_answer_that_stays_away_for_two_keepalives() -> None:
     assert pulse.silent_s(20, 10, 0, None) == 0
     assert pulse.silent_s(21, 10, 1_000, SMALL) == 0
     assert pulse.silent_s(80, 10, 1_000, SMALL) == 0
-    assert pulse.silent_s(82, 10, 1_000, SMALL) == 61
+    assert pulse.silent_s(81, 10, 1_000, SMALL) == 61
+
+
+def test_a_ping_that_went_at_once_is_no_life() -> None:
+    pulse = Pulse(5, 0.0)
+    assert pulse.silent_s(0.5, 0, 100, None) == 0
+    assert pulse.silent_s(5.5, 0, 102, Asked(102, 2)) == 0
+    assert pulse.silent_s(10.5, 0, 102, Asked(102, 2)) == 10.5
 
 
 def test_nothing_asked_is_no_silence() -> None:
@@ -35,4 +42,4 @@ def test_bytes_of_a_large_packet_that_go_are_life_and_those_of_later_ones_are_no
 def test_a_large_packet_that_does_not_move_is_dead_in_time() -> None:
     pulse = Pulse(5, 0.0)
     pulse.silent_s(1, 0, 100_000, LARGE)
-    assert pulse.silent_s(12, 0, 100_000, LARGE) == 11
+    assert pulse.silent_s(12, 0, 100_000, LARGE) == 12
