@@ -252,7 +252,7 @@ def _done(path: Path, segment: Segment) -> set[int]:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return set()
-        segment.done_size = os.fstat(fd).st_size
+        segment.done_size = min(os.fstat(fd).st_size, on_disk(fd))
         return done_counters(segment.epoch, os.pread(fd, most_done_bytes(segment.records), 0))
     except OSError:
         return set()
