@@ -52,9 +52,9 @@ class QuarantineOrders:
         self._stats = stats
         self._clock = clock
         self._one = asyncio.Lock()
-        if travelling := flow.journal.resume.get(_RESUME):
-            with suppress(JournalError):  # on a disk that takes nothing now; the next start removes them
-                quarantine.remove(orjson.loads(travelling))
+        self._travelled: list[str] = orjson.loads(flow.journal.resume.get(_RESUME) or b"[]")
+        with suppress(JournalError):  # on a disk that takes nothing now; the next order removes them
+            self._settle()
 
     @property
     def routes(self) -> Routes:
@@ -69,6 +69,7 @@ class QuarantineOrders:
             JournalError: the quarantine cannot be read or written.
         """
         async with self._one:
+            self._settle()
             records, points = self._chosen(said), 0
             while records:
                 batch, lines, records = self._batch(records)
@@ -88,12 +89,23 @@ class QuarantineOrders:
             JournalError: the quarantine cannot be read or written.
         """
         async with self._one:
+            self._settle()
             records = self._chosen(said)
             before = self._quarantine.points
             self._quarantine.remove(records)
             points = before - self._quarantine.points
             log.warning("quarantine_dropped", records=len(records), points=points)
             return {"points": points, **self._left()}
+
+    def _settle(self) -> None:
+        """Remove what travels since an earlier process.
+
+        Raises:
+            JournalError: it could not be made durable.
+        """
+        if self._travelled:
+            self._quarantine.remove(self._travelled)
+            self._travelled = []
 
     def _chosen(self, said: dict[str, Any]) -> list[str]:
         return chosen(self._quarantine, said.get("records") or (), everything=bool(said.get("all")))

@@ -138,13 +138,21 @@ def test_a_type_the_database_refuses(places: Places, plc: Plc, tmp_path: Path) -
         status = agent("status", "--json", "--state-dir", str(running.state))
         assert json.loads(status.stdout)["points"]["quarantined"] == 1
         listed = agent("quarantine", "--json", "--state-dir", str(running.state))
+        again = agent("quarantine", "retry", "--all", "--json", "--state-dir", str(running.state))
+        assert json.loads(again.stdout)["points"] == 1
+        running.until(lambda: running.points()["quarantined"] == 2)
+        running.until(lambda: running.points()["retried"] == 1 and not running.points()["imbalance"])
+        back = agent("quarantine", "--json", "--state-dir", str(running.state))
         assert running.stop() == 0
     assert listed.returncode == 1
     (record,) = json.loads(listed.stdout)["records"]
     (refused,) = record["refused"]
     assert "Double0=0.1" in refused["line"]
     assert "field type conflict" in refused["reason"]
-    (told,) = running.events("point_quarantined")
+    (returned,) = json.loads(back.stdout)["records"]
+    assert returned["refused"] == record["refused"]
+    assert returned["record"] != record["record"]
+    told, _ = running.events("point_quarantined")
     assert told["reason"] == refused["reason"]
     rows = store.rows("plant")
     assert [value for _, value in rows["Double0"]] == ["text"]

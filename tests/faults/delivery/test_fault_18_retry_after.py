@@ -44,7 +44,7 @@ def early(seen: list[tuple[float, int]], wait_s: float) -> tuple[int, list[float
 async def test_no_request_before_its_time_and_the_other_company_goes_on(
     broker: Mosquitto, tmp_path: Path, size: Size, figure: Figure
 ) -> None:
-    rounds, wait_s = size(1, 25), 1
+    rounds, each, wait_s = size(1, 25), size(1, 2), 1
     with running_influx_v2(buckets=frozenset({"of_Ace", "of_Bee"})) as store:
         sink = InfluxV2Sink(store.url, "factory", "of_{company}", "secret-token")
         async with (
@@ -54,15 +54,16 @@ async def test_no_request_before_its_time_and_the_other_company_goes_on(
         ):
             for number in range(rounds):
                 store.scripts["of_Ace"] = store.scripts.pop("of_Ace", type(store.script)())
-                store.scripts["of_Ace"] += [busy(429, wait_s, date=False), busy(503, wait_s, date=True)]
+                answers = [busy(429, wait_s, date=True), busy(503, wait_s, date=False)][:each]
+                store.scripts["of_Ace"] += answers
                 give(ace, line("Ace", "P", "f", "1.5", number + 1))
-                await until(lambda: len(store.scripts["of_Ace"]) < 2, DEADLINE_S)
+                await until(lambda: len(store.scripts["of_Ace"]) < each, DEADLINE_S)
                 give(bee, line("Bee", "P", "f", "1.5", number + 1))
                 await until(lambda: bee.outbox.idle and bee.stats.stored > number, DEADLINE_S)  # noqa: B023 - awaited
                 assert not ace.outbox.idle
                 await until(lambda: ace.outbox.idle, DEADLINE_S)
             assert ace.stats.stored == bee.stats.stored == rounds
-            assert bridge.stats.store_errors == 2 * rounds
+            assert bridge.stats.store_errors == each * rounds
         await sink.close()
         too_early, beyond = early(times(store, "of_Ace"), wait_s)
     assert too_early == 0
