@@ -101,6 +101,7 @@ class Flow:
         self._failed_in_row = 0
         self._sync_error, self._sync_error_s = "", 0.0
         self._teller = Teller(journal, clock, place)
+        self._refused = False
         self.finisher = Finisher(journal, self._found)
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._size = 0
@@ -202,6 +203,7 @@ class Flow:
                     self._append()
                     synced = await self._commit()
                 except JournalFull as error:
+                    self._refused = True
                     if not await self._made_room(freed):
                         self._struggle(str(error))
                         await asyncio.sleep(_RETRY_S)
@@ -229,7 +231,7 @@ class Flow:
         try:
             self._append()
         except JournalFull:  # `flush` makes room, or says why it cannot
-            self._blocked = True
+            self._blocked = self._refused = True
             self._drained.clear()
             self._wanted.set()
 
@@ -309,7 +311,8 @@ class Flow:
         for accepted in waiting:
             accepted()
         self.on_change()
-        self._drained.set()
+        if not self._refused:  # what is open has to be taken first: nobody may put more on top of it
+            self._drained.set()
         return True
 
     def _committed(self, records: list[Stored]) -> None:
@@ -369,4 +372,5 @@ class Flow:
         if not self.healthy:
             log.info("journal_recovered")
         self.healthy = True
+        self._refused = False
         self._drained.set()

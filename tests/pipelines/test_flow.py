@@ -12,13 +12,13 @@ import pytest
 
 from connectors.modbus.config import ModbusConnection
 from pipelines.clock import SystemClock
-from pipelines.errors import JournalError
+from pipelines.errors import JournalError, JournalFull
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings, Stored
 from pipelines.journal.segment import Segment
 from pipelines.place import Place
 from pipelines.point import BAD_NO_COMMUNICATION, Delivery, Gap, scan_of
-from pipelines.source import Source
+from pipelines.source import Lines, Source
 from pipelines.stats import FlowStats
 
 PLACE = Place("meter", "demo", "site", "L1", "M")
@@ -259,4 +259,40 @@ async def test_gap_points_dropped_at_the_cap_are_told_again_with_what_dropped_th
             fields, start = line.rsplit(b" ", 1)
             counts[start] = int(fields.rsplit(b"count=", 1)[1].split(b"i")[0])
     assert sum(counts.values()) == bench.flow.dropped["cap"] > 30_000
+
+
+async def test_nobody_passes_while_the_journal_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt of the journal let one more delivery in, which nobody could write down: memory grew by them."""
+    monkeypatch.setattr("pipelines.flow._RETRY_S", 0.001)
+    bench = Bench(tmp_path, max_bytes=1 << 20, at_cap="reject_new")
+    refusals = taken = 0
+    append = bench.journal.append
+
+    def counted(*words: object, **more: object) -> Stored:
+        nonlocal refusals
+        try:
+            return append(*words, **more)  # type: ignore[arg-type]
+        except JournalFull:
+            refusals += 1
+            raise
+
+    async def feed() -> None:
+        nonlocal taken
+        while True:
+            await bench.flow.take(bench.source, bench.delivery(*range(3)))
+            taken += 1
+
+    monkeypatch.setattr(bench.journal, "append", counted)
+    for _ in range(12):
+        bench.flow.put(Lines(b"m v=1 1\n" * 12_000, 1, (1, 1), {}))
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(bench.flow.run()), group.create_task(feed())]
+        while refusals < 3:  # noqa: ASYNC110 - each attempt waits for the clock alone
+            await asyncio.sleep(0.001)
+        taken = 0
+        while refusals < 30:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0.001)
+        for task in tasks:
+            task.cancel()
+    assert taken == 0
     bench.journal.close()
