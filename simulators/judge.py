@@ -8,8 +8,8 @@ Rules:
 
 - A poll matches a stored time inside its request–response interval, in order. What the client measures is wider than
   what the plant sees, by the time both wait for a processor: the interval is widened by `slack_ns` and by twice the
-  longest stall the plant saw of itself within 0.5 s, together at most half a period; by half a period in the 2 s
-  after the first poll after a kill, while the collector still loads its parts.
+  longest stall seen within 0.5 s, together at most half a period, or that stall where it is longer; by half a period in
+  the 2 s after the first poll after a kill, while the collector still loads its parts.
 - A change or a read matches its source time exactly, or up to `nudge_ns` later.
 - A request that also covers tags it was not sent for (bridged registers) produces nothing for those
   (`simulators.matching.own_items`).
@@ -233,7 +233,8 @@ def _widened(item: Item, options: TagOptions, fresh: Sequence[int]) -> Item:
     slack_ns = options.slack_ns + item.slack_ns
     if options.period_ns and any(0 <= item.start_ns - first <= AFTER_KILL_NS for first in fresh):
         slack_ns = options.period_ns // 2
-    return item._replace(slack_ns=min(slack_ns, options.period_ns // 2) if options.period_ns else slack_ns)
+    most_ns = max(options.period_ns // 2, item.slack_ns // 2)
+    return item._replace(slack_ns=min(slack_ns, most_ns) if options.period_ns else slack_ns)
 
 
 class _Tag:

@@ -9,10 +9,6 @@ from contextlib import suppress
 from typing import Final, Self
 
 HOST: Final = "127.0.0.1"
-_HANG_UP_S: Final = 0.02
-"""Longest time from what a client sent last to the end of its connection, both carried through late."""
-_ESTABLISHED: Final = 1
-"""TCP_ESTABLISHED of netinet/tcp.h."""
 MOST_KEPT: Final = 4 << 20
 """Bytes of the clients that `sent` keeps."""
 
@@ -51,7 +47,6 @@ class Proxy:
         self._listener = listener
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self._doubtful: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -80,13 +75,6 @@ class Proxy:
                 link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
-    def doubt(self) -> None:
-        """What comes next from a client that is connected now is not passed on when the client has hung up meanwhile.
-
-        TCP carries through, when a network is back, what a client sent long ago and gave up.
-        """
-        self._doubtful |= self._writers
-
     @property
     def connections(self) -> int:
         """Open connections of clients."""
@@ -100,8 +88,8 @@ class Proxy:
             there, back = await asyncio.open_connection(*self.target)
             self._writers.add(back)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._relay(reader, back, keep=True, client=writer))
-                group.create_task(self._relay(there, writer, keep=False, client=writer))
+                group.create_task(self._relay(reader, back, keep=True))
+                group.create_task(self._relay(there, writer, keep=False))
         except OSError:
             pass
         finally:
@@ -109,18 +97,10 @@ class Proxy:
                 if one is not None:
                     one.transport.abort()
                     self._writers.discard(one)
-                    self._doubtful.discard(one)
 
-    async def _relay(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, keep: bool, client: asyncio.StreamWriter
-    ) -> None:
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, keep: bool) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                if keep and client in self._doubtful:
-                    self._doubtful.discard(client)
-                    await asyncio.sleep(_HANG_UP_S)
-                    if _hung_up(client):
-                        break
                 if keep and len(self.sent) < MOST_KEPT:
                     self.sent += data
                 step = self.slice_bytes or len(data)
@@ -135,12 +115,3 @@ class Proxy:
                     await writer.drain()
         if not self.black_hole:
             writer.transport.abort()
-
-
-def _hung_up(client: asyncio.StreamWriter) -> bool:
-    """Whether a client closed its side; asked of the kernel (tcp(7), TCP_INFO), since data may wait before its end."""
-    try:
-        state: bytes = client.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-    except OSError:
-        return True
-    return state[0] != _ESTABLISHED

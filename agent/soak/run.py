@@ -159,11 +159,13 @@ class Run:
     async def inject(self, stop: asyncio.Event) -> None:
         """All faults of the plan in their order; sets `stop` at the end of its time, or ends early when it is set."""
         simulation = self.simulation
-        stalls = Stalls(simulation.clock.now_ns, lambda: simulation.collector.pid, simulation.stalls)
+        state_dir = simulation.plan.state_dir
+        stalls = Stalls(simulation.clock.now_ns, lambda: simulation.collector.pid, state_dir, simulation.stalls)
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(stalls.watch())
+            watching = [group.create_task(stalls.watch()), group.create_task(stalls.ask())]
             await self._inject(stop)
-            watching.cancel()
+            for task in watching:
+                task.cancel()
 
     async def _inject(self, stop: asyncio.Event) -> None:
         simulation, stage = self.simulation, self.setting.stage

@@ -38,10 +38,6 @@ class Link(Protocol):
         """RST on every connection, to both sides."""
         ...
 
-    def doubt(self) -> None:
-        """Drop what clients that are connected now sent long ago, if they hung up meanwhile."""
-        ...
-
 
 class Server(Protocol):
     """A server that faults end and start again at its place."""

@@ -94,35 +94,3 @@ async def test_the_broker_shows_two_certificates_and_comes_back_on_its_ports(tmp
             assert broker.pid == 0
     finally:
         await broker.end()
-
-
-async def test_what_a_client_gave_up_while_the_network_was_down_is_not_passed_on(tmp_path: Path) -> None:
-    heard = bytearray()
-
-    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(100):
-            heard.extend(data)
-        writer.close()
-
-    async with await asyncio.start_server(hear, "127.0.0.1", 0) as server:
-        target = server.sockets[0].getsockname()[1]
-        with Namespace(("plant",)) as net:
-            async with Proxy(target, listener=net.listener("plant")) as proxy:
-                _, patient = await asyncio.open_connection(proxy.host, proxy.port)
-                _, gone = await asyncio.open_connection(proxy.host, proxy.port)
-                patient.write(b"1")
-                gone.write(b"2")
-                async with asyncio.timeout(10):
-                    while len(heard) < 2:  # noqa: ASYNC110 - the other side of a socket has no event
-                        await asyncio.sleep(0.005)
-                switch(net.interfaces["plant"], up=False)
-                patient.write(b"patient")
-                gone.write(b"gone")
-                gone.close()
-                proxy.doubt()
-                switch(net.interfaces["plant"], up=True)
-                async with asyncio.timeout(20):
-                    while b"patient" not in heard or proxy.connections > 1:  # noqa: ASYNC110 - the same
-                        await asyncio.sleep(0.005)
-                assert b"gone" not in heard
-                patient.close()

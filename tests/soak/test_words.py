@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_growth_is_found_under_levels_warm_up_and_noise(mb_h: float) -> None:
 
 
 def test_waits_for_a_processor_are_kept_when_they_matter() -> None:
-    stalls = Stalls(lambda: T, lambda: 0)
+    stalls = Stalls(lambda: T, lambda: 0, Path())
     stalls.take(LEAST_NS - 1, T)
     stalls.take(300_000_000, T)
     assert stalls.seen == [(T - 300_000_000, T)]

@@ -14,6 +14,9 @@ from agent.soak.stage import Stage
 class NetworkDown:
     """The collector's interface is down: nothing arrives, nobody is told, TCP tries again.
 
+    What TCP would carry through to a device once the interface is up, long after the collector gave it up, is not
+    passed on: connections to devices are forgotten, as a firewall forgets them.
+
     Attributes:
         link: what is behind it: `plant` or `broker`.
     """
@@ -36,8 +39,8 @@ class NetworkDown:
             await asyncio.to_thread(switch, interface, up=False)
             await asyncio.sleep(seconds)
         finally:
-            for one in stage.relays("plant" if self.link == "plant" else "collector-broker"):
-                one.doubt()
+            for one in stage.relays("plant") if self.link == "plant" else ():
+                one.reset()
             switch(interface, up=True)
 
 
