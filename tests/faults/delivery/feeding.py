@@ -51,7 +51,13 @@ class Feeder:
         self._log = log
         self._started_s = time.monotonic()
         with log.open("ab") as errors:
-            self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
+            self.process = subprocess.Popen(
+                words,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+            )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -110,6 +116,12 @@ class Feeder:
     def end(self) -> dict[str, Any]:
         """An orderly end; what it said at last."""
         self.process.terminate()
+        try:
+            self.process.wait(_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # says where each thread stands
+            self.process.wait(_DEADLINE_S)
+            raise AssertionError(f"it does not end: {self.said}") from None
         self.gone()
         assert self.process.returncode == 0, self.said
         return self.ended
