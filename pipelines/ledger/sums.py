@@ -91,6 +91,8 @@ class Sums:
                     return
                 path = next(iter(self._ready))
                 ready = self._ready[path]
+            if not ready.done():  # its turn comes behind this one in the same thread; each sum is followed by a look
+                return
             self._write(path, *ready.result())
             with self._lock:
                 if self._ready.pop(path, None) is None:  # finished meanwhile
