@@ -114,6 +114,7 @@ class Journal:
             JournalFull: the disk takes it not.
         """
         if not self.is_begun:
+            self._room.widen(self.bytes_used)
             size = self._room.first_segment(self.bytes_used)
             self._room.check_free(size)
             self._begin(self.make_segment(size))
@@ -299,6 +300,8 @@ class Journal:
         finished = {id(one) for one in self.behind.finished}
         stay = [one for one in self.behind.segments if not (id(one) in finished or one.deleted)]
         used = self._room.used([*stay, self._written], self.behind.others)
+        if used + self._room.segment_bytes + RESERVE > self._room.cap:
+            self._room.widen(used)
         while used + self._room.segment_bytes + RESERVE > self._room.cap:
             segment = self.losses.doom_oldest(stay)
             if segment is None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pipelines.errors import JournalFull
 from pipelines.journal.format import DONE_SIZE
-from pipelines.journal.segment import BLOCK, Segment, blocks
+from pipelines.journal.segment import BLOCK, Segment, blocks, write_all
 from pipelines.journal.settings import JournalSettings
 
 RESERVE: Final = 64 << 10
 """Bytes under the cap for a restart at the cap and for gap points, so that a loss can always be told."""
-_FOLDERS: Final = 2 * BLOCK
+_FOLDERS: Final = 3 * BLOCK
+"""Two folders and the file `cap`."""
+_KEPT: Final = "cap"
+"""File in the journal's folder with the cap that the disk had room for."""
 _BAD_SHARE: Final = 16
 _SEGMENTS_LEAST: Final = 8
 
@@ -27,7 +31,7 @@ class Room:
         settings: of the journal.
 
     Attributes:
-        cap: bytes that are not exceeded; less than `max_bytes` on a small disk.
+        cap: bytes that are not exceeded; less than `max_bytes` while the disk is too small or too full for them.
         segment_bytes: size of a segment.
         gap_bytes: bytes of each segment that only gap points may use.
         bad_bytes: most bytes of altered bytes that are kept.
@@ -44,8 +48,26 @@ class Room:
         self.charged: Callable[[], int] = int
 
     def begin(self, used: int) -> None:
-        """Fit the cap to what the disk has free at the start."""
-        self.cap = min(self.settings.max_bytes, used + max(0, self.free_bytes() - self.settings.min_free_bytes))
+        """Fit the cap to the disk: what it was before, so that nothing is dropped for others who fill it just now."""
+        try:
+            before = int((self.folder / _KEPT).read_bytes())
+        except (OSError, ValueError):
+            before = 0
+        self.cap = min(self.settings.max_bytes, before)
+        self.widen(used)
+        if self.cap != before:
+            with suppress(OSError):  # worth a hint at the next start and no more
+                fd = os.open(self.folder / _KEPT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                try:
+                    write_all(fd, b"%d\n" % self.cap, 0)
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+
+    def widen(self, used: int) -> None:
+        """Let the cap grow with the free space of the disk; what others take later does not make it smaller."""
+        free = max(0, self.free_bytes() - self.settings.min_free_bytes)
+        self.cap = max(self.cap, min(self.settings.max_bytes, used + free))
 
     def used(self, segments: Iterable[Segment], others: int) -> int:
         """Bytes of segments and their companions (as large as these can get), and of others under the same cap."""
@@ -59,10 +81,12 @@ class Room:
             JournalFull: they may not.
         """
         if used + size + RESERVE > self.cap:
+            self.widen(used)
+        if used + size + RESERVE > self.cap:
             raise JournalFull(
                 self.folder,
                 f"no room for {size} bytes under the cap of {self.cap} bytes (max_bytes="
-                f"{self.settings.max_bytes}, or what this disk had free at the start); raise it or free space",
+                f"{self.settings.max_bytes}, or what this disk has free); raise it or free space",
             )
         self.check_free(size)
 
