@@ -19,7 +19,7 @@ from tests.faults.delivery.changes import counted
 
 PERIOD_S = 0.1
 HOUR_S = 3600
-_PIECE = 200
+_PIECE = 50
 """Readings that come well before anything is taken for dead."""
 
 

@@ -45,7 +45,7 @@ SETTINGS_S = (-HOUR_S, 0, HOUR_S, 0, None, 0)
 def test_jumps_of_a_running_agent(
     places: Places, plc: Plc, libmodbus: int, tmp_path: Path, size: Any, figure: Any
 ) -> None:
-    each, machine = size(5, 600), Machine(tmp_path)
+    each, machine = size(5, 300), Machine(tmp_path)
     store = Store(places.influx, "jumps")
     changes = plc.connection("changes", plc.tag("Counter0"), max_skew_s=2 * HOUR_S)
     began_ns = time.time_ns()
@@ -95,7 +95,7 @@ def test_jumps_of_a_running_agent(
 def test_an_agent_whose_clock_boots_in_1970(
     places: Places, plc: Plc, libmodbus: int, tmp_path: Path, size: Any, figure: Any
 ) -> None:
-    each, boots, machine = size(5, 100), size(1, 10), Machine(tmp_path)
+    each, boots, machine = size(5, 50), size(1, 10), Machine(tmp_path)
     store = Store(places.influx, "boots")
     site = site_of("boots", [plc.connection("changes", plc.tag("Counter0")), polled(libmodbus)])
     with machine.agent(site, places.broker) as running:
