@@ -219,6 +219,7 @@ class WatchedClock:
             self.shift_ns += wall - expected
             if not was and self._stretch is not None:
                 self._stretch = (self._stretch[0], expected, steady)
+                self._floor, self._floor_at = wall, steady
         self._tell(wall if self.believed else expected, expected, wall, cause)
 
     def _tell(

@@ -132,6 +132,17 @@ def test_a_clock_set_back_is_not_followed_until_it_is_right_again() -> None:
     assert [round(jump.jump_s) for jump in clock.untold] == [-3600, 0]
 
 
+def test_what_a_clock_was_set_to_after_a_boot_in_1970_is_known_from_then_on() -> None:
+    machine, clock = boot(Machine().clock().state(), BOOT_1970)
+    machine.wall_ns = TODAY + 3 * DAY
+    clock.look()
+    assert clock.believed
+    machine.wall_ns -= HOUR
+    clock.look()
+    assert not clock.believed
+    assert clock.now_ns() >= TODAY + 3 * DAY
+
+
 @pytest.mark.parametrize("how", ["synced", "trusted"])
 def test_a_clock_set_back_is_followed_when_somebody_vouches_for_it(how: str) -> None:
     machine = Machine()
