@@ -111,6 +111,8 @@ async def _run(plan: Plan, name: str, folder: Path, seed: int) -> dict[str, Any]
         finally:
             store.close()
         (folder / "verdict.json").write_bytes(orjson.dumps(details(judged.verdict), option=orjson.OPT_INDENT_2))
+        (folder / "verify.json").write_bytes(orjson.dumps(ledger.as_json(), option=orjson.OPT_INDENT_2))
+        (folder / "samples.jsonl").write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in run.samples))
         return report(run, judged, aside, ledger.as_json(), name)
 
 
