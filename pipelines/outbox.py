@@ -27,6 +27,8 @@ WINDOW_BYTES: Final = 8 << 20
 """Bytes on their way and not yet confirmed; half of it is kept for live records. Less under a small cap of the journal:
 segments with something on its way are not dropped there."""
 _PART_OF_CAP: Final = 8
+_MOST_RECORDS: Final = 512
+"""Records in the window, half of it for live ones: each costs the MQTT client some 6 KiB, however small it is."""
 _SILENCE_S: Final = 30.0
 _OVERTAKEN_S: Final = 5.0
 _PROBE_S: Final = (0.2, 2.0)
@@ -111,7 +113,7 @@ class Outbox:
     def add(self, stored: Stored) -> None:
         """A record was appended."""
         on_way = self._live_bytes + self._backlog_bytes + stored.size
-        if self._connected and not self.deaf and on_way <= self._window and self._bytes <= self._most:
+        if self._connected and not self.deaf and on_way <= self._window and self._has_room(_MOST_RECORDS):
             self._take(stored, historical=False)
             self._next.append(stored.id)
             return
@@ -282,6 +284,9 @@ class Outbox:
         self._land(flight)
         flight.stored.segment.in_flight -= 1
 
+    def _has_room(self, most_records: int) -> bool:
+        return self._bytes <= self._most and len(self._flights) < most_records
+
     def _land(self, flight: Flight) -> None:
         """It is in the window no longer."""
         self._stop(flight)
@@ -323,7 +328,7 @@ class Outbox:
         while self._again:
             sequence, offset, record = self._again[0]
             flight = self._flights.get(record)
-            head = self._backlog.peek() if self._bytes <= self._most else None
+            head = self._backlog.peek() if self._has_room(_MOST_RECORDS // 2) else None
             if flight is None or flight.sent_s:
                 heapq.heappop(self._again)
             elif head is not None and (head.segment.sequence, head.offset) < (sequence, offset):
@@ -332,7 +337,7 @@ class Outbox:
                 heapq.heappop(self._again)
                 if not self._put_off(flight) and not self.suspicion.puts_off(flight):
                     return flight
-        while self._bytes <= self._most and (stored := self._backlog.take()) is not None:
+        while self._has_room(_MOST_RECORDS // 2) and (stored := self._backlog.take()) is not None:
             if stored.id not in self._flights:
                 return self._take(stored, historical=True)
         return None

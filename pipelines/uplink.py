@@ -27,6 +27,8 @@ from pipelines.refusals import Refusals
 from pipelines.topics import AgentTopics, RecordId
 
 _TICK_S: Final = 0.5
+_MOST_PACKET: Final = 268_435_455
+"""Largest packet of MQTT (MQTT 5 §2.1.4), whatever the broker takes."""
 _BIRTH_S: Final = 0.5
 """Longest wait for the retained birth: the broker sends it with its answer to the subscription, or has none."""
 _HEADER_BYTES: Final = 160
@@ -224,8 +226,8 @@ class Uplink:
             self.refusals.keep_whole(stored, f"stamped {ahead_ns / 3.6e12:.0f} h ahead by a wrong clock")
             return
         packed, content_type = pack(payload, self._settings.compression)
-        most = session.max_packet_bytes
-        if most is not None and len(packed) + self._overhead > most:
+        most = min(session.max_packet_bytes or _MOST_PACKET, _MOST_PACKET)
+        if len(packed) + self._overhead > most:
             self.refusals.keep_whole(
                 stored, f"too large for the broker, which takes packets of {most} bytes; {_REMEDY}"
             )

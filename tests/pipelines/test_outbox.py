@@ -220,6 +220,20 @@ def test_what_is_never_confirmed_holds_little_of_a_small_cap(bench: Bench) -> No
     assert bench.outbox.in_flight < 150
 
 
+def test_small_records_are_bounded_by_their_number(bench: Bench) -> None:
+    for number in range(1_000):
+        bench.add(number)
+    bench.outbox.connected()
+    assert len(bench.sent(1.0)) == 256
+    for number in range(1_000, 2_000):
+        bench.add(number)
+    assert len(bench.sent(1.0)) == 256
+    assert bench.outbox.in_flight == 512
+    for record in list(bench.outbox._flights):
+        bench.outbox.confirm(record, 1.1)
+    assert bench.sent(1.2)[0] == (b"256", True)
+
+
 def test_the_drain_rate_is_limited(tmp_path: Path) -> None:
     bench = Bench(tmp_path, drain_points_per_s=10)
     for number in range(100):
