@@ -152,7 +152,7 @@ def test_nights_of_summer_time(places: Places, libmodbus: int, tmp_path: Path, s
         folder.mkdir()
         machine, company = Machine(folder), f"night{number}"
         night_s = calendar.timegm(time.strptime(at, "%Y-%m-%dT%H:%M:%S"))
-        begins_s, ends_s = night_s - size(1, 12), night_s + size(1, 12)
+        begins_s, ends_s = night_s - size(4, 12), night_s + size(1, 12)
         machine.set(begins_s - 86_400 - int(time.time()))
         with machine.agent(site_of(company, [polled(libmodbus)]), places.broker, TZ=zone) as running:
             running.until(lambda: said_s(running))
