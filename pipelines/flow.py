@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 
 import structlog
 
+from pipelines.batch import RECORD_BYTES, body_of, first_record, span_of
 from pipelines.clock import Clock
 from pipelines.errors import JournalFull
 from pipelines.journal.finisher import Finisher
@@ -31,8 +32,6 @@ from pipelines.stats import FlowStats
 
 LINGER_S: Final = 0.2
 """Longest time a reading waits for others to share its record."""
-RECORD_BYTES: Final = 512 << 10
-"""A record is closed at this size."""
 _WAITING_BYTES: Final = 8 << 20
 """Appended and not yet durable bytes at which sources have to wait."""
 _RETRY_S: Final = 1.0
@@ -107,7 +106,7 @@ class Flow:
         self._size = 0
         self._durable = 0
         self._committing = asyncio.Lock()
-        self._wanted = asyncio.Event()
+        self._wanted, self._urgent = asyncio.Event(), asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
         stats.queued_at_start = journal.points_queued
@@ -180,8 +179,11 @@ class Flow:
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._wanted.wait()
-                await asyncio.sleep(LINGER_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_S):
+                    await self._urgent.wait()
             self._wanted.clear()
+            self._urgent.clear()
             oldest_s = oldest_s or time.monotonic()
             self._try_append()
             late = self._blocked or not self.healthy or time.monotonic() - oldest_s >= settings.commit_s - LINGER_S
@@ -231,38 +233,52 @@ class Flow:
         try:
             self._append()
         except JournalFull:  # `flush` makes room, or says why it cannot
-            self._blocked = self._refused = True
-            self._drained.clear()
-            self._wanted.set()
+            self._refused = True
+            self._block()
+        if self._size >= RECORD_BYTES:
+            self._block()
+
+    def _block(self) -> None:
+        """Sources wait for a commit, which is wanted at once."""
+        self._blocked = True
+        self._drained.clear()
+        self._wanted.set()
+        self._urgent.set()
 
     def _append(self) -> None:
-        """The open lines as one record.
+        """The open lines as records.
 
         Raises:
-            JournalFull: it stays open.
+            JournalFull: what is left of them stays open.
         """
         if self._rotating:
             return
-        if self._lines:
-            body = b"".join(lines.body for lines in self._lines)
-            points = sum(lines.points for lines in self._lines)
-            spans = [lines.span_ns for lines in self._lines]
-            resume = {key: value for lines in self._lines for key, value in lines.resume.items()}
-            resume.update(self.carried())
-            span = (min(first for first, _ in spans), max(last for _, last in spans))
-            stored = self.journal.append(body, points, span, resume)
-            self.on_appended(stored, tuple(one for lines in self._lines for one in lines.readings))
-            if any(lines.replaced for lines in self._lines):
-                # Taken again after a crash, these readings would get another time: they must not be out before.
-                self._held.append(stored)
-            elif body:
-                self.on_record(stored)
-                self.on_change()
-            self._lines, self._size = [], 0
-            if self.journal.uncommitted_bytes > _WAITING_BYTES:
-                self._drained.clear()
+        while lines := first_record(self._lines):
+            if not self.journal.fits(size := sum(len(one.body) for one in lines)):
+                self._block()
+                if not self.journal.uncommitted_bytes:
+                    self.journal.next_segment()
+                return  # a commit comes first, and then a fresh segment
+            self._append_record(lines)
+            del self._lines[: len(lines)]
+            self._size -= size
         self._appended += self._accepted
         self._accepted = []
+        if self.journal.uncommitted_bytes > _WAITING_BYTES:
+            self._drained.clear()
+
+    def _append_record(self, lines: Sequence[Lines]) -> None:
+        body = body_of(lines)
+        resume = {key: value for one in lines for key, value in one.resume.items()}
+        resume.update(self.carried())
+        stored = self.journal.append(body, sum(one.points for one in lines), span_of(lines), resume)
+        self.on_appended(stored, tuple(one for part in lines for one in part.readings))
+        if any(one.replaced for one in lines):
+            # Taken again after a crash, these readings would get another time: they must not be out before.
+            self._held.append(stored)
+        elif body:
+            self.on_record(stored)
+            self.on_change()
 
     async def _commit(self) -> bool:
         """Make what is appended durable, acknowledge it, and leave a full segment; False when the sync failed.
@@ -284,6 +300,7 @@ class Flow:
                     journal.go_on(await loop.run_in_executor(self._sync, journal.make_segment, size))
         finally:
             self._rotating = False
+        self._let_go()
         return True
 
     async def _commit_appended(self) -> bool:
@@ -300,10 +317,12 @@ class Flow:
         segment, records = self.journal.take_uncommitted()
         if records:
             try:
-                await asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
+                await self._to_its_end(self.journal.sync, segment, records)
             except OSError as error:
                 self._appended = waiting + self._appended
-                self._failed(f"{segment.path}: fdatasync failed: {error.strerror}")
+                self.journal.torn, self._failed_in_row = True, self._failed_in_row + 1
+                self._sync_error, self._sync_error_s = f"{segment.path}: fdatasync failed: {error}", time.monotonic()
+                self._struggle(f"{self._sync_error}; the records are written again")
                 return False
             self._failed_in_row = 0
             self._committed(records)
@@ -311,9 +330,19 @@ class Flow:
         for accepted in waiting:
             accepted()
         self.on_change()
-        if not self._refused:  # what is open has to be taken first: nobody may put more on top of it
-            self._drained.set()
+        self._let_go()
         return True
+
+    async def _to_its_end(self, sync: Callable[[Segment], None], segment: Segment, records: list[Stored]) -> None:
+        """Sync in the worker thread; what is on disk when the writer is cancelled is counted before it ends."""
+        synced = asyncio.get_running_loop().run_in_executor(self._sync, sync, segment)
+        try:
+            await asyncio.shield(synced)
+        except asyncio.CancelledError:
+            with suppress(OSError):
+                await synced
+                self._committed(records)
+            raise
 
     def _committed(self, records: list[Stored]) -> None:
         self.journal.committed(records)
@@ -342,25 +371,14 @@ class Flow:
         self.on_found(segment)
         self.on_change()
 
-    def _failed(self, reason: str) -> None:
-        """A sync failed: what it was to cover is written again, into another segment."""
-        self.journal.torn = True
-        self._failed_in_row += 1
-        self._sync_error, self._sync_error_s = reason, time.monotonic()
-        self._struggle(f"{reason}; the records are written again")
-
     @property
     def troubles(self) -> list[str]:
         """What is not well with the journal, in words; a failed sync is told for a while, since disks seldom heal."""
-        folder, found = self.journal.folder, []
-        if not self.healthy:
-            found.append(f"{folder}: the journal takes nothing")
+        found = [] if self.healthy else [f"{self.journal.folder}: the journal takes nothing"]
         if self._sync_error and time.monotonic() - self._sync_error_s < _REMEMBER_S:
             times = self.journal.sync_errors
             found.append(f"{self._sync_error}; {times} times since the start; the disk may be dying: replace it")
-        if self.finisher.failing:
-            found.append(self.finisher.failing)
-        return found
+        return [*found, self.finisher.failing] if self.finisher.failing else found
 
     def _struggle(self, reason: str) -> None:
         if self.healthy:
@@ -373,4 +391,10 @@ class Flow:
             log.info("journal_recovered")
         self.healthy = True
         self._refused = False
-        self._drained.set()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Sources go on, unless what they gave was refused, or waits for a fresh segment or a commit."""
+        waits = self._refused or self._rotating or self.journal.uncommitted_bytes > _WAITING_BYTES
+        if not waits and self._size < RECORD_BYTES:
+            self._drained.set()

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from pipelines.errors import JournalError, JournalFull
 from pipelines.journal.behind import Behind
-from pipelines.journal.format import RecordHead, pack_state, record_bytes
+from pipelines.journal.format import RECORD_OVERHEAD, pack_state, record_bytes
 from pipelines.journal.lock import lock_folder
 from pipelines.journal.losses import Losses, doomed
 from pipelines.journal.recovery import Found, look, read_newest
@@ -21,6 +22,9 @@ from pipelines.journal.settings import JournalSettings
 from pipelines.journal.stored import GONE, Copy, Loss, Stored
 from pipelines.stats import Durations
 from pipelines.topics import RecordId
+
+_META_BYTES: Final = 4096
+"""About as much as the resume state of a record takes, at most."""
 
 __all__ = ["Journal", "JournalSettings", "Loss", "Stored"]
 
@@ -64,10 +68,8 @@ class Journal:
         self._room.charged = self._charged
         self.behind.on_finished = self._finished
         self.behind.left = lambda: self._room.cap - self.bytes_used
-        self._syncs = 0
-        self._counter = 0
-        self._durable = 0
-        self._largest = 0
+        self._syncs = self._counter = self._durable = 0
+        self._largest = self._wanted = 0
         self._sequence = 0
         self._written = Segment(folder / f"{0:016x}.seg", self.epoch, index=bytearray())
         self._durable_resume: dict[str, bytes] = {}
@@ -192,6 +194,14 @@ class Journal:
         self._uncommitted.append(Copy(stored, data, resume))
         return stored
 
+    def fits(self, length: int) -> bool:
+        """Whether a record of about `length` bytes goes into this segment; if not, the next one has room for it."""
+        size = length + RECORD_OVERHEAD + _META_BYTES + self._room.gap_bytes
+        if not self._written.records or size <= self._written.left:
+            return True
+        self._wanted = size + _META_BYTES
+        return False
+
     @property
     def next_id(self) -> RecordId:
         """Identity of the next record that is appended."""
@@ -229,7 +239,7 @@ class Journal:
     def is_full_segment(self) -> bool:
         """Whether the segment being written has no room for another record and should be left."""
         spare = max(self._largest, self._room.segment_bytes // 16)
-        return self._written.records > 0 and self._written.left < spare + self._room.gap_bytes
+        return self._written.records > 0 and (self._written.left < spare + self._room.gap_bytes or self._wanted > 0)
 
     def next_segment(self) -> int:
         """Bytes of the segment to begin now.
@@ -237,7 +247,7 @@ class Journal:
         Raises:
             JournalFull: no room under the cap or on the disk.
         """
-        size = self._room.segment_bytes
+        size = max(self._room.segment_bytes, self._wanted)
         self._room.check(self.bytes_used, size)
         return size
 
@@ -300,9 +310,10 @@ class Journal:
         finished = {id(one) for one in self.behind.finished}
         stay = [one for one in self.behind.segments if not (id(one) in finished or one.deleted)]
         used = self._room.used([*stay, self._written], self.behind.others)
-        if used + self._room.segment_bytes + RESERVE > self._room.cap:
+        need = max(self._room.segment_bytes, self._wanted) + RESERVE
+        if used + need > self._room.cap:
             self._room.widen(used)
-        while used + self._room.segment_bytes + RESERVE > self._room.cap:
+        while used + need > self._room.cap:
             segment = self.losses.doom_oldest(stay)
             if segment is None:
                 return
@@ -324,13 +335,13 @@ class Journal:
         A file that is gone, or an index that is damaged, is a loss to be told.
         """
         try:
-            heads = self._heads(segment)
+            heads = self.losses.heads(segment)
         except OSError as error:
             if error.errno not in GONE:
                 raise
             self.losses.give_up_whole(segment)
             return
-        for head in heads:
+        for head in () if segment.told else heads:
             if start <= head.offset < end and head.counter not in segment.done:
                 record = RecordId(segment.epoch, head.counter)
                 span_ns = (head.first_ns, head.last_ns)
@@ -355,18 +366,9 @@ class Journal:
     def _finished(self, segment: Segment) -> None:
         self.on_finished(segment)
 
-    def _heads(self, segment: Segment) -> list[RecordHead]:
-        heads = segment.heads()
-        if len(heads) < segment.records and not self.losses.concern(segment):
-            waiting = [head.points for head in heads if head.counter not in segment.done]
-            lost = segment.open_records - len(waiting)
-            if lost > 0:
-                self.losses.index_lost(segment, lost, segment.open_points - sum(waiting))
-            segment.records = len(heads)
-        return heads
-
     def _begin(self, segment: Segment) -> None:
         self._written = segment
+        self._largest = self._wanted = 0
         self._syncs += 2
         self.bytes_written += segment.size
 

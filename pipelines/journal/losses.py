@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from pipelines.journal.format import RecordHead
 from pipelines.journal.recovery import Missing
 from pipelines.journal.segment import Segment
 from pipelines.journal.stored import Loss, Stored
@@ -48,11 +49,21 @@ class Losses:
         """Damage seen by recovery."""
         self.pending += [Loss("journal_damaged", segment, missing=one) for one in missing]
 
-    def index_lost(self, segment: Segment, records: int, points: int) -> None:
-        """An index that was altered after the start: open records of the segment that cannot be found any more."""
-        first_ns, last_ns = segment.span_ns or (0, 0)
-        missing = Missing(records, points, first_ns, last_ns)
-        self.pending.append(Loss("journal_damaged", segment, missing=missing, open_records=records))
+    def heads(self, segment: Segment) -> list[RecordHead]:
+        """The index of a segment; open records that an altered index hides from now on are a loss.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        heads = segment.heads()
+        if len(heads) < segment.records and not self.concern(segment):
+            waiting = [head.points for head in heads if head.counter not in segment.done]
+            lost = segment.open_records - len(waiting)
+            if lost > 0:
+                missing = Missing(lost, segment.open_points - sum(waiting), *(segment.span_ns or (0, 0)))
+                self.pending.append(Loss("journal_damaged", segment, missing=missing, open_records=lost))
+            segment.records = len(heads)
+        return heads
 
     def give_up(self, stored: Stored) -> None:
         """A record that was altered on disk."""

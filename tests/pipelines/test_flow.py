@@ -296,3 +296,20 @@ async def test_nobody_passes_while_the_journal_refuses(tmp_path: Path, monkeypat
             task.cancel()
     assert taken == 0
     bench.journal.close()
+
+
+async def test_a_fast_source_makes_no_segment_grow_beyond_its_size(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_bytes=8 << 20, segment_bytes=1 << 20)
+    largest = 0
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        writer = tasks.create_task(bench.flow.run())
+        for number in range(100):
+            rows = scan_of(np.zeros(5000), np.arange(5000) + 10**18 + number * 10**6, np.arange(5000))
+            await bench.flow.take(bench.source, Delivery((rows,)))
+            largest = max(largest, *(segment.disk for segment in bench.journal.segments))
+        await bench.flow.flush()
+        writer.cancel()
+    assert largest <= 1 << 20
+    assert bench.flow.dropped["cap"] > 0
+    assert bench.flow.imbalance == 0
+    bench.journal.close()
