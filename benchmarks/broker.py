@@ -22,6 +22,7 @@ from benchmarks.pipeline import NOW_NS, SERIES, N, encoder
 from benchmarks.timing import Stage
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.messages import published
+from pipelines.births import Births
 from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
 from pipelines.flow import Flow
@@ -158,7 +159,8 @@ class _Agent:
         self.flow = Flow(self.journal, SystemClock(), self.stats, PLACE)
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
         quarantine = Quarantine(background.folder)
-        self.uplink = Uplink(background.settings, AGENT, self.outbox, quarantine, "broker", b"{}")
+        births = Births(background.folder, self.journal.epoch, [], {})
+        self.uplink = Uplink(background.settings, AGENT, self.outbox, quarantine, "broker", births)
         self.flow.on_record, self.flow.on_appended = self.outbox.add, ledger.sums.add
         self.flow.on_change = self.uplink.wake
         self.source = Source(settings, [PLACE] * opcua.N, {})
