@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -111,6 +112,48 @@ def write_synced(path: Path, data: bytes) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+class Reserve:
+    """Bytes of disk for the last entry: a full disk gets room only when segments go, and they go when they are counted.
+
+    Args:
+        folder: of the ledger.
+        size: bytes.
+    """
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self._path = folder / "reserve"
+        self._size = size
+        self._held = False
+        self.hold()
+
+    @property
+    def bytes_used(self) -> int:
+        """Bytes it takes."""
+        return self._size if self._held else 0
+
+    def hold(self) -> None:
+        """Take the bytes, when there are any."""
+        if self._held:
+            return
+        try:
+            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.posix_fallocate(fd, 0, self._size)
+                self._held = True
+            finally:
+                os.close(fd)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+
+    def give(self, error: OSError) -> bool:
+        """Let go of them; False when that does not help against this error."""
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT} or not self._held:
+            return False
+        self._path.unlink(missing_ok=True)
+        self._held = False
+        return True
 
 
 class Log:

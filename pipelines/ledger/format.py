@@ -3,9 +3,10 @@ r"""The bytes of the ledger: format and recovery specification.
 The folder holds one log `<number, 16 hex digits>.log`, appended to and synced entry by entry, and folds
 `<first>-<last>.fold`, written once: what the logs of these numbers held, with rows of the same series, epoch and hour
 added up. A fold is written under another name, synced and renamed; then the log goes. A file whose numbers another
-fold spans is left from a crash in between and goes at the next start, so that nothing counts twice. `<epoch>-<sequence
-of the segment>.tally` holds the sums of a segment that is not finished, written without a sync: where it is missing or
-torn, the segment itself is read. All integers are little-endian. CRC32C is Castagnoli's (RFC 3720 appendix B.4).
+fold spans is left from a crash in between and goes at the next start, so that nothing counts twice.
+`<epoch>-<sequence of the segment>.tally` holds the sums of a segment that is not finished, written without a sync:
+where it is missing or torn, the segment itself is read. `reserve` is room for the last entry on a full disk. All
+integers are little-endian. CRC32C is Castagnoli's (RFC 3720 appendix B.4).
 
 Entry (any number in a log, one in a fold or a tally)::
 

@@ -14,7 +14,7 @@ from pipelines.clock import Clock
 from pipelines.errors import JournalError
 from pipelines.journal.segment import Segment, sync_folder
 from pipelines.ledger.book import Book, FileNumbers, Numbers, fold_of
-from pipelines.ledger.files import Fold, Found, Log, write_fold
+from pipelines.ledger.files import Fold, Found, Log, Reserve, write_fold
 from pipelines.ledger.format import NO_EDGES, NO_ROWS, Entry, Head, outside, runs_of
 from pipelines.ledger.known import Known
 from pipelines.ledger.released import Refused, Released, released
@@ -23,6 +23,7 @@ from pipelines.ledger.tally import Rows, Tally, folded
 from pipelines.topics import RecordId
 
 _LOG_BYTES: Final = 4 << 20
+_RESERVE_BYTES: Final = 1 << 20
 _FOLD_BYTES: Final = 4 << 20
 """Folds are merged up to this size."""
 log = structlog.get_logger()
@@ -58,6 +59,7 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._log = self._open()
+            self._reserve = Reserve(folder, min(_RESERVE_BYTES, max_bytes // 16))
             self.sums = Sums(folder, self._numbers, max_bytes // 8)
         except OSError as error:
             raise JournalError(folder, f"cannot use the ledger's folder: {error.strerror}") from error
@@ -65,7 +67,7 @@ class Ledger:
     @property
     def bytes_used(self) -> int:
         """Bytes of its files."""
-        return self._kept_bytes + self.sums.bytes_used
+        return self._kept_bytes + self.sums.bytes_used + self._reserve.bytes_used
 
     @property
     def _kept_bytes(self) -> int:
@@ -115,6 +117,7 @@ class Ledger:
             with self._lock:
                 self._count(found.tally, head, segment.sequence)
                 self._keep_small()
+        self._reserve.hold()
         self.sums.done(segment)
 
     def close(self) -> None:
@@ -141,7 +144,12 @@ class Ledger:
         self._rows.append(rows)
 
     def _append(self, entry: Entry) -> None:
-        self._log.append(entry)
+        try:
+            self._log.append(entry)
+        except OSError as error:
+            if not self._reserve.give(error):
+                raise
+            self._log.append(entry)
         self._book.take_in(entry.head)
 
     def _day(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.journal.salvage import read_segment
 from pipelines.journal.segment import Segment
 from pipelines.ledger.mix import spread
-from pipelines.ledger.readings import Number, Points, points_of
+from pipelines.ledger.readings import NOTHING, Number, Points, points_of
 from pipelines.ledger.tally import Tally, tally_of
 from pipelines.topics import RecordId
 
@@ -47,7 +47,10 @@ def released(segment: Segment, wanted: AbstractSet[int], refused: Refused, numbe
     Raises:
         OSError: the file cannot be read.
     """
-    data = segment.path.read_bytes()
+    try:
+        data = segment.path.read_bytes()
+    except FileNotFoundError:  # somebody deleted it: what it released cannot be told any more
+        return Released(tally_of(*NOTHING), 0, segment.span_ns)
     heads = {head.counter: head for head in read_segment(data).records}
     points = points_in(data, segment.epoch, wanted, refused, number)
     dropped = [head.points for counter, head in heads.items() if counter not in segment.done]

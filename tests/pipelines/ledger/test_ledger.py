@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.soak.disk import Tmpfs
 from pipelines.clock import SystemClock
 from pipelines.journal.segment import Segment
 from pipelines.ledger import files
@@ -143,6 +144,36 @@ def test_the_oldest_hours_go_first_and_the_rest_is_vouched_for(on_line: Any) -> 
     assert len(view.rows)
     assert view.since_hour is not None
     assert view.rows["hour"].min() >= view.since_hour
+
+
+def test_a_full_disk_does_not_keep_a_segment_for_ever() -> None:
+    """Room comes only when segments go, and they go when they are counted."""
+    with Tmpfs(16) as disk:
+        one = Line(disk.folder / "agent", max_bytes=8 << 20)
+        first, counted = 0, 0
+        for _ in range(3):
+            records = one.fill(first, 50)
+            first += 50 * len(records)
+            for stored in records:
+                one.journal.release(stored)
+            with disk.filled():
+                one.journal.behind.finish(records[0].segment)
+            one.journal.behind.segments.remove(records[0].segment)
+            counted += 50 * len(records)
+            one.ledger.finished(records[0].segment)
+        assert count(one.folder) == counted
+        one.close()
+
+
+def test_a_segment_that_somebody_deleted_is_not_waited_for(on_line: Any) -> None:
+    one = on_line()
+    records = one.fill(0, 50, carried=False)
+    for stored in records:
+        one.journal.release(stored)
+    records[0].segment.path.unlink()
+    one.ledger.finished(records[0].segment)
+    assert count(one.folder) == 0
+    assert len(View.load(one.folder / "ledger").losses.spans) == 1
 
 
 class CrashError(Exception):
