@@ -93,11 +93,11 @@ def test_the_power_goes_while_the_disk_is_full_and_it_starts_on_a_full_disk(tmp_
     assert wait_s <= RESUME_S
 
 
-def test_the_kernel_says_no_space_left(tmp_path: Path, figure: Any) -> None:
+def test_the_kernel_says_no_space_left(tmp_path: Path, size: Any, figure: Any) -> None:
     with feeding(tmp_path / "state", tmp_path) as fed:
         feeder = fed.start(pause_s=0.005, journal=SMALL)
         feeder.until(lambda: feeder.windows_ms)
-        with injected(feeder.process.pid, "pwrite64:error=ENOSPC:when=20+"):
+        with injected(feeder.process.pid, f"pwrite64:error=ENOSPC:when={size(3, 20)}+"):
             feeder.until(lambda: stuck(feeder))
             full = len(fed.accepted)
             feeder.pause(0.5)
