@@ -17,6 +17,7 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from agent.soak.disk import LoopDisk
 from pipelines.journal.journal import Journal, JournalSettings
 from tests.faults.delivery.feeder import Options, dump
 from tests.faults.delivery.numbers import in_order, rows_in
@@ -46,6 +47,7 @@ class Feeder:
         self.opened_s = 0.0
         self.statuses: list[dict[str, Any]] = []
         self.windows_ms: list[float] = []
+        self._acks: list[tuple[int, int, int]] = []
         self.ended: dict[str, Any] = {}
         self._accepted = accepted
         self._log = log
@@ -67,6 +69,7 @@ class Feeder:
             said = json.loads(text)
             if kind == b"A":
                 self._accepted.update(range(said["first"], said["first"] + said["rows"]))
+                self._acks.append((said["accepted_ns"], said["first"], said["rows"]))
                 self.windows_ms.append((said["accepted_ns"] - said["taken_ns"]) / 1e6)
             elif kind == b"S":
                 self.statuses.append(said)
@@ -103,6 +106,20 @@ class Feeder:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.gone()
+
+    def cut(self, disk: LoopDisk) -> None:
+        """The power goes, the collector with it, and comes back.
+
+        What it says once the power is off, nobody would have heard: a sync under way in a file system that is being
+        shut down can return as if it had worked.
+        """
+        off_ns = time.monotonic_ns()
+        disk.power_cut()
+        self.kill()
+        disk.restore()
+        for accepted_ns, first, rows in self._acks:
+            if accepted_ns >= off_ns:
+                self._accepted.difference_update(range(first, first + rows))
 
     def gone(self, deadline_s: float = _DEADLINE_S) -> None:
         """Wait for its end, and take everything it had said until then."""

@@ -29,9 +29,7 @@ def cut(disk: LoopDisk, fed: Feeding, chance: random.Random, before: Sequence[st
     feeder = fed.start(before, rows=10, pause_s=0.005, journal=SMALL, **options)
     feeder.until(lambda: feeder.windows_ms)
     feeder.pause(chance.uniform(0, 1.2))
-    disk.power_cut()
-    feeder.kill()
-    disk.restore()
+    feeder.cut(disk)
     return feeder.windows_ms
 
 

@@ -76,9 +76,7 @@ def test_the_power_goes_while_the_disk_is_full_and_it_starts_on_a_full_disk(tmp_
         feeder.until(lambda: feeder.windows_ms)
         with disk.filled():
             feeder.until(lambda: stuck(feeder))
-            disk.power_cut()
-            feeder.kill()
-            disk.restore()
+            feeder.cut(disk)
         with disk.filled():
             again = fed.start(pause_s=0.005, journal=SMALL)
             again.until(lambda: stuck(again))

@@ -32,9 +32,7 @@ def failed_once(disk: LoopDisk, fed: Feeding) -> float:
         full = len(feeder.windows_ms)
         feeder.until(lambda: len(feeder.windows_ms) > full)
     errors = feeder.status["journal"]["sync_errors"]
-    disk.power_cut()
-    feeder.kill()
-    disk.restore()
+    feeder.cut(disk)
     assert errors == 1
     assert rolled, "the segment whose sync failed is still written"
     return told_s
