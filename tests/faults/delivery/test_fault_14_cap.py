@@ -135,7 +135,7 @@ def test_what_the_store_refused_counts_too(tmp_path: Path, size: Any, figure: An
     ):
         seen.refusing = "field type conflict"
         feeder = fed.start(rows=ROWS, pause_s=0.02, broker=broker.port, journal=SMALL)
-        feeder.until(lambda: feeder.status["points"]["quarantined"] >= size(20_000, 200_000), 120)
+        feeder.until(lambda: feeder.status["points"]["quarantined"] >= size(20_000, 60_000), 120)
         seen.confirming = False
         feeder.until(lambda: feeder.status["points"]["dropped"] >= size(20_000, 1_000_000), 300)
         feeder.kill()
