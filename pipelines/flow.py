@@ -95,10 +95,8 @@ class Flow:
         self._accepted: list[Callable[[], None]] = []
         self._appended: list[Callable[[], None]] = []
         self._held: list[Stored] = []
-        self._rotating = False
-        self._blocked = False
-        self._failed_in_row = 0
-        self._sync_error, self._sync_error_s = "", 0.0
+        self._rotating = self._blocked = False
+        self._sync_error, self._sync_error_s, self._failed_in_row = "", 0.0, 0
         self._teller = Teller(journal, clock, place)
         self._refused = False
         self.finisher = Finisher(journal, self._found)
@@ -317,7 +315,7 @@ class Flow:
         segment, records = self.journal.take_uncommitted()
         if records:
             try:
-                await self._to_its_end(self.journal.sync, segment, records)
+                await self._to_its_end(segment, records, waiting)
             except OSError as error:
                 self._appended = waiting + self._appended
                 self.journal.torn, self._failed_in_row = True, self._failed_in_row + 1
@@ -333,15 +331,17 @@ class Flow:
         self._let_go()
         return True
 
-    async def _to_its_end(self, sync: Callable[[Segment], None], segment: Segment, records: list[Stored]) -> None:
-        """Sync in the worker thread; what is on disk when the writer is cancelled is counted before it ends."""
-        synced = asyncio.get_running_loop().run_in_executor(self._sync, sync, segment)
+    async def _to_its_end(self, segment: Segment, records: list[Stored], waiting: list[Callable[[], None]]) -> None:
+        """Sync in the worker thread; what is on disk when the writer is cancelled is counted and acknowledged."""
+        synced = asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
         try:
             await asyncio.shield(synced)
         except asyncio.CancelledError:
             with suppress(OSError):
                 await synced
                 self._committed(records)
+                for accepted in waiting:
+                    accepted()
             raise
 
     def _committed(self, records: list[Stored]) -> None:
