@@ -108,6 +108,20 @@ def about_balance(worst: int, worst_ns: int, injected: Sequence[Injected]) -> li
     return [f"conservation: {law} was off by {worst} points at {shown(worst_ns)}; {nearest(worst_ns, injected)}"]
 
 
+def about_looks(looks: int, claimed: int, accepted: int) -> list[str]:
+    """Sentences when there was nothing to judge: a promise that nobody looked at is not a promise kept.
+
+    Args:
+        looks: at the conservation law.
+        claimed: readings that `agent verify` compared.
+        accepted: points, by the agent's counter.
+    """
+    if not accepted:
+        return ["nothing was judged: the collector accepted no point; see collector.log in the folder of --work"]
+    found = [] if looks else ["nothing was judged: no status of the collector was ever seen, see collector.log"]
+    return found if claimed else [*found, "nothing was judged: the ledger claims no reading, agent verify had nothing"]
+
+
 def about_ends(ended_itself: dict[str, Sequence[int]], injected: Sequence[Injected]) -> list[str]:
     """A sentence for each part that ended although nobody killed it."""
     return [

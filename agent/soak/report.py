@@ -47,6 +47,7 @@ def report(run: Run, judged: Judged, aside: Aside, ledger: dict[str, Any], name:
     found += judged.verdict.wrong
     cuts = [(one.start_ns - BEFORE_CUT_NS, one.end_ns) for one in simulation.injected if one.name == POWER_CUT]
     found += broken.about_ledger(ledger, cuts)
+    found += broken.about_looks(run.balance.samples, ledger["claimed"], accepted)
     found += broken.about_balance(run.balance.worst, run.balance.worst_ns, run.injected)
     found += broken.about_drops(dropped)
     found += broken.about_quarantine(aside.convicted, run.injected)

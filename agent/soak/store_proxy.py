@@ -74,14 +74,14 @@ class StoreProxy:
         target: the store's port on loopback.
         trouble: how it is bad now; None = it relays.
         refused: every line it refused, and the bytes in it that it refused it for.
-        writes_in_trouble: write requests that came while it was bad.
+        harmed: write requests that were not simply relayed.
         port: where it listens.
     """
 
     target: int
     trouble: Trouble | None = None
     refused: dict[bytes, bytes] = field(default_factory=dict)
-    writes_in_trouble: int = 0
+    harmed: int = 0
     port: int = 0
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -120,15 +120,17 @@ class StoreProxy:
         trouble = self.trouble
         if trouble is None or b"write" not in request.line:
             return await self._ask(request.packed())
-        self.writes_in_trouble += 1
+        refused = bool(trouble.status) and len(request.body) > trouble.largest_bytes
+        marked = bool(trouble.refuses) and trouble.refuses in request.plain()
+        self.harmed += bool(trouble.wait_s or trouble.reset or refused or marked)
         if trouble.wait_s:
             await asyncio.sleep(trouble.wait_s)
         if trouble.reset == "before":
             reset()
             return None
-        if trouble.status and len(request.body) > trouble.largest_bytes:
+        if refused:
             return _made(trouble.status, "soak: the store is bad now", trouble.retry_after_s)
-        if trouble.refuses:
+        if marked:
             return await self._sifted(request, trouble.refuses)
         answer = await self._ask(request.packed())
         if trouble.reset == "after":
@@ -139,8 +141,6 @@ class StoreProxy:
     async def _sifted(self, request: _Request, marked: bytes) -> bytes:
         lines = request.plain().splitlines()
         bad = [line for line in lines if marked in line]
-        if not bad:
-            return await self._ask(request.packed())
         self.refused.update(dict.fromkeys(bad, marked))
         good = b"\n".join(line for line in lines if marked not in line)
         if good:

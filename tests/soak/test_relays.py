@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import ssl
 from pathlib import Path
 
@@ -11,9 +12,12 @@ import pytest
 import urllib3
 
 from agent.soak.broker import SoakBroker
+from agent.soak.faults.store import StoreErrors, StoreRefuses
 from agent.soak.namespace import Namespace, switch, unavailable
 from agent.soak.proxy import Proxy
+from agent.soak.stage import Stage
 from agent.soak.store_proxy import StoreProxy, Trouble
+from pipelines.errors import DependencyError
 from tests.services.influxd import Influxd, influxd
 
 __all__ = ["influxd"]
@@ -72,11 +76,23 @@ async def test_the_relay_before_the_store_makes_it_bad_and_good_again(influxd: I
         assert answer.status == 400
         assert b"dropped=1" in answer.data
         assert relay.refused == {b"m,t=a bad=1 7": b"bad="}
+        assert relay.harmed == 5
+        answer = await asyncio.to_thread(put, url, b"m,t=a x=6 6\n")
+        assert (answer.status, relay.harmed) == (204, 5)
         relay.trouble = None
         answer = await asyncio.to_thread(
             urllib3.request, "GET", f"{url}/query?db=relay&epoch=ns&q=SELECT%20x%20FROM%20m"
         )
         assert [row[0] for row in answer.json()["results"][0]["series"][0]["values"]] == [1, 3, 5, 6]
+
+
+async def test_a_bad_store_that_nobody_met_was_not_tried(tmp_path: Path) -> None:
+    async with StoreProxy(1) as relay:
+        stage = Stage(tmp_path, tmp_path, {}, random.Random(1), store_link=relay)
+        for fault in (StoreErrors(), StoreRefuses("oil_t")):
+            with pytest.raises(DependencyError, match="no write met it"):
+                await fault.run(stage, 0)
+            assert relay.trouble is None
 
 
 async def test_the_broker_shows_two_certificates_and_comes_back_on_its_ports(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from agent.soak.broken import (
     about_ends,
     about_faults,
     about_ledger,
+    about_looks,
     about_readings,
 )
 from agent.soak.plan import Limits
@@ -80,6 +81,14 @@ def test_costs_balance_ends_and_drops() -> None:
     assert "collector ended by itself 2 times" in about_ends({"collector": [T, T + 1]}, [])[0]
     assert about_drops({"cap": 0, "damaged": 0}) == []
     assert "dropped points (4 cap)" in about_drops({"cap": 4, "damaged": 0})[0]
+
+
+def test_what_nobody_looked_at_is_no_promise_kept() -> None:
+    assert about_looks(3, 100, 120) == []
+    assert len(about_looks(0, 0, 0)) == 1
+    assert "accepted no point" in about_looks(5, 0, 0)[0]
+    assert "no status" in about_looks(0, 100, 120)[0]
+    assert "the ledger claims no reading" in about_looks(5, 0, 120)[0]
 
 
 def lives(slope_b_s: float) -> list[Sample]:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from agent.soak.influxd import unavailable
 from agent.soak.stage import Stage
 from agent.soak.store_proxy import Trouble
+from pipelines.errors import DependencyError
 
 _EMBEDDED = "the store of this run is embedded; the fault needs `store: influx`"
 
@@ -41,7 +42,11 @@ class StoreErrors:
         return "" if stage.store_link else _EMBEDDED
 
     async def run(self, stage: Stage, seconds: float) -> None:
-        """Bad for `seconds`."""
+        """Bad for `seconds`.
+
+        Raises:
+            DependencyError: no write met it.
+        """
         trouble = Trouble(self.status, self.retry_after_s, self.wait_s, self.reset, b"", self.largest_bytes)
         await _bad(stage, trouble, seconds)
 
@@ -66,7 +71,11 @@ class StoreRefuses:
         return "" if stage.store_link else _EMBEDDED
 
     async def run(self, stage: Stage, seconds: float) -> None:
-        """Refused for `seconds`."""
+        """Refused for `seconds`.
+
+        Raises:
+            DependencyError: no write met it.
+        """
         await _bad(stage, Trouble(refuses=f"{self.field}=".encode()), seconds)
 
 
@@ -95,9 +104,17 @@ class StoreKill:
 
 
 async def _bad(stage: Stage, trouble: Trouble, seconds: float) -> None:
-    assert stage.store_link is not None
-    stage.store_link.trouble = trouble
+    """Bad for a while.
+
+    Raises:
+        DependencyError: no write met it, so that nothing was tried.
+    """
+    link = stage.store_link
+    assert link is not None
+    before, link.trouble = link.harmed, trouble
     try:
         await asyncio.sleep(seconds)
     finally:
-        stage.store_link.trouble = None
+        link.trouble = None
+    if link.harmed == before:
+        raise DependencyError("store", f"no write met it within {seconds:g} s; let it last longer or ask for less")
