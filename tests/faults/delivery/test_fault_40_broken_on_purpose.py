@@ -1,4 +1,4 @@
-"""Promises that are broken on purpose make the exit code 1, and the report says which one and where.
+"""Fault 40, the judge judged: promises broken on purpose make the exit code 1, and the report says which and where.
 
 `make test` breaks all three in one run; a campaign breaks each in a run of its own.
 """
@@ -12,9 +12,10 @@ from typing import Final
 import pytest
 
 from tests.campaign import FIGURES_VARIABLE
+from tests.faults.conftest import Figure
 from tests.soak.soaking import soak
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow]
 ALONE: Final = FIGURES_VARIABLE in os.environ
 
 PLAN = """
@@ -83,11 +84,11 @@ ALL: Final = {"all three": (UNSYNCED + RESTAMPED + SIFTED, [UNSYNCED_SAYS, RESTA
 
 
 @pytest.mark.parametrize(
-    ("sabotage", "sentences"),
-    [pytest.param(*one, id=name) for name, one in (EACH if ALONE else ALL).items()],
+    ("name", "sabotage", "sentences"),
+    [pytest.param(name, *one, id=name) for name, one in (EACH if ALONE else ALL).items()],
 )
 def test_a_broken_promise_is_named_with_its_place(
-    tmp_path: Path, sabotage: str, sentences: list[tuple[str, str]]
+    tmp_path: Path, name: str, sabotage: str, sentences: list[tuple[str, str]], figure: Figure
 ) -> None:
     code, answer, said = soak(tmp_path, PLAN, SLOW + sabotage)
     assert code == 1
@@ -98,3 +99,5 @@ def test_a_broken_promise_is_named_with_its_place(
         assert all(f"broken: {one}" in said for one in told)
     assert not answer["complete"]
     assert answer["not_run"] == [{"fault": "bridge_storm", "reason": "this run has no bridges"}]
+    named = ", ".join(promise.strip(": ") for promise, _ in sentences)
+    figure(f"broken on purpose: {name}", asked="exit code 1, promise and fault named", measured=f"{code}, {named}")
