@@ -54,17 +54,20 @@ def main(_: Sequence[str] = ()) -> bool:
     """Run everything and write the table; whether every promise was kept."""
     runs = [("standard", seed) for seed in range(1, ROUNDS + 1)]
     runs += [("long", 1)] if os.environ.get("LONG") else []
-    kept = _kept(runs)
-    answers = [soak(plan, seed) for plan, seed in runs]
-    write([*answers, *kept])
+    answers = []
+    for plan, seed in runs:
+        answers.append(soak(plan, seed))
+        write([answers[-1], *_kept([(plan, seed)])])
     return not any(one["broken"] or not one["complete"] for one in answers)
 
 
 def soak(plan: str, seed: int) -> dict[str, Any]:
-    """The report of one run."""
+    """The report of one run; ends the campaign when there is none."""
     with tempfile.TemporaryDirectory(prefix="sf-soak-") as folder:
         command = [sys.executable, "-m", "agent.cli", "soak", plan, "--seed", str(seed), "--json", "--work", folder]
         ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    if not ran.stdout:
+        sys.exit(f"agent soak {plan} --seed {seed} ended with {ran.returncode} and no report: its words stand above")
     answer: dict[str, Any] = json.loads(ran.stdout)
     return answer
 
