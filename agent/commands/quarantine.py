@@ -83,9 +83,7 @@ def _show(folder: Path, wanted: list[str], *, json: bool) -> int:
     if not wanted:
         raise ConfigError(None, None, "quarantine show: name a record; `agent quarantine list` shows them")
     found = list(kept(folder, wanted))
-    missing = set(wanted) - {entry.record for entry, _ in found}
-    if missing:
-        raise ConfigError(None, None, f"{min(missing)}: not in quarantine; `agent quarantine list` shows what is")
+    _all_there(wanted, [entry for entry, _ in found])
     if json:
         emit_json({"records": [_as_dict(entry, refused) for entry, refused in found]})
         return 0
@@ -99,10 +97,16 @@ def _show(folder: Path, wanted: list[str], *, json: bool) -> int:
 def _export(folder: Path, wanted: list[str], output: Path | None, form: Form, *, json: bool) -> int:
     if output is None:
         raise ConfigError(None, None, "quarantine export: name the file with -o FILE")
+    _all_there(wanted, [entry for entry, _ in kept(folder, wanted, lines=False)])
     count = points = 0
+    unreadable: list[str] = []
     try:
         with output.open("xb") as file:
             for entry, refused in kept(folder, wanted or None):
+                if entry.lines and not refused:
+                    unreadable.append(entry.record)
+                    say(f"내보내지 못함 not exported: {entry.record}: {entry.reason}")
+                    continue
                 file.writelines(_exported(entry, refused, form))
                 count, points = count + 1, points + entry.points
             file.flush()
@@ -112,10 +116,15 @@ def _export(folder: Path, wanted: list[str], output: Path | None, form: Form, *,
     except OSError as error:
         raise ConfigError(output, None, f"cannot write: {error.strerror}") from error
     if json:
-        emit_json({"file": str(output), "records": count, "points": points})
+        emit_json({"file": str(output), "records": count, "points": points, "unreadable": unreadable})
     else:
         emit(f"내보냄 exported: {count} records, {points} points to {output}")
-    return 0
+    return 1 if unreadable else 0
+
+
+def _all_there(wanted: Sequence[str], found: Sequence[Entry]) -> None:
+    if missing := set(wanted) - {entry.record for entry in found}:
+        raise ConfigError(None, None, f"{min(missing)}: not in quarantine; `agent quarantine list` shows what is")
 
 
 def _exported(entry: Entry, refused: Sequence[dict[str, Any]], form: Form) -> Iterator[bytes]:

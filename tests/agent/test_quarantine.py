@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,27 @@ def test_export(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     other = tmp_path / "lines"
     assert run(["quarantine", "export", SECOND, "-o", str(other), "--form", "lines", "--json", *state]) == 0
     assert other.read_text() == 'm f="z" 3\n'
-    assert json.loads(said(capsys)) == {"file": str(other), "records": 1, "points": 1}
+    assert json.loads(said(capsys)) == {"file": str(other), "records": 1, "points": 1, "unreadable": []}
+    assert run(["quarantine", "export", "x:1", "-o", str(tmp_path / "nobody"), *state]) == 2
+    assert "x:1: not in quarantine" in capsys.readouterr().err
+    assert not (tmp_path / "nobody").exists()
+
+
+def test_an_export_never_claims_what_cannot_be_read(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who drops what was exported would lose it."""
+    with closing(sqlite3.connect(folder / "quarantine.db")) as database, database:
+        database.execute("UPDATE entries SET crc = crc + 1 WHERE record = ?", (FIRST,))
+    file = tmp_path / "out"
+    assert run(["quarantine", "export", "-o", str(file), "--state-dir", str(folder)]) == 1
+    assert [json.loads(line)["record"] for line in file.read_text().splitlines()] == [SECOND]
+    out, err = capsys.readouterr()
+    assert "1 records, 1 points" in out
+    assert f"not exported: {FIRST}" in err
+    other = ["--json", "-o", str(tmp_path / "other"), "--state-dir", str(folder)]
+    assert run(["quarantine", "export", *other]) == 1
+    assert json.loads(said(capsys))["unreadable"] == [FIRST]
 
 
 def test_drop_and_retry_without_an_agent(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
