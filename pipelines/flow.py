@@ -29,6 +29,7 @@ from pipelines.place import Place
 from pipelines.point import Delivery
 from pipelines.source import Lines, Source
 from pipelines.stats import FlowStats
+from pipelines.uncut import to_its_end
 
 LINGER_S: Final = 0.2
 """Longest time a reading waits for others to share its record."""
@@ -72,13 +73,7 @@ class Flow:
         carried: resume state that goes with every record.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        clock: Clock,
-        stats: FlowStats,
-        place: Place,
-    ) -> None:
+    def __init__(self, journal: Journal, clock: Clock, stats: FlowStats, place: Place) -> None:
         self.journal = journal
         self.healthy = True
         self.beat_s = time.monotonic()
@@ -295,7 +290,8 @@ class Flow:
             if self._rotating and journal.is_full_segment and not journal.uncommitted_bytes:
                 with suppress(JournalFull):  # whoever needs more than is left here will say so
                     size, loop = journal.next_segment(), asyncio.get_running_loop()
-                    journal.go_on(await loop.run_in_executor(self._sync, journal.make_segment, size))
+                    making = loop.run_in_executor(self._sync, journal.make_segment, size)
+                    await to_its_end(making, lambda made: journal.go_on(made.result()))
         finally:
             self._rotating = False
         self._let_go()
@@ -313,36 +309,34 @@ class Flow:
     async def _sync_appended(self) -> bool:
         waiting, self._appended = self._appended, []
         segment, records = self.journal.take_uncommitted()
-        if records:
-            try:
-                await self._to_its_end(segment, records, waiting)
-            except OSError as error:
-                self._appended = waiting + self._appended
-                self.journal.torn, self._failed_in_row = True, self._failed_in_row + 1
-                self._sync_error, self._sync_error_s = f"{segment.path}: fdatasync failed: {error}", time.monotonic()
-                self._struggle(f"{self._sync_error}; the records are written again")
-                return False
-            self._failed_in_row = 0
-            self._committed(records)
+        if not records:
+            self._acknowledge(waiting)
+            return True
+        syncing = asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
+        return await to_its_end(syncing, lambda done: self._synced(done, segment, records, waiting))
+
+    def _synced(
+        self, done: asyncio.Future[None], segment: Segment, records: list[Stored], waiting: list[Callable[[], None]]
+    ) -> bool:
+        try:
+            done.result()
+        except OSError as error:
+            self._appended = waiting + self._appended
+            self.journal.torn, self._failed_in_row = True, self._failed_in_row + 1
+            self._sync_error, self._sync_error_s = f"{segment.path}: fdatasync failed: {error}", time.monotonic()
+            self._struggle(f"{self._sync_error}; the records are written again")
+            return False
+        self._failed_in_row = 0
+        self._committed(records)
+        self._acknowledge(waiting)
+        return True
+
+    def _acknowledge(self, waiting: list[Callable[[], None]]) -> None:
         self.finisher.wake()
         for accepted in waiting:
             accepted()
         self.on_change()
         self._let_go()
-        return True
-
-    async def _to_its_end(self, segment: Segment, records: list[Stored], waiting: list[Callable[[], None]]) -> None:
-        """Sync in the worker thread; what is on disk when the writer is cancelled is counted and acknowledged."""
-        synced = asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
-        try:
-            await asyncio.shield(synced)
-        except asyncio.CancelledError:
-            with suppress(OSError):
-                await synced
-                self._committed(records)
-                for accepted in waiting:
-                    accepted()
-            raise
 
     def _committed(self, records: list[Stored]) -> None:
         self.journal.committed(records)

@@ -14,6 +14,8 @@ import structlog
 from pipelines.errors import JournalError
 from pipelines.journal.journal import Journal
 from pipelines.journal.recovery import Found
+from pipelines.journal.segment import Segment
+from pipelines.uncut import to_its_end
 
 _TURN_S: Final = 1.0
 _T = TypeVar("_T")
@@ -64,23 +66,28 @@ class Finisher:
         async with self._turning:
             self._reason = ""
             for segment in behind.unsealed:
-                await self._try(segment.path, behind.mend, segment)
+                await self._try(segment.path, behind.mend, segment, _nothing)
             for segment in behind.finished:
-                if await self._try(segment.path, behind.finish, segment):
-                    behind.segments.remove(segment)
-                    self.freed += 1
-            if behind.unread and await self._try(behind.unread[-1].path, behind.read, one := behind.unread[-1]):
-                self._on_found(one)
+                await self._try(segment.path, behind.finish, segment, self._gone)
+            if behind.unread:
+                await self._try(behind.unread[-1].path, behind.read, behind.unread[-1], self._on_found)
             self._tell(self._reason)
         return self.freed - before
 
-    async def _try(self, path: Path, work: Callable[[_T], None], on: _T) -> bool:
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, work, on)
-        except (OSError, JournalError) as error:
-            self._reason = f"{path}: cannot be finished and stays: {error}"
-            return False
-        return True
+    def _gone(self, segment: Segment) -> None:
+        self._journal.behind.segments.remove(segment)
+        self.freed += 1
+
+    async def _try(self, path: Path, work: Callable[[_T], None], on: _T, then: Callable[[_T], None]) -> None:
+        def ended(done: asyncio.Future[None]) -> None:
+            try:
+                done.result()
+            except (OSError, JournalError) as error:
+                self._reason = f"{path}: cannot be finished and stays: {error}"
+            else:
+                then(on)
+
+        await to_its_end(asyncio.get_running_loop().run_in_executor(self._thread, work, on), ended)
 
     def _tell(self, failing: str) -> None:
         if bool(failing) != bool(self.failing):
@@ -89,3 +96,7 @@ class Finisher:
             else:
                 log.info("journal_segments_go_again")
         self.failing = failing
+
+
+def _nothing(_: Segment) -> None:
+    """What was mended goes on waiting."""
