@@ -49,7 +49,7 @@ class Losses:
     """What was given up, so that nobody looks for it in the store.
 
     Attributes:
-        points: values by cause (`cap`, `damaged`, `refused`, `expired`) and day (`YYYY-MM-DD`, UTC, of the loss).
+        points: values by cause (`cap`, `refused`, `expired`) and day (`YYYY-MM-DD`, UTC, of the loss).
         spans: (oldest, newest) time of records given up after they may have been sent: the store may hold them.
     """
 
@@ -69,7 +69,7 @@ class Head:
     Attributes:
         series: by their numbers, those which this file has not named before.
         epochs: of the rows; row.epoch is a position in it.
-        counted: records counted, by epoch.
+        counted: records that are counted or given up, by epoch: they are not counted again.
         refused: lines of records that are not counted yet, as the store refused them; None = all of them.
         losses: since the last entry; in a fold since the beginning.
         since_hour: hours before it were forgotten; None = nothing was.

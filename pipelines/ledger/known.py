@@ -32,8 +32,7 @@ class Known:
             epoch: number of its epoch.
             sequence: of the segment.
         """
-        self._make_room(tally.edges)
-        tally = without(tally, self._has(tally.edges))
+        tally = self.fresh(tally)
         edges = tally.edges
         newest = edges[edges["newest"]]
         self._put(newest, 0, _NEWEST)
@@ -44,6 +43,11 @@ class Known:
         self._epoch[series[fresh]] = epoch
         self._sequence[series[fresh]] = sequence
         return tally
+
+    def fresh(self, tally: Tally) -> Tally:
+        """What of a segment is not counted yet."""
+        self._make_room(tally.edges)
+        return without(tally, self._has(tally.edges))
 
     def edges(self) -> Rows:
         """Everything that is known, dtype `EDGE`, for `restore`."""

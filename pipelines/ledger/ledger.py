@@ -106,14 +106,17 @@ class Ledger:
         with self._lock:
             already = self._book.counted.get(segment.epoch, [])
             refused = dict(self._book.refused)
+            doubted = list(self._book.losses.spans)
         wanted = outside(set(segment.done - segment.lost), already)
         found = self._released(segment, wanted, refused)
-        head = Head(epochs=[segment.epoch], counted={segment.epoch: runs_of(wanted)} if wanted else {})
-        if found.doubtful is not None:
+        given_up = outside(set(found.given_up), already)
+        known = wanted | given_up
+        head = Head(epochs=[segment.epoch], counted={segment.epoch: runs_of(known)} if known else {})
+        if found.doubtful is not None and found.doubtful not in doubted:
             head.losses.spans.append(found.doubtful)
-        if found.given_up:
-            head.losses.add("cap", self._day(), found.given_up)
-        if wanted or head.losses.spans:
+        if given_up:
+            head.losses.add("cap", self._day(), sum(found.given_up[counter] for counter in given_up))
+        if known or head.losses.spans:
             with self._lock:
                 self._count(found.tally, head, segment.sequence)
                 self._keep_small()
@@ -134,10 +137,11 @@ class Ledger:
         return released(segment, wanted, refused, self._numbers.series)
 
     def _count(self, tally: Tally, head: Head, sequence: int) -> None:
-        tally = self._known.counted(tally, self._numbers.epoch(head.epochs[0]), sequence)
+        tally = self._known.fresh(tally)
         used = {*tally.rows["series"].tolist(), *tally.edges["series"].tolist()}
         head.series = {number: self._numbers.keys[number] for number in sorted(used - self._named)}
         self._append(Entry(head, tally.rows, tally.edges))
+        self._known.counted(tally, self._numbers.epoch(head.epochs[0]), sequence)
         self._named |= used
         rows = tally.rows.copy()
         rows["epoch"] = self._numbers.epoch(head.epochs[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,13 +25,13 @@ class Released:
 
     Attributes:
         tally: sums of what the store has.
-        given_up: values of records that were dropped.
+        given_up: values of each record that was dropped, by counter.
         doubtful: oldest and newest time in it where it holds records that may have been sent and are not in the sums:
             dropped, or damaged.
     """
 
     tally: Tally
-    given_up: int = 0
+    given_up: Mapping[int, int] = field(default_factory=dict)
     doubtful: tuple[int, int] | None = None
 
 
@@ -50,14 +50,21 @@ def released(segment: Segment, wanted: AbstractSet[int], refused: Refused, numbe
     try:
         data = segment.path.read_bytes()
     except FileNotFoundError:  # somebody deleted it: what it released cannot be told any more
-        return Released(tally_of(*NOTHING), 0, segment.span_ns)
+        return Released(tally_of(*NOTHING), doubtful=segment.span_ns)
     heads = {head.counter: head for head in read_segment(data).records}
     points = points_in(data, segment.epoch, wanted, refused, number)
-    dropped = [head.points for counter, head in heads.items() if counter not in segment.done]
+    dropped = _dropped(segment)
     altered = any(counter not in heads for counter in (*wanted, *segment.lost))
     times = [time_ns for head in heads.values() for time_ns in (head.first_ns, head.last_ns)]
     doubtful = bool(times) and bool(dropped or altered or segment.damaged_bytes)
-    return Released(tally_of(*points), sum(dropped), (min(times), max(times)) if doubtful else None)
+    return Released(tally_of(*points), dropped, (min(times), max(times)) if doubtful else None)
+
+
+def _dropped(segment: Segment) -> dict[int, int]:
+    """Values of each record that was given up with its segment; what a failed sync moved is not in the index."""
+    if not segment.told:
+        return {}
+    return {head.counter: head.points for head in segment.heads() if head.counter not in segment.done}
 
 
 def points_in(data: bytes, epoch: str, wanted: AbstractSet[int], refused: Refused, number: Number) -> Points:

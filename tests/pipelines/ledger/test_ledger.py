@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import struct
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent.soak.disk import Tmpfs
 from pipelines.clock import SystemClock
+from pipelines.journal.journal import Journal
 from pipelines.journal.segment import Segment
 from pipelines.ledger import files
 from pipelines.ledger.book import Book, Numbers, fold_of
@@ -295,3 +297,68 @@ def test_a_year_of_a_hundred_tags_is_opened_at_once(tmp_path: Path) -> None:
     assert len(view.rows) == 100 * 8760
     assert ledger.bytes_used > 30 << 20
     ledger.close()
+
+
+def test_a_segment_that_could_not_be_noted_at_first_is_counted_whole(
+    on_line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = on_line()
+    records = one.fill(0, 50)
+    for stored in records:
+        one.journal.release(stored)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_all", _failing)
+        with pytest.raises(OSError, match="the disk fails"):
+            one.ledger.finished(records[0].segment)
+    one.ledger.finished(records[0].segment)
+    assert count(one.folder) == 50 * len(records)
+
+
+def _failing(*_: object) -> None:
+    raise OSError(errno.EIO, "the disk fails")
+
+
+def test_what_is_given_up_is_told_once_though_its_segment_comes_again(on_line: Any) -> None:
+    one = on_line()
+    records = one.fill(0, 50)
+    for stored in records[:3]:
+        one.journal.release(stored)
+    segment = records[0].segment
+    segment.give_up()
+    one.ledger.finished(segment)
+    one.ledger.finished(segment)  # its file could not be deleted
+    one.ledger.close()
+    one.ledger = Ledger(one.folder / "ledger", 16 << 20, SystemClock())
+    one.ledger.finished(segment)  # a crash came before
+    view = View.load(one.folder / "ledger")
+    assert sum(view.losses.points["cap"].values()) == 50 * (len(records) - 3)
+    assert view.losses.spans == [segment.span_ns]
+    assert count(one.folder) == 150
+
+
+def test_records_that_a_failed_sync_moved_are_not_given_up_and_counted_where_they_went(on_line: Any) -> None:
+    one = on_line()
+    first = [one.append(0, 50), one.append(50, 50)]
+    segment, records = one.journal.take_uncommitted()
+    one.journal.sync(segment)
+    one.journal.committed(records)
+    one.append(100, 50)
+    one.append(150, 50)
+    one.journal.rewrite_uncommitted()
+    second = [new for _, new in one.journal.moved]
+    one.commit()
+    one.journal.tidy()
+    one.ledger.close()
+    one.journal.close()
+    one.ledger = Ledger(one.folder / "ledger", 16 << 20, SystemClock())
+    one.journal = Journal(one.folder / "journal", one.journal.settings)
+    one.journal.open()
+    waiting = [found for part in one.journal.segments for found in one.journal.walk(part, 0, part.size)]
+    assert [found.id for found in waiting] == [stored.id for stored in (*first, *second)]
+    for found in waiting:
+        one.journal.release(found)
+    for part in one.journal.segments[:-1]:
+        one.ledger.finished(part)
+    view = View.load(one.folder / "ledger")
+    assert (view.losses.points, view.losses.spans) == ({}, [])
+    assert count(one.folder) == 200
