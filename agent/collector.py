@@ -29,6 +29,7 @@ from pipelines.encode.line import line
 from pipelines.errors import JournalError
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
+from pipelines.journal.segment import Segment
 from pipelines.ledger.ledger import Ledger
 from pipelines.outbox import Outbox
 from pipelines.place import Place
@@ -86,14 +87,16 @@ class Collector:
         self.quarantine = Quarantine(state_dir, site.journal.max_bytes // 4, self.clock)
         self.journal.charged = lambda: self.quarantine.bytes_used + self.ledger.bytes_used
         self.orders = QuarantineOrders(self.quarantine, self.flow, self.stats, self.clock)
-        self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self._births())
+        self.births = self._births()
+        self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self.births)
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
-        self.flow.on_found = self.outbox.found
+        self.flow.on_found = self._found
         self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
         self.uplink.refusals.on_refused = self.ledger.refused
         self.uplink.refusals.on_expired = expiry_gaps(self.flow, self._place, self.clock)
         self.reload = Reload(self, reread or (lambda: site))
         self.ready = False
+        self._beating = False
 
     async def run(self, stop: asyncio.Event, drain_s: float, ready: Callable[[], None] = lambda: None) -> bool:
         """Collect until `stop`, then make everything durable and wait for confirmations.
@@ -176,20 +179,34 @@ class Collector:
     async def _heartbeat(self) -> None:
         """A point of measurement `agent` now and then: whoever looks at the store sees that this agent lives."""
         while True:
-            now_ns = self.clock.now_ns()
-            fields: dict[str, object] = {
-                "connections": len(self.readings),
-                "connected": sum(one.stats.connected for one in self.readings),
-                "refused_tags": sum(len(one.stats.refused) for one in self.readings),
-                "stale_tags": sum(len(one.source.stale) for one in self.readings),
-                "queued": self.flow.points_queued,
-                "dropped": sum(self.flow.dropped.values()),
-                "quarantined": self.stats.quarantined,
-                "time_unsynced": self.time.unsynced,
-            }
-            self.flow.put(Lines(line(self._place.series(), fields, now_ns), 0, (now_ns, now_ns), {}))
+            self._beat()
             self.quarantine.look()
             await asyncio.sleep(_HEARTBEAT_S / self.clock.rate)
+
+    def _beat(self) -> None:
+        """One heartbeat, unless the one before waits for the disk: they must not fill the memory meanwhile."""
+        if self._beating:
+            return
+        now_ns = self.clock.now_ns()
+        fields: dict[str, object] = {
+            "connections": len(self.readings),
+            "connected": sum(one.stats.connected for one in self.readings),
+            "refused_tags": sum(len(one.stats.refused) for one in self.readings),
+            "stale_tags": sum(len(one.source.stale) for one in self.readings),
+            "queued": self.flow.points_queued,
+            "dropped": sum(self.flow.dropped.values()),
+            "quarantined": self.stats.quarantined,
+            "time_unsynced": self.time.unsynced,
+        }
+        self._beating = True
+        self.flow.put(Lines(line(self._place.series(), fields, now_ns), 0, (now_ns, now_ns), {}), self._beaten)
+
+    def _beaten(self) -> None:
+        self._beating = False
+
+    def _found(self, segment: Segment) -> None:
+        self.births.add(segment.epoch)
+        self.outbox.found(segment)
 
     def _changed(self) -> None:
         self.outbox.settle()

@@ -54,6 +54,10 @@ class Births:
         """Whether it is of this process, or of one before it on this state folder."""
         return epoch in self._known
 
+    def add(self, epoch: str) -> None:
+        """A segment of the journal that the start had no time to read is of this epoch."""
+        self._known.add(epoch)
+
     def keep(self) -> None:
         """Make this process's epoch durable; to be called before its first birth goes out.
 

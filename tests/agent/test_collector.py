@@ -1,0 +1,60 @@
+"""What the parts of a collector know of each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.collector import Collector
+from agent.config import load_site
+from pipelines.clock import SystemClock
+from pipelines.journal import recovery
+from pipelines.journal.journal import Journal, JournalSettings
+from tests.agent.test_health import SITE
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "site.yaml").write_text(SITE)
+    (tmp_path / "state").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def collector(folder: Path) -> Iterator[Collector]:
+    one = Collector(load_site(folder / "site.yaml"), folder / "state", SystemClock())
+    yield one
+    one.journal.close()
+
+
+@pytest.fixture
+def epoch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of a process that was killed before it ever published, whose segment a start has no time to read."""
+    killed = Journal(folder / "state" / "journal", JournalSettings(min_free_bytes=0))
+    killed.open()
+    stored = killed.append(b"m,t=x a=1 5000000000\n", 1, (5_000_000_000, 5_000_000_000), {})
+    killed.sync(stored.segment)
+    stored.segment.close()
+    os.close(killed._lock_fd)
+    monkeypatch.setattr(recovery, "SCAN_BYTES", 0)
+    return killed.epoch
+
+
+async def test_a_segment_that_is_read_while_the_agent_runs_is_its_own(epoch: str, collector: Collector) -> None:
+    """Confirmations of what is in it would else be another agent's, and it would be sent for ever."""
+    assert collector.journal.points_queued == 0
+    await collector.flow.finisher.turn()
+    assert collector.journal.points_queued == 1
+    assert collector.births.is_own(epoch)
+
+
+async def test_heartbeats_do_not_gather_while_the_disk_takes_nothing(collector: Collector) -> None:
+    for _ in range(3):
+        collector._beat()
+    assert len(collector.flow._lines) == 1
+    await collector.flow.flush()
+    collector._beat()
+    assert len(collector.flow._lines) == 1
