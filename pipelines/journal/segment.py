@@ -243,9 +243,10 @@ class Segment:
         """A record is stored or quarantined; it will not be sent again."""
         self.forget(counter, points)
         with contextlib.suppress(OSError):  # a full disk only means that the record is sent again after a restart
-            fd = os.open(self.path.with_suffix(".done"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            fd = os.open(self.path.with_suffix(".done"), os.O_WRONLY | os.O_CREAT, 0o600)
             try:
-                self.done_size += os.write(fd, done_entry(self.epoch, counter))
+                at = os.fstat(fd).st_size // DONE_SIZE * DONE_SIZE  # one that was torn is written over
+                self.done_size += os.pwrite(fd, done_entry(self.epoch, counter), at)
             finally:
                 os.close(fd)
 

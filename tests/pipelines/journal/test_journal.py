@@ -365,3 +365,22 @@ def test_done_entries_survive_a_torn_tail(counters: set[int], junk: bytes) -> No
     raw = b"".join(done_entry(EPOCH, counter) for counter in counters)
     assert done_counters(EPOCH, raw + junk[:11]) == counters
     assert done_counters("cd" * 16, raw) == set()
+
+
+def test_a_release_that_was_torn_costs_no_later_one(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    records = [journal.append(b"a", 1, (1, 1), {}) for _ in range(5)]
+    commit(journal)
+    for record in records[:3]:
+        journal.release(record)
+    journal.close()
+    done = records[0].segment.path.with_suffix(".done")
+    done.write_bytes(done.read_bytes()[:-5])
+    again = opened(tmp_path)
+    assert [record.id for record in waiting(again)] == [record.id for record in records[2:]]
+    for record in waiting(again)[:2]:
+        again.release(record)
+    again.close()
+    last = opened(tmp_path)
+    assert [record.id for record in waiting(last)] == [records[4].id]
+    last.close()
