@@ -175,7 +175,7 @@ class Log:
         Raises:
             OSError: it is not in the log.
         """
-        data, fresh = entry.packed(), not self.path.exists()
+        data, fresh = entry.packed(), not self.size
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:

@@ -362,3 +362,21 @@ def test_records_that_a_failed_sync_moved_are_not_given_up_and_counted_where_the
     view = View.load(one.folder / "ledger")
     assert (view.losses.points, view.losses.spans) == ({}, [])
     assert count(one.folder) == 200
+
+
+def test_the_name_of_a_log_is_durable_before_anything_is_counted_in_it(
+    on_line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = on_line()
+    records = one.fill(0, 50)
+    for stored in records:
+        one.journal.release(stored)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sync_folder", _failing)
+        with pytest.raises(OSError, match="the disk fails"):
+            one.ledger.finished(records[0].segment)
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    one.ledger.finished(records[0].segment)
+    assert synced == [one.folder / "ledger"]
+    assert count(one.folder) == 50 * len(records)
