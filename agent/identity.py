@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from pipelines.errors import ConfigError, JournalError
+from pipelines.journal.segment import sync_folder
 
 
 def agent_id(state_dir: Path) -> str:
@@ -34,6 +35,7 @@ def agent_id(state_dir: Path) -> str:
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
         fresh.rename(path)
+        sync_folder(state_dir)
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(path, None, f"is damaged ({error}); delete it to begin as a new agent") from error
     except OSError as error:

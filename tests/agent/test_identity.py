@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,20 @@ from pipelines.errors import ConfigError, JournalError
 def test_the_same_at_each_start_and_another_in_each_folder(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     assert agent_id(tmp_path) == agent_id(tmp_path) != agent_id(tmp_path / "other")
+
+
+def test_a_new_identity_is_durable_before_anything_is_sent_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, synced = os.fsync, []
+
+    def watched(fd: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{fd}").readlink()), (tmp_path / "identity.json").exists()))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    agent_id(tmp_path)
+    assert synced == [(str(tmp_path / "identity.new"), False), (str(tmp_path), True)]
 
 
 def test_a_folder_of_another_machine_is_refused_and_the_remedy_keeps_what_waits(
