@@ -268,6 +268,8 @@ class Uplink:
                 self._births.heard(message.payload, retained=message.retained)
         except (ValueError, KeyError, TypeError) as error:
             log.warning("message_not_understood", topic=message.topic, reason=str(error))
+        except JournalError as error:
+            log.error("epoch_not_kept", reason=str(error))  # noqa: TRY400 - the reason says it all
         self._wake.set()
 
     def _is_own(self, record: RecordId) -> bool:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from agent.collector import Collector
@@ -13,6 +14,7 @@ from agent.config import load_site
 from pipelines.clock import SystemClock
 from pipelines.journal import recovery
 from pipelines.journal.journal import Journal, JournalSettings
+from pipelines.mqtt import Message
 from tests.agent.test_health import SITE
 
 
@@ -58,3 +60,11 @@ async def test_heartbeats_do_not_gather_while_the_disk_takes_nothing(collector: 
     await collector.flow.flush()
     collector._beat()
     assert len(collector.flow._lines) == 1
+
+
+async def test_a_rival_that_cannot_be_noted_is_an_alarm_all_the_same(collector: Collector) -> None:
+    (collector.state_dir / "epochs.new").mkdir()
+    birth = orjson.dumps({"epoch": "ab" * 16, "host": "other", "session": "1"})
+    collector.uplink._on_message(Message(collector.topics.birth, birth, {}, 1, 1))
+    assert "another agent runs under the same identity" in collector.births.rival
+    assert collector.uplink._wake.is_set()
