@@ -45,7 +45,7 @@ def compare(now: Site, wanted: Site) -> Change:
         ConfigError: it changes what is settled at the start.
     """
     settled = [
-        f"{key}: {name} {_text(old)} → {_text(new)}"
+        f"{key}: {name}{_text(old)} → {_text(new)}"
         for key in type(now).model_fields
         if key not in _FREE
         for name, old, new in _differences(getattr(now, key), getattr(wanted, key))
@@ -142,7 +142,9 @@ def _differences(old: object, new: object) -> list[tuple[str, object, object]]:
     if fields is None or type(old) is not type(new):
         return [("", old, new)]
     return [
-        (name, getattr(old, name), getattr(new, name)) for name in fields if getattr(old, name) != getattr(new, name)
+        (f"{name} ", before, after)
+        for name in fields
+        if (before := getattr(old, name)) != (after := getattr(new, name))
     ]
 
 

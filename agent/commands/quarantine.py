@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Final, Literal
 
 import orjson
 import typer
@@ -24,13 +25,16 @@ from pipelines.quarantine.shelf import Entry
 Action = Literal["list", "show", "retry", "export", "drop"]
 Form = Literal["jsonl", "lines"]
 _ORDER_S = 600.0
+_STDOUT: Final = Path("-")
 
 
 def command(
     action: Annotated[Action, typer.Argument(help="What to do.")] = "list",
     records: Annotated[list[str] | None, typer.Argument(help="Records, as `list` shows them.")] = None,
     state_dir: Annotated[Path, typer.Option(help="State folder of the agent.")] = STATE_DIR,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="export: the file, made anew.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="export: the file, made anew; - is stdout.")
+    ] = None,
     form: Annotated[
         Form, typer.Option("--form", help="export: jsonl (record, line, reason …) or lines (line protocol).")
     ] = "jsonl",
@@ -50,7 +54,9 @@ def command(
         if action == "export":
             return _export(state_dir, wanted, output, form, json=json)
         if everything == bool(wanted):
-            raise ConfigError(None, None, f"quarantine {action}: name records, or --all; `agent quarantine` lists them")
+            what = "records, or --all, not both" if wanted else "records, or --all"
+            raise ConfigError(None, None, f"quarantine {action}: name {what}; `agent quarantine` lists them")
+        _all_there(wanted, [entry for entry, _ in kept(state_dir, wanted, lines=False)])
         said = {"records": wanted, "all": everything}
         answer = _retry(state_dir, said) if action == "retry" else _drop(state_dir, said)
     except JournalError as error:
@@ -95,13 +101,16 @@ def _show(folder: Path, wanted: list[str], *, json: bool) -> int:
 
 
 def _export(folder: Path, wanted: list[str], output: Path | None, form: Form, *, json: bool) -> int:
-    if output is None:
-        raise ConfigError(None, None, "quarantine export: name the file with -o FILE")
+    if output is None or (output == _STDOUT and json):
+        what = "name the file with -o FILE" if output is None else "only one of --json and -o - can have stdout"
+        raise ConfigError(None, None, f"quarantine export: {what}")
     _all_there(wanted, [entry for entry, _ in kept(folder, wanted, lines=False)])
+    if output == _STDOUT and json:
+        raise ConfigError(None, None, "quarantine export: only one of --json and -o - can have stdout")
     count = points = 0
     unreadable: list[str] = []
     try:
-        with output.open("xb") as file:
+        with _written(output) as file:
             for entry, refused in kept(folder, wanted or None):
                 if entry.lines and not refused:
                     unreadable.append(entry.record)
@@ -109,17 +118,31 @@ def _export(folder: Path, wanted: list[str], output: Path | None, form: Form, *,
                     continue
                 file.writelines(_exported(entry, refused, form))
                 count, points = count + 1, points + entry.points
-            file.flush()
-            os.fsync(file.fileno())
     except FileExistsError as error:
         raise ConfigError(output, None, "exists already; name another file") from error
     except OSError as error:
+        if output == _STDOUT:  # nobody reads any more: the command line knows what to do
+            raise
         raise ConfigError(output, None, f"cannot write: {error.strerror}") from error
     if json:
         emit_json({"file": str(output), "records": count, "points": points, "unreadable": unreadable})
     else:
-        emit(f"내보냄 exported: {count} records, {points} points to {output}")
+        tell = say if output == _STDOUT else emit
+        tell(f"내보냄 exported: {count} records, {points} points to {output}")
     return 1 if unreadable else 0
+
+
+@contextlib.contextmanager
+def _written(output: Path) -> Iterator[BinaryIO]:
+    """A file that is not there yet, on disk when the block ends; or stdout."""
+    if output == _STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    with output.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _all_there(wanted: Sequence[str], found: Sequence[Entry]) -> None:

@@ -45,12 +45,12 @@ def _show(status: dict[str, Any]) -> None:
     console.print(table)
     points, journal = status["points"], status["journal"]
     console.print(
-        f"points: accepted {points['accepted']}, stored {points['stored']}, queued {points['queued']}, "
+        f"점 points: accepted {points['accepted']}, stored {points['stored']}, queued {points['queued']}, "
         f"dropped {points['dropped']}, quarantined {points['quarantined']}, imbalance {points['imbalance']}",
         soft_wrap=True,
     )
     broker = status["broker"]
-    console.print(f"broker: {broker['endpoint']} {broker['error'] or 'ok'}", markup=False, soft_wrap=True)
+    console.print(f"브로커 broker: {broker['endpoint']} {broker['error'] or 'ok'}", markup=False, soft_wrap=True)
     console.print(f"시계 clock: {_clock(status['clock'])}", markup=False, soft_wrap=True)
     if held := status["records"]["held"]:
         until = datetime.fromtimestamp(status["records"]["held_until_ns"] / 1e9, UTC)
@@ -58,7 +58,7 @@ def _show(status: dict[str, Any]) -> None:
             f"보류 held: {held} records were stamped ahead of time and wait, the last until {until:%F %T} UTC"
         )
     well = "ok" if journal["ok"] else "takes nothing: is the disk full?"
-    console.print(f"journal: {journal['bytes']} of {journal['max_bytes']} bytes, {well}")
+    console.print(f"저널 journal: {journal['bytes']} of {journal['max_bytes']} bytes, {well}")
     for trouble in status.get("troubles", ()):
         console.print(f"문제 trouble: {trouble}", style="bold", markup=False, soft_wrap=True)
 

@@ -41,6 +41,8 @@ def command(
         last = ALWAYS[1] if end is None else hour_of("--to", end, up=False) - 1
     except ValueError as error:
         raise ConfigError(None, None, str(error)) from error
+    if first > last:
+        raise ConfigError(None, None, f"--from {begin}, --to {end}: no whole hour lies between them; take --to later")
     report = verify(state_dir, of_company, (first, last), _progress)
     if json:
         emit_json(report.as_json())

@@ -91,7 +91,10 @@ def report(run: Run, judged: Judged, aside: Aside, ledger: dict[str, Any], name:
 def markdown(answer: dict[str, Any]) -> str:
     """The report as a page."""
     title = f"# agent soak {answer['plan']}, seed {answer['seed']}"
-    verdict = "Every promise was kept." if not answer["broken"] else f"{len(answer['broken'])} promises were broken."
+    count = len(answer["broken"])
+    verdict = "모든 약속을 지켰습니다 · Every promise was kept."
+    if count:
+        verdict = f"깨진 약속 {count}개 · {count} promises were broken."
     lines = [title, "", verdict, ""]
     lines += [f"- broken: {one}" for one in answer["broken"]]
     lines += [f"- not run: {one['fault']}: {one['reason']}" for one in answer["not_run"]]

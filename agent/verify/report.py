@@ -73,7 +73,7 @@ class Report:
     def show(self) -> None:
         """For people."""
         if self.hours is None:
-            emit("장부가 비어 있음 the ledger is empty: nothing was released yet")
+            emit("장부가 비어 있음 the ledger is empty: nothing was released yet, or not in these hours")
         else:
             emit(
                 f"장부 ledger: {_hour(self.hours[0])} – {_hour(self.hours[1] + 1)}, {self.series} series, "
@@ -87,7 +87,8 @@ class Report:
             emit(f"알려진 손실 known loss: {sum(days.values())} given up ({cause}), last on {max(days)}")
         notes = {
             "open": "전송 중 open: stored already, and waiting in the journal for the confirmation",
-            "unclaimed": "미확정 unclaimed: stored, but released by no process: published before a power cut or a drop",
+            "unclaimed": "미확정 unclaimed: stored, but not released by this agent: "
+            "published before a power cut or a drop, or by another agent",
             "repeated": "반복 repeated: sent twice on purpose, stored once",
             "doubtful": "hours with dropped records, of which only the number was compared",
         }

@@ -267,6 +267,9 @@ def test_export(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run(["quarantine", "export", SECOND, "-o", str(other), "--form", "lines", "--json", *state]) == 0
     assert other.read_text() == 'm f="z" 3\n'
     assert json.loads(said(capsys)) == {"file": str(other), "records": 1, "points": 1, "unreadable": []}
+    assert run(["quarantine", "export", SECOND, "-o", "-", "--form", "lines", *state]) == 0
+    assert capsys.readouterr().out == 'm f="z" 3\n'
+    assert run(["quarantine", "export", "-o", "-", "--json", *state]) == 2
     assert run(["quarantine", "export", "x:1", "-o", str(tmp_path / "nobody"), *state]) == 2
     assert "x:1: not in quarantine" in capsys.readouterr().err
     assert not (tmp_path / "nobody").exists()

@@ -232,6 +232,7 @@ def test_what_cannot_be_reached_is_told(agent: Agent, store: Store, capsys: pyte
         (["--store", str(agent.folder)], 3, "no such store"),
         ([], 2, "one of the two"),
         (["--store", "x", "--from", "yesterday"], 2, "expected a time"),
+        (["--store", "x", "--from", "2026-11-23", "--to", "2026-11-22"], 2, "no whole hour lies between"),
     ):
         assert run(["verify", "--state-dir", str(agent.folder), *arguments]) == code
         assert reason in capsys.readouterr().err

@@ -68,7 +68,7 @@ class DuckDbStore:
         if isinstance(source, (str, Path)):
             self._name = str(source)
             if not Path(source).is_file():
-                raise DependencyError(self._name, "no such store; give the file that `agent serve` wrote")
+                raise DependencyError(self._name, "no such store; name the one that `agent serve` wrote, with --store")
             self._opened = connect(Path(source), read_only=True, max_memory_bytes=max_memory_bytes, threads=1)
             self._cursor = self._opened.cursor
         elif isinstance(source, Connection):
