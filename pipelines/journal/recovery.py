@@ -24,6 +24,8 @@ SCAN_BYTES: Final = 64 << 20
 """Most that is scanned at a start; the rest while the agent runs."""
 _SCAN_S: Final = 2.0
 _SEQUENCE_MOST: Final = 1 << 60
+_NEAR: Final = 1 << 32
+"""Segments further behind the others are not ours where their header does not hold: no disk lives to write so many."""
 _HEADER_READ: Final = 4096
 _HEADER_MOST: Final = 16 << 20
 _RECORDS_MOST: Final = 4 << 20
@@ -124,7 +126,7 @@ def look(folder: Path) -> tuple[list[Found], int]:
             log.warning("journal_file_foreign", path=str(folder / name), reason="not a regular file; it is left alone")
             continue
         found.append(one)
-        if one.segment or one.header:
+        if one.segment or one.header or sequence - highest <= _NEAR:  # what is begun now has to be the newest
             highest = sequence
     return found, highest
 

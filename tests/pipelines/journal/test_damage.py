@@ -14,6 +14,7 @@ from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.stored import Loss
 from pipelines.journal.teller import Teller
 from pipelines.place import Place
+from tests.pipelines.journal.test_journal import commit, opened
 
 CONFIG = JournalSettings(max_bytes=8 << 20, segment_bytes=64 << 10, min_free_bytes=0)
 PLACE = Place("agent", "acme", "hall", "", "edge")
@@ -224,3 +225,31 @@ def test_what_broke_once(folder: Path, tmp_path: Path) -> None:
     with started(tmp_path / "journal") as journal:
         tell(journal)
         assert numbers(journal) == [int(one) for one in (folder / "expected").read_text().split()]
+
+
+def test_what_comes_after_a_damaged_header_is_newer(tmp_path: Path) -> None:
+    """A segment whose number is lower would lose against the state of the older one at the next start."""
+    journal = opened(tmp_path)
+    first = journal.append(b"a" * 30000, 1, (1, 1), {"s": b"1"})
+    for counter in range(6):
+        stored = journal.append(b"a" * 30000, 1, (1, 1), {"s": b"%d" % counter})
+        commit(journal)
+        if stored.segment is not first.segment:
+            journal.release(stored)
+    commit(journal)
+    journal.append(b"b", 1, (1, 1), {"s": b"old"})
+    commit(journal)
+    damaged = journal.segments[-1].path
+    assert len(journal.segments) < journal.segments[-1].sequence  # there are gaps
+    os.close(journal._lock_fd)  # killed
+    raw = bytearray(damaged.read_bytes())
+    raw[12] ^= 1
+    damaged.write_bytes(raw)
+    again = opened(tmp_path)
+    assert again.segments[-1].path > damaged
+    again.append(b"c", 1, (1, 1), {"s": b"new"})
+    commit(again)
+    again.close()
+    last = opened(tmp_path)
+    assert last.resume["s"] == b"new"
+    last.close()
