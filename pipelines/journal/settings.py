@@ -18,8 +18,9 @@ class JournalSettings(Settings):
     """Hard cap on the bytes of all segments; 2 GiB holds 72 h of 100 points a second with room to spare."""
     min_free_bytes: Annotated[int, Field(ge=0)] = 64 * _MIB
     """Bytes of the file system that are left free for others."""
-    segment_bytes: Annotated[int, Field(ge=64 << 10)] = 4 * _MIB
-    """Size at which a new segment is begun; dropping and deleting works on whole segments."""
+    segment_bytes: Annotated[int, Field(ge=64 << 10, le=32 * _MIB)] = 4 * _MIB
+    """Size at which a new segment is begun; dropping and deleting works on whole segments, and a start reads the last
+    one whole."""
     commit_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """Longest time a point waits for its `fdatasync`."""
     commit_bytes: Annotated[int, Field(ge=1)] = 256 << 10
