@@ -141,8 +141,8 @@ class Child:
             return
         self.signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(timeout_s):
-                await self.process.wait()
+            # not asyncio.timeout: of Python 3.11, in a task that is cancelled already, it cancels once more instead
+            await asyncio.wait_for(self.process.wait(), timeout_s)
         except TimeoutError:
             self.signal(signal.SIGKILL)
             await self.process.wait()

@@ -94,8 +94,7 @@ class Influxd:
             return
         process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
         with suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                await process.wait()
+            await asyncio.wait_for(process.wait(), 10)  # see agent.simulate.children.Child.end
         if process.returncode is None:
             process.kill()
             await process.wait()
