@@ -62,15 +62,13 @@ class Journal:
         self.torn = False
         self.moved: list[tuple[Stored, Stored]] = []
         self.damaged_bytes = 0
-        self.sync_errors = 0
-        self.bytes_written = 0
+        self.sync_errors = self.bytes_written = 0
         self.sync_took = Durations()
         self._room.charged = self._charged
         self.behind.on_finished = self._finished
         self.behind.left = lambda: self._room.cap - self.bytes_used
-        self._syncs = self._counter = self._durable = 0
+        self._syncs = self._counter = self._durable = self._sequence = 0
         self._largest = self._wanted = 0
-        self._sequence = 0
         self._written = Segment(folder / f"{0:016x}.seg", self.epoch, index=bytearray())
         self._durable_resume: dict[str, bytes] = {}
         self._uncommitted: list[Copy] = []
@@ -376,7 +374,9 @@ class Journal:
         if gap:
             self._room.check_free(short)
         else:
+            self._wanted = short if short + 4 * RESERVE < self._room.cap else 0  # way is made for what can ever fit
             self._room.check(self.bytes_used, short)
+            self._wanted = 0
         try:
             self._written.grow(short)
         except OSError as error:

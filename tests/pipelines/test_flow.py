@@ -193,6 +193,21 @@ async def test_what_is_dropped_at_the_cap_is_told(tmp_path: Path) -> None:
     bench.journal.close()
 
 
+async def test_a_record_larger_than_a_segment_finds_room_at_the_cap(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_bytes=1 << 20, segment_bytes=64 << 10)
+    kilobytes = 0
+    for number in [120] * 7 + [320] * 4:
+        body = b'm v="%s" %d\n' % (b"x" * (number << 10), 10**18 + kilobytes)
+        kilobytes += number
+        bench.flow.put(Lines(body, 1, (10**18 + kilobytes,) * 2, {}))
+        async with asyncio.timeout(20):
+            await bench.flow.flush()
+        assert bench.flow.imbalance == 0
+        assert bench.journal.bytes_used <= 1 << 20
+    assert bench.journal.losses.dropped_points > 0
+    bench.journal.close()
+
+
 async def test_a_slow_hook_holds_up_neither_the_loop_nor_a_commit(bench: Bench) -> None:
     entered, go = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
