@@ -203,10 +203,14 @@ class Uplink:
                 session.publish(self._topics.birth, self._births.birth(), retain=True, heard=self._works)
             self._outbox.check(time.monotonic())
             self.refusals.try_parked(time.monotonic())
-            while (flight := self._outbox.next(time.monotonic())) is not None:
-                self._publish(session, flight)
-            self._tell_deaf()
             self._wake.clear()
+            while session.over is None and (flight := self._outbox.next(time.monotonic())) is not None:
+                self._publish(session, flight)
+                await asyncio.sleep(0)  # to read and pack a record takes milliseconds, and there may be hundreds
+                if time.monotonic() - self._turned_s > _TICK_S:
+                    self._wake.set()
+                    break
+            self._tell_deaf()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._wake.wait()
