@@ -14,6 +14,7 @@ from pipelines.errors import ConfigError
 from pipelines.mqtt_settings import MqttSettings, TlsSettings
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*", re.DOTALL)
+_WHERE: Final = ("host", "port", "user", "password_file", "tls")
 _SECRET: Final = re.compile(r"p|pw|.*(pass|secret|token|key|credential).*", re.IGNORECASE)
 
 
@@ -47,8 +48,16 @@ def split_address(url: str) -> SplitResult:
     return parts
 
 
-def mqtt_settings(url: str, password_file: Path | None = None, ca_file: Path | None = None) -> MqttSettings:
+def mqtt_settings(
+    url: str, password_file: Path | None = None, ca_file: Path | None = None, base: MqttSettings | None = None
+) -> MqttSettings:
     """The broker behind `mqtt://[user@]host[:port]` or `mqtts://…`.
+
+    Args:
+        url: where it is, and who asks.
+        password_file: of that user.
+        ca_file: PEM of its authority; makes it TLS.
+        base: what the address does not say (compression, waiting times) is as here.
 
     Raises:
         ConfigError: not such an address, or a password stands in it.
@@ -63,7 +72,8 @@ def mqtt_settings(url: str, password_file: Path | None = None, ca_file: Path | N
     port = (8883 if tls else 1883) if parts.port is None else parts.port
     user = None if parts.username is None else unquote(parts.username)
     try:
-        return MqttSettings(host=parts.hostname, port=port, user=user, password_file=password_file, tls=tls)
+        found = MqttSettings(host=parts.hostname, port=port, user=user, password_file=password_file, tls=tls)
+        return found if base is None else base.model_copy(update={name: getattr(found, name) for name in _WHERE})
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise ConfigError(None, None, f"{parts.scheme}://{parts.hostname}: {reason}") from None

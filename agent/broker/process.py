@@ -126,7 +126,10 @@ def _check_free(broker: Broker) -> None:
         try:
             probe.bind((broker.host, broker.port))
         except OSError as error:
-            raise DependencyError(f"{broker.kind} broker", f"{broker.host}:{broker.port}: {error.strerror}") from None
+            reason = (
+                f"{broker.host}:{broker.port}: {error.strerror}; name a broker that runs with --mqtt, or --mqtt-port"
+            )
+            raise DependencyError(f"{broker.kind} broker", reason) from None
 
 
 def _make_folder(path: Path) -> None:

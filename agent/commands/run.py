@@ -43,7 +43,7 @@ def command(
         site = elsewhere(load_sites(config), endpoint or [])
         if not mqtt:
             return site
-        return site.model_copy(update={"mqtt": mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file)})
+        return site.model_copy(update={"mqtt": mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file, site.mqtt)})
 
     return asyncio.run(_run(read(), read, state_dir, drain_s))
 

@@ -57,7 +57,8 @@ def order(state_dir: Path, what: str, said: Mapping[str, Any], timeout_s: float 
     except orjson.JSONDecodeError:
         answer = {}
     if status != HTTPStatus.OK:
-        reason = answer.get("error") or f"it answered {what} with HTTP {status}; is it of another version?"
+        doubt = f"it answered {what} with HTTP {status}; is that another program's folder, or of another version?"
+        reason = answer.get("error") or doubt
         raise DependencyError(str(state_dir), str(reason))
     return dict(answer)
 

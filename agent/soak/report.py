@@ -95,6 +95,8 @@ def markdown(answer: dict[str, Any]) -> str:
     verdict = "모든 약속을 지켰습니다 · Every promise was kept."
     if count:
         verdict = f"깨진 약속 {count}개 · {count} promises were broken."
+    if not answer["complete"]:
+        verdict += " 계획대로 끝나지 않은 시험입니다 · The plan was not carried out in full."
     lines = [title, "", verdict, ""]
     lines += [f"- broken: {one}" for one in answer["broken"]]
     lines += [f"- not run: {one['fault']}: {one['reason']}" for one in answer["not_run"]]

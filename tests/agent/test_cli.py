@@ -26,6 +26,7 @@ from agent.commands import read
 from agent.config import load_site, model_schema
 from agent.urls import mqtt_settings, refuse_secrets
 from pipelines.errors import ConfigError, LinkRefused
+from pipelines.mqtt_settings import MqttSettings, TlsSettings
 from pipelines.point import STATUS_NAMES, status_name
 from pipelines.settings import Labels
 
@@ -178,6 +179,12 @@ def test_secrets_in_addresses(arguments: list[str], capsys: pytest.CaptureFixtur
 
 def test_what_is_no_secret_passes() -> None:
     refuse_secrets(["http://h:8086?db=plant", "mqtt://user@h:1883", "http://h?org=o&bucket=b", "a:b@c", "--port=1"])
+
+
+def test_another_address_changes_nothing_else() -> None:
+    """Compression and waiting times of the file hold for the broker that `--mqtt` names."""
+    of_file = MqttSettings(host="a", user="u", tls=TlsSettings(), compression="zstd", keepalive_s=7)
+    assert mqtt_settings("mqtt://b", base=of_file) == MqttSettings(host="b", compression="zstd", keepalive_s=7)
 
 
 @pytest.mark.parametrize(

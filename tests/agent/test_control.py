@@ -100,7 +100,7 @@ async def test_orders_come_by_post_and_are_told_why_not(tmp_path: Path) -> None:
         assert await asyncio.to_thread(order, tmp_path, "/add", {"a": 1}) == {"sum": 2}
         with pytest.raises(DependencyError, match="nothing to add; say what"):
             await asyncio.to_thread(order, tmp_path, "/add", {})
-        with pytest.raises(DependencyError, match="HTTP 404; is it of another version"):
+        with pytest.raises(DependencyError, match="HTTP 404; is that another program"):
             await asyncio.to_thread(order, tmp_path, "/gone", {})
         task.cancel()
     with pytest.raises(DependencyError, match="start it with `agent run`"):

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
 
 from agent.soak.stage import Stage
+
+
+def _known(part: str) -> str:
+    if re.fullmatch(r"collector|bridge(-\d+)?|serve|view", part) is None:
+        raise ValueError(f"there is no part {part!r}; there are collector, bridge, bridge-2 and so on, serve and view")
+    return part
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +27,7 @@ class Kill:
     """
 
     name: ClassVar[str] = "kill"
-    part: str = "collector"
+    part: Annotated[str, AfterValidator(_known)] = "collector"
 
     def unavailable(self) -> str:
         """Runs everywhere."""
