@@ -169,8 +169,7 @@ async def end(broker: Broker) -> None:
         return
     process.terminate()
     try:
-        async with asyncio.timeout(_END_S):
-            await process.wait()
+        await asyncio.wait_for(process.wait(), _END_S)  # see agent.simulate.children.Child.end
     except TimeoutError:
         process.kill()
         await process.wait()
