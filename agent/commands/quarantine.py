@@ -105,8 +105,6 @@ def _export(folder: Path, wanted: list[str], output: Path | None, form: Form, *,
         what = "name the file with -o FILE" if output is None else "only one of --json and -o - can have stdout"
         raise ConfigError(None, None, f"quarantine export: {what}")
     _all_there(wanted, [entry for entry, _ in kept(folder, wanted, lines=False)])
-    if output == _STDOUT and json:
-        raise ConfigError(None, None, "quarantine export: only one of --json and -o - can have stdout")
     count = points = 0
     unreadable: list[str] = []
     try:

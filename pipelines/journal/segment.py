@@ -101,11 +101,6 @@ class Segment:
         return int(self.path.stem, 16)
 
     @property
-    def disk_bytes(self) -> int:
-        """Bytes of disk that file and companion take."""
-        return self.disk + blocks(self.done_size)
-
-    @property
     def left(self) -> int:
         """Bytes that a further record may take without a larger allocation."""
         index = len(self.index) if self.index is not None else 0
