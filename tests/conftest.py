@@ -1,6 +1,7 @@
 """What every test leaves behind: nothing."""
 
 from collections.abc import Iterator
+from itertools import chain, groupby
 from typing import Final
 
 import pytest
@@ -18,7 +19,7 @@ def _logs_as_before() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests are spread over the shares of all processes, and over the first part of each.
+    """Files of long tests are spread over the shares of all processes, and over the first part of each.
 
     pytest-xdist's `worksteal` deals out neighbouring tests in equal shares and moves from the ends of shares, so that
     long tests, left where they stand, would run one after the other in one process while the others have nothing to do.
@@ -29,16 +30,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Every test once: equal shares of `workers` one behind the other, each with as many of the long ones."""
-    long = [item for item in items if item.nodeid.startswith(LONG)]
-    short = [item for item in items if not item.nodeid.startswith(LONG)]
+    """Every test once: equal shares of `workers` one behind the other, each with as many of the long files.
+
+    The tests of a file stay together, or what they share would be set up again for each.
+    """
+    files = [list(tests) for _, tests in groupby(items, lambda item: item.nodeid.partition("::")[0])]
+    long = [tests for tests in files if tests[0].nodeid.startswith(LONG)]
+    short = [tests for tests in files if not tests[0].nodeid.startswith(LONG)]
     order: list[pytest.Item] = []
     for worker in range(workers):
-        mine = long[worker::workers]
-        size = len(items) // workers - len(mine) if worker < workers - 1 else len(short)
-        others, short = short[:size], short[size:]
+        mine, left = long[worker::workers], workers - worker
+        until = len(order) + (len(items) - len(order)) // left - sum(map(len, mine))
+        others: list[list[pytest.Item]] = []
+        while short and (left == 1 or sum(map(len, others)) < until - len(order)):
+            others.append(short.pop(0))
         every = max(1, len(others) * 3 // 4 // max(1, len(mine)))
-        for number, item in enumerate(mine):
-            order += [item, *others[number * every : (number + 1) * every]]
-        order += others[len(mine) * every :]
+        for number, tests in enumerate(mine):
+            order += chain(tests, *others[number * every : (number + 1) * every])
+        order += chain(*others[len(mine) * every :])
     return order
