@@ -35,6 +35,7 @@ class Backlog:
         self._waiting: deque[_Stretch] = deque()
         self._reading: Iterator[Stored] | None = None
         self._head: Stored | None = None
+        self._stretch: _Stretch
         self.later = Later()
         for segment in journal.segments[:-1]:
             if segment.open_records:
@@ -57,18 +58,27 @@ class Backlog:
         self._waiting = deque(sorted(stretches, key=lambda one: (one.segment.sequence, one.start)))
 
     def peek(self) -> Stored | None:
-        """The oldest record that waits; None when there is none."""
+        """The oldest record that waits; None when there is none.
+
+        Raises:
+            OSError: it cannot be read now.
+        """
         self._waiting += [_Stretch(held.segment, held.start, held.end) for held in self.later.due()]
         while self._head is None or self._head.segment.deleted or self._head.id.counter in self._head.segment.done:
             self._head = None
             if self._reading is None:
                 if not self._waiting:
                     return None
-                stretch = self._waiting.popleft()
+                self._stretch = stretch = self._waiting.popleft()
                 if not stretch.segment.deleted:
                     self._reading = self._journal.walk(stretch.segment, stretch.start, stretch.end)
                 continue
-            stored = next(self._reading, None)
+            try:
+                stored = next(self._reading, None)
+            except OSError:  # nothing was read of it yet
+                self._reading = None
+                self._waiting.appendleft(self._stretch)
+                raise
             if stored is None:
                 self._reading = None
             elif stored.payload_at[1]:
@@ -78,7 +88,11 @@ class Backlog:
         return self._head
 
     def take(self) -> Stored | None:
-        """The oldest record that waits; it waits no longer."""
+        """The oldest record that waits; it waits no longer.
+
+        Raises:
+            OSError: it cannot be read now.
+        """
         stored, self._head = self.peek(), None
         return stored
 
