@@ -1,7 +1,7 @@
 """From deliveries to durable records: batch, journal, group commit, acknowledge.
 
 A delivery is accepted when the records that hold it are on disk. Publishing runs beside the commit: `on_record` is
-called at once, and a confirmation that comes before the commit waits for it (`when_durable`).
+called at once, and a confirmation that comes before the commit waits for it (`is_durable`).
 """
 
 from __future__ import annotations
