@@ -73,6 +73,7 @@ def report(run: Run, judged: Judged, aside: Aside, ledger: dict[str, Any], name:
         "altered": sums.altered,
         "gap_explained": sums.gap_explained,
         "wire_duplicates": simulation.witness.wire_duplicates,
+        "longest_stall_s": round(max((end - start for start, end in simulation.stalls), default=0) / 1e9, 2),
         "dropped": dict(dropped),
         "quarantined": dict(aside.reasons),
         "latency_ms": _quantiles(judged.latency_ms.tolist(), (50, 95, 99)),
