@@ -115,9 +115,10 @@ def test_an_agent_whose_clock_boots_in_1970(
             assert any("time_unsynced" in trouble for trouble in said["troubles"])
             told = said["clock"]["jumps"]
             if boot == boots - 1:
-                set_ns = [began_ns, time.time_ns()]
                 machine.set(0)
                 jumped(running, told + 1)
+                set_ns = [began_ns, time.time_ns()]
+                running.until(lambda: any(one["cause"] == "set" for one in jumps(store)))
                 read_on(running, each)
                 assert running.status()["clock"]["believed"]
                 assert not any("time_unsynced" in trouble for trouble in running.status()["troubles"])
