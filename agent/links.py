@@ -30,12 +30,14 @@ class Change:
         opened_anew: connections that are read otherwise than before.
         added: connections that were not there.
         removed: connections that are there no more.
+        broker: whether the way to the broker is opened anew: `mqtt` changed.
     """
 
     kept: tuple[str, ...]
     opened_anew: tuple[str, ...]
     added: tuple[str, ...]
     removed: tuple[str, ...]
+    broker: bool
 
 
 def compare(now: Site, wanted: Site) -> Change:
@@ -62,6 +64,7 @@ def compare(now: Site, wanted: Site) -> Change:
         opened_anew=tuple(name for name in both if before[name] != after[name]),
         added=tuple(name for name in after if name not in before),
         removed=tuple(name for name in before if name not in after),
+        broker=now.mqtt != wanted.mqtt,
     )
 
 

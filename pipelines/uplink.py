@@ -196,7 +196,7 @@ class Uplink:
         while session.over is None:
             self._turned_s = time.monotonic()
             if self._moved:
-                raise LinkClosed(self._settings.endpoint, "the configuration names another broker or login")
+                raise LinkClosed(self._settings.endpoint, "the configuration has another broker, login or compression")
             await self._stop_for_another(session)
             if self._told != self._births.facts:
                 self._told = self._births.facts

@@ -20,7 +20,7 @@ from agent.output import emit, emit_json, say
 from agent.paths import STATE_DIR
 from pipelines.errors import ConfigError, JournalError
 from pipelines.quarantine import Quarantine, kept
-from pipelines.quarantine.shelf import Entry
+from pipelines.quarantine.shelf import NAME, Entry
 
 Action = Literal["list", "show", "retry", "export", "drop"]
 Form = Literal["jsonl", "lines"]
@@ -81,7 +81,12 @@ def _list(folder: Path, *, json: bool) -> int:
             emit("기록 Record\t시각 Refused at\t점 Points\t줄 Lines\t사유 Reason")
         emit(f"{entry.record}\t{_time(entry)}\t{entry.points}\t{entry.lines}\t{entry.reason}")
         count, points = count + 1, points + entry.points
-    say(f"합계 total: {count} records, {points} points" if count else "격리된 점 없음: no points in quarantine")
+    if count:
+        say(f"합계 total: {count} records, {points} points")
+    elif (folder / NAME).exists():
+        say("격리된 점 없음: no points in quarantine")
+    else:
+        say(f"격리된 점 없음: no points in quarantine; no agent has run on {folder} yet, or it is another folder")
     return 1 if count else 0
 
 

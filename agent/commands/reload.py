@@ -35,4 +35,6 @@ def command(
         for key, words in _WORDS.items():
             if done[key]:
                 emit(f"{words}: {', '.join(done[key])}")
+        if done.get("broker"):
+            emit("브로커 broker: 새 설정으로 다시 연결 opened anew with new settings")
     return 0

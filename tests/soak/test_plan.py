@@ -39,6 +39,7 @@ def test_every_fault_is_called_as_it_is_registered_and_stands_in_the_page(name: 
         (f"{GOOD}  - {{at: 1s, fault: kil}}\n", 4, "did you mean kill?"),
         (f"{GOOD}  - {{at: 1s, fault: kill, with: {{pat: serve}}}}\n", 4, "did you mean part?"),
         (f"{GOOD}  - {{at: 1s, fault: broker_kill, with: {{part: serve}}}}\n", 4, "has no parameters"),
+        (f"{GOOD}  - {{at: 1s, fault: kill, with: {{part: foo}}}}\n", 4, "there is no part 'foo'; there are collector"),
         (f"{GOOD}  - fault: kill\n", 4, "one of `at`, `every` and `random`"),
         (f"{GOOD}  - {{at: 1s, every: 2s, fault: kill}}\n", 4, "one of `at`, `every` and `random`"),
         (f"{GOOD}  - {{at: 30s, fault: kill}}\n", 4, "after the end of the plan"),

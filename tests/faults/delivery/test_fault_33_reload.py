@@ -56,7 +56,7 @@ def test_a_good_one_is_taken_over_and_nothing_is_lost(
 
 BAD: dict[str, tuple[str, str, str]] = {
     "a fault in the file": ("publishing_interval_s: 0.1", "publishing_interval_s: soon", r"site.yaml:"),
-    "another company": ("company: refused", "company: thief", "company:  refused → thief"),
+    "another company": ("company: refused", "company: thief", "company: refused → thief"),
     "another journal": (
         "journal:\n  max_bytes: 8388608",
         "journal:\n  max_bytes: 9388608",
