@@ -23,21 +23,21 @@ from agent.reload import Reload
 from agent.site import Site
 from agent.supervise import keep_open, spread_of
 from agent.timekeeping import Timekeeper
-from pipelines.births import Births
 from pipelines.clock import Clock
+from pipelines.delivery.births import Births
+from pipelines.delivery.outbox import Outbox
+from pipelines.delivery.uplink import Uplink
 from pipelines.encode.line import line
 from pipelines.errors import JournalError
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.journal.segment import Segment
 from pipelines.ledger.ledger import Ledger
-from pipelines.outbox import Outbox
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
 from pipelines.source import Lines
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics
-from pipelines.uplink import Uplink
 
 log = structlog.get_logger()
 _HEARTBEAT_S: Final = 10.0

@@ -21,8 +21,8 @@ from agent.site import Site
 from agent.supervise import keep_open
 from pipelines.bridge import Bridge
 from pipelines.clock import clock_from_environment
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import DependencyError
-from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.base import Sink
 from viewer.app import make_app
 from viewer.catalog import Catalog

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from agent.rules import PlacedError, check, check_together
 from connectors.registry import AnyConnection
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.journal.journal import JournalSettings
-from pipelines.mqtt_settings import MqttSettings
 from pipelines.place import Place
 from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
 

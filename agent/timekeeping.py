@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import structlog
 
 from pipelines.clock import Clock, SystemClock
+from pipelines.delivery.later import Later
 from pipelines.encode.line import line
-from pipelines.later import Later
 from pipelines.source import Lines
 from pipelines.watched import Jump, WatchedClock
 

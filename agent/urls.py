@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import ValidationError
 
+from pipelines.delivery.mqtt_settings import MqttSettings, TlsSettings
 from pipelines.errors import ConfigError
-from pipelines.mqtt_settings import MqttSettings, TlsSettings
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*", re.DOTALL)
 _WHERE: Final = ("host", "port", "user", "password_file", "tls")

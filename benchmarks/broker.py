@@ -22,15 +22,16 @@ from benchmarks.pipeline import NOW_NS, SERIES, N, encoder
 from benchmarks.timing import Stage
 from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.messages import published
-from pipelines.births import Births
 from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
+from pipelines.delivery.births import Births
+from pipelines.delivery.mqtt import MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
+from pipelines.delivery.outbox import Outbox
+from pipelines.delivery.uplink import Uplink
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.ledger.ledger import Ledger
-from pipelines.mqtt import MqttSession
-from pipelines.mqtt_settings import MqttSettings
-from pipelines.outbox import Outbox
 from pipelines.place import Place
 from pipelines.point import Delivery, Scan
 from pipelines.quarantine import Quarantine
@@ -38,7 +39,6 @@ from pipelines.sinks.base import Sink
 from pipelines.source import Source
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics, RecordId
-from pipelines.uplink import Uplink
 
 CYCLE = 25
 """Notifications of opcua.N values each that are on their way together: 25,000 values a cycle."""

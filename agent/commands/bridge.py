@@ -13,7 +13,7 @@ from agent.bridging import HealthServer
 from agent.logs import set_up_logs
 from agent.server import DRAIN_S, bridge_of, bridging, serve_until_stopped
 from agent.urls import mqtt_settings
-from pipelines.mqtt_settings import MqttSettings
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.sinks.base import Sink
 from pipelines.sinks.influx import influx_sink
 

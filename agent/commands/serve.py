@@ -18,8 +18,8 @@ from agent.logs import set_up_logs
 from agent.paths import STATE_DIR, STORE_FILE
 from agent.server import DRAIN_S, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import ConfigError, DependencyError
-from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.duckdb import DuckDbSink
 from viewer.stores.duckdb import DuckDbStore
 

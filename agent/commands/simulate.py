@@ -30,8 +30,8 @@ from agent.simulate.judging import details, judge_run, result
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
 from agent.urls import mqtt_settings
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import ConfigError, DependencyError
-from pipelines.mqtt_settings import MqttSettings
 from simulators.faults import FAULTS
 from simulators.judge import MOST_EXAMPLES, Verdict
 from viewer.stores.base import Store

@@ -12,13 +12,13 @@ import structlog
 
 from agent.control.server import Routes
 from pipelines.clock import Clock
+from pipelines.delivery.refusals import Expired
 from pipelines.encode.line import line
 from pipelines.encode.split import time_of
 from pipelines.errors import JournalCorrupt, JournalError
 from pipelines.flow import Flow
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
-from pipelines.refusals import Expired
 from pipelines.source import Lines
 from pipelines.stats import FlowStats
 

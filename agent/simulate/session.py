@@ -18,8 +18,8 @@ from agent.control.client import ask
 from agent.simulate.children import Child, Outage
 from agent.simulate.wire import Witness
 from pipelines.clock import Clock, ScaledClock, SystemClock
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import DependencyError
-from pipelines.mqtt_settings import MqttSettings
 from simulators.clocks import Shift
 
 _LOOK_S: Final = 0.5

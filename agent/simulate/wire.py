@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.supervise import keep_open
-from pipelines.compress import unpack
+from pipelines.delivery.compress import unpack
+from pipelines.delivery.mqtt import Message, MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import PayloadRefused
-from pipelines.mqtt import Message, MqttSession
-from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.lineprotocol import Column, parse
 from pipelines.topics import DATA_FILTER
 

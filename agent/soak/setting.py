@@ -25,7 +25,7 @@ from agent.soak.plan import Plan
 from agent.soak.proxy import Proxy
 from agent.soak.stage import Link, Stage
 from agent.soak.store_proxy import StoreProxy
-from pipelines.mqtt_settings import MqttSettings
+from pipelines.delivery.mqtt_settings import MqttSettings
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
 

@@ -30,9 +30,9 @@ from pipelines.bridge.lane import PATIENCE, Away, Lane
 from pipelines.bridge.record import Record, Stranger, record_of
 from pipelines.bridge.refusal import write
 from pipelines.bridge.stats import BridgeStats
+from pipelines.delivery.mqtt import Message, MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import LinkError, RecordRejected, SinkUnavailable
-from pipelines.mqtt import Message, MqttSession
-from pipelines.mqtt_settings import MqttSettings
 from pipelines.sinks.base import Sink
 from pipelines.topics import BRIDGE_GROUP, DATA_FILTER, AgentTopics
 

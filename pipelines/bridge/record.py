@@ -7,10 +7,10 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.belongs import fault_of
-from pipelines.compress import unpack
+from pipelines.bridge.belongs import fault_of
+from pipelines.delivery.compress import unpack
+from pipelines.delivery.mqtt import Message
 from pipelines.errors import PayloadRefused
-from pipelines.mqtt import Message
 from pipelines.settings import Name
 from pipelines.topics import AgentTopics, RecordId
 

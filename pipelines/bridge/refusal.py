@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pipelines.bridge.record import Record
+from pipelines.bridge.sift import Try, dropped, sift
+from pipelines.bridge.suspects import is_expired, suspects
 from pipelines.encode.split import field_name, field_names, measurement, split_fields, split_lines, time_of
 from pipelines.errors import RecordRejected, RecordTooLarge
 from pipelines.settings import RESERVED_ENDINGS
-from pipelines.sift import Try, dropped, sift
-from pipelines.suspects import is_expired, suspects
 from pipelines.topics import RecordId
 
 _ONE_A_LINE: Final = {"gap", "alarm"}

@@ -25,8 +25,8 @@ from agent.cli import COMMANDS, run
 from agent.commands import read
 from agent.config import load_site, model_schema
 from agent.urls import mqtt_settings, refuse_secrets
+from pipelines.delivery.mqtt_settings import MqttSettings, TlsSettings
 from pipelines.errors import ConfigError, LinkRefused
-from pipelines.mqtt_settings import MqttSettings, TlsSettings
 from pipelines.point import STATUS_NAMES, status_name
 from pipelines.settings import Labels
 

@@ -12,9 +12,9 @@ import pytest
 from agent.collector import Collector
 from agent.config import load_site
 from pipelines.clock import SystemClock
+from pipelines.delivery.mqtt import Message
 from pipelines.journal import recovery
 from pipelines.journal.journal import Journal, JournalSettings
-from pipelines.mqtt import Message
 from tests.agent.test_health import SITE
 
 

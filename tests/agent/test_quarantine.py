@@ -24,7 +24,7 @@ from pipelines.quarantine import Quarantine, kept
 from pipelines.source import Lines
 from pipelines.topics import RecordId
 from tests.pipelines.conftest import broker
-from tests.pipelines.test_uplink import Agent, Store, bridging, running
+from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from pipelines.clock import SystemClock
+from pipelines.delivery.outbox import Flight, Outbox
 from pipelines.errors import JournalCorrupt
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.journal.settings import JournalSettings
-from pipelines.outbox import Flight, Outbox
 from pipelines.place import Place
 from pipelines.source import Lines
 from pipelines.stats import FlowStats

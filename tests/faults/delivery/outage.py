@@ -32,8 +32,8 @@ from connectors import registry
 from connectors.base import Connector
 from connectors.modbus.config import ModbusConnection
 from pipelines.bridge import Bridge, Record
-from pipelines.mqtt import Message, MqttSession
-from pipelines.mqtt_settings import MqttSettings
+from pipelines.delivery.mqtt import Message, MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.point import Delivery, scan_of
 from pipelines.sinks.duckdb import DuckDbSink
 

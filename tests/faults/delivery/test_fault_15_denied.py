@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.supervise import keep_open
-from tests.pipelines.test_uplink import Agent, Store, bridging, running
+from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

@@ -13,10 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.supervise import keep_open
+from pipelines.delivery.mqtt import MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import LinkError
-from pipelines.mqtt import MqttSession
-from pipelines.mqtt_settings import MqttSettings
-from tests.pipelines.test_uplink import Agent, Store, bridging, running
+from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

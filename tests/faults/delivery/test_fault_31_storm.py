@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agent.supervise import FLEET_SPREAD_S, keep_open, spread_of
-from pipelines.mqtt import MqttSession
-from pipelines.mqtt_settings import MqttSettings
-from tests.pipelines.test_uplink import running
+from pipelines.delivery.mqtt import MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
+from tests.pipelines.delivery.test_uplink import running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

@@ -12,9 +12,9 @@ import pytest
 
 from agent.soak.proxy import Proxy
 from agent.supervise import keep_open
-from pipelines.mqtt_settings import TlsSettings
-from pipelines.paho_client import PahoClient
-from tests.pipelines.test_uplink import Agent, Store, bridging, running
+from pipelines.delivery.mqtt_settings import TlsSettings
+from pipelines.delivery.paho_client import PahoClient
+from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

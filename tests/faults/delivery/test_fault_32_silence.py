@@ -16,8 +16,8 @@ import pytest
 from agent.soak.namespace import Namespace, switch, unavailable
 from agent.soak.proxy import Proxy
 from agent.supervise import keep_open
-from pipelines.mqtt_settings import MqttSettings
-from tests.pipelines.test_uplink import Agent, Store, bridging, running
+from pipelines.delivery.mqtt_settings import MqttSettings
+from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

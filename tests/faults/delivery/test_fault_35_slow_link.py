@@ -12,7 +12,7 @@ import pytest
 
 from agent.soak.proxy import Proxy
 from agent.supervise import keep_open
-from tests.pipelines.test_uplink import Agent, Store, bridging, running
+from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

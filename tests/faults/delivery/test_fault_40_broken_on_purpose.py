@@ -62,9 +62,9 @@ if "agent.cli" in WORDS and "run" in WORDS:
 SIFTED = """
 if "agent.cli" in WORDS and "bridge" in WORDS:
     import pipelines.bridge
-    import pipelines.sift
+    import pipelines.bridge.sift
     import sys
-    honest = pipelines.sift.sift
+    honest = pipelines.bridge.sift.sift
     async def sift(pieces, refusal, *rest, **more):
         return dict.fromkeys(range(len(pieces)), refusal.reason)
     for name, module in list(sys.modules.items()):

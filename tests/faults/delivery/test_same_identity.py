@@ -13,13 +13,13 @@ import pytest
 
 from agent.identity import agent_id
 from agent.supervise import keep_open
-from pipelines.births import Births
+from pipelines.delivery.births import Births
+from pipelines.delivery.mqtt import MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
+from pipelines.delivery.uplink import Uplink
 from pipelines.errors import LinkError
-from pipelines.mqtt import MqttSession
-from pipelines.mqtt_settings import MqttSettings
 from pipelines.topics import RecordId
-from pipelines.uplink import Uplink
-from tests.pipelines.test_uplink import Agent, Store, bridging, running
+from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.compress import Compression, pack, unpack
+from pipelines.delivery.compress import Compression, pack, unpack
 from pipelines.place import Place
 from pipelines.point import Delivery, scan_of
 from pipelines.settings import ConnectionSettings, TagSettings

@@ -11,7 +11,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.compress import GZIP, UNPACKED_BYTES, ZSTD, Compression, pack, unpack
+from pipelines.delivery.compress import GZIP, UNPACKED_BYTES, ZSTD, Compression, pack, unpack
 from pipelines.errors import PayloadRefused
 
 PACKED: tuple[Compression, ...] = ("gzip", "zstd")

@@ -21,11 +21,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from pipelines.delivery.hangups import SLOW_S
+from pipelines.delivery.mqtt_settings import MqttSettings
+from pipelines.delivery.paho_client import PahoClient, tls_context
+from pipelines.delivery.pulse import Pulse
 from pipelines.errors import ConfigError, LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
-from pipelines.hangups import SLOW_S
-from pipelines.mqtt_settings import MqttSettings
-from pipelines.paho_client import PahoClient, tls_context
-from pipelines.pulse import Pulse
 from pipelines.secret import read_secret
 
 _UNTRUSTED: Final = {0x86, 0x87, 0x8C}

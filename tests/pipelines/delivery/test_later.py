@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.delivery.later import Later
+from pipelines.delivery.outbox import Outbox
 from pipelines.journal.journal import Journal, JournalSettings, Stored
-from pipelines.later import Later
-from pipelines.outbox import Outbox
 from pipelines.stats import FlowStats
 
 MINUTE = 60 * 10**9

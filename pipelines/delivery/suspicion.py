@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from pipelines.flight import Flight
+from pipelines.delivery.flight import Flight
 from pipelines.journal.stored import Stored
 from pipelines.topics import RecordId
 

@@ -1,4 +1,4 @@
-"""paho as `pipelines/mqtt.py` needs it: a network thread that never ends unheard, and nothing left open at the end."""
+"""paho as `mqtt.py` needs it: a network thread that never ends unheard, and nothing left open at the end."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from paho.mqtt import MQTTException
 from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
+from pipelines.delivery.pulse import Asked
 from pipelines.errors import ConfigError
-from pipelines.pulse import Asked
 
 _KIND: Final = 0xF0
 _PUBLISH: Final = 0x30

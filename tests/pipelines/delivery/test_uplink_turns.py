@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from pipelines.errors import LinkClosed
-from tests.pipelines.test_uplink import Agent
+from tests.pipelines.delivery.test_uplink import Agent
 from tests.pipelines.waiting import until
 
 RECORDS = 20

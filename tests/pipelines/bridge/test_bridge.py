@@ -14,13 +14,13 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
-from pipelines.belongs import fault_of
 from pipelines.bridge import Bridge
+from pipelines.bridge.belongs import fault_of
 from pipelines.bridge.lane import Lane
+from pipelines.delivery.mqtt import Message, MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.encode.line import LineEncoder
 from pipelines.errors import LinkClosed, LinkError, RecordRejected, SinkUnavailable
-from pipelines.mqtt import Message, MqttSession
-from pipelines.mqtt_settings import MqttSettings
 from pipelines.place import Place
 from pipelines.point import Gap
 from pipelines.sinks.base import Sink

@@ -14,25 +14,25 @@ import orjson
 import pytest
 
 from agent.broker import Broker, Kind, local_broker
-from pipelines.births import Births
 from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
-from pipelines.compress import GZIP, UNPACKED_BYTES, ZSTD, pack
+from pipelines.delivery.births import Births
+from pipelines.delivery.compress import GZIP, UNPACKED_BYTES, ZSTD, pack
+from pipelines.delivery.later import Later
+from pipelines.delivery.mqtt import Message, MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
+from pipelines.delivery.outbox import Outbox
+from pipelines.delivery.uplink import Confirm, Uplink
 from pipelines.errors import LinkError, RecordRejected
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.segment import Segment
-from pipelines.later import Later
-from pipelines.mqtt import Message, MqttSession
-from pipelines.mqtt_settings import MqttSettings
-from pipelines.outbox import Outbox
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine, kept
 from pipelines.sinks.base import Sink
 from pipelines.source import Lines
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics, RecordId
-from pipelines.uplink import Confirm, Uplink
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 

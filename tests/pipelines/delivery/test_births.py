@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipelines.births import Births
+from pipelines.delivery.births import Births
 from pipelines.errors import JournalError
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import structlog
 
+from pipelines.delivery.outbox import Outbox
 from pipelines.encode.split import split_lines, time_of
 from pipelines.errors import JournalCorrupt, JournalError
 from pipelines.journal.journal import Stored
-from pipelines.outbox import Outbox
 from pipelines.quarantine import Quarantine
 from pipelines.topics import RecordId
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from pipelines.bridge.sift import dropped
 from pipelines.encode.split import field_name, measurement, split_fields, time_of
-from pipelines.sift import dropped
 
 _CONFLICT: Final = re.compile(r'input field "(.*)" on measurement "(.*)" is type (\w+), already exists as type \w+')
 _EXPIRED: Final = "beyond retention policy"

@@ -1,6 +1,6 @@
 """Silence that is too long, and silence that is not."""
 
-from pipelines.pulse import Asked, Pulse
+from pipelines.delivery.pulse import Asked, Pulse
 
 SMALL, LARGE = Asked(1_000, 1_000), Asked(500_000, 500_000)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipelines.compress import Compression
+from pipelines.delivery.compress import Compression
 from pipelines.settings import Settings
 
 

@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from pipelines.backlog import Backlog
-from pipelines.drain import Drain
-from pipelines.flight import Flight
+from pipelines.delivery.backlog import Backlog
+from pipelines.delivery.drain import Drain
+from pipelines.delivery.flight import Flight
+from pipelines.delivery.later import Later
+from pipelines.delivery.suspicion import Suspicion
 from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.segment import Segment
-from pipelines.later import Later
 from pipelines.stats import FlowStats
-from pipelines.suspicion import Suspicion
 from pipelines.topics import RecordId
 
 WINDOW_BYTES: Final = 8 << 20

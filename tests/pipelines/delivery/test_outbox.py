@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.delivery.outbox import PACKET_TOO_LARGE, Outbox
 from pipelines.journal.journal import Journal, JournalSettings, Stored
-from pipelines.outbox import PACKET_TOO_LARGE, Outbox
 from pipelines.stats import FlowStats
 from pipelines.topics import RecordId
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from pipelines.delivery.mqtt import Message, MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings, TlsSettings
+from pipelines.delivery.outbox import Outbox
 from pipelines.errors import LinkClosed, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
 from pipelines.journal.journal import Journal, JournalSettings
-from pipelines.mqtt import Message, MqttSession
-from pipelines.mqtt_settings import MqttSettings, TlsSettings
-from pipelines.outbox import Outbox
 from pipelines.stats import FlowStats
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto, free_port

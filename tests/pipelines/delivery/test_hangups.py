@@ -1,6 +1,6 @@
 """Which ends of sessions look like another client with the same id."""
 
-from pipelines.hangups import HangUps
+from pipelines.delivery.hangups import HangUps
 
 TAKEN = {"hung_up": True, "answers": True, "may_be_size": False}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.suspects import suspects
+from pipelines.bridge.suspects import suspects
 
 V1 = (
     'partial write: field type conflict: input field "f" on measurement "m" is type string, already exists as type '

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.backlog import Backlog
+from pipelines.delivery.backlog import Backlog
 from pipelines.journal.segment import Segment
 from tests.pipelines.journal.test_journal import commit, opened
 

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipelines.delivery.later import Later
 from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.segment import Segment
-from pipelines.later import Later
 
 
 @dataclass(slots=True)

@@ -13,17 +13,17 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
-from pipelines.births import Births
-from pipelines.compress import pack
+from pipelines.delivery.births import Births
+from pipelines.delivery.compress import pack
+from pipelines.delivery.flight import Flight
+from pipelines.delivery.hangups import SLOW_S, HangUps
+from pipelines.delivery.later import TOO_FAR_NS
+from pipelines.delivery.mqtt import Message, MqttSession, reachable
+from pipelines.delivery.mqtt_settings import MqttSettings
+from pipelines.delivery.outbox import PACKET_TOO_LARGE, Outbox
+from pipelines.delivery.refusals import Refusals
 from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError, LinkUntrusted
-from pipelines.flight import Flight
-from pipelines.hangups import SLOW_S, HangUps
-from pipelines.later import TOO_FAR_NS
-from pipelines.mqtt import Message, MqttSession, reachable
-from pipelines.mqtt_settings import MqttSettings
-from pipelines.outbox import PACKET_TOO_LARGE, Outbox
 from pipelines.quarantine import Quarantine
-from pipelines.refusals import Refusals
 from pipelines.topics import AgentTopics, RecordId
 
 _TICK_S: Final = 0.5

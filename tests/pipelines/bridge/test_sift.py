@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.bridge.sift import sift
 from pipelines.errors import RecordRejected
-from pipelines.sift import sift
 
 
 class Store:
