@@ -15,12 +15,12 @@ from tests.campaign import FIGURES_VARIABLE
 from tests.faults.conftest import Figure
 from tests.soak.soaking import soak
 
-pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow, pytest.mark.alone]
 ALONE: Final = FIGURES_VARIABLE in os.environ
 
 PLAN = """
 lines: [injection_molding]
-duration: 16s
+duration: 20s
 store: influx
 steps:
   - {at: 1s, fault: bridge_storm}
