@@ -21,12 +21,14 @@ def segments(folder: Path) -> set[str]:
 
 
 def failed_once(disk: LoopDisk, fed: Feeding) -> float:
-    """One failed sync, then a power cut; seconds until the alarm was there."""
+    """One failed sync, then a power cut; seconds from the injection until the alarm was there.
+
+    It fails the third sync after it, so that the seconds include two that work.
+    """
     feeder = fed.start(pause_s=0.005)
     feeder.until(lambda: feeder.windows_ms)
     before = segments(fed.state_dir / "journal")
     with injected(feeder.process.pid, "fdatasync:error=EIO:when=3"):
-        feeder.until(lambda: feeder.status["journal"]["sync_errors"])
         told_s = feeder.until(lambda: any("fdatasync" in text for text in feeder.status["troubles"]))
         rolled = segments(fed.state_dir / "journal") - before
         full = len(feeder.windows_ms)
@@ -48,7 +50,7 @@ def test_one_failed_sync_and_then_the_power_goes(tmp_path: Path, size: Any, figu
             fed.look()
             lost |= set(fed.lost())
     figure("EIO of one fdatasync, then a power cut: accepted points lost", asked="0", measured=len(lost) * TAGS)
-    figure("EIO of one fdatasync: segment rolled; alarm after, most, s", asked="yes; ≤ 5", measured=max(told_s))
+    figure("EIO of one fdatasync: segment rolled; injected until told, most, s", asked="yes; ≤ 5", measured=max(told_s))
     assert not lost
     assert max(told_s) <= 5
 
