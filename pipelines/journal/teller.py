@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipelines.clock import Clock
+from pipelines.errors import JournalFull
 from pipelines.journal.journal import Journal
 from pipelines.journal.stored import Loss, Stored
 from pipelines.journal.told import ToldGap
@@ -38,7 +39,7 @@ class Teller:
         """Append what is not told yet, record by record; none is to be sent before it is durable.
 
         Raises:
-            JournalFull: no room; what is appended so far is told.
+            JournalFull: no room, or what goes cannot be read now; what is appended so far is told.
         """
         while losses := self._journal.losses.pending[len(self._telling) :][:_MOST]:
             stored = self._append(losses)
@@ -55,8 +56,7 @@ class Teller:
         book, record = self._journal.losses.gaps, self._journal.next_id
         told: list[ToldGap] = []
         carried: dict[tuple[str, int], list[ToldGap]] = {}
-        for loss in losses:
-            inside = book.inside(loss.segment) if loss.is_whole else {}
+        for loss, inside in [(loss, self._inside(loss)) for loss in losses]:
             carried |= inside
             before = [gap for gaps in inside.values() for gap in gaps]
             others = {gap.cause for gap in before} - {loss.cause}
@@ -69,6 +69,13 @@ class Teller:
         stored = self._journal.append(b"".join(lines), len(lines), span_ns, resume, gap=True)
         book.told(record, told, carried)
         return stored
+
+    def _inside(self, loss: Loss) -> dict[tuple[str, int], list[ToldGap]]:
+        """Gaps that go with it."""
+        try:
+            return self._journal.losses.gaps.inside(loss.segment) if loss.is_whole else {}
+        except OSError as error:
+            raise JournalFull(loss.segment.path, f"cannot read which gaps are told in it: {error.strerror}") from error
 
     def _gap(self, loss: Loss) -> ToldGap:
         first_ns, last_ns = loss.span_ns

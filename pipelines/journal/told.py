@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 import orjson
 
 from pipelines.journal.segment import Segment
+from pipelines.journal.stored import GONE
 from pipelines.topics import RecordId
 
 _TOLD: Final = "\0told"
@@ -59,13 +59,19 @@ class ToldGaps:
         self._gaps.pop((record.epoch, record.counter), None)
 
     def inside(self, segment: Segment) -> dict[tuple[str, int], list[ToldGap]]:
-        """Gaps told by records of a segment that are not stored."""
-        if not any(epoch == segment.epoch for epoch, _ in self._gaps):
-            return {}
-        counters: set[int] = set()
-        with suppress(OSError):
-            counters = {head.counter for head in segment.heads() if head.counter not in segment.done}
-        return {key: gaps for key, gaps in self._gaps.items() if key[0] == segment.epoch and key[1] in counters}
+        """Gaps told by records of a segment that are not stored; all that may be, where its file is gone.
+
+        Raises:
+            OSError: the file cannot be read now.
+        """
+        here = {key for key in self._gaps if key[0] == segment.epoch and key[1] not in segment.done}
+        if here:
+            try:
+                here &= {(segment.epoch, head.counter) for head in segment.heads()}
+            except OSError as error:
+                if error.errno not in GONE:
+                    raise
+        return {key: gaps for key, gaps in self._gaps.items() if key in here}
 
     def telling(
         self, record: RecordId, gaps: list[ToldGap], instead_of: Collection[tuple[str, int]]

@@ -1,5 +1,6 @@
 """Damage found at a start: what is known of it is told once, everything intact comes back, and the start goes on."""
 
+import errno
 import os
 import shutil
 import time
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.clock import SystemClock
+from pipelines.errors import JournalFull
 from pipelines.journal.journal import Journal, JournalSettings
+from pipelines.journal.segment import Segment
 from pipelines.journal.stored import Loss
 from pipelines.journal.teller import Teller
 from pipelines.place import Place
@@ -171,6 +174,39 @@ def test_a_file_that_somebody_deletes_is_told(tmp_path: Path) -> None:
         (loss,) = tell(journal)
         assert loss.points == 0  # the segment is given up by now
         assert journal.losses.damaged_points == 9
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO])
+def test_a_gap_told_in_what_goes_is_told_again_though_it_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    first = filled(tmp_path)
+    with started(tmp_path) as journal:
+        first.unlink()
+        numbers(journal)
+        tell(journal)
+        telling = journal.segments[-1]
+        while journal.segments[-1] is telling:
+            journal.append(b"x" * 18_000, 3, (T0, T0), {})
+            commit(journal)
+            journal.rotate()
+        journal.tidy()
+        assert journal.losses.doom_oldest([telling]) is telling
+        teller = Teller(journal, SystemClock(), PLACE)
+
+        def failing(_: Segment) -> None:
+            raise OSError(error, os.strerror(error))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Segment, "heads", failing)
+            if error == errno.EMFILE:
+                with pytest.raises(JournalFull, match="cannot read which gaps are told in it: Too many open files"):
+                    list(teller.tell())
+            else:
+                told = [stored.payload() for stored in teller.tell()]
+        if error == errno.EMFILE:
+            told = [stored.payload() for stored in teller.tell()]
+        assert [b"cause=journal_damaged" in one and b"count=9i" in one for one in told] == [True]
 
 
 def test_a_copied_segment_is_not_sent_twice_and_a_renamed_one_is_sent(tmp_path: Path) -> None:
