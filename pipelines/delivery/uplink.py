@@ -204,7 +204,7 @@ class Uplink:
             self._outbox.check(time.monotonic())
             self.refusals.try_parked(time.monotonic())
             self._wake.clear()
-            while session.over is None and (flight := self._outbox.next(time.monotonic())) is not None:
+            while session.over is None and (flight := self._next()) is not None:
                 self._publish(session, flight)
                 await asyncio.sleep(0)  # to read and pack a record takes milliseconds, and there may be hundreds
                 if time.monotonic() - self._turned_s > _TICK_S:
@@ -215,6 +215,17 @@ class Uplink:
                 async with asyncio.timeout(_TICK_S):
                     await self._wake.wait()
         raise session.over
+
+    def _next(self) -> Flight | None:
+        """The record to send now.
+
+        Raises:
+            LinkClosed: it cannot be read now.
+        """
+        try:
+            return self._outbox.next(time.monotonic())
+        except OSError as error:
+            raise LinkClosed(str(error.filename or "journal"), f"cannot read a segment: {error.strerror}") from error
 
     def _publish(self, session: MqttSession, flight: Flight) -> None:
         stored = flight.stored

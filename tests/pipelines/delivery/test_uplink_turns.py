@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from pipelines.errors import LinkClosed
+from pipelines.journal.segment import Segment
 from tests.pipelines.delivery.test_uplink import Agent
 from tests.pipelines.waiting import until
 
@@ -53,6 +55,23 @@ async def test_each_record_lets_the_others_turn(tmp_path: Path) -> None:
         await agent.uplink._send(wire)
     beside.cancel()
     assert len(set(wire.at)) == RECORDS
+    agent.journal.close()
+
+
+async def test_a_backlog_that_cannot_be_read_now_ends_the_session_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anywhere: Any = SimpleNamespace(host="127.0.0.1", port=1)
+    agent = Agent(tmp_path, anywhere)
+    await agent.put(b"m,company=C,site=S f=1 1\n")
+    agent.outbox.connected()
+
+    def failing(_: Segment) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", str(agent.journal.folder))
+
+    monkeypatch.setattr(Segment, "heads", failing)
+    with pytest.raises(LinkClosed, match="journal: cannot read a segment: Too many open files"):
+        await agent.uplink._send(cast("Any", Wire([])))
     agent.journal.close()
 
 
