@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import broker, modbus, opcua, pipeline
+from benchmarks import broker, ledger, modbus, opcua, pipeline
 from benchmarks.timing import measure
 
 
@@ -20,6 +20,7 @@ def main() -> None:
             *opcua.stages(),
             *modbus.stages(),
             *pipeline.stages(Path(folder)),
+            *ledger.stages(),
             *broker.stages(background),
         ]
         print(f"broker: {background.kind}", file=sys.stderr)
