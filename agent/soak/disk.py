@@ -14,6 +14,7 @@ import struct
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,7 +48,7 @@ def unavailable() -> str:
     return ""
 
 
-class Volume:
+class Volume(ABC):
     """A mounted file system of its own, as a context manager.
 
     Args:
@@ -88,16 +89,17 @@ class Volume:
         """Unmount and remove it, whoever still holds files in it."""
         _remove(self._base)
 
+    @abstractmethod
     def _make(self, base: Path) -> None:
         """What must be there before it can be mounted, in the folder `base`."""
 
+    @abstractmethod
     def mount(self) -> None:
         """Mount it; an ext4 recovers from its own log.
 
         Raises:
             DependencyError: it could not be mounted.
         """
-        raise NotImplementedError
 
     def unmount(self) -> None:
         """Unmount it, as soon as processes that were killed let go of it.
@@ -143,6 +145,9 @@ class Volume:
 
 class Tmpfs(Volume):
     """A file system in memory."""
+
+    def _make(self, base: Path) -> None:
+        """Nothing: a mount makes it."""
 
     def mount(self) -> None:
         """Mount it, empty."""
