@@ -98,10 +98,6 @@ def _point(name: str, meaning: str) -> Family:
     return Family(f"shopfloor_points_{name}", "counter", meaning, _one("points", name))
 
 
-def _kept(name: str, meaning: str) -> Family:
-    return Family(f"shopfloor_quarantine_{name}", "gauge", meaning, _one("quarantine", name))
-
-
 _OF_LINK: Final = ("connection",)
 FAMILIES: Final = (
     _point("accepted", "Points on disk for good, since the start."),
