@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from agent.control.server import QuietServer
 from agent.notify import notify, watchdog
 from agent.output import emit_json, say
 from agent.site import Site
+from agent.stopping import when_told
 from agent.supervise import keep_open
 from pipelines.bridge import Bridge
 from pipelines.clock import clock_from_environment
@@ -117,9 +117,7 @@ async def serve_until_stopped(
         drain: finishes what is under way, once told to stop.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    when_told(stop.set)
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(part) for part in parts]

@@ -6,19 +6,17 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import signal
 import sys
 
 from agent.broker.embedded import EmbeddedBroker
+from agent.stopping import when_told
 
 
 async def _serve(host: str, port: int) -> None:
-    loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    when_told(ended.set)
     broker = EmbeddedBroker()
-    server = await loop.create_server(broker.session, host, port)
+    server = await asyncio.get_running_loop().create_server(broker.session, host, port)
     with contextlib.closing(server):
         await ended.wait()
     broker.close()

@@ -16,6 +16,7 @@ from agent.logs import set_up_logs
 from agent.output import say
 from agent.paths import STATE_DIR
 from agent.site import Site
+from agent.stopping import when_told
 from agent.urls import mqtt_settings
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError
@@ -65,11 +66,9 @@ def elsewhere(site: Site, endpoints: list[str]) -> Site:
 
 async def _run(site: Site, read: Callable[[], Site], state_dir: Path, drain_s: float) -> int:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    when_told(stop.set)
     collector = Collector(site, state_dir, clock_from_environment(), read)
-    loop.add_signal_handler(signal.SIGHUP, collector.reload.wanted.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, collector.reload.wanted.set)
     tags = sum(len(one.tag_list()) for one in site.connections)
     say(f"agent {collector.agent}: {len(site.connections)} connections, {tags} tags, broker {site.mqtt.endpoint}")
     done = await collector.run(stop, drain_s)

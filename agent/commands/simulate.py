@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from agent.paths import STORE_FILE
 from agent.simulate.judging import details, judge_run, result
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
+from agent.stopping import told_to_stop
 from agent.urls import mqtt_settings
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import ConfigError, DependencyError
@@ -107,20 +107,9 @@ async def _simulate(
     *,
     json: bool,
 ) -> tuple[Simulation, str]:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    here = asyncio.current_task()
-    assert here is not None
-
-    def interrupted() -> None:
-        if stop.is_set():
-            here.cancel()
-            return
-        say("끝내는 중: 확인을 기다린 뒤 설비의 기록과 비교합니다 / stopping: waits for confirmations, then compares")
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
+    stop = told_to_stop(
+        "끝내는 중: 확인을 기다린 뒤 설비의 기록과 비교합니다 / stopping: waits for confirmations, then compares"
+    )
     notice = ""
     async with AsyncExitStack() as stack:
         if mqtt is None:
@@ -139,7 +128,7 @@ async def _simulate(
             elif not told:
                 say(f"viewer: {running.viewer}\n{notice}".strip())
             if not told and seconds is not None:
-                loop.call_later(seconds, stop.set)
+                asyncio.get_running_loop().call_later(seconds, stop.set)
             told = True
 
         await simulation.run(stop, show)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ from agent.soak.registry import FAULTS, fault_class
 from agent.soak.report import markdown, report
 from agent.soak.run import Run
 from agent.soak.setting import setting
+from agent.stopping import told_to_stop
 from agent.verify.run import ALWAYS, verify
 from agent.verify.stores import embedded, influx
 from pipelines.errors import ConfigError
@@ -78,20 +78,9 @@ def exit_code(answer: Mapping[str, Any], *, allow_not_run: bool) -> int:
 
 
 async def _run(plan: Plan, name: str, folder: Path, seed: int) -> dict[str, Any]:
-    stop = asyncio.Event()
-    here = asyncio.current_task()
-    assert here is not None
-
-    def interrupted() -> None:
-        if stop.is_set():
-            here.cancel()
-            return
-        say("끝내는 중: 고장을 되돌리고 비교합니다 / stopping: heals, waits for confirmations, then compares")
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
+    stop = told_to_stop(
+        "끝내는 중: 고장을 되돌리고 비교합니다 / stopping: heals, waits for confirmations, then compares"
+    )
     async with setting(plan, folder, seed) as place:
         for note in place.notes:
             say(f"not here: {note}")
