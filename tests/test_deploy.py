@@ -19,7 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipelines.journal.journal import JournalSettings
-from tests.services.mosquitto import HOST, Mosquitto, binary, make_certificates
+from tests.services.certificates import make_certificates
+from tests.services.mosquitto import HOST, Mosquitto, binary
 from tests.services.ports import free_port
 
 ROOT = Path(__file__).parents[1]

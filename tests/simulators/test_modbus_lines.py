@@ -32,7 +32,7 @@ def where_of(transport: str, folder: Path) -> Iterator[tuple[str, Callable[[str]
         yield "0", lambda port: ModbusUdpClient(HOST, port=int(port))
     elif transport == "tls":
         authority = Authority(folder)
-        pair = authority.sign("server", HOST)
+        pair = authority.pair("server", HOST)
         context = ssl.create_default_context(cafile=str(authority.file))
         context.check_hostname = False  # this client names no host
         yield (

@@ -55,7 +55,7 @@ def serve(name: str, folder: Path, libmodbus: Path) -> Iterator[dict[str, Any]]:
             yield settings_of(transport, line)
     elif transport == "tls":
         authority = Authority(folder)
-        server, client = authority.sign("server", "127.0.0.1"), authority.sign("client")
+        server, client = authority.pair("server", "127.0.0.1"), authority.pair("client")
         files = [str(server.certificate), str(server.key), str(authority.file)]
         with running([*command, *files], where) as said:
             tls = {

@@ -109,7 +109,7 @@ class TestTls(_Lines):
     @pytest.fixture
     async def device(self, tmp_path: Path) -> AsyncIterator[_Tcp]:
         authority = Authority(tmp_path)
-        pair = authority.sign("server", "127.0.0.1")
+        pair = authority.pair("server", "127.0.0.1")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair.certificate, pair.key)
         async with _Tcp(tls=context) as device:

@@ -55,7 +55,7 @@ def on(line: Line, **more: Any) -> dict[str, Any]:
 
 
 def server_of(folder: Path, authority: Authority, *, clients: bool = False, **days: int) -> ssl.SSLContext:
-    pair = authority.sign("server", "127.0.0.1", **days)
+    pair = authority.pair("server", "127.0.0.1", **days)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.certificate, pair.key)
     if clients:
@@ -103,7 +103,7 @@ async def test_a_refused_certificate_names_the_reason(case: str, reason: str, tm
 
 async def test_both_certificates_are_right(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
-    client = authority.sign("client")
+    client = authority.pair("client")
     files = {"cert_file": str(client.certificate), "key_file": str(client.key)}
     tls = {"ca_file": str(authority.file), **files}
     async with Device(tls=server_of(tmp_path, authority, clients=True)) as device:

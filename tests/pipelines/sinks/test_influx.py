@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 from agent.influx import influx_store
 from pipelines.errors import ConfigError, RecordRejected, RecordTooLarge, SinkUnavailable
 from pipelines.sinks.influx import InfluxV1Sink, InfluxV2Sink, influx_sink
+from tests.services.certificates import make_certificates
 from tests.services.influx_v2 import Answer, InfluxV2, refusal, running_influx_v2
 from tests.services.influxd import Influxd, free_port, influxd, running_influxd
-from tests.services.mosquitto import make_certificates
 from tests.services.victoria import running_victoria
 
 __all__ = ["influxd"]
