@@ -18,6 +18,7 @@ DATABASE: Final = "soak"
 _START_S: Final = 30.0
 _ATTEMPTS: Final = 5
 _PATH: Final = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", "/usr/local/bin"])
+_PROGRAM: Final = "influxd"
 _CONFIG: Final = """
 reporting-disabled = true
 bind-address = "{host}:{rpc}"
@@ -28,8 +29,10 @@ dir = "{folder}/data"
 wal-dir = "{folder}/wal"
 index-version = "tsi1"
 query-log-enabled = false
+max-series-per-database = 0
 [http]
 bind-address = "{host}:{http}"
+auth-enabled = {auth}
 log-enabled = false
 max-body-size = 0
 [monitor]
@@ -42,7 +45,20 @@ suppress-logo = true
 
 def unavailable() -> str:
     """Why there is no influxd here; empty when there is one."""
-    return "" if shutil.which("influxd", path=_PATH) else "needs influxd 1.x: sudo apt install influxdb"
+    return "" if shutil.which(_PROGRAM, path=_PATH) else "needs influxd 1.x: sudo apt install influxdb"
+
+
+def server_command(config: Path, folder: Path, port: int, *, auth: bool = False) -> list[str]:
+    """The command line of a server on loopback, once its configuration is written.
+
+    Args:
+        config: file to write.
+        folder: of its data.
+        port: of its HTTP interface.
+        auth: ask for credentials.
+    """
+    config.write_text(_CONFIG.format(folder=folder, host=HOST, rpc=free_port(), http=port, auth=str(auth).lower()))
+    return [shutil.which(_PROGRAM, path=_PATH) or _PROGRAM, "-config", str(config)]
 
 
 class Influxd:
@@ -100,12 +116,10 @@ class Influxd:
             await process.wait()
 
     async def _started(self, port: int) -> bool:
-        config = self._folder / "influxdb.conf"
-        config.write_text(_CONFIG.format(folder=self._folder, host=HOST, rpc=free_port(), http=port))
-        program = shutil.which("influxd", path=_PATH) or "influxd"
+        argv = server_command(self._folder / "influxdb.conf", self._folder, port)
         with (self._folder / "influxd.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *child.command([program, "-config", str(config)]), stdout=log, stderr=log, start_new_session=True
+                *child.command(argv), stdout=log, stderr=log, start_new_session=True
             )
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_S):

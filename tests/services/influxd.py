@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import tempfile
 import time
@@ -15,33 +14,11 @@ from urllib.parse import quote, urlencode
 import pytest
 import urllib3
 
+from agent.soak.influxd import server_command, unavailable
 from tests.services.ports import free_port
 
 START_DEADLINE_S = 30.0
 ATTEMPTS = 5
-
-CONFIG = """
-reporting-disabled = true
-bind-address = "127.0.0.1:{rpc}"
-[meta]
-dir = "{folder}/meta"
-[data]
-dir = "{folder}/data"
-wal-dir = "{folder}/wal"
-index-version = "tsi1"
-query-log-enabled = false
-max-series-per-database = 0
-[http]
-bind-address = "127.0.0.1:{http}"
-auth-enabled = {auth}
-log-enabled = false
-max-body-size = 0
-[monitor]
-store-enabled = false
-[logging]
-level = "error"
-suppress-logo = true
-"""
 
 
 @dataclass(slots=True)
@@ -83,18 +60,15 @@ def running_influxd(folder: Path | None = None, *, auth: bool = False, port: int
         auth: ask for credentials.
         port: HTTP port, for a test that starts it again at the same address; default: a free one.
     """
-    program = shutil.which("influxd")
-    if program is None:
-        pytest.fail("influxd is missing: apt-get install influxdb (deploy/test-components.sh does)")
+    if reason := unavailable():
+        pytest.fail(f"influxd: {reason} (deploy/test-components.sh does)")
     with tempfile.TemporaryDirectory(prefix="influxd-") as temporary:
         for attempt in range(1 if port else ATTEMPTS):
             http = port or free_port()
-            config = Path(temporary) / "influxdb.conf"
-            home = folder or Path(temporary)
-            config.write_text(CONFIG.format(folder=home, rpc=free_port(), http=http, auth=str(auth).lower()))
+            argv = server_command(Path(temporary) / "influxdb.conf", folder or Path(temporary), http, auth=auth)
             log = Path(temporary) / f"log{attempt}"
             with log.open("wb") as output:
-                process = subprocess.Popen([program, "-config", str(config)], stdout=output, stderr=output)
+                process = subprocess.Popen(argv, stdout=output, stderr=output)
             try:
                 server = Influxd(f"http://127.0.0.1:{http}", process)
                 if not _started(server, log, last=bool(port) or attempt == ATTEMPTS - 1):
