@@ -11,6 +11,7 @@ from influxdb_client import Point
 from benchmarks.timing import Stage
 from pipelines.encode.line import LineEncoder, Series
 from pipelines.journal.journal import Journal, JournalSettings
+from tests.pipelines.journal.steps import rotate, tidy
 
 N = 5000
 SERIES = Series("press", (("company", "demo"), ("line", "L1"), ("machine", "PRS-01"), ("site", "gyeongsan")))
@@ -55,9 +56,9 @@ def stages(folder: Path) -> list[Stage]:
         segment, records = journal.take_uncommitted()
         journal.sync(segment)
         journal.committed(records)
-        journal.rotate()
+        rotate(journal)
         journal.release(stored)
-        journal.tidy()
+        tidy(journal)
 
     database = sqlite3.connect(folder / "queue.sqlite")
     database.execute("PRAGMA journal_mode=WAL")

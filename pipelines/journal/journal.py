@@ -272,15 +272,6 @@ class Journal:
         self.behind.segments.append(left)
         self._begin(segment)
 
-    def rotate(self) -> None:
-        """Leave a full segment.
-
-        Raises:
-            JournalFull: no room for the next segment.
-        """
-        if self.is_full_segment and not self._uncommitted:
-            self.go_on(self.make_segment(self.next_segment()))
-
     def rewrite_uncommitted(self) -> None:
         """After a failed sync: the same records under the same ids in a new segment; see `moved`.
 
@@ -344,19 +335,6 @@ class Journal:
                 record = RecordId(segment.epoch, head.counter)
                 span_ns = (head.first_ns, head.last_ns)
                 yield Stored(record, segment, head.offset, head.size, head.points, head.payload, span_ns)
-
-    def tidy(self) -> None:
-        """Everything that worker threads do, at once: seal what was left, finish what nobody waits for.
-
-        Raises:
-            OSError: the disk failed.
-            JournalError: the hook could not keep what it must.
-        """
-        for segment in self.behind.unsealed:
-            self.behind.mend(segment)
-        for segment in self.behind.finished:
-            self.behind.finish(segment)
-            self.behind.segments.remove(segment)
 
     def _charged(self) -> int:
         return self.charged()

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from pipelines.journal.journal import Journal, JournalSettings
+from tests.pipelines.journal.steps import rotate, tidy
 
 pytestmark = [pytest.mark.fault(12), pytest.mark.timeout(600)]
 
@@ -29,8 +30,8 @@ def filled(folder: Path, bytes_wanted: int, settings: JournalSettings) -> int:
         segment, records = journal.take_uncommitted()
         journal.sync(segment)
         journal.committed(records)
-        journal.rotate()
-        journal.tidy()
+        rotate(journal)
+        tidy(journal)
     journal.close()
     return points
 

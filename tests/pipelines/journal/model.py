@@ -16,6 +16,7 @@ from pipelines.errors import JournalFull
 from pipelines.journal.journal import Journal, JournalSettings, Stored
 from pipelines.journal.teller import Teller
 from pipelines.place import Place
+from tests.pipelines.journal.steps import rotate, tidy
 
 CONFIG = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_bytes=0)
 PLACE = Place("agent", "acme", "hall", "", "edge")
@@ -139,8 +140,8 @@ class Model:
                 self.durable |= self.open
                 self.open = {}
                 self._drop()
-                self.journal.rotate()
-                self.journal.tidy()
+                rotate(self.journal)
+                tidy(self.journal)
             except JournalFull:
                 pass
             except OSError:

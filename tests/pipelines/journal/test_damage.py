@@ -17,6 +17,7 @@ from pipelines.journal.segment import Segment
 from pipelines.journal.stored import Loss
 from pipelines.journal.teller import Teller
 from pipelines.place import Place
+from tests.pipelines.journal.steps import rotate, tidy
 from tests.pipelines.journal.test_journal import commit, opened
 
 CONFIG = JournalSettings(max_bytes=8 << 20, segment_bytes=64 << 10, min_free_bytes=0)
@@ -33,9 +34,9 @@ def filled(folder: Path, records: int = 8, *, kill: bool = False) -> Path:
         segment, appended = journal.take_uncommitted()
         journal.sync(segment)
         journal.committed(appended)
-        journal.rotate()
+        rotate(journal)
         if not kill:
-            journal.tidy()
+            tidy(journal)
     first = journal.segments[0].path
     if kill:
         for segment in journal.segments:
@@ -68,7 +69,7 @@ def tell(journal: Journal) -> list[Loss]:
         journal.sync(segment)
         journal.committed(appended)
     teller.durable()
-    journal.tidy()
+    tidy(journal)
     return losses
 
 

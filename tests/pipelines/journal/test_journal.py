@@ -13,6 +13,7 @@ from pipelines.journal.journal import Journal, JournalSettings, Stored
 from pipelines.journal.room import Room
 from pipelines.journal.salvage import read_segment
 from pipelines.journal.segment import Segment
+from tests.pipelines.journal.steps import rotate, tidy
 
 SMALL = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_bytes=0)
 EPOCH = "ab" * 16
@@ -29,7 +30,7 @@ def commit(journal: Journal) -> list[Stored]:
     records = sync(journal)
     journal.make_way()
     tell(journal)
-    journal.rotate()
+    rotate(journal)
     return records
 
 
@@ -46,7 +47,7 @@ def tell(journal: Journal) -> None:
         journal.append(b"gap", 0, (1, 1), journal.losses.telling(telling, journal.segments), gap=True)
         sync(journal)
         journal.losses.told(telling)
-    journal.tidy()
+    tidy(journal)
 
 
 def used(folder: Path) -> int:
@@ -90,7 +91,7 @@ def test_resume_outlives_its_deleted_segment(tmp_path: Path) -> None:
     journal.close()
     for _ in range(3):
         again = opened(tmp_path)
-        again.tidy()
+        tidy(again)
         again.close()
     assert again.resume == {"k": b"1"}
     assert len(again.segments) <= 2
@@ -175,7 +176,7 @@ def test_a_finished_segment_stays_until_the_hook_kept_it(tmp_path: Path) -> None
         journal.behind.finish(segment)
     assert segment.path.exists()
     assert journal.behind.finished == [segment]
-    journal.tidy()
+    tidy(journal)
     assert kept == [[b"A", b"B", b"C"]] * 2
     assert not segment.path.exists()
     journal.close()
@@ -187,7 +188,7 @@ def test_bytes_of_others_count_against_the_cap(tmp_path: Path) -> None:
     journal.append(b"x" * 50_000, 1, (1, 1), {})
     sync(journal)
     with pytest.raises(JournalFull, match="max_bytes"):
-        journal.rotate()
+        rotate(journal)
     journal.close()
 
 
@@ -240,7 +241,7 @@ def test_a_full_segment_is_left_only_when_nothing_is_uncommitted(tmp_path: Path)
     journal.append(b"y", 1, (2, 2), {"k": b"2"})
     journal.sync(segment)
     journal.committed(records)
-    journal.rotate()
+    rotate(journal)
     assert len(journal.segments) == 1
     commit(journal)
     assert len(journal.segments) == 2

@@ -12,6 +12,7 @@ from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.stored import Stored
 from pipelines.ledger.carried import Names, Readings
 from pipelines.ledger.ledger import Ledger
+from tests.pipelines.journal.steps import rotate
 
 START_NS = 1_790_000_000_000_000_000
 """Not a full hour: 2026-09-21T13:46:40Z."""
@@ -50,7 +51,7 @@ class Line:
         segment, records = self.journal.take_uncommitted()
         self.journal.sync(segment)
         self.journal.committed(records)
-        self.journal.rotate()
+        rotate(self.journal)
 
     def fill(self, first: int, n: int, *, carried: bool = True) -> list[Stored]:
         """Records until a segment is full; the ones in it."""

@@ -24,6 +24,7 @@ from pipelines.ledger.format import MAGIC, NO_EDGES, entries
 from pipelines.ledger.ledger import Ledger
 from pipelines.ledger.tally import ROW, SeriesKey
 from pipelines.ledger.view import View
+from tests.pipelines.journal.steps import tidy
 from tests.pipelines.ledger.line import Line
 
 
@@ -347,7 +348,7 @@ def test_records_that_a_failed_sync_moved_are_not_given_up_and_counted_where_the
     one.journal.rewrite_uncommitted()
     second = [new for _, new in one.journal.moved]
     one.commit()
-    one.journal.tidy()
+    tidy(one.journal)
     one.ledger.close()
     one.journal.close()
     one.ledger = Ledger(one.folder / "ledger", 16 << 20, SystemClock())
