@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from agent.cli import run
-from tests.pipelines.bridge.test_bridge import OWN, agents
+from tests.pipelines.bridge.bench import OWN, agents
 from tests.pipelines.conftest import broker
 from tests.pipelines.waiting import until
 from tests.services.influx_v2 import Answer, InfluxV2, refusal, running_influx_v2
