@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ cores that did other work beside it, with real servers (mosquitto with TLS, infl
 ext4 of its own, and every fault the plan has. Reproduce with `make campaign ARGS=soak` (`ROUNDS=3` seeds of `standard`)
 and `LONG=1 make campaign ARGS=soak` (`long`, two hours, too). The whole reports: [soak.json](soak.json).
 
+"""
+RECOVERY: Final = """\
+Seconds from the end of a fault until all links were up and everything produced until then was stored:
 """
 ROWS: Final = (
     ("broken promises", lambda one: len(one["broken"])),
@@ -78,17 +81,18 @@ def write(answers: list[dict[str, Any]]) -> None:
     lines = [json.dumps(one, ensure_ascii=False) for one in answers]
     (RESULTS / "soak.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
     titles = [f"{one['plan']}, seed {one['seed']}" for one in answers]
-    table = [f"| | {' | '.join(titles)} |", "|---|" + "--:|" * len(answers)]
-    for name, figure in ROWS:
-        table.append(f"| {name} | {' | '.join(_shown(figure(one)) for one in answers)} |")
-    table += [
-        "",
-        "Seconds from the end of a fault until all links were up and everything produced until then was stored:",
-    ]
-    table += ["", f"| fault | {' | '.join(titles)} |", "|---|" + "--:|" * len(answers)]
-    for fault in sorted({name for one in answers for name in one["faults"]}):
-        table.append(f"| {fault} | {' | '.join(_recovery(one['faults'].get(fault)) for one in answers)} |")
-    (RESULTS / "soak.md").write_text(HEAD + "\n".join(table) + "\n")
+    faults = sorted({name for one in answers for name in one["faults"]})
+    figures = _table(["", *titles], ([name, *(_shown(figure(one)) for one in answers)] for name, figure in ROWS))
+    recovery = _table(
+        ["fault", *titles], ([fault, *(_recovery(one["faults"].get(fault)) for one in answers)] for fault in faults)
+    )
+    (RESULTS / "soak.md").write_text(f"{HEAD}{figures}\n{RECOVERY}\n{recovery}")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["|" + "".join(f" {cell} |" if cell else " |" for cell in row) for row in [head, *rows]]
+    lines.insert(1, "|---|" + "--:|" * (len(head) - 1))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _shown(cell: Any) -> str:
