@@ -11,7 +11,7 @@ from influxdb_client import Point
 from benchmarks.timing import Stage
 from pipelines.encode.line import LineEncoder, Series
 from pipelines.journal.journal import Journal, JournalSettings
-from tests.pipelines.journal.steps import rotate, tidy
+from tests.pipelines.journal.steps import rotate, sync, tidy
 
 N = 5000
 SERIES = Series("press", (("company", "demo"), ("line", "L1"), ("machine", "PRS-01"), ("site", "gyeongsan")))
@@ -53,9 +53,7 @@ def stages(folder: Path) -> list[Stage]:
 
     def append() -> None:
         stored = journal.append(body, N, (NOW_NS, NOW_NS), {})
-        segment, records = journal.take_uncommitted()
-        journal.sync(segment)
-        journal.committed(records)
+        sync(journal)
         rotate(journal)
         journal.release(stored)
         tidy(journal)

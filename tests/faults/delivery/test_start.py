@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from pipelines.journal.journal import Journal, JournalSettings
-from tests.pipelines.journal.steps import rotate, tidy
+from tests.pipelines.journal.steps import rotate, sync, tidy
 
 pytestmark = [pytest.mark.fault(12), pytest.mark.timeout(600)]
 
@@ -27,9 +27,7 @@ def filled(folder: Path, bytes_wanted: int, settings: JournalSettings) -> int:
         for _ in range(128):
             journal.append(_PAYLOAD, _POINTS, (1, 2), {"link": b"state"})
             points += _POINTS
-        segment, records = journal.take_uncommitted()
-        journal.sync(segment)
-        journal.committed(records)
+        sync(journal)
         rotate(journal)
         tidy(journal)
     journal.close()

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from pipelines.journal.journal import Journal
+from pipelines.journal.stored import Stored
+
+
+def sync(journal: Journal) -> list[Stored]:
+    """Make durable what was appended; which records that are.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    segment, records = journal.take_uncommitted()
+    journal.sync(segment)
+    journal.committed(records)
+    return records
 
 
 def rotate(journal: Journal) -> None:

@@ -17,7 +17,7 @@ from pipelines.journal.segment import Segment
 from pipelines.journal.stored import Loss
 from pipelines.journal.teller import Teller
 from pipelines.place import Place
-from tests.pipelines.journal.steps import rotate, tidy
+from tests.pipelines.journal.steps import rotate, sync, tidy
 from tests.pipelines.journal.test_journal import commit, opened
 
 CONFIG = JournalSettings(max_bytes=8 << 20, segment_bytes=64 << 10, min_free_bytes=0)
@@ -31,9 +31,7 @@ def filled(folder: Path, records: int = 8, *, kill: bool = False) -> Path:
     journal.open()
     for number in range(records):
         journal.append(b"%d" % number + b"x" * 18_000, 3, (T0 + number, T0 + number), {})
-        segment, appended = journal.take_uncommitted()
-        journal.sync(segment)
-        journal.committed(appended)
+        sync(journal)
         rotate(journal)
         if not kill:
             tidy(journal)
@@ -65,9 +63,7 @@ def tell(journal: Journal) -> list[Loss]:
     losses = list(journal.losses.pending)
     teller = Teller(journal, SystemClock(), PLACE)
     for _ in teller.tell():
-        segment, appended = journal.take_uncommitted()
-        journal.sync(segment)
-        journal.committed(appended)
+        sync(journal)
     teller.durable()
     tidy(journal)
     return losses

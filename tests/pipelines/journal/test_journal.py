@@ -13,7 +13,7 @@ from pipelines.journal.journal import Journal, JournalSettings, Stored
 from pipelines.journal.room import Room
 from pipelines.journal.salvage import read_segment
 from pipelines.journal.segment import Segment
-from tests.pipelines.journal.steps import rotate, tidy
+from tests.pipelines.journal.steps import rotate, sync, tidy
 
 SMALL = JournalSettings(max_bytes=1 << 20, segment_bytes=64 << 10, min_free_bytes=0)
 EPOCH = "ab" * 16
@@ -31,13 +31,6 @@ def commit(journal: Journal) -> list[Stored]:
     journal.make_way()
     tell(journal)
     rotate(journal)
-    return records
-
-
-def sync(journal: Journal) -> list[Stored]:
-    segment, records = journal.take_uncommitted()
-    journal.sync(segment)
-    journal.committed(records)
     return records
 
 

@@ -12,7 +12,7 @@ from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.stored import Stored
 from pipelines.ledger.carried import Names, Readings
 from pipelines.ledger.ledger import Ledger
-from tests.pipelines.journal.steps import rotate
+from tests.pipelines.journal.steps import rotate, sync
 
 START_NS = 1_790_000_000_000_000_000
 """Not a full hour: 2026-09-21T13:46:40Z."""
@@ -48,9 +48,7 @@ class Line:
         return stored
 
     def commit(self) -> None:
-        segment, records = self.journal.take_uncommitted()
-        self.journal.sync(segment)
-        self.journal.committed(records)
+        sync(self.journal)
         rotate(self.journal)
 
     def fill(self, first: int, n: int, *, carried: bool = True) -> list[Stored]:

@@ -24,7 +24,7 @@ from pipelines.ledger.format import MAGIC, NO_EDGES, entries
 from pipelines.ledger.ledger import Ledger
 from pipelines.ledger.tally import ROW, SeriesKey
 from pipelines.ledger.view import View
-from tests.pipelines.journal.steps import tidy
+from tests.pipelines.journal.steps import sync, tidy
 from tests.pipelines.ledger.line import Line
 
 
@@ -307,16 +307,21 @@ def test_a_segment_that_could_not_be_noted_at_first_is_counted_whole(
     records = one.fill(0, 50)
     for stored in records:
         one.journal.release(stored)
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "write_all", _failing)
-        with pytest.raises(OSError, match="the disk fails"):
-            one.ledger.finished(records[0].segment)
+    cannot_note(one, records[0].segment, "write_all", monkeypatch)
     one.ledger.finished(records[0].segment)
     assert count(one.folder) == 50 * len(records)
 
 
-def _failing(*_: object) -> None:
-    raise OSError(errno.EIO, "the disk fails")
+def cannot_note(one: Line, segment: Segment, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fails at one step while a finished segment is counted."""
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, "the disk fails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, step, failing)
+        with pytest.raises(OSError, match="the disk fails"):
+            one.ledger.finished(segment)
 
 
 def test_what_is_given_up_is_told_once_though_its_segment_comes_again(on_line: Any) -> None:
@@ -340,9 +345,7 @@ def test_what_is_given_up_is_told_once_though_its_segment_comes_again(on_line: A
 def test_records_that_a_failed_sync_moved_are_not_given_up_and_counted_where_they_went(on_line: Any) -> None:
     one = on_line()
     first = [one.append(0, 50), one.append(50, 50)]
-    segment, records = one.journal.take_uncommitted()
-    one.journal.sync(segment)
-    one.journal.committed(records)
+    sync(one.journal)
     one.append(100, 50)
     one.append(150, 50)
     one.journal.rewrite_uncommitted()
@@ -372,10 +375,7 @@ def test_the_name_of_a_log_is_durable_before_anything_is_counted_in_it(
     records = one.fill(0, 50)
     for stored in records:
         one.journal.release(stored)
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "sync_folder", _failing)
-        with pytest.raises(OSError, match="the disk fails"):
-            one.ledger.finished(records[0].segment)
+    cannot_note(one, records[0].segment, "sync_folder", monkeypatch)
     synced: list[Path] = []
     monkeypatch.setattr(files, "sync_folder", synced.append)
     one.ledger.finished(records[0].segment)
