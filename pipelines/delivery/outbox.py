@@ -147,6 +147,11 @@ class Outbox:
             self.suspicion.ended()
         self._connected = False
 
+    @property
+    def may_be_size(self) -> bool:
+        """Whether something sent in this session is larger than all the broker answered for; see `Suspicion`."""
+        return self._connected and self.suspicion.may_be_size
+
     def next(self, now_s: float) -> Flight | None:
         """The record to send now, marked as sent; None when there is nothing to do."""
         if not self._may_send(now_s):

@@ -179,7 +179,7 @@ class Uplink:
         if self._births.rival:
             return error
         answers = session.hung_up and await reachable(self._settings)
-        large = self._outbox.suspicion.may_be_size
+        large = self._outbox.may_be_size
         if self._hang_ups.ended(held_s, hung_up=session.hung_up, answers=answers, may_be_size=large):
             reason = (
                 f"the broker takes connections and hangs up again and again: another client uses the client id "

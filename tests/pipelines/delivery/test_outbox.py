@@ -305,6 +305,22 @@ def test_who_ends_sessions_is_found_among_others(bench: Bench) -> None:
     assert sessions == 5
 
 
+def test_a_session_in_which_nothing_was_sent_did_not_end_by_the_size_of_a_record(bench: Bench) -> None:
+    bench.outbox.connected()
+    bench.add(1)
+    bench.sent()
+    assert bench.outbox.may_be_size
+    bench.outbox.disconnected()
+    assert not bench.outbox.may_be_size
+    bench.outbox.connected()
+    assert not bench.outbox.may_be_size
+    bench.sent()
+    assert bench.outbox.may_be_size
+    bench.sent()
+    bench.outbox.heard(next(iter(bench.outbox._flights)), 0, "Success", 1.0)
+    assert not bench.outbox.may_be_size
+
+
 def _next_all(bench: Bench) -> list[RecordId]:
     out = []
     while (flight := bench.outbox.next(1.0)) is not None:
