@@ -135,6 +135,7 @@ class Collector:
                     await self._drain(drain_s)
             for task in running:
                 task.cancel()
+        self.uplink.refusals.close()
         self.ledger.close()
         self.journal.close()
         self.quarantine.close()

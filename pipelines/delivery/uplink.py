@@ -229,6 +229,8 @@ class Uplink:
 
     def _publish(self, session: MqttSession, flight: Flight) -> None:
         stored = flight.stored
+        if self.refusals.keeps(stored.id):
+            return
         try:
             payload = stored.payload()
         except JournalCorrupt as error:

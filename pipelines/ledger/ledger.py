@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Ledger:
-    """The ledger of one agent; `finished` comes from one worker thread, everything else from the event loop.
+    """The ledger of one agent; `finished` and `refused` come from a worker thread each, all else from the event loop.
 
     Args:
         folder: of its own.

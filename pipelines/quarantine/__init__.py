@@ -20,7 +20,7 @@ _ROOM: Final = 128 << 10
 
 
 class Quarantine:
-    """What was refused, record by record; the one writer is the agent.
+    """What was refused, record by record; the one writer is the agent, from whichever thread.
 
     Args:
         folder: state folder.
@@ -53,9 +53,12 @@ class Quarantine:
 
     def look(self) -> None:
         """Open the file if the disk did not let us before; `trouble` says whether it does now."""
-        if self._shelf.shut:
+        if not self._shelf.shut:
+            return
+        with self._shelf.lock:
             try:
-                self._shelf.open()
+                if self._shelf.shut:
+                    self._shelf.open()
                 self.trouble = self._shelf.shut
                 self._count()
             except JournalError as error:
@@ -72,21 +75,10 @@ class Quarantine:
             JournalFull: there is no room.
             JournalError: it could not be made durable.
         """
-        self.look()
-        if self._shelf.knows(str(record)):
-            return
-        body = orjson.dumps(refused)
-        points = sum(one["points"] for one in refused)
-        reason = str(refused[0]["reason"]) if refused else ""
-        entry = Entry(str(record), self._clock.now_ns(), points, len(refused), reason)
-        try:
-            self._make_room(2 * len(body) + _ROOM)
-            self._shelf.add(entry, body)
-        except JournalError as error:
-            self.trouble = error.reason
-            raise
-        self.trouble = ""
-        self._count()
+        with self._shelf.lock:
+            self.look()
+            if not self._shelf.knows(str(record)):
+                self._add(record, refused)
 
     def entries(self, records: Sequence[str] | None = None) -> Iterator[Entry]:
         """What is kept, oldest first; of these records only, where some are named."""
@@ -106,8 +98,23 @@ class Quarantine:
         Raises:
             JournalError: it could not be made durable.
         """
-        self._shelf.remove(records)
-        self._shelf.shrink()
+        with self._shelf.lock:
+            self._shelf.remove(records)
+            self._shelf.shrink()
+            self.trouble = ""
+            self._count()
+
+    def _add(self, record: RecordId, refused: Sequence[dict[str, Any]]) -> None:
+        body = orjson.dumps(refused)
+        points = sum(one["points"] for one in refused)
+        reason = str(refused[0]["reason"]) if refused else ""
+        entry = Entry(str(record), self._clock.now_ns(), points, len(refused), reason)
+        try:
+            self._make_room(2 * len(body) + _ROOM)
+            self._shelf.add(entry, body)
+        except JournalError as error:
+            self.trouble = error.reason
+            raise
         self.trouble = ""
         self._count()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class Shelf:
     Attributes:
         path: the file.
         shut: why it could not be opened, on a disk that is full or fails: an empty quarantine until `open` succeeds.
+        lock: held while it is used; for who does several things at once.
 
     Raises:
         JournalError: it cannot be used.
@@ -94,6 +96,7 @@ class Shelf:
     def __init__(self, folder: Path, *, writes: bool) -> None:
         self.path = folder / NAME
         self.shut = ""
+        self.lock = threading.RLock()
         self._writes = writes
         self._database: sqlite3.Connection | None = None
         if writes or self.path.exists():
@@ -228,18 +231,19 @@ class Shelf:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise JournalError(self.path, f"cannot keep or read a refused point: {error}") from error
-        except sqlite3.ProgrammingError as error:
-            raise JournalError(self.path, f"the quarantine is closed: {error}") from error
-        except sqlite3.DatabaseError as error:
-            if not self._writes:
-                raise JournalError(self.path, f"altered on disk: {error}") from error
-            self.close()
-            self._replace()
-            raise JournalError(self.path, f"the quarantine was damaged and is put aside: {error}") from error
+        with self.lock:
+            try:
+                yield
+            except sqlite3.OperationalError as error:
+                raise JournalError(self.path, f"cannot keep or read a refused point: {error}") from error
+            except sqlite3.ProgrammingError as error:
+                raise JournalError(self.path, f"the quarantine is closed: {error}") from error
+            except sqlite3.DatabaseError as error:
+                if not self._writes:
+                    raise JournalError(self.path, f"altered on disk: {error}") from error
+                self.close()
+                self._replace()
+                raise JournalError(self.path, f"the quarantine was damaged and is put aside: {error}") from error
 
 
 def _is_of_the_disk(error: Exception) -> bool:
