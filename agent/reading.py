@@ -106,6 +106,12 @@ class Reading:
             row, code = next(iter(stats.refused.items()))
             worst = f"{self._row(row)}: {status_name(code)}"
             found.append(f"{self.name}: the device refuses {len(stats.refused)} tags, {worst}")
+        if mismatched := self.source.mismatched:
+            row, (comes, stored) = next(iter(mismatched.items()))
+            found.append(
+                f"{self.name}: {len(mismatched)} tags come as another type than they are stored, {self._row(row)}: "
+                f"{comes} instead of {stored}; let the device send that again, or give the tag another name"
+            )
         if stale := self.source.stale:
             found.append(f"{self.name}: {len(stale)} tags say nothing for too long, {self._row(min(stale))}")
         return found

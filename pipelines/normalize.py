@@ -37,11 +37,13 @@ class Normalizer:
     Attributes:
         kinds: type pinned per tag name.
         suppressed: readings held back by a deadband since the start.
+        mismatched: rows whose last usable reading was of another type: (its type, the pinned one).
     """
 
     def __init__(self, tags: Sequence[TagSettings], kinds: dict[str, str] | None = None) -> None:
         self.kinds = dict(kinds or {})
         self.suppressed = 0
+        self.mismatched: dict[int, tuple[str, str]] = {}
         self._tags: list[TagSettings] = []
         self._last = np.empty(0)
         self._last_status = np.empty(0, dtype=np.uint32)
@@ -135,10 +137,11 @@ class Normalizer:
         kind = _KIND[scan.value.dtype.kind]
         fits = self._pinned.setdefault(kind, np.zeros(len(self._tags), dtype=bool))
         known = fits[scan.tag]
-        if known.all():
-            return [scan]
-        self._learn(scan.take(~known), kind)
-        known = fits[scan.tag]
+        if not known.all():
+            self._learn(scan.take(~known), kind)
+            known = fits[scan.tag]
+        if self.mismatched:
+            self._fitting(scan.tag[known])
         if known.all():
             return [scan]
         rest = scan.take(~known)
@@ -149,6 +152,9 @@ class Normalizer:
         else:
             exact = np.zeros(len(rest), dtype=bool)
             floats = rest.take(exact)
+        if self.mismatched:
+            self._fitting(floats.tag)
+        self.mismatched |= {tag: (kind, self._kind[tag]) for tag in rest.tag[~exact & ~bad].tolist()}
         others = rest.take(~exact | bad)
         mismatch = np.where(others.status & SEVERITY_MASK == BAD, others.status, np.uint32(BAD_TYPE_MISMATCH))
         parts = [scan.take(known), floats, Scan(others.tag, others.time_ns, others.value, mismatch)]
@@ -161,6 +167,11 @@ class Normalizer:
                 self.kinds[self._keys[tag]] = kind
             if self._kind[tag] == kind:
                 self._pinned[kind][tag] = True
+
+    def _fitting(self, tags: NDArray[np.int32]) -> None:
+        """These tags have their type again."""
+        for tag in self.mismatched.keys() & set(tags.tolist()):
+            del self.mismatched[tag]
 
     def _apply_deadband(self, scan: Scan) -> Scan:
         band = self._deadband[scan.tag]

@@ -118,6 +118,11 @@ class Source:
         """Readings held back by a deadband since the start."""
         return self._normalizer.suppressed
 
+    @property
+    def mismatched(self) -> dict[int, tuple[str, str]]:
+        """Rows that come as another type than they are stored: both, (that of the last reading, the stored one)."""
+        return self._normalizer.mismatched
+
     def encode(self, delivery: Delivery, now_ns: int) -> list[Lines]:
         """The delivery as lines in chunks; the resume state goes with the last one."""
         if len(self.parts) > len(self.tags) - self.parts.first:

@@ -105,6 +105,18 @@ async def test_what_is_not_well_is_said_in_words(tmp_path: Path) -> None:
             await until(lambda: not reading.source.stale)
 
 
+async def test_a_tag_that_comes_as_another_type_than_it_is_stored_is_said_with_a_remedy(tmp_path: Path) -> None:
+    said = "plc: 1 tags come as another type than they are stored, a: float instead of int"
+    async with Device() as device:
+        for more, troubles in [
+            ({}, []),
+            ({"datatype": "float32"}, [f"{said}; let the device send that again, or give the tag another name"]),
+        ]:
+            async with running(site_of(device.port, [], **more), tmp_path) as (reading, _):
+                await until(lambda reading=reading: reading.stats.readings)
+                assert reading.troubles() == troubles
+
+
 async def test_a_port_that_opens_is_not_a_device_that_answers(tmp_path: Path) -> None:
     async with Device(mute={1}) as device:
         site = site_of(device.port, [])

@@ -81,6 +81,20 @@ def test_pinned_type_outlives_the_process() -> None:
     assert one(normalizer, 3, dtype="int64") == [(3, GOOD)]
 
 
+def test_a_tag_that_comes_as_another_type_is_known_until_it_fits_again() -> None:
+    normalizer = Normalizer([tag()], {"M/t": "float"})
+    one(normalizer, "text")
+    assert normalizer.mismatched == {0: ("string", "float")}
+    one(normalizer, "gone", BAD_NO_COMMUNICATION)
+    assert normalizer.mismatched == {0: ("string", "float")}
+    one(normalizer, 2, dtype="int64")
+    assert normalizer.mismatched == {}
+    one(normalizer, 2**53 + 1, dtype="int64")
+    assert normalizer.mismatched == {0: ("int", "float")}
+    one(normalizer, 1.5)
+    assert normalizer.mismatched == {}
+
+
 def test_bad_readings_do_not_pin() -> None:
     normalizer = Normalizer([tag()])
     one(normalizer, 0.0, BAD_NO_COMMUNICATION)
