@@ -20,6 +20,11 @@ def reload(running: Child) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
+def readings(running: Child) -> int:
+    """Of the kept link, since it was opened: one that is opened anew begins at 0, and may lose nothing either."""
+    return int(running.status()["connections"]["kept"]["readings"])
+
+
 def test_a_good_one_is_taken_over_and_nothing_is_lost(
     places: Places, plc: Plc, tmp_path: Path, size: Any, figure: Any
 ) -> None:
@@ -34,8 +39,10 @@ def test_a_good_one_is_taken_over_and_nothing_is_lost(
             others = [plc.connection("grows", plc.tag("Counter1"), *more)]
             others += [plc.connection("late", plc.tag("Counter2"))] if number % 2 == 0 else []
             write_site(tmp_path, site_of("reload", [kept, *others]))
+            before = readings(running)
             code, said = reload(running)
             assert code == 0, said
+            assert readings(running) >= before > 0
             assert "kept: kept" in said
             assert "anew: grows" in said
             assert ("added: late" if number % 2 == 0 else "removed: late") in said or number == 0, said
@@ -75,8 +82,10 @@ def test_a_bad_one_changes_nothing_and_says_why(places: Places, plc: Plc, tmp_pa
         for name, (old, new, why) in BAD.items():
             path.write_text(good.replace(old, new))
             assert path.read_text() != good, name
+            before = readings(running)
             code, said = reload(running)
             assert (code, why in said) == (2, True), (name, said)
+            assert readings(running) >= before > 0
             assert troubles(running, why), name
             assert why in running.events("configuration_refused")[-1]["reason"]
             counted(running, 50)
