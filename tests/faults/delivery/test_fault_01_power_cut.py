@@ -53,11 +53,9 @@ def test_a_power_cut_takes_nothing_that_was_accepted(tmp_path: Path, size: Any, 
     figure("points accepted over all cuts", asked="-", measured=taken)
     figure("accepted points lost in a power cut", asked="0", measured=len(lost) * TAGS)
     figure("start after a power cut, most, s", asked="≤ 5, no manual step", measured=max(fed.starts_s))
-    figure(
-        "loss window of points not yet accepted, p99, ms",
-        asked="≤ 1000 (commit_s is 500 ms)",
-        measured=percentile(waits_ms, 99),
-    )
+    window_ms = percentile(waits_ms, 99)
+    figure("loss window of points not yet accepted, p99, ms", asked="≤ 1000 (commit_s is 500 ms)", measured=window_ms)
+    assert window_ms <= size(10_000, 1_000)
     assert not lost
     assert max(fed.starts_s) <= START_S
     assert last >= taken
