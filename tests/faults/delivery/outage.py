@@ -187,6 +187,7 @@ async def collect(options: Options) -> None:
             accepted=Device.accepted,
             live=Device.live,
             rss_kib=rss_kib(),
+            stopped=Device.stop.is_set(),
             idle=collector.outbox.idle,
             **said,
         )

@@ -79,7 +79,9 @@ def test_three_days_without_a_broker(tmp_path: Path, size: Any, figure: Any) -> 
             drained = len(collector.said[-1]["live"])
             collector.until(lambda said: len(said["live"]) >= live_from + 4, 30)
             collector.process.send_signal(signal.SIGUSR1)
-            end = collector.until(lambda said: said["idle"] and said["accepted"] == said["given"], 60)
+            end = collector.until(
+                lambda said: said["stopped"] and said["idle"] and said["accepted"] == said["given"], 60
+            )
         finally:
             collector.end()
             bridge.end()
