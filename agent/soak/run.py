@@ -201,8 +201,7 @@ class Run:
         return stopped
 
     def _can(self, fault: Fault, stage: Stage) -> bool:
-        lacking: Callable[[Stage], str] = getattr(fault, "lacking", lambda _: "")
-        reason = fault.unavailable() or lacking(stage)
+        reason = fault.unavailable() or fault.lacking(stage)
         if reason and not any((one.fault, one.reason) == (fault.name, reason) for one in self.skipped):
             self.skipped.append(Skipped(fault.name, reason))
             say(f"not run: {fault.name}: {reason}")

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.broker import mosquitto
+from agent.soak.fault import Fault
 from agent.soak.stage import Broker, Stage
 
 
 @dataclass(frozen=True, slots=True)
-class BrokerRestart:
+class BrokerRestart(Fault):
     """The broker is ended in order, and comes back without anything it knew."""
 
     name: ClassVar[str] = "broker_restart"
-
-    def unavailable(self) -> str:
-        """Runs everywhere."""
-        return ""
 
     async def run(self, stage: Stage, seconds: float) -> None:
         """Away for `seconds`."""
@@ -26,14 +23,10 @@ class BrokerRestart:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokerKill:
+class BrokerKill(Fault):
     """The broker is killed with SIGKILL, with everything it had taken."""
 
     name: ClassVar[str] = "broker_kill"
-
-    def unavailable(self) -> str:
-        """Runs everywhere."""
-        return ""
 
     async def run(self, stage: Stage, seconds: float) -> None:
         """Away for `seconds`."""
@@ -41,7 +34,7 @@ class BrokerKill:
 
 
 @dataclass(frozen=True, slots=True)
-class BadCertificate:
+class BadCertificate(Fault):
     """Where the broker was, one answers whose certificate comes from another authority."""
 
     name: ClassVar[str] = "bad_certificate"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
+from agent.soak.fault import Fault
 from agent.soak.stage import Stage
 
 _LIBRARIES: Final = (
@@ -33,7 +34,7 @@ def faked(file: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockJump:
+class ClockJump(Fault):
     """The wall clock jumps by some seconds, and back.
 
     Attributes:

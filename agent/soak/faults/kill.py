@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
+from agent.soak.fault import Fault
 from agent.soak.stage import Stage
 
 
@@ -19,7 +20,7 @@ def _known(part: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Fault):
     """SIGKILL of one part.
 
     Attributes:
@@ -28,10 +29,6 @@ class Kill:
 
     name: ClassVar[str] = "kill"
     part: Annotated[str, AfterValidator(_known)] = "collector"
-
-    def unavailable(self) -> str:
-        """Runs everywhere."""
-        return ""
 
     async def run(self, stage: Stage, seconds: float) -> None:
         """Kill it, keep it away for `seconds`, let it start again."""

@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agent.soak.fault import Fault
 from agent.soak.namespace import switch, unavailable
 from agent.soak.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkDown:
+class NetworkDown(Fault):
     """The collector's interface is down: nothing arrives, nobody is told, TCP tries again.
 
     What TCP would carry through to a device once the interface is up, long after the collector gave it up, is not
@@ -45,7 +46,7 @@ class NetworkDown:
 
 
 @dataclass(frozen=True, slots=True)
-class Slow:
+class Slow(Fault):
     """A link with little bandwidth, latency, or that hands on a few bytes at a time.
 
     Attributes:
@@ -61,10 +62,6 @@ class Slow:
     bytes_per_s: int = 0
     slice_bytes: int = 0
 
-    def unavailable(self) -> str:
-        """Runs everywhere."""
-        return ""
-
     async def run(self, stage: Stage, seconds: float) -> None:
         """Slow for `seconds`."""
         links = stage.relays(self.link)
@@ -78,7 +75,7 @@ class Slow:
 
 
 @dataclass(frozen=True, slots=True)
-class BlackHole:
+class BlackHole(Fault):
     """A link that takes everything and gives nothing on; connections end with a reset when it is over.
 
     Attributes:
@@ -87,10 +84,6 @@ class BlackHole:
 
     name: ClassVar[str] = "black_hole"
     link: str = "collector-broker"
-
-    def unavailable(self) -> str:
-        """Runs everywhere."""
-        return ""
 
     async def run(self, stage: Stage, seconds: float) -> None:
         """A black hole for `seconds`."""
@@ -106,7 +99,7 @@ class BlackHole:
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Fault):
     """Every connection of a link is reset, once or for as long as it is held.
 
     Attributes:
@@ -115,10 +108,6 @@ class Reset:
 
     name: ClassVar[str] = "reset"
     link: str = "collector-broker"
-
-    def unavailable(self) -> str:
-        """Runs everywhere."""
-        return ""
 
     async def run(self, stage: Stage, seconds: float) -> None:
         """Reset now, and every half second until `seconds` have passed."""

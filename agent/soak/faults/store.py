@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from agent.soak.fault import Fault
 from agent.soak.influxd import unavailable
 from agent.soak.stage import Stage
 from agent.soak.store_proxy import Trouble
@@ -14,8 +15,22 @@ from pipelines.errors import DependencyError
 _EMBEDDED = "the store of this run is embedded; the fault needs `store: influx`"
 
 
+class _OfInflux(Fault):
+    """A fault of a database; a run with one has a relay in front of it."""
+
+    __slots__ = ()
+
+    def unavailable(self) -> str:
+        """Why there is no influxd here; empty when there is one."""
+        return unavailable()
+
+    def lacking(self, stage: Stage) -> str:
+        """What this run has not; empty when nothing is missing."""
+        return "" if stage.store_link else _EMBEDDED
+
+
 @dataclass(frozen=True, slots=True)
-class StoreErrors:
+class StoreErrors(_OfInflux):
     """The store answers with an error, late, or not at all.
 
     Attributes:
@@ -33,14 +48,6 @@ class StoreErrors:
     reset: Literal["", "before", "after"] = ""
     largest_bytes: int = 0
 
-    def unavailable(self) -> str:
-        """Why there is no influxd here; empty when there is one."""
-        return unavailable()
-
-    def lacking(self, stage: Stage) -> str:
-        """What this run has not; empty when nothing is missing."""
-        return "" if stage.store_link else _EMBEDDED
-
     async def run(self, stage: Stage, seconds: float) -> None:
         """Bad for `seconds`.
 
@@ -52,7 +59,7 @@ class StoreErrors:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreRefuses:
+class StoreRefuses(_OfInflux):
     """The store refuses every line with a field, as after a conflict of types; it must be those alone that it lacks.
 
     Attributes:
@@ -61,14 +68,6 @@ class StoreRefuses:
 
     name: ClassVar[str] = "store_refuses"
     field: str = ""
-
-    def unavailable(self) -> str:
-        """Why there is no influxd here; empty when there is one."""
-        return unavailable()
-
-    def lacking(self, stage: Stage) -> str:
-        """What this run has not; empty when nothing is missing."""
-        return "" if stage.store_link else _EMBEDDED
 
     async def run(self, stage: Stage, seconds: float) -> None:
         """Refused for `seconds`.
@@ -80,18 +79,10 @@ class StoreRefuses:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreKill:
+class StoreKill(_OfInflux):
     """The database is killed with SIGKILL."""
 
     name: ClassVar[str] = "store_kill"
-
-    def unavailable(self) -> str:
-        """Why there is no influxd here; empty when there is one."""
-        return unavailable()
-
-    def lacking(self, stage: Stage) -> str:
-        """What this run has not; empty when nothing is missing."""
-        return "" if stage.store else _EMBEDDED
 
     async def run(self, stage: Stage, seconds: float) -> None:
         """Away for `seconds`."""

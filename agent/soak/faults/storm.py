@@ -6,11 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agent.soak.fault import Fault
 from agent.soak.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class BridgeStorm:
+class BridgeStorm(Fault):
     """One of the bridges, by chance, is killed again and again and starts at once.
 
     Attributes:
@@ -19,10 +20,6 @@ class BridgeStorm:
 
     name: ClassVar[str] = "bridge_storm"
     every_s: float = 5.0
-
-    def unavailable(self) -> str:
-        """Runs everywhere."""
-        return ""
 
     def lacking(self, stage: Stage) -> str:
         """What this run has not; empty when nothing is missing."""

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from agent.soak.fault import Fault
 from agent.soak.inject import injected, unavailable
 from agent.soak.stage import Stage
 from pipelines.errors import DependencyError
 
 
 @dataclass(frozen=True, slots=True)
-class SyncError:
+class SyncError(Fault):
     """Calls of the collector fail.
 
     Attributes:
