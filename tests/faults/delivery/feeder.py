@@ -15,22 +15,18 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 
 from agent.collector import Collector
 from agent.logs import set_up_logs
-from agent.site import Site
-from connectors import registry
-from connectors.base import Connector
-from connectors.modbus.config import ModbusConnection
 from pipelines.clock import SystemClock
 from pipelines.errors import JournalCorrupt
 from pipelines.journal.journal import Journal, Stored
 from pipelines.point import Delivery, scan_of
 from tests.faults.delivery.numbers import ORIGIN_NS, ROW_NS, TAGS
+from tests.faults.delivery.plant import Plugged, one_machine, stands_in
 
 _STATUS_S: Final = 0.05
 
@@ -76,16 +72,8 @@ def say(kind: str, **values: Any) -> None:
     os.write(1, f"{kind} {json.dumps(values)}\n".encode())
 
 
-class Numbers(Connector):
+class Numbers(Plugged):
     """A device with an endless supply of numbered rows."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         due_s, row, given = time.monotonic(), OPTIONS.first, 0
@@ -109,20 +97,6 @@ class Numbers(Connector):
         return Delivery((scan,), str(row + rows).encode(), (), accepted, device_time_ns=time.time_ns())
 
 
-def site() -> Site:
-    tags = [{"name": f"t{number}", "address": 4 * number, "datatype": "int64"} for number in range(TAGS)]
-    return Site.model_validate(
-        {
-            "company": "demo",
-            "site": "plant",
-            "machines": {"M": {"class": "meter"}},
-            "connections": [{"name": "numbers", "type": "modbus", "host": "127.0.0.1", "machine": "M", "tags": tags}],
-            "mqtt": {"host": "127.0.0.1", "port": OPTIONS.broker or 1},
-            "journal": {"min_free_bytes": 0, **OPTIONS.journal},
-        }
-    )
-
-
 def waiting(journal: Journal) -> Iterator[tuple[Stored, bytes | None]]:
     """Every record that waits for its store, and its payload; None when it was altered, so that it is never sent."""
     for segment in journal.segments:
@@ -142,7 +116,8 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     started_s = time.monotonic()
-    collector = Collector(site(), Path(OPTIONS.state_dir), SystemClock())
+    site = one_machine("numbers", TAGS, OPTIONS.broker or 1, **OPTIONS.journal)
+    collector = Collector(site, Path(OPTIONS.state_dir), SystemClock())
     COLLECTORS.append(collector)
     opened_s = time.monotonic() - started_s
     if OPTIONS.dump:
@@ -164,6 +139,5 @@ async def main() -> None:
 if __name__ == "__main__":
     set_up_logs("info")
     OPTIONS = Options(**json.loads(sys.argv[1]))
-    sys.modules["tests.faults.delivery.feeder"] = sys.modules["__main__"]
-    registry.KINDS["modbus"] = registry.Kind(ModbusConnection, "tests.faults.delivery.feeder:Numbers")
+    stands_in(Numbers)
     asyncio.run(main())

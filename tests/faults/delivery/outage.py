@@ -19,23 +19,19 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 
 from agent.collector import Collector
 from agent.logs import set_up_logs
-from agent.site import Site
 from agent.supervise import keep_open
-from connectors import registry
-from connectors.base import Connector
-from connectors.modbus.config import ModbusConnection
 from pipelines.bridge import Bridge, Record
 from pipelines.delivery.mqtt import Message, MqttSession
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.point import Delivery, scan_of
 from pipelines.sinks.duckdb import DuckDbSink
+from tests.faults.delivery.plant import Plugged, one_machine, stands_in
 
 TAGS: Final = 100
 SECOND_NS: Final = 10**9
@@ -115,16 +111,8 @@ def row_values(first: int, rows: int) -> Any:
     return np.arange(first * TAGS, (first + rows) * TAGS, dtype=np.int64)
 
 
-class Rows(Connector):
+class Rows(Plugged):
     """A device that is read while nobody takes what was read, and after that."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         options = Device.options
@@ -155,20 +143,6 @@ class Rows(Connector):
         return Delivery((scan_of(numbers % TAGS, time_ns, numbers, dtype="int64"),), None, (), accepted)
 
 
-def site(options: Options) -> Site:
-    tags = [{"name": f"t{number}", "address": 4 * number, "datatype": "int64"} for number in range(TAGS)]
-    return Site.model_validate(
-        {
-            "company": "demo",
-            "site": "plant",
-            "machines": {"M": {"class": "meter"}},
-            "connections": [{"name": "rows", "type": "modbus", "host": "127.0.0.1", "machine": "M", "tags": tags}],
-            "mqtt": {"host": "127.0.0.1", "port": options.broker},
-            "journal": {"min_free_bytes": 0},
-        }
-    )
-
-
 async def collect(options: Options) -> None:
     """Until told to stop (SIGTERM); no row is given any more after the first SIGUSR1."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -176,8 +150,8 @@ async def collect(options: Options) -> None:
     loop.add_signal_handler(signal.SIGUSR1, Device.stop.set)
     loop.add_signal_handler(signal.SIGUSR2, Device.outage.set)
     Device.options, Device.clock = options, Compressed(options.first_ns)
-    registry.KINDS["modbus"] = registry.Kind(ModbusConnection, f"{Rows.__module__}:Rows")
-    collector = Collector(site(options), Path(options.folder), Device.clock)
+    stands_in(Rows)
+    collector = Collector(one_machine("rows", TAGS, options.broker), Path(options.folder), Device.clock)
 
     def tell() -> None:
         status = collector.status()
@@ -258,6 +232,4 @@ async def store(options: Options) -> None:
 
 if __name__ == "__main__":
     set_up_logs("info")
-    sys.modules["tests.faults.delivery.outage"] = sys.modules["__main__"]
-    Rows.__module__ = "tests.faults.delivery.outage"
     asyncio.run({"collect": collect, "store": store}[sys.argv[1]](Options(**json.loads(sys.argv[2]))))
