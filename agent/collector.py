@@ -129,6 +129,7 @@ class Collector:
                 telling.cancel()
                 notify("STOPPING=1")
                 self.links.stop()
+            self.time.tell(self.flow.put, self._place)
             with suppress(TimeoutError):
                 async with asyncio.timeout(drain_s):
                     await self.flow.flush()

@@ -59,8 +59,35 @@ class Timekeeper:
     async def run(self, flow: Flow, place: Place) -> NoReturn:
         """Look every second and tell what was seen; ends by cancellation."""
         while True:
-            self._look(flow.put, place)
+            self.tell(flow.put, place)
             await asyncio.sleep(_LOOK_S)
+
+    def tell(self, put: Callable[[Lines], None], place: Place) -> None:
+        """Look at the clock, and make a point of each jump that nobody was told of; once more at the end."""
+        clock = self.watched
+        if clock is None:
+            return
+        if self._trust.exists():
+            log.warning("clock_trusted" if clock.trust() else "clock_cannot_be_trusted", machine=_utc(clock.machine_ns))
+            self._trust.unlink(missing_ok=True)
+        clock.look()
+        if clock.synced is not self._said:
+            self._said = clock.synced
+            log.info("clock_sync", synced=clock.synced)
+        while clock.untold:
+            jump = clock.untold.popleft()
+            for one in self.readings():
+                one.skew.forget()
+            put(_point(place, jump))
+            log.warning(
+                "clock_jumped",
+                jump_s=round(jump.jump_s, 3),
+                before=_utc(jump.before_ns),
+                after=_utc(jump.after_ns),
+                cause=jump.cause,
+                believed=jump.believed,
+                synced=jump.synced,
+            )
 
     def troubles(self) -> list[str]:
         """What is not well now, in words."""
@@ -94,32 +121,6 @@ class Timekeeper:
     def unsynced(self) -> bool:
         """Whether nobody vouches for the clock: the kernel says that it is not synchronised, or it cannot be right."""
         return self.watched is not None and (self.watched.synced is False or not self.watched.believed)
-
-    def _look(self, put: Callable[[Lines], None], place: Place) -> None:
-        clock = self.watched
-        if clock is None:
-            return
-        if self._trust.exists():
-            log.warning("clock_trusted" if clock.trust() else "clock_cannot_be_trusted", machine=_utc(clock.machine_ns))
-            self._trust.unlink(missing_ok=True)
-        clock.look()
-        if clock.synced is not self._said:
-            self._said = clock.synced
-            log.info("clock_sync", synced=clock.synced)
-        while clock.untold:
-            jump = clock.untold.popleft()
-            for one in self.readings():
-                one.skew.forget()
-            put(_point(place, jump))
-            log.warning(
-                "clock_jumped",
-                jump_s=round(jump.jump_s, 3),
-                before=_utc(jump.before_ns),
-                after=_utc(jump.after_ns),
-                cause=jump.cause,
-                believed=jump.believed,
-                synced=jump.synced,
-            )
 
     def _known_ns(self) -> int | None:
         return self.watched.now_ns() if self.watched and self.watched.believed else None

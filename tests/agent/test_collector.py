@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipelines.clock import SystemClock
 from pipelines.delivery.mqtt import Message
 from pipelines.journal import recovery
 from pipelines.journal.journal import Journal, JournalSettings
+from pipelines.watched import Jump
 from tests.agent.test_health import SITE
 
 
@@ -51,6 +53,26 @@ async def test_a_segment_that_is_read_while_the_agent_runs_is_its_own(epoch: str
     await collector.flow.finisher.turn()
     assert collector.journal.points_queued == 1
     assert collector.births.is_own(epoch)
+
+
+async def test_a_jump_of_the_clock_just_before_the_end_is_told(folder: Path) -> None:
+    """The clock is looked at once a second; what was noticed since must not go with the process."""
+    collector = Collector(load_site(folder / "site.yaml"), folder / "state", SystemClock())
+    assert collector.time.watched is not None
+    stop = asyncio.Event()
+
+    def jump_and_stop() -> None:
+        assert collector.time.watched is not None
+        now_ns = collector.clock.now_ns()
+        collector.time.watched.untold.append(Jump(now_ns, now_ns, now_ns + 10**9, None, believed=True, cause="set"))
+        stop.set()
+
+    await collector.run(stop, 5.0, jump_and_stop)
+    again = Journal(folder / "state" / "journal", JournalSettings(min_free_bytes=0))
+    again.open()
+    bodies = [one.payload() for segment in again.segments for one in again.walk(segment, 0, segment.size)]
+    again.close()
+    assert sum(b'cause="set"' in body and b"jump_s=1.0" in body for body in bodies) == 1
 
 
 async def test_heartbeats_do_not_gather_while_the_disk_takes_nothing(collector: Collector) -> None:

@@ -23,25 +23,12 @@ from agent.broker.process import free_port
 from agent.control.client import ask, order
 from agent.control.server import serve_control
 from pipelines.errors import DependencyError, JournalError
+from tests.agent.one_meter import SITE
 
 pytestmark = pytest.mark.wire
 DEADLINE_S = 30.0
 WATCHDOG_S = 0.4
 LINE = b"meter,machine=m1 power=1.5 1000000000\n"
-SITE = """
-company: demo
-site: gyeongsan
-machines:
-  meter: {class: meter, label: {ko: 전력량계, en: Meter}}
-connections:
-  - name: meter
-    type: modbus
-    host: 127.0.0.1
-    port: 1
-    machine: meter
-    tags:
-      - {name: power, table: input, address: 12, datatype: float32}
-"""
 
 
 @contextlib.asynccontextmanager

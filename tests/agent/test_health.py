@@ -20,21 +20,10 @@ from agent.control.client import SOCKET, _send
 from agent.control.server import serve_control
 from agent.metrics import BUILD, FAMILIES, FSYNC, StatusMetrics
 from pipelines.clock import SystemClock
+from tests.agent.one_meter import SITE
+from tests.pipelines.waiting import until
 
 DEADLINE_S = 20.0
-SITE = """
-company: demo
-site: gyeongsan
-machines: {meter: {class: meter}}
-connections:
-  - name: meter
-    type: modbus
-    host: 127.0.0.1
-    port: 1
-    machine: meter
-    tags:
-      - {name: power, table: input, address: 12, datatype: float32}
-"""
 
 
 @pytest.fixture
@@ -100,8 +89,7 @@ async def test_alive_is_not_ready(collector: Collector, tmp_path: Path) -> None:
 
     async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
         serving = group.create_task(serve_control(tmp_path / SOCKET, collector.status, {}, lambda: turning))
-        while not (tmp_path / SOCKET).exists():  # noqa: ASYNC110 - a file tells nobody that it is there
-            await asyncio.sleep(0.01)
+        await until((tmp_path / SOCKET).exists)
         assert await asked("/healthz") == (200, ["alive"])
         code, said = await asked("/readyz")
         assert (code, said) == (503, health.troubles(collector))

@@ -24,7 +24,7 @@ def keeper(folder: Path, known_ns: int) -> Timekeeper:
 def test_a_right_clock_is_no_trouble(tmp_path: Path) -> None:
     time_ = keeper(tmp_path, time.time_ns() - DAY_NS)
     put: list[Lines] = []
-    time_._look(put.append, PLACE)
+    time_.tell(put.append, PLACE)
     assert not put
     assert not time_.troubles()
     assert time_.status()["believed"]
@@ -37,7 +37,7 @@ def test_a_clock_that_cannot_be_right_is_told_until_a_person_vouches_for_it(tmp_
     time_.watched = WatchedClock(struct.pack("<q", time.time_ns() + DAY_NS), synced=lambda: False)
     time_.clock = time_.watched
     put: list[Lines] = []
-    time_._look(put.append, PLACE)
+    time_.tell(put.append, PLACE)
     (lines,) = put
     assert lines.points == 1
     assert lines.body.startswith(b"clock,company=acme,machine=edge,site=hall before=")
@@ -48,7 +48,7 @@ def test_a_clock_that_cannot_be_right_is_told_until_a_person_vouches_for_it(tmp_
     assert str(tmp_path / TRUST_FILE) in trouble
     assert time_.status()["time_unsynced"]
     (tmp_path / TRUST_FILE).touch()
-    time_._look(put.append, PLACE)
+    time_.tell(put.append, PLACE)
     assert not (tmp_path / TRUST_FILE).exists()
     assert not time_.troubles()
     assert b'cause="trusted"' in put[-1].body

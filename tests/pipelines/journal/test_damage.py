@@ -186,7 +186,7 @@ def test_a_gap_told_in_what_goes_is_told_again_though_it_cannot_be_read(
         while journal.segments[-1] is telling:
             journal.append(b"x" * 18_000, 3, (T0, T0), {})
             commit(journal)
-            journal.rotate()
+            rotate(journal)
         journal.tidy()
         assert journal.losses.doom_oldest([telling]) is telling
         teller = Teller(journal, SystemClock(), PLACE)
