@@ -187,7 +187,7 @@ def test_a_gap_told_in_what_goes_is_told_again_though_it_cannot_be_read(
             journal.append(b"x" * 18_000, 3, (T0, T0), {})
             commit(journal)
             rotate(journal)
-        journal.tidy()
+        tidy(journal)
         assert journal.losses.doom_oldest([telling]) is telling
         teller = Teller(journal, SystemClock(), PLACE)
 
