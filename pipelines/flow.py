@@ -18,6 +18,7 @@ import structlog
 
 from pipelines.batch import RECORD_BYTES, body_of, first_record, span_of
 from pipelines.clock import Clock
+from pipelines.commit_due import CommitDue
 from pipelines.errors import JournalFull
 from pipelines.journal.finisher import Finisher
 from pipelines.journal.journal import Journal, Stored
@@ -43,13 +44,6 @@ log = structlog.get_logger()
 
 def _nobody(*_: object) -> None:
     """Nobody listens yet."""
-
-
-def _accepted(delivery: Delivery, source: Source) -> None:
-    """A delivery is on disk for good: tell who gave it."""
-    if delivery.resume is not None:
-        source.link_resume = delivery.resume
-    delivery.accepted()
 
 
 class Flow:
@@ -98,6 +92,7 @@ class Flow:
         self._sync = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._size = 0
         self._durable = 0
+        self._due = CommitDue(journal.settings.commit_s)
         self._committing = asyncio.Lock()
         self._wanted, self._urgent = asyncio.Event(), asyncio.Event()
         self._drained = asyncio.Event()
@@ -114,8 +109,7 @@ class Flow:
             if self._size >= RECORD_BYTES:
                 self._try_append()
         self._stats.suppressed += source.suppressed - before
-        self._accepted.append(partial(_accepted, delivery, source))
-        self._wanted.set()
+        self._want(partial(source.accepted, delivery))
 
     def put(self, lines: Lines, durable: Callable[[], None] = _nobody) -> None:
         """Points of the agent's own making, such as a link that is gone; they do not wait.
@@ -126,7 +120,12 @@ class Flow:
         """
         self._lines.append(lines)
         self._size += len(lines.body)
+        self._want(durable)
+
+    def _want(self, durable: Callable[[], None]) -> None:
+        """What was just given is to be on disk for good `commit_s` from now."""
         self._accepted.append(durable)
+        self._due.came(time.monotonic())
         self._wanted.set()
 
     async def put_alone(self, lines: Lines) -> None:
@@ -165,24 +164,21 @@ class Flow:
             await self._write()
 
     async def _write(self) -> NoReturn:
-        settings = self.journal.settings
-        oldest_s = 0.0
         while True:
             self.beat_s = time.monotonic()
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._wanted.wait()
+            due_s = self._due.begin_s(time.monotonic())
             with suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_S):
+                async with asyncio.timeout(min(LINGER_S, due_s - time.monotonic())):
                     await self._urgent.wait()
             self._wanted.clear()
             self._urgent.clear()
-            oldest_s = oldest_s or time.monotonic()
             self._try_append()
-            late = self._blocked or not self.healthy or time.monotonic() - oldest_s >= settings.commit_s - LINGER_S
-            if late or self.journal.uncommitted_bytes >= settings.commit_bytes:
+            much = self.journal.uncommitted_bytes >= self.journal.settings.commit_bytes
+            if much or self._blocked or not self.healthy or time.monotonic() >= due_s:
                 await self.flush()
-                oldest_s = 0.0
             else:
                 self._wanted.set()
 
@@ -195,6 +191,7 @@ class Flow:
                 freed = self.finisher.freed
                 try:
                     self.journal.begin()
+                    self._due.taken()
                     self._append()
                     synced = await self._commit()
                 except JournalFull as error:
@@ -312,8 +309,11 @@ class Flow:
         if not records:
             self._acknowledge(waiting)
             return True
+        began_s = time.monotonic()
         syncing = asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
-        return await to_its_end(syncing, lambda done: self._synced(done, segment, records, waiting))
+        synced = await to_its_end(syncing, lambda done: self._synced(done, segment, records, waiting))
+        self._due.took(time.monotonic() - began_s)
+        return synced
 
     def _synced(
         self, done: asyncio.Future[None], segment: Segment, records: list[Stored], waiting: list[Callable[[], None]]

@@ -72,18 +72,20 @@ class Normalizer:
         self._kind = [self.kinds.get(key, "") for key in self._keys]
         self._pinned: dict[str, NDArray[np.bool_]] = {}
 
-    def normalize(self, scan: Scan, *, historical: bool = False) -> list[Scan]:
+    def normalize(self, scan: Scan, *, historical: bool = False, known_from_ns: int = 0) -> list[Scan]:
         """The readings as they are stored; a reading never disappears here but for its tag's deadband.
 
         Args:
             scan: raw readings.
             historical: they lie before what was stored last: no deadband holds.
+            known_from_ns: of readings before this time, ns since 1970 UTC, it is not known what was stored: no deadband
+                holds them back.
         """
         if not len(scan):
             return []
         scans = self._stored(scan)
         if self._has_deadband and not historical:
-            scans = [kept for one in scans if len(kept := self._apply_deadband(one))]
+            scans = [kept for one in scans if len(kept := self._apply_deadband(one, known_from_ns))]
         return scans
 
     def _stored(self, scan: Scan) -> list[Scan]:
@@ -173,12 +175,12 @@ class Normalizer:
         for tag in self.mismatched.keys() & set(tags.tolist()):
             del self.mismatched[tag]
 
-    def _apply_deadband(self, scan: Scan) -> Scan:
+    def _apply_deadband(self, scan: Scan, known_from_ns: int) -> Scan:
         band = self._deadband[scan.tag]
         if scan.value.dtype.kind not in "fi" or not (band > 0).any():
             return scan
         tag, value = scan.tag, scan.value.astype(np.float64)
-        keep = band <= 0
+        keep = (band <= 0) | (scan.time_ns < known_from_ns)
         if len(np.unique(tag)) == len(tag):
             good = scan.status & SEVERITY_MASK != BAD
             change = ~(np.abs(value - self._last[tag]) < band)
@@ -196,7 +198,7 @@ class Normalizer:
             tag, status = scan.tag[index], scan.status[index]
             good = status & SEVERITY_MASK != BAD
             moved = good and not abs(value[index] - self._last[tag]) < band[index]
-            if moved or status != self._last_status[tag]:
+            if keep[index] or moved or status != self._last_status[tag]:
                 keep[index] = True
                 self._last_status[tag] = status
                 if good:

@@ -27,8 +27,8 @@ from pipelines.word import Words
 
 CHUNK: Final = 5000
 """Readings encoded at once: a record of this size costs the bridge and the store the least per value."""
-
-
+_AGAIN_NS: Final = 60 * 10**9
+"""After its first delivery a source has told again by now what it had told before a restart."""
 _KEPT: Final = ("link", "kinds", "stamps", "newest", "words", "events")
 """Kinds of resume state that a connection has in the journal."""
 EVENTS: Final = "*events"
@@ -98,6 +98,7 @@ class Source:
         self._stamper = Stamper(self._skews_ns(0), self._stamps.values(), names, state.get(self._keys["newest"]))
         self._newest = self._stamper.newest()
         self._fresh = True
+        self._began: tuple[int, int] | None = None
         self._readings: list[Readings] = []
         self._encoder = self._make_encoder()
         self._told = np.zeros(len(tags), dtype=bool)
@@ -136,11 +137,11 @@ class Source:
         if delivery.events:
             out.append(self._events(delivery.events, now_ns))
         columns: list[Column] = []
-        points = 0
+        points, again_ns = 0, self._again_ns(delivery, now_ns) if delivery.scans else 0
         for scan in delivery.scans:
             for start in range(0, len(scan), CHUNK):
                 part = scan if len(scan) <= CHUNK else scan.take(np.arange(start, min(start + CHUNK, len(scan))))
-                for one in self._normalizer.normalize(part, historical=delivery.historical):
+                for one in self._normalizer.normalize(part, historical=delivery.historical, known_from_ns=again_ns):
                     columns += self._past(one) if delivery.historical else self._columns(one, now_ns, delivery)
                     points += len(one)
                 if points >= CHUNK:
@@ -153,6 +154,23 @@ class Source:
             last = out.pop() if out else Lines(b"", 0, (now_ns, now_ns), {})
             out.append(replace(last, resume={**last.resume, **resume}))
         return out
+
+    def _again_ns(self, delivery: Delivery, now_ns: int) -> int:
+        """Readings before this time may be told for the second time: one process stored them and forgot it.
+
+        What it had published when the power went is in the store, by a comparison that nobody knows any more. The
+        source tells it again in the first deliveries; whatever a deadband would say now, it is stored again.
+        """
+        if self._began is None:
+            self._began = now_ns, max(now_ns, delivery.device_time_ns or 0)
+        began_ns, again_ns = self._began
+        return again_ns if now_ns - began_ns < _AGAIN_NS else 0
+
+    def accepted(self, delivery: Delivery) -> None:
+        """A delivery is on disk for good: tell who gave it."""
+        if delivery.resume is not None:
+            self.link_resume = delivery.resume
+        delivery.accepted()
 
     def overdue(self, now_ns: int) -> Lines | None:
         """A word on tags that say less often than `stale_after_s` promises, once each time; None when there is none.

@@ -37,7 +37,6 @@ from simulators.clocks import UNCERTAIN, Shift, as_stamped
 from simulators.evidence import ANY_BAD, POLL, SUBSCRIBE, Item, Key, items_of
 from simulators.matching import BAD, Shape, expected, match, own_items, same, within
 from simulators.pace import Pace, too_slow
-from simulators.replays import Replayed
 
 BAD_NO_COMMUNICATION: Final = 0x8031_0000
 NEAR_OUTAGE_NS: Final = 1_000_000_000
@@ -181,7 +180,6 @@ def judge(
     end_ns: int | None = None,
     overruns: Mapping[str, int] | None = None,
     shifts: Sequence[Shift] = (),
-    replays: Sequence[tuple[int, int]] = (),
 ) -> Verdict:
     """Compare the store with the truth.
 
@@ -195,7 +193,6 @@ def judge(
         end_ns: what left the plant after this may be stored but need not be; None = everything must be.
         overruns: device → scheduled polls that its client says it left out.
         shifts: when the collector's clock was wrong on purpose (`simulators.clocks`).
-        replays: (start, end) in which readings were stored, forgotten, and taken again (`simulators.replays`).
 
     Raises:
         ValueError: a truth has no header, or a tag's key is in none of them.
@@ -208,7 +205,7 @@ def judge(
         if end_ns is not None:
             items = [item._replace(required=item.required and item.left_ns <= end_ns) for item in items]  # noqa: PLW2901
         explaining = [gap for gap in gaps if gap.tag == tag and gap.cause]
-        one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, outages, verdict, shifts, replays)
+        one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, outages, verdict, shifts)
         verdict.tags[tag] = one.judge()
         verdict.total.add(verdict.tags[tag])
     for device in sorted({key[0] for key in mapping.values()}):
@@ -250,7 +247,6 @@ class _Tag:
         outages: Sequence[Outage],
         verdict: Verdict,
         shifts: Sequence[Shift],
-        replays: Sequence[tuple[int, int]],
     ) -> None:
         self._tag = tag
         self._options = options
@@ -264,7 +260,6 @@ class _Tag:
         if shifts and options.mode == POLL:
             self._items = as_stamped(self._items, self._times, self._values, self._quality, shifts)
         self._doubted = bool(shifts)
-        self._replayed = Replayed(replays, options.deadband)
         self._gaps = gaps
         self._outages = outages
         self._verdict = verdict
@@ -326,15 +321,11 @@ class _Tag:
             elif self._explained(item):
                 counts.gap_explained += 1
                 continue
-            elif good and self._replayed.holds_back(float(item.value)):
-                counts.suppressed += 1
-                continue
             else:
                 lost.append(index)
             last_status = status
             if good and deadband > 0:
                 last = float(item.value)
-                self._replayed.stored(item.left_ns, last)
         return lost
 
     def _explained(self, item: Item) -> bool:

@@ -34,9 +34,6 @@ Key = tuple[Any, ...]
 _NO_QUALITY: Final = 0
 _CODES: Final = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 """Function codes that read each table (MODBUS Application Protocol V1.1b3 §6.1-6.4)."""
-POWER_CUT: Final = "power_cut"
-BEFORE_CUT_NS: Final = 5 * 10**9
-"""What is not durable when the power goes is not older than this."""
 SLACK_S: Final = 0.25
 """What a poll's stored time may lie outside of what the plant saw, real seconds, never more than half a period: half of
 what request and response wait in the client for a processor, which the plant cannot see. On two cores under two busy
@@ -88,8 +85,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     ]
     outages = _outages(simulation, truth)
     overruns = simulation.links("overruns")
-    replays = [(one.start_ns - BEFORE_CUT_NS, one.end_ns) for one in simulation.injected if one.name == POWER_CUT]
-    verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns, simulation.shifts, replays)
+    verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns, simulation.shifts)
     verdict.wrong += lost_after_publishing(simulation, store, places.values(), header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
     kept += _alarms(store, simulation, header["started_ns"])

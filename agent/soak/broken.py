@@ -76,28 +76,16 @@ def about_cost(growth: dict[str, float | None], limits: Limits) -> list[str]:
     return found
 
 
-def about_ledger(ledger: Mapping[str, Any], cuts: Sequence[tuple[int, int]] = ()) -> list[str]:
-    """Sentences on series and hours in which the agent's ledger and the store differ, as `agent verify` tells them.
-
-    Args:
-        ledger: what it says.
-        cuts: (start, end) around power cuts: what was stored then and forgotten is in no ledger (`simulators.replays`).
-    """
+def about_ledger(ledger: Mapping[str, Any]) -> list[str]:
+    """Sentences on series and hours in which the agent's ledger and the store differ, as `agent verify` tells them."""
     found = []
-    differences = [one for one in ledger["differences"] if not _forgotten(one, cuts)]
+    differences = ledger["differences"]
     for one in differences[:_FEW]:
         what = ", ".join(f"{one[name]} {name}" for name in ("missing", "extra", "altered") if one[name])
         machine = one["tags"].get("machine", one["measurement"])
         found.append(f"ledger and store agree: {machine}/{one['field']}: {what} in the hour {one['hour']}")
     more = len(differences) - _FEW
     return [*found, f"ledger and store agree: the same of {more} more series and hours"] if more > 0 else found
-
-
-def _forgotten(difference: Mapping[str, Any], cuts: Sequence[tuple[int, int]]) -> bool:
-    times = difference["at_ns"]
-    only_extra = difference["extra"] and not difference["missing"] and not difference["altered"]
-    told = len(times) == difference["extra"]
-    return bool(only_extra and told and all(any(a <= time <= b for a, b in cuts) for time in times))
 
 
 def about_balance(worst: int, worst_ns: int, injected: Sequence[Injected]) -> list[str]:

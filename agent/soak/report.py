@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.simulate.judging import BEFORE_CUT_NS, POWER_CUT, Judged
+from agent.simulate.judging import Judged
 from agent.soak import broken
 from agent.soak.aside import Aside
 from agent.soak.run import Injected, Run
@@ -45,8 +45,7 @@ def report(run: Run, judged: Judged, aside: Aside, ledger: dict[str, Any], name:
     limits = run.plan.limits
     found = broken.about_readings(judged.verdict.findings, run.injected)
     found += judged.verdict.wrong
-    cuts = [(one.start_ns - BEFORE_CUT_NS, one.end_ns) for one in simulation.injected if one.name == POWER_CUT]
-    found += broken.about_ledger(ledger, cuts)
+    found += broken.about_ledger(ledger)
     found += broken.about_looks(run.balance.samples, ledger["claimed"], accepted)
     found += broken.about_balance(run.balance.worst, run.balance.worst_ns, run.injected)
     found += broken.about_drops(dropped)

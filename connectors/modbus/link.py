@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final, Self
 
 from connectors.base import Connector
 from connectors.missed import cause_of
@@ -21,7 +22,7 @@ from pipelines.errors import LinkError
 from pipelines.point import BAD_NO_COMMUNICATION, Gap
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
     from types import TracebackType
 
     from connectors.base import LinkContext
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from pipelines.point import Delivery
 
 _LOST = "no_communication"
+_HAND_OVER_S: Final = 0.05
+"""What was read waits no longer than this for the rest of its cycle: until it is handed over, a kill takes it along."""
 
 
 class ModbusLink(Connector):
-    """Reads every tag once per period and yields one delivery per tick.
+    """Reads every tag once per period and yields one delivery per tick, or several where a tick takes long.
 
     Every reading of a response carries the midpoint of request and response. `Delivery.resume` is the time of the
     newest response, ns since 1970 UTC, 8 bytes little-endian, and behind it what the counters counted.
@@ -86,7 +89,7 @@ class ModbusLink(Connector):
             await self._wire.closed()
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
-        """One delivery per tick, as soon as its last request is done.
+        """What a tick read, once its last request is done; readings do not wait longer than 50 ms for the others.
 
         A slow device or consumer makes ticks fall out; these are counted, and told as gaps.
 
@@ -96,43 +99,56 @@ class ModbusLink(Connector):
             LinkRefused: the connection could not be replaced.
         """
         cycles, clock = list(self._cycles.values()), self.context.clock
-        began_s = done_s = clock.monotonic_s()
-        waited_s = 0.0
+        worked_s = waited_s = 0.0
         try:
             async for ready, missed in ticks(list(self._cycles), clock, self.context.stats):
-                self.context.stats.overruns += sum(missed.values())
-                for index, count in missed.items():
-                    for poll in cycles[index]:
-                        poll.missed.add(count, cause_of(done_s - began_s, waited_s))
-                tick, began_s = Tick(), clock.monotonic_s()
+                self._left_out(missed, cause_of(worked_s, waited_s))
+                tick, began_s, waited_s = Tick(), clock.monotonic_s(), 0.0
                 try:
                     if self._wire is None:
                         await self._open()
-                    await self._sweep(tick, deque(poll for index in ready for poll in cycles[index]))
+                    sweep = self._sweep(tick, deque(poll for index in ready for poll in cycles[index]))
+                    async with aclosing(sweep):
+                        async for early in sweep:
+                            done_s = clock.monotonic_s()
+                            yield early
+                            waited_s += clock.monotonic_s() - done_s
                 except LinkError:
                     self._close_gaps(tick)
-                    if delivery := self._delivery(tick):
+                    if delivery := self._last_delivery(tick):
                         yield delivery
                     raise
                 if self._settings.connect_per_poll:
                     self._hang_up()
                 done_s = clock.monotonic_s()
-                if delivery := self._delivery(tick):
+                worked_s = done_s - began_s - waited_s
+                if delivery := self._last_delivery(tick):
                     yield delivery
-                waited_s = clock.monotonic_s() - done_s
+                waited_s += clock.monotonic_s() - done_s
         finally:
             if self._wire is not None:
                 self._wire.close()
 
+    def _left_out(self, missed: dict[int, int], cause: str) -> None:
+        """So many ticks of these cycles fell out."""
+        cycles = list(self._cycles.values())
+        for index, count in missed.items():
+            self.context.stats.overruns += count
+            for poll in cycles[index]:
+                poll.missed.add(count, cause)
+
     def _delivery(self, tick: Tick) -> Delivery | None:
+        tick.gaps += self._values.gaps
+        self._values.gaps.clear()
+        return tick.hand_over(self._values.state())
+
+    def _last_delivery(self, tick: Tick) -> Delivery | None:
         self._refusals.settle()
         for poll in self._refusals.dropped:
             self._questions.pop(poll, None)
             self._values.forget(poll)
         self._refusals.dropped.clear()
-        tick.gaps += self._values.gaps
-        self._values.gaps.clear()
-        return tick.delivery(self._values.state())
+        return self._delivery(tick)
 
     def _polls(self) -> list[Poll]:
         return [poll for cycle in self._cycles.values() for poll in cycle]
@@ -147,10 +163,14 @@ class ModbusLink(Connector):
             self._wire.close()
             self._wire = None
 
-    async def _sweep(self, tick: Tick, waiting: deque[Poll]) -> None:
-        """Ask every poll once, up to `in_flight` at a time; units that did not answer lately come last."""
+    async def _sweep(self, tick: Tick, waiting: deque[Poll]) -> AsyncGenerator[Delivery, None]:
+        """Ask every poll once, up to `in_flight` at a time; units that did not answer lately come last.
+
+        Yields what was read so far while there is more to ask; the rest stays in `tick`.
+        """
         waiting = deque(sorted(waiting, key=lambda poll: self._units[poll.request.unit].silent))
         flying: deque[tuple[Poll, Wire, float, Awaitable[Reply]]] = deque()
+        handed_s = self.context.clock.monotonic_s()
         while waiting or flying:
             while waiting and len(flying) < self._settings.in_flight:
                 poll = waiting.popleft()
@@ -170,6 +190,10 @@ class ModbusLink(Connector):
                 waiting.appendleft(poll)
             else:
                 waiting.extendleft(reversed(self._take(tick, poll, reply)))
+                now_s = self.context.clock.monotonic_s()
+                if (waiting or flying) and now_s - handed_s >= _HAND_OVER_S and (early := self._delivery(tick)):
+                    handed_s = now_s
+                    yield early
 
     async def _pause(self) -> None:
         """The pause that the device wants; a line without transaction ids keeps it itself."""

@@ -1,4 +1,4 @@
-"""What one tick read, gathered into one delivery: one scan per value dtype. Pure."""
+"""What one tick reads, gathered into deliveries: one scan per value dtype. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Tick:
 
     Attributes:
         newest_ns: time of the newest reply, ns since 1970 UTC; 0 = none.
-        gaps: gaps closed in this tick.
+        gaps: gaps closed in this tick and not handed over yet.
     """
 
     def __init__(self) -> None:
@@ -35,12 +35,17 @@ class Tick:
         for column in columns:
             self._parts.setdefault(column.dtype, []).append((time_ns, column))
 
-    def delivery(self, state: bytes = b"") -> Delivery | None:
-        """Everything so far, each scan oldest first; None if there is nothing. `state` goes into the resume state."""
+    def hand_over(self, state: bytes = b"") -> Delivery | None:
+        """What was gathered since the last time, each scan oldest first; None = nothing.
+
+        `state` goes into the resume state.
+        """
         if not self._parts and not self.gaps:
             return None
+        parts, self._parts = self._parts, {}
+        gaps, self.gaps = tuple(self.gaps), []
         resume = _RESUME.pack(self.newest_ns) + state if self.newest_ns else None
-        return Delivery(tuple(map(_scan, self._parts.values())), resume, tuple(self.gaps))
+        return Delivery(tuple(map(_scan, parts.values())), resume, gaps)
 
 
 def resume_ns(resume: bytes | None) -> int:

@@ -29,6 +29,9 @@ _READS: Final = {
     "input": ReadInputRegistersRequest,
 }
 
+_LONG_S: Final = 0.01
+"""Below this the arrival of a reply is as good as now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -98,14 +101,6 @@ class Reply:
     time_ns: int
 
 
-def midpoint(clock: Clock, asked_s: float) -> int:
-    """Wall time in the middle between `asked_s` (monotonic seconds) and now, ns since 1970 UTC.
-
-    It is read once: a clock that was set between the two would make it a time that never was.
-    """
-    return clock.now_ns() - int((clock.monotonic_s() - asked_s) * 5e8)
-
-
 class Wire(ABC):
     """An open line to a device, or to several units.
 
@@ -138,6 +133,16 @@ class Wire(ABC):
     @abstractmethod
     def lost(self, kind: type[LinkError], why: str) -> None:
         """The line ended: fail what is pending."""
+
+    def midpoint(self, clock: Clock, asked_s: float) -> int:
+        """Wall time in the middle between `asked_s` (monotonic seconds) and the reply's arrival, ns since 1970 UTC.
+
+        A reply that waited for this process came before now. The wall clock is read once: one that was set between the
+        two would make it a time that never was.
+        """
+        took_s = clock.monotonic_s() - asked_s
+        waited_s = self.pipe.waited_s() * clock.rate if self.pipe is not None and took_s > _LONG_S else 0.0
+        return clock.now_ns() - int((took_s + min(waited_s, took_s)) * 5e8)
 
     def close(self) -> None:
         """Hang up; nothing pending is answered any more."""

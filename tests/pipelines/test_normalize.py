@@ -134,6 +134,18 @@ def test_deadband_over_several_readings_of_one_tag() -> None:
     assert kept.time_ns.tolist() == [0, 1, 3, 4]
 
 
+def test_a_deadband_holds_nothing_back_of_which_it_does_not_know_what_was_stored() -> None:
+    normalizer = Normalizer([tag(deadband=Deadband(type="absolute", value=1))])
+    several = Scan(np.zeros(4, np.int32), np.arange(4), np.array([1.0, 1.5, 1.6, 2.4]), np.zeros(4, np.uint32))
+    (kept,) = normalizer.normalize(several, known_from_ns=2)
+    assert kept.time_ns.tolist() == [0, 1]
+    (kept,) = normalizer.normalize(scan_of([0], 4, [2.1]), known_from_ns=5)
+    assert kept.value.tolist() == [2.1]
+    assert not normalizer.normalize(scan_of([0], 5, [3.0]), known_from_ns=5)
+    assert normalizer.normalize(scan_of([0], 6, [3.1]), known_from_ns=5)
+    assert normalizer.suppressed == 3
+
+
 def test_scaled_and_plain_integers_in_one_scan() -> None:
     normalizer = Normalizer([tag(scale=0.1), tag(name="count")])
     scans = normalizer.normalize(scan_of([0, 1], 1, [25, 26], dtype="int64"))

@@ -210,3 +210,24 @@ def test_a_scan_of_thousands_with_parts_stays_in_columns() -> None:
     rows = [one.parts.row(0, f"_{index}") for index in range(1000)]
     lines = one.encode(Delivery((scan_of(rows, NOW, np.arange(1000)),)), NOW)
     assert sum(part.points for part in lines) == 1000
+
+
+def test_what_may_be_told_again_after_a_restart_is_stored_whatever_the_deadband_says() -> None:
+    """The process before may have published any of it, by a comparison that went with the power."""
+    one = source(deadband=Deadband(type="absolute", value=10))
+    again = Scan(
+        np.zeros(3, np.int32), NOW - np.array([3, 2, 1]) * SECOND, np.array([1.0, 5.0, 2.0]), np.zeros(3, "u4")
+    )
+    assert len(read(one, again)) == 3
+    assert len(read(one, scan_of([0], NOW - 1, [3.0]), NOW + 59 * SECOND)) == 1
+    assert not read(one, scan_of([0], NOW, [4.0]), NOW + 59 * SECOND)
+    assert not read(one, scan_of([0], NOW - 1, [4.0]), NOW + 60 * SECOND)
+
+
+def test_a_device_whose_clock_is_ahead_tells_again_by_its_own_time() -> None:
+    one = source(deadband=Deadband(type="absolute", value=10))
+    ahead = NOW + 5 * SECOND
+    for value in (1.0, 2.0):
+        delivery = Delivery((scan_of([0], ahead - 1, [value]),), device_time_ns=ahead)
+        assert told(one.encode(delivery, NOW))
+    assert not told(one.encode(Delivery((scan_of([0], ahead, [3.0]),), device_time_ns=ahead), NOW))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from connectors.modbus.lines.frame import EXCEPTION, Frame, Framer, mismatch
-from connectors.modbus.wire import Question, Reply, Wire, midpoint, reshaped
+from connectors.modbus.wire import Question, Reply, Wire, reshaped
 from connectors.ticker import pause
 from pipelines.errors import LinkClosed, LinkError, LinkTimeout
 
@@ -145,7 +145,7 @@ class BusWire(Wire):
         reason = frame.fault or mismatch(frame.unit, frame.function, frame.body, pending.question.expected)
         if not reason:
             data, code = (b"", frame.body[0]) if frame.function & EXCEPTION else (frame.body[1:], 0)
-            pending.answer.set_result(Reply(data, code, midpoint(self._clock, pending.asked_s)))
+            pending.answer.set_result(Reply(data, code, self.midpoint(self._clock, pending.asked_s)))
         elif not frame.fault and self._late.came(frame):
             self._stats.rejected["late"] += 1
         else:

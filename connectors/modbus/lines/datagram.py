@@ -44,6 +44,10 @@ class DatagramPipe(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.sendto(data)
 
+    def waited_s(self) -> float:
+        """Not known."""
+        return 0.0
+
     def abort(self) -> None:
         """Close at once."""
         if self._transport is not None:

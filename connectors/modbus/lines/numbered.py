@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.modbus.lines.frame import EXCEPTION, mismatch
 from connectors.modbus.lines.mbap import HEAD, encode, head
-from connectors.modbus.wire import Question, Reply, Wire, midpoint
+from connectors.modbus.wire import Question, Reply, Wire
 from pipelines.errors import LinkClosed, LinkError, LinkTimeout
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class NumberedWire(Wire):
         pending.timer.cancel()
         if not pending.answer.done():
             data, code = (b"", body[0]) if function & EXCEPTION else (body[1:], 0)
-            pending.answer.set_result(Reply(data, code, midpoint(self._clock, pending.asked_s)))
+            pending.answer.set_result(Reply(data, code, self.midpoint(self._clock, pending.asked_s)))
         return ""
 
     def _reject(self, reason: str, pending: _Pending | None) -> None:

@@ -15,6 +15,10 @@ class Pipe(Protocol):
         """Send a request; never waits, never raises."""
         ...
 
+    def waited_s(self) -> float:
+        """How long the newest bytes waited before they were taken, seconds; 0 where the system does not say."""
+        ...
+
     def abort(self) -> None:
         """Close at once; nothing is received any more."""
         ...

@@ -41,6 +41,10 @@ class PortPipe:
             if sent != len(data):
                 self._gone("the port takes nothing (its buffer is full)")
 
+    def waited_s(self) -> float:
+        """Not known."""
+        return 0.0
+
     def abort(self) -> None:
         """Close the port and give up its lock."""
         if self._port.is_open:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from typing import TYPE_CHECKING, Final
 
 from pipelines.errors import LinkClosed, LinkRefused, LinkTimeout, LinkUntrusted
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 _KEEPALIVE_S: Final = (10, 5, 3)
 """Idle time, interval and number of TCP keepalive probes: a dead peer is known after 25 s without a poll."""
+
+_TCP_INFO_BYTES: Final = 104
+_LAST_DATA_RECV: Final = struct.Struct("=52xI")
+"""Milliseconds since data came, the fourteenth word of `struct tcp_info` (linux/tcp.h)."""
 
 
 class StreamPipe(asyncio.Protocol):
@@ -53,6 +58,18 @@ class StreamPipe(asyncio.Protocol):
         """Send a request."""
         if self._transport is not None:
             self._transport.write(data)
+
+    def waited_s(self) -> float:
+        """How long the newest bytes lay in the kernel, in its ticks of 1-10 ms: `tcpi_last_data_recv` of tcp(7)."""
+        if self._transport is None:
+            return 0.0
+        line: socket.socket = self._transport.get_extra_info("socket")
+        try:
+            info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        except OSError:  # closed meanwhile
+            return 0.0
+        (waited_ms,) = _LAST_DATA_RECV.unpack_from(info)
+        return float(waited_ms) / 1000
 
     def abort(self) -> None:
         """Close at once."""

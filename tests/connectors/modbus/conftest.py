@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,18 @@ async def read(link: ModbusLink, count: int = 1) -> list[Delivery]:
             if len(out) == count:
                 break
     return out
+
+
+async def once(link: ModbusLink) -> Delivery:
+    """Every tag read at least once: on a slow line a cycle is handed over in pieces."""
+    seen: list[Delivery] = []
+    async with link:
+        async for delivery in link.deliveries():
+            seen.append(delivery)
+            if len(table(*seen)) == len(link.context.settings.tag_list()):
+                break
+    scans = tuple(scan for one in seen for scan in one.scans)
+    return replace(seen[-1], scans=scans, gaps=tuple(gap for one in seen for gap in one.gaps))
 
 
 async def collect(link: ModbusLink, seen: list[Delivery]) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socketserver
 import struct
+import threading
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +15,7 @@ from pymodbus.framer import FramerRTU
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Lie = Callable[["Device", int, bytes, bytes], list[bytes | float]]
 
@@ -148,3 +151,24 @@ class Device:
         else:
             data = b"".join(struct.pack(">H", self.value(unit, function, item)) for item in asked)
         return bytes((function, len(data))) + data
+
+
+@contextmanager
+def far_device(value: int) -> Iterator[int]:
+    """A device that answers whatever this process's loop does: one register everywhere. Yields its port."""
+
+    class Far(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while len(request := self.rfile.read(12)) == 12:
+                transaction, _, _, unit, function = struct.unpack_from(">HHHBB", request)
+                self.wfile.write(struct.pack(">HHHBBBH", transaction, 0, 5, unit, function, 2, value))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Far) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            serving.join()
