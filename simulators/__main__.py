@@ -23,7 +23,8 @@ from simulators.clock import SimClock, real_now_ns
 from simulators.faults import inject, parse_fault
 from simulators.modbus import ModbusServer
 from simulators.mtconnect import MtConnectServer
-from simulators.plant import STEP_NS, Plant, line_names, load_plant
+from simulators.plant import Plant, line_names, load_plant
+from simulators.signals.physics import STEP_NS
 from simulators.truth import TruthLog
 
 _BURST = 100

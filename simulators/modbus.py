@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from simulators.plant import Device, Signal
-from simulators.signals import Values
+from simulators.signals.physics import Values
 from simulators.truth import TruthLog
 from simulators.words import engineering, register_count, to_bytes
 

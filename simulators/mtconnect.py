@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 from simulators.plant import Device, Signal
-from simulators.signals import Values
+from simulators.signals.physics import Values
 from simulators.truth import TruthLog
 
 HOST: Final = "127.0.0.1"

@@ -16,7 +16,7 @@ from typing import Any, Final
 from asyncua import Server, ua
 
 from simulators.plant import Device, Signal
-from simulators.signals import Values
+from simulators.signals.physics import Values
 from simulators.subscriptions import Witness, WitnessServer, datetime_of
 from simulators.truth import TruthLog
 

@@ -3,7 +3,9 @@
 `plant.yaml` restates the address map of the device manuals and adds the physics; it never reads a `site.yaml`::
 
     line: NAME
-    variables: {NAME: {model: …, …}}       # evaluated in this order, see simulators/signals.py
+    step_s: 0.05                           # seconds between two evaluations, where a variable has no step_s of its own
+    variables: {NAME: {model: …, …}}       # evaluated in this order, see simulators/signals/__init__.py
+    faults: {NAME: {label: {ko: …, en: …}, for_s: 600}}  # variables: NAME is 1 while active, NAME_t = s since it began
     devices:
       NAME:                                # equals the connection's name in site.yaml: the only join
         type: modbus
@@ -29,11 +31,9 @@ from typing import Any, Final
 
 import yaml
 
-from simulators.signals import Step, Values, build
+from simulators.signals.physics import STEP_NS, Fault, Physics, Values
 from simulators.words import engineering, quantise
 
-STEP_NS: Final = 50_000_000
-"""Plant time between two evaluations of every variable, ns."""
 MODBUS_TABLES: Final = ("coil", "discrete", "holding", "input")
 OPCUA_TYPES: Final = ("Double", "Float", "Int32", "UInt32", "UInt16", "Byte", "Boolean", "String")
 MTCONNECT_CATEGORIES: Final = ("SAMPLE", "EVENT", "CONDITION")
@@ -129,26 +129,34 @@ class Plant:
 
     Attributes:
         values: variable → value after the last step.
+        physics: the variables of each line.
+        faults: of the lines' own, by name.
         steps: steps done since the start.
-        models: variable and its step function, in the order of evaluation.
     """
 
     lines: tuple[str, ...]
     devices: dict[str, Device]
     values: Values
+    physics: list[Physics] = field(default_factory=list)
+    faults: dict[str, Fault] = field(default_factory=dict)
     steps: int = 0
     frozen: bool = False
-    models: list[tuple[str, Step]] = field(default_factory=list)
 
-    def step(self) -> None:
-        """Advance every variable by one step, unless the plant is frozen."""
+    def step(self, steps: int = 1) -> None:
+        """Advance every variable, unless the plant is frozen."""
         if self.frozen:
             return
-        values, dt = self.values, STEP_NS / 1e9
-        self.steps += 1
-        values["t"], values["dt"] = self.steps * dt, dt
-        for name, model in self.models:
-            values[name] = model(values, dt)
+        for line in self.physics:
+            line.advance(self.steps, steps)
+        self.steps += steps
+
+    def set_fault(self, name: str, *, active: bool) -> None:
+        """Begin or end a fault of a line's own, from the next step on.
+
+        Raises:
+            KeyError: there is no such fault.
+        """
+        self.values[self.faults[name].name] = int(active)
 
     def signals(self) -> Iterator[Signal]:
         """Every signal, in the order of its id."""
@@ -183,13 +191,11 @@ def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1) -> Plant:
     Raises:
         ValueError: a name is used twice, or a model, type or variable does not exist.
     """
-    plant = Plant((), {}, {"t": 0.0, "dt": STEP_NS / 1e9})
+    plant = Plant((), {}, {})
     for document in documents:
         plant.lines += (document["line"],)
-        for name, params in document["variables"].items():
-            if name in plant.values:
-                raise ValueError(f"variable {name} is defined twice")
-            plant.models.append((name, build(name, params, seed, plant.values)))
+        plant.physics.append(Physics(document, seed, plant.values))
+        plant.faults |= plant.physics[-1].faults
         for name, body in document["devices"].items():
             if name in plant.devices:
                 raise ValueError(f"device {name} is defined twice")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import signal
@@ -15,7 +14,6 @@ import pytest
 import yaml
 
 from simulators.plant import line_names, load_plant, plant_of
-from simulators.signals import build
 from simulators.words import engineering, quantise, to_bytes
 
 if TYPE_CHECKING:
@@ -73,31 +71,7 @@ def test_freeze_stops_every_variable() -> None:
     assert plant.values == before
 
 
-def test_lag1_reaches_63_percent_after_its_time_constant() -> None:
-    values = {"x": 0.0}
-    step = build("x", {"model": "lag1", "target": 100, "tau_s": 2}, 1, values)
-    for _ in range(40):
-        values["x"] = step(values, 0.05)
-    assert values["x"] == pytest.approx(100 * (1 - math.exp(-1)))
-
-
-def test_a_dwell_ends_on_time_and_a_condition_moves_at_once() -> None:
-    values: dict[str, object] = {"go": 0}
-    moves = [{"from": 1, "to": 2, "when": "go"}, {"from": 2, "to": 1, "after_s": 0.5}]
-    step = build("s", {"model": "markov", "initial": 1, "moves": moves}, 1, values)
-    path = []
-    for tick in range(30):
-        values["go"] = tick == 3
-        values["s"] = step(values, 0.1)
-        path.append(values["s"])
-    assert path == [*[1] * 3, *[2] * 6, *[1] * 21]
-
-
 def test_a_bad_plant_names_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="x: no model 'magic'"):
-        build("x", {"model": "magic"}, 1, {})
-    with pytest.raises(ValueError, match="needs the parameter 'tau_s'"):
-        build("x", {"model": "lag1", "target": 1}, 1, {})
     document = yaml.safe_load("line: a\nvariables: {x: {value: 1}}\ndevices: {d: {type: serial, signals: {}}}")
     with pytest.raises(ValueError, match="no type 'serial'"):
         plant_of([document])

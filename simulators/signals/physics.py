@@ -1,0 +1,138 @@
+"""A line's variables as one compiled function over plant time."""
+
+from __future__ import annotations
+
+import keyword
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from simulators.signals.expression import DRAWS, FUNCTIONS
+from simulators.signals.models import MODELS, Code, Variable
+from simulators.signals.schedule import DAY_S, START_S
+
+Values = dict[str, Any]
+STEP_NS: Final = 50_000_000
+"""Plant time of one step, ns."""
+STEP_S: Final = STEP_NS / 1e9
+CLOCK: Final[Values] = {"t": 0.0, "hour": START_S / 3600, "weekday": 0}
+"""What every line knows of its time at the start."""
+_TAKEN: Final = frozenset({*FUNCTIONS, *DRAWS, *CLOCK, "dt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of a line's own: a variable that is 1 while it is active; NAME_t = seconds since it began.
+
+    Attributes:
+        ko: what it is called in Korean.
+        en: and in English.
+        for_s: how long it lasts where nobody says, plant seconds.
+    """
+
+    name: str
+    ko: str
+    en: str
+    for_s: float
+
+
+class Physics:
+    """The variables of one line.
+
+    Args:
+        document: parsed plant.yaml.
+        seed: of the random numbers.
+        values: takes the line's variables; those of other lines may be in it.
+
+    Attributes:
+        faults: by name.
+
+    Raises:
+        ValueError: a name is used twice or cannot be one, or a model, parameter or variable does not exist.
+    """
+
+    def __init__(self, document: Mapping[str, Any], seed: int, values: Values) -> None:
+        self.faults = {name: _fault(name, body) for name, body in (document.get("faults") or {}).items()}
+        default_s = document.get("step_s", STEP_S)
+        variables = [
+            (Variable(name, params, _every(name, params.get("step_s", default_s)) * STEP_S, seed, number), params)
+            for number, (name, params) in enumerate(document["variables"].items())
+        ]
+        blocks = [(round(v.dt_s / STEP_S), _code(v, params)) for v, params in variables]
+        own: Values = {}
+        for fault in self.faults:
+            _add(own, {fault: 0, f"{fault}_t": 0.0}, values)
+        for v, _ in variables:
+            _add(own, v.initials, values)
+        own |= CLOCK
+        for v, _ in variables:
+            unknown = v.rewriter.read - own.keys()
+            if unknown:
+                raise ValueError(f"{v.name}: {', '.join(sorted(unknown))} is no variable of the line")
+        made = {name: value for v, _ in variables for name, value in v.made.items()}
+        source = "\n".join(_function(list(own), self.faults, blocks))
+        scope: dict[str, Any] = {**FUNCTIONS, **made}
+        exec(compile(source, f"<{document['line']}>", "exec"), scope)  # noqa: S102 — our own plant.yaml, never user input
+        self._advance = scope["advance"]
+        self._values = values
+        values.update(own)
+
+    def advance(self, done: int, steps: int) -> None:
+        """Do `steps` more steps after `done`."""
+        self._advance(self._values, done, steps)
+
+
+def _add(own: Values, initials: Values, others: Values) -> None:
+    for name, value in initials.items():
+        if name in own or name in others:
+            raise ValueError(f"variable {name} is defined twice")
+        if name in _TAKEN or name.startswith("_") or not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError(f"variable {name}: this cannot be a name")
+        own[name] = value
+
+
+def _fault(name: str, body: Mapping[str, Any]) -> Fault:
+    try:
+        return Fault(name, body["label"]["ko"], body["label"]["en"], float(body.get("for_s", 600)))
+    except KeyError as missing:
+        raise ValueError(f"fault {name}: {missing} is missing") from missing
+
+
+def _every(name: str, step_s: float) -> int:
+    """Steps between two evaluations."""
+    every = round(step_s / STEP_S)
+    if every < 1 or not math.isclose(every * STEP_S, step_s):
+        raise ValueError(f"{name}: step_s must be a multiple of {STEP_S:g}")
+    return every
+
+
+def _code(v: Variable, params: Mapping[str, Any]) -> Code:
+    model = MODELS.get(params.get("model", "expr"))
+    if model is None:
+        raise ValueError(f"{v.name}: no model {params.get('model')!r}; there are {', '.join(MODELS)}")
+    return model(v)
+
+
+def _function(names: list[str], faults: Iterable[str], blocks: Iterable[tuple[int, Code]]) -> Iterator[str]:
+    """The source: variables are locals while it runs, and in `values` before and after."""
+    yield "def advance(_values, _done, _steps):"
+    for name in names:
+        yield f"    {name} = _values[{name!r}]"
+    yield "    for _step in range(_done + 1, _done + _steps + 1):"
+    yield f"        t = _step * {STEP_S!r}"
+    yield f"        hour = (t + {START_S}) % {DAY_S} / 3600.0"
+    yield f"        weekday = int((t + {START_S}) // {DAY_S}) % 7"
+    for name in faults:
+        yield f"        {name}_t = {name}_t + {STEP_S!r} if {name} else 0.0"
+    for every, group in groupby(blocks, key=lambda block: block[0]):
+        margin = "        "
+        if every > 1:
+            yield f"        if _step % {every} == 1:"
+            margin += "    "
+            yield f"{margin}pass"
+        for _, code in group:
+            yield from (margin + line for line in code)
+    for name in names:
+        yield f"    _values[{name!r}] = {name}"
