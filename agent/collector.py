@@ -33,9 +33,9 @@ from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.journal.segment import Segment
 from pipelines.ledger.ledger import Ledger
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
-from pipelines.source import Lines
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics
 
@@ -120,6 +120,7 @@ class Collector:
                 services.create_task(self._heartbeat(), name="heartbeat"),
                 services.create_task(self.reload.run(), name="reload"),
                 services.create_task(self.time.run(self.flow, self._place), name="clock"),
+                services.create_task(self.links.derive(), name="derive"),
                 services.create_task(watchdog(self.alive, partial(health.status_line, self)), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:

@@ -6,19 +6,24 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
+from agent.derived import rules_of
 from agent.reading import Reading
 from agent.site import Site
 from agent.timekeeping import Timekeeper
 from connectors.registry import AnyConnection, load
+from pipelines.derive.engine import Engine
 from pipelines.errors import ConfigError
 from pipelines.flow import Flow
 
-_FREE: Final = {"machines", "connections", "mqtt"}
+_FREE: Final = {"machines", "connections", "mqtt", "calendar", "kpis"}
 """Top-level keys that may change while the agent runs; identity and disk are settled at the start."""
 _FIRST_CYCLE_S: Final = 20.0
 """Longest wait for the first attempt of every connection; one that takes longer counts as tried."""
+_TICK_S: Final = 1.0
+_LEAST_TICK_S: Final = 0.02
+"""Of real time, however fast the clock of a simulation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Links:
 
     Attributes:
         readings: in the order of the configuration.
+        engine: derives points from what all of them read.
     """
 
     def __init__(self, site: Site, flow: Flow, keeper: Timekeeper, state_dir: Path) -> None:
@@ -87,6 +93,8 @@ class Links:
         self._state_dir = state_dir
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.engine = Engine(flow.journal.resume)
+        self.engine.follow(rules_of(site), site.machine_places())
         load(one.type for one in site.connections)
         self.readings = [self._reading(site, one, "agent_down") for one in site.connections]
 
@@ -120,14 +128,25 @@ class Links:
         await self._flow.flush()
         if self._group is None:
             return
+        self.engine.follow(rules_of(wanted), wanted.machine_places())
         kept = {one.name: one for one in self.readings if one.name in change.kept}
         self.readings = [kept.get(one.name) or self._reading(wanted, one, "reconfigured") for one in wanted.connections]
         for reading in self.readings:
             if reading.name not in kept:
                 self._begin(reading, self._group)
+            else:
+                reading.source.follow_rules()
+
+    async def derive(self) -> NoReturn:
+        """Tell the rules of the time about once a second, for what ends without a reading; ends by cancellation."""
+        clock = self._keeper.clock
+        while True:
+            if (derived := self.engine.tick(clock.now_ns())) is not None:
+                self._flow.put(derived)
+            await asyncio.sleep(max(_LEAST_TICK_S, _TICK_S / clock.rate))
 
     def _reading(self, site: Site, connection: AnyConnection, absence: str) -> Reading:
-        return Reading(site, connection, self._flow, self._keeper, self._state_dir, absence)
+        return Reading(site, connection, self._flow, self._keeper, self._state_dir, self.engine, absence)
 
     def _begin(self, reading: Reading, group: asyncio.TaskGroup) -> None:
         self._tasks[reading.name] = group.create_task(reading.run(), name=reading.name)

@@ -17,6 +17,7 @@ import structlog
 from agent.supervise import DEVICE_CAP_S, keep_open
 from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
+from pipelines.derive.engine import Engine
 from pipelines.flow import Flow
 from pipelines.point import BAD_NO_COMMUNICATION, SEVERITY_MASK, Delivery, status_name
 from pipelines.skew import Skew
@@ -46,6 +47,7 @@ class Reading:
         flow: where deliveries go.
         keeper: of the agent's clock.
         state_dir: the agent's state folder.
+        engine: has the rules that read its tags.
         absence: cause of the gap before its first link.
 
     Attributes:
@@ -63,12 +65,13 @@ class Reading:
         flow: Flow,
         keeper: Timekeeper,
         state_dir: Path,
+        engine: Engine,
         absence: str = "agent_down",
     ) -> None:
         self.name = connection.name
         self.stats = LinkStats()
         places, events = site.places(connection), site.event_places(connection)
-        self.source = Source(connection, places, flow.journal.resume, events, keeper.watched)
+        self.source = Source(connection, places, flow.journal.resume, events, keeper.watched, engine)
         self.skew = Skew()
         self._most_skew_s = connection.max_skew_s
         self._flow = flow

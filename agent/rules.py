@@ -7,16 +7,17 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agent.derived import refs_of
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.tag import ModbusTag
 from pipelines.errors import ConfigError
+from pipelines.place import OWN_MEASUREMENTS
 
 if TYPE_CHECKING:
     from agent.site import Site
     from pipelines.settings import TagSettings
 
 Place = tuple[str | int, ...]
-_OWN_MEASUREMENTS: Final = {"agent", "alarm", "alarm_action", "context", "cycle", "gap", "state"}
 OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
 _HOST: Final = re.compile(r"[\w.\-]+")
 
@@ -53,7 +54,7 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the rules it breaks.
     """
-    rules = (_hosts, _certificates, _machines, _connections, _totals, _states, _types, _among)
+    rules = (_hosts, _certificates, _machines, _connections, _totals, _derived, _types, _among)
     _raise([fault for rule in rules for fault in rule(site)])
 
 
@@ -75,7 +76,7 @@ def _clashes(first: Site, other: Site) -> Iterator[Fault]:
     for level in ("company", "site"):
         if getattr(first, level) != getattr(other, level):
             yield Fault((level,), f"is {getattr(first, level)!r} in the first file; files of one site agree")
-    for part in ("agent", "mqtt", "journal"):
+    for part in ("calendar", "kpis", "agent", "mqtt", "journal"):
         if part in other.model_fields_set and getattr(first, part) != getattr(other, part):
             yield Fault((part,), "differs from the first file; write it in the first file only")
     for name in other.machines:
@@ -115,7 +116,7 @@ def _is_address(host: str) -> bool:
 
 def _machines(site: Site) -> Iterator[Fault]:
     for name, machine in site.machines.items():
-        if machine.machine_class in _OWN_MEASUREMENTS:
+        if machine.machine_class in OWN_MEASUREMENTS:
             place = ("machines", name, "class")
             yield Fault(place, f"{machine.machine_class!r} is a measurement of the product; name another")
 
@@ -204,18 +205,19 @@ def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:
             yield Fault(_key(place, key), f"needs a number, and datatype is {tag.datatype}; remove {key}")
 
 
-def _states(site: Site) -> Iterator[Fault]:
+def _derived(site: Site) -> Iterator[Fault]:
+    """What is derived needs its tags; a part of a tag, such as an element, is known when the device gave it."""
     read = {
         (tag.machine or connection.machine, tag.name)
         for connection in site.connections
         for tag in connection.tag_list()
     }
     adrift = {tag for machine, tag in read if machine not in site.machines}  # told already: of no machine there is
-    for name, machine in site.machines.items():
-        if machine.state and (name, machine.state.tag) not in read and machine.state.tag not in adrift:
-            place = ("machines", name, "state", "tag")
-            reason = f"no connection reads a tag {machine.state.tag!r} of {name}; add it to one, or remove state"
-            yield Fault(place, reason, "state")
+    for place, (machine, tag) in refs_of(site):
+        whole = any(machine == other and tag.startswith(f"{name}_") for other, name in read)
+        if (machine, tag) not in read and not whole and tag not in adrift:
+            reason = f"no connection reads a tag {tag!r} of {machine}; add it to one, or remove {place[2]}"
+            yield Fault(place, reason, str(place[2]))
 
 
 def _types(site: Site) -> Iterator[Fault]:

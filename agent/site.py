@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from agent.rules import PlacedError, check, check_together
 from connectors.registry import AnyConnection
 from pipelines.delivery.mqtt_settings import MqttSettings
+from pipelines.derive.settings import CalendarSettings, DerivedSettings, Kpi
 from pipelines.journal.journal import JournalSettings
 from pipelines.place import Place
 from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
@@ -17,17 +18,7 @@ from pipelines.settings import EventSettings, Labels, Name, Settings, TagSetting
 _MAX_PORT = 65535
 
 
-class StateSettings(Settings):
-    """Where a machine's state stands."""
-
-    tag: Name
-    """Tag that holds the state."""
-    map: Annotated[dict[int, Annotated[int, Field(ge=0, le=8)]], Field(default_factory=dict)]
-    """Raw value → canonical state: 0 unknown, 1 run, 2 idle, 3 setup, 4 down, 5 planned, 6 maintenance, 7 off, 8 minor
-    stop. Empty = the raw value is canonical already."""
-
-
-class MachineSettings(Settings):
+class MachineSettings(DerivedSettings):
     """A machine."""
 
     machine_class: Annotated[Name, Field(alias="class")]
@@ -36,8 +27,6 @@ class MachineSettings(Settings):
     """Production line; default: the site's `line`."""
     label: Labels = Labels()
     """What people see."""
-    state: StateSettings | None = None
-    """Where its state stands; default: the machine has none."""
 
 
 class AgentSettings(Settings):
@@ -65,6 +54,10 @@ class Site(Settings):
     """Machines by name."""
     connections: Annotated[tuple[Annotated[AnyConnection, Field(discriminator="type")], ...], Field(min_length=1)]
     """Devices that are read."""
+    calendar: CalendarSettings | None = None
+    """Working time; default: nothing is known to be planned."""
+    kpis: tuple[Kpi, ...] = ()
+    """Key performance indicators of the site, by their codes."""
     agent: AgentSettings = AgentSettings()
     """This edge PC."""
     mqtt: MqttSettings = MqttSettings()
@@ -79,7 +72,13 @@ class Site(Settings):
 
     def place(self, connection: AnyConnection, tag: TagSettings | EventSettings) -> Place:
         """Where a tag, or a source of events, stands."""
-        name = tag.machine or connection.machine or ""
+        return self._place(tag.machine or connection.machine or "")
+
+    def machine_places(self) -> dict[str, Place]:
+        """Where each machine stands."""
+        return {name: self._place(name) for name in self.machines}
+
+    def _place(self, name: str) -> Place:
         machine = self.machines[name]
         return Place(machine.machine_class, self.company, self.site, machine.line or self.line or "", name)
 

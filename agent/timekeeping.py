@@ -13,7 +13,7 @@ import structlog
 from pipelines.clock import Clock, SystemClock
 from pipelines.delivery.later import Later
 from pipelines.encode.line import line
-from pipelines.source import Lines
+from pipelines.lines import Lines
 from pipelines.watched import Jump, WatchedClock
 
 if TYPE_CHECKING:

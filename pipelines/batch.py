@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pipelines.source import Lines
+from pipelines.lines import Lines
 
 RECORD_BYTES: Final = 512 << 10
 """A record is closed at this size; only one piece of lines that is larger makes a larger one."""

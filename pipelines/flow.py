@@ -26,9 +26,10 @@ from pipelines.journal.recovery import Found
 from pipelines.journal.segment import Segment
 from pipelines.journal.teller import Teller
 from pipelines.ledger.carried import Readings
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.point import Delivery
-from pipelines.source import Lines, Source
+from pipelines.source import Source
 from pipelines.stats import FlowStats
 from pipelines.uncut import to_its_end
 

@@ -81,15 +81,18 @@ class Normalizer:
             known_from_ns: of readings before this time, ns since 1970 UTC, it is not known what was stored: no deadband
                 holds them back.
         """
-        if not len(scan):
-            return []
-        scans = self._stored(scan)
+        return self.kept(self.typed(scan), historical=historical, known_from_ns=known_from_ns)
+
+    def kept(self, scans: list[Scan], *, historical: bool, known_from_ns: int) -> list[Scan]:
+        """What deadbands leave of `typed` readings; see `normalize`."""
         if self._has_deadband and not historical:
-            scans = [kept for one in scans if len(kept := self._apply_deadband(one, known_from_ns))]
+            return [kept for one in scans if len(kept := self._apply_deadband(one, known_from_ns))]
         return scans
 
-    def _stored(self, scan: Scan) -> list[Scan]:
-        """Scaled, judged and of their tags' types."""
+    def typed(self, scan: Scan) -> list[Scan]:
+        """The readings scaled, judged and of their tags' types, before any deadband."""
+        if not len(scan):
+            return []
         if self._any_text and scan.value.dtype.kind != "O":
             text = self._text[scan.tag]
             if text.all():

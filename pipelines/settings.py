@@ -108,6 +108,8 @@ class TagSettings(Settings):
     of a 64-bit unsigned integer above 2⁶³−1."""
     max_skew_s: Annotated[float, Field(gt=0, le=MAX_SKEW_S)] | None = None
     """A source time off by more than this is replaced by the agent's own; default: the connection's `max_skew_s`."""
+    source: str = ""
+    """Where it comes from, for people: the table and row of a manual, or a browse name."""
     stale_after_s: Annotated[float, Field(gt=0)] | None = None
     """Longest time without a reading although the link is up, seconds; after it the tag becomes
     `UncertainLastUsableValue`. For tags that must change, such as a life-beat counter; default: unchanged is fine."""

@@ -5,8 +5,8 @@ Its tag table grows while it runs: elements of arrays and fields of structures c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,8 +14,12 @@ import orjson
 from numpy.typing import NDArray
 
 from pipelines.alarms import Alarms
+from pipelines.derive.ear import Ear
+from pipelines.derive.engine import Engine
+from pipelines.derive.rule import Ref
 from pipelines.encode.line import Column, LineEncoder, line
 from pipelines.ledger.carried import Names, Readings
+from pipelines.lines import Lines
 from pipelines.normalize import Normalizer
 from pipelines.parts import Parts, new_rows
 from pipelines.place import Place
@@ -35,28 +39,6 @@ EVENTS: Final = "*events"
 """What stands for the tag in the gap of a source of events; no tag can have this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Encoded readings.
-
-    Attributes:
-        body: line protocol.
-        points: readings and gaps in it.
-        span_ns: oldest and newest time.
-        resume: journal state these lines lead to, by key.
-        replaced: whether a time in them is the agent's own instead of the source's: the same reading taken again would
-            get another one, so nobody may see these lines before they are durable.
-        readings: the values of tags among them, as the ledger counts them.
-    """
-
-    body: bytes
-    points: int
-    span_ns: tuple[int, int]
-    resume: Mapping[str, bytes]
-    replaced: bool = False
-    readings: tuple[Readings, ...] = ()
-
-
 class Source:
     """The pipeline of one connection.
 
@@ -66,6 +48,7 @@ class Source:
         state: the journal's resume state; keys of this connection are read from it.
         event_places: where each of its sources of events stands.
         clock: says whether the agent's own times are estimates; None = they never are.
+        engine: has the rules that read its tags; None = none does.
 
     Attributes:
         name: of the connection.
@@ -81,6 +64,7 @@ class Source:
         state: Mapping[str, bytes],
         event_places: Sequence[Place] = (),
         clock: WatchedClock | None = None,
+        engine: Engine | None = None,
     ) -> None:
         tags = settings.tag_list()
         self.name = settings.name
@@ -113,6 +97,8 @@ class Source:
         self._whole = np.arange(len(tags), dtype=np.int32)
         self.stale: set[int] = set()
         self.link_resume = state.get(self._keys["link"])
+        self._ear = Ear(engine or Engine({}))
+        self.follow_rules()
 
     @property
     def suppressed(self) -> int:
@@ -124,8 +110,12 @@ class Source:
         """Rows that come as another type than they are stored: both, (that of the last reading, the stored one)."""
         return self._normalizer.mismatched
 
+    def follow_rules(self) -> None:
+        """The engine has other rules, or the tag table more rows."""
+        self._ear.follow([Ref(place.machine, tag.name) for tag, place in zip(self.tags, self._places, strict=True)])
+
     def encode(self, delivery: Delivery, now_ns: int) -> list[Lines]:
-        """The delivery as lines in chunks; the resume state goes with the last one."""
+        """The delivery as lines in chunks; the resume state goes with the last one, and what is derived from it."""
         if len(self.parts) > len(self.tags) - self.parts.first:
             self._grow()
         out: list[Lines] = []
@@ -138,22 +128,29 @@ class Source:
             out.append(self._events(delivery.events, now_ns))
         columns: list[Column] = []
         points, again_ns = 0, self._again_ns(delivery, now_ns) if delivery.scans else 0
-        for scan in delivery.scans:
-            for start in range(0, len(scan), CHUNK):
-                part = scan if len(scan) <= CHUNK else scan.take(np.arange(start, min(start + CHUNK, len(scan))))
-                for one in self._normalizer.normalize(part, historical=delivery.historical, known_from_ns=again_ns):
-                    columns += self._past(one) if delivery.historical else self._columns(one, now_ns, delivery)
-                    points += len(one)
-                if points >= CHUNK:
-                    out.append(self._close(columns, points))
-                    columns, points = [], 0
+        for part in _chunks(delivery.scans):
+            for one in self._stored(part, delivery, now_ns, again_ns):
+                columns += self._past(one) if delivery.historical else self._columns(one, now_ns, delivery)
+                points += len(one)
+            if points >= CHUNK:
+                out.append(self._close(columns, points))
+                columns, points = [], 0
         if columns:
             out.append(self._close(columns, points))
-        resume = self._state(delivery.resume)
-        if resume:
-            last = out.pop() if out else Lines(b"", 0, (now_ns, now_ns), {})
-            out.append(replace(last, resume={**last.resume, **resume}))
+        state = self._state(delivery.resume)
+        for more in (Lines(b"", 0, (now_ns, now_ns), state) if state else None, self._ear.gather(now_ns)):
+            if more is not None:
+                out.append(out.pop().followed_by(more) if out else more)
         return out
+
+    def _stored(self, scan: Scan, delivery: Delivery, now_ns: int, again_ns: int) -> list[Scan]:
+        """The readings as they are stored; rules hear live ones, at the source's time where that can be right."""
+        typed = self._normalizer.typed(scan)
+        believed = self._clock is None or self._clock.believed
+        for one in () if delivery.historical else filter(None, map(self._ear.wanted, typed)):
+            skewed = self._stamper.skewed(one, now_ns, delivery.device_time_ns, believed=believed)
+            self._ear.hear(one, np.where(skewed, now_ns, one.time_ns))
+        return self._normalizer.kept(typed, historical=delivery.historical, known_from_ns=again_ns)
 
     def _again_ns(self, delivery: Delivery, now_ns: int) -> int:
         """Readings before this time may be told for the second time: one process stored them and forgot it.
@@ -198,7 +195,10 @@ class Source:
         """A bad reading of every tag at once, when the link is gone; it leaves source times alone."""
         self._heard_ns[:] = 0
         self.stale.clear()
-        return self._say(np.arange(len(self.tags), dtype=np.int32), status, now_ns)
+        said = self._say(np.arange(len(self.tags), dtype=np.int32), status, now_ns)
+        self._ear.lost(status, now_ns)
+        derived = self._ear.gather(now_ns)
+        return said.followed_by(derived) if derived else said
 
     def _say(self, tag: NDArray[np.int32], status: int, now_ns: int) -> Lines:
         """The agent's own word on the quality of these tags, until their next reading."""
@@ -278,6 +278,7 @@ class Source:
         self._words.extend(self._names(first))
         self._encoder = self._make_encoder()
         self._told = np.append(self._told, np.zeros(len(rows), dtype=bool))
+        self.follow_rules()
 
     def _names(self, first: int) -> list[str]:
         rows = zip(self.tags[first:], self._places[first:], strict=True)
@@ -342,6 +343,14 @@ class Source:
         changed = {key: one for key, one in found.items() if one != self._stamps.get(key, b"[]")}
         self._stamps |= changed
         return changed
+
+
+def _chunks(scans: Sequence[Scan]) -> Iterator[Scan]:
+    for scan in scans:
+        if len(scan) <= CHUNK:
+            yield scan
+        else:
+            yield from (scan.take(np.arange(at, min(at + CHUNK, len(scan)))) for at in range(0, len(scan), CHUNK))
 
 
 def _resolved(tag: TagSettings, place: Place) -> TagSettings:

@@ -121,13 +121,7 @@ class Stamper:
 
     def stamp(self, scan: Scan, now_ns: int, device_time_ns: int | None = None, *, believed: bool = True) -> Stamped:
         """The same readings with final times, in the same order; `believed` = whether `now_ns` is no estimate."""
-        limit = self._max_skew[scan.tag]
-        if believed:
-            skewed = scan.time_ns - now_ns > limit
-            if device_time_ns is None or abs(device_time_ns - now_ns) > int(self._max_skew.min()):
-                skewed |= now_ns - scan.time_ns > limit
-        else:
-            skewed = (scan.time_ns < RELEASED_NS) | (scan.time_ns > PLAUSIBLE_NS)
+        skewed = self.skewed(scan, now_ns, device_time_ns, believed=believed)
         if device_time_ns is not None:
             self._device(device_time_ns, scan.time_ns[~skewed] if skewed.any() else scan.time_ns)
         last = self._last[scan.tag]
@@ -139,6 +133,16 @@ class Stamper:
             self._remember(scan)
             return Stamped(scan, None)
         return self._one_by_one(scan, skewed, now_ns, believed=believed)
+
+    def skewed(self, scan: Scan, now_ns: int, device_time_ns: int | None, *, believed: bool) -> NDArray[np.bool_]:
+        """Which source times cannot be right, whatever came before them: bool, shape (n,)."""
+        if not believed:
+            return (scan.time_ns < RELEASED_NS) | (scan.time_ns > PLAUSIBLE_NS)
+        limit = self._max_skew[scan.tag]
+        skewed: NDArray[np.bool_] = scan.time_ns - now_ns > limit
+        if device_time_ns is None or abs(device_time_ns - now_ns) > int(self._max_skew.min()):
+            skewed |= now_ns - scan.time_ns > limit
+        return skewed
 
     def _device(self, device_time_ns: int, time_ns: NDArray[np.int64]) -> None:
         """Keep the newest times; a clock that lost time since the process before bounds tags not heard since."""

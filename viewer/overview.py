@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from pipelines.place import OWN_MEASUREMENTS
 from pipelines.point import SEVERITY_MASK
 from viewer.catalog import STATE_TAG, STATES, UNKNOWN, Catalog, MachineInfo, MachineKey, TagInfo
 from viewer.stores.base import Latest, Place, Value
 
 NS: Final = 1_000_000_000
-DERIVED: Final = frozenset({"agent", "alarm", "alarm_action", "context", "cycle", "gap", "state"})
-"""Measurements that are no machine class."""
 HEARTBEAT: Final = "agent"
 """Measurement that every agent writes every ten seconds, with its own id as machine."""
 ALIVE_S: Final = 30.0
@@ -142,7 +141,7 @@ def overview(latest: Sequence[Latest], catalog: Catalog, now_ns: int) -> list[Ma
     unknown: dict[MachineKey, MachineInfo] = {}
     for one in latest:
         place = one.place
-        if place.measurement not in DERIVED:
+        if place.measurement not in OWN_MEASUREMENTS:
             key = (place.company, place.site, place.machine)
             if key not in catalog.machines:
                 unknown[key] = MachineInfo(place.company, place.site, place.line, place.machine)

@@ -17,9 +17,9 @@ from pipelines.encode.line import line
 from pipelines.encode.split import time_of
 from pipelines.errors import JournalCorrupt, JournalError
 from pipelines.flow import Flow
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
-from pipelines.source import Lines
 from pipelines.stats import FlowStats
 
 RETRY: Final = "/quarantine/retry"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ from pipelines.delivery.compress import unpack
 from pipelines.delivery.mqtt import Message, MqttSession
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import PayloadRefused
+from pipelines.place import OWN_MEASUREMENTS
 from pipelines.sinks.lineprotocol import Column, parse
 from pipelines.topics import DATA_FILTER
 
-_ABOUT_READINGS: Final = {"gap", "agent"}
 Series = tuple[str, str]
 """Machine and field."""
 
@@ -76,7 +76,7 @@ class Witness:
             body = unpack(message.payload, message.content_type)
         except PayloadRefused:
             return  # nobody can store it
-        columns = [one for one in parse(body) if one.measurement not in _ABOUT_READINGS]
+        columns = [one for one in parse(body) if one.measurement not in OWN_MEASUREMENTS]
         for column in columns:
             machine = dict(column.tags).get("machine", "")
             self.last[machine, column.field] = column.value[-1]

@@ -12,11 +12,10 @@ from pipelines.bridge.sift import Try, dropped, sift
 from pipelines.bridge.suspects import is_expired, suspects
 from pipelines.encode.split import field_name, field_names, measurement, split_fields, split_lines, time_of
 from pipelines.errors import RecordRejected, RecordTooLarge
+from pipelines.place import OWN_MEASUREMENTS
 from pipelines.settings import RESERVED_ENDINGS
 from pipelines.topics import RecordId
 
-_ONE_A_LINE: Final = {"gap", "alarm"}
-"""Measurements whose lines are a point each, whatever their fields."""
 _OWN: Final = "agent"
 """The measurement of the agent itself, which is no point."""
 
@@ -170,7 +169,7 @@ def _points(piece: bytes, names: set[str], *, first: bool) -> int:
     table = measurement(piece)
     if table == _OWN:
         return 0
-    if table in _ONE_A_LINE:
+    if table in OWN_MEASUREMENTS:
         return int(first)
     lost = set(field_names(piece))
     return len({_base(name) for name in lost if name == _base(name) or _base(name) not in names - lost})

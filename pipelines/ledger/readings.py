@@ -13,10 +13,9 @@ from pipelines.encode.split import split_lines
 from pipelines.errors import RecordRejected
 from pipelines.ledger.mix import U64, mixed
 from pipelines.ledger.tally import SeriesKey
+from pipelines.place import OWN_MEASUREMENTS
 from pipelines.sinks.lineprotocol import Column, parse
 
-UNCOUNTED: Final = frozenset({"agent", "alarm", "alarm_action", "clock", "context", "cycle", "gap", "state"})
-"""Measurements of the agent's own making: their points update themselves, or are not of a machine's tags."""
 _BODY_BYTES: Final = 1 << 20
 Points = tuple[NDArray[np.uint32], NDArray[np.int64], U64]
 """Series, time and mix of readings, each of shape (n,)."""
@@ -26,7 +25,7 @@ NOTHING: Final[Points] = (np.empty(0, np.uint32), np.empty(0, np.int64), np.empt
 
 def is_counted(measurement: str, field: str) -> bool:
     """Whether a field holds readings of a machine's tag."""
-    return measurement not in UNCOUNTED and not field.endswith(("_quality", "_source_time"))
+    return measurement not in OWN_MEASUREMENTS and not field.endswith(("_quality", "_source_time"))
 
 
 def joined(parts: Iterable[Points]) -> Points:

@@ -19,9 +19,9 @@ from agent.control.quarantine import DROP, RETRY, QuarantineOrders, expiry_gaps
 from agent.control.server import serve_control
 from pipelines.clock import SystemClock
 from pipelines.errors import DependencyError, RecordRejected
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine, kept
-from pipelines.source import Lines
 from pipelines.topics import RecordId
 from tests.pipelines.conftest import broker
 from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running

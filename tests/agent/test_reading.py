@@ -15,6 +15,7 @@ from agent.reading import Reading
 from agent.site import Site
 from agent.timekeeping import Timekeeper
 from pipelines.clock import SystemClock
+from pipelines.derive.engine import Engine
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.place import Place
@@ -47,7 +48,7 @@ async def running(site: Site, folder: Path) -> AsyncIterator[tuple[Reading, Jour
     journal = Journal(folder / "journal", JournalSettings.model_validate({"min_free_bytes": 0}))
     journal.open()
     flow = Flow(journal, SystemClock(), FlowStats(), Place("agent", "acme", "hall", "", "x"))
-    reading = Reading(site, site.connections[0], flow, Timekeeper(SystemClock(), {}, folder), folder)
+    reading = Reading(site, site.connections[0], flow, Timekeeper(SystemClock(), {}, folder), folder, Engine({}))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(flow.run()), group.create_task(reading.run())]
         try:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from agent.timekeeping import STATE_KEY, TRUST_FILE, Timekeeper
 from pipelines.clock import ScaledClock, SystemClock
+from pipelines.lines import Lines
 from pipelines.place import Place
-from pipelines.source import Lines
 from pipelines.watched import WatchedClock
 
 PLACE = Place("agent", "acme", "hall", "", "edge")

@@ -19,8 +19,8 @@ from pipelines.errors import JournalCorrupt
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.journal.settings import JournalSettings
+from pipelines.lines import Lines
 from pipelines.place import Place
-from pipelines.source import Lines
 from pipelines.stats import FlowStats
 
 PLACE = Place("meter", "demo", "site", "L1", "M")

@@ -16,9 +16,10 @@ from pipelines.errors import JournalError, JournalFull
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings, Stored
 from pipelines.journal.segment import Segment
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.point import BAD_NO_COMMUNICATION, Delivery, Gap, scan_of
-from pipelines.source import Lines, Source
+from pipelines.source import Source
 from pipelines.stats import FlowStats
 
 PLACE = Place("meter", "demo", "site", "L1", "M")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import orjson
 
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.point import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD, Delivery, Scan, scan_of
 from pipelines.settings import ConnectionSettings, TagSettings
-from pipelines.source import Lines, Source
+from pipelines.source import Source
 
 NOW = 1_790_000_000_000_000_000
 SECOND = 10**9

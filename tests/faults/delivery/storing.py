@@ -19,9 +19,9 @@ from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import LinkError
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.sinks.base import Sink
-from pipelines.source import Lines
 from tests.pipelines.delivery.test_uplink import Agent, running
 from tests.pipelines.waiting import until
 from tests.services.influxd import Influxd

@@ -27,10 +27,10 @@ from pipelines.errors import LinkError, RecordRejected
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.journal.segment import Segment
+from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine, kept
 from pipelines.sinks.base import Sink
-from pipelines.source import Lines
 from pipelines.stats import FlowStats
 from pipelines.topics import AgentTopics, RecordId
 from tests.pipelines.waiting import until

@@ -1,0 +1,100 @@
+"""Feeds rules with readings, and makes lines of what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Final
+
+import structlog
+
+from pipelines.derive.rule import Derived, Ref, Rule, Value
+from pipelines.encode.line import line
+from pipelines.lines import Lines
+from pipelines.place import Place
+
+log = structlog.get_logger()
+_KEY: Final = "derive:"
+"""In front of a rule's name: the key of its state in the journal."""
+Heard = tuple[int, Ref, Value, int]
+"""Time, tag, value and StatusCode of a reading."""
+
+
+class Engine:
+    """The rules of one agent, fed with the readings of all its connections.
+
+    What a delivery causes is gathered behind its readings, at once: between two deliveries nothing is pending.
+
+    Args:
+        state: resume state of the journal.
+    """
+
+    def __init__(self, state: Mapping[str, bytes]) -> None:
+        self._kept = {key: one for key, one in state.items() if key.startswith(_KEY)}
+        self._rules: tuple[Rule, ...] = ()
+        self._places: Mapping[str, Place] = {}
+        self._listeners: dict[Ref, tuple[Rule, ...]] = {}
+        self._heard: list[Heard] = []
+
+    def follow(self, rules: Sequence[Rule], places: Mapping[str, Place]) -> None:
+        """Go on with these rules; one that is called like one before, or like one of an earlier process, goes on.
+
+        Args:
+            rules: names are unique.
+            places: where each machine stands.
+        """
+        states = self._kept | {_KEY + one.name: one.state() for one in self._rules}
+        self._rules, self._places = tuple(rules), places
+        self._listeners = {}
+        for rule in rules:
+            if kept := states.get(_KEY + rule.name):
+                try:
+                    rule.restore(kept)
+                except ValueError as error:
+                    log.warning("derived_state_unreadable", rule=rule.name, reason=str(error))
+            for ref in rule.reads:
+                self._listeners[ref] = (*self._listeners.get(ref, ()), rule)
+
+    def listens(self, ref: Ref) -> bool:
+        """Whether a rule reads this tag."""
+        return ref in self._listeners
+
+    def hear(self, heard: Sequence[Heard]) -> None:
+        """Readings of a delivery, in any order, of tags that rules read; `gather` must follow."""
+        self._heard += heard
+
+    def tick(self, now_ns: int) -> Lines | None:
+        """What the time alone causes; None = nothing."""
+        for rule in self._rules:
+            rule.tick(now_ns)
+        return self._lines(self._rules, now_ns, quiet=True)
+
+    def gather(self, now_ns: int) -> Lines | None:
+        """What the readings heard since the last call cause, and the state they lead to; None = they change nothing."""
+        told: dict[str, Rule] = {}
+        for time_ns, ref, value, status in sorted(self._heard, key=itemgetter(0)):
+            for rule in self._listeners.get(ref, ()):
+                told[rule.name] = rule
+                rule.take(ref, time_ns, value, status)
+        self._heard.clear()
+        return self._lines(tuple(told.values()), now_ns, quiet=False)
+
+    def _lines(self, rules: Sequence[Rule], now_ns: int, *, quiet: bool) -> Lines | None:
+        """Points and changed states; when `quiet`, only of rules that have points."""
+        points: list[Derived] = []
+        resume: dict[str, bytes] = {}
+        for rule in rules:
+            some = rule.lines()
+            points += some
+            if some or not quiet:
+                key, state = _KEY + rule.name, rule.state()
+                if self._kept.get(key) != state:
+                    self._kept[key] = resume[key] = state
+        if not points:
+            return Lines(b"", 0, (now_ns, now_ns), resume) if resume else None
+        times = [one.time_ns for one in points]
+        body = b"".join(self._line(one) for one in points)
+        return Lines(body, len(points), (min(times), max(times)), resume, any(one.once for one in points))
+
+    def _line(self, one: Derived) -> bytes:
+        return line(self._places[one.machine].series(one.measurement, one.tags), one.fields, one.time_ns)

@@ -1,0 +1,124 @@
+"""Rules get the readings they read, in order, and their points and states stand behind the readings of a delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from pipelines.derive.engine import Engine
+from pipelines.derive.rule import Derived, Ref, Value
+from pipelines.place import Place
+from pipelines.point import BAD_NO_COMMUNICATION, Delivery, scan_of
+from pipelines.settings import ConnectionSettings, Deadband, TagSettings
+from pipelines.source import Source
+
+NOW = 1_790_000_000_000_000_000
+SECOND = 10**9
+PLACES = {"P1": Place("press", "acme", "", "", "P1")}
+
+
+class Connection(ConnectionSettings):
+    tags: tuple[TagSettings, ...]
+
+
+class Sum:
+    """Adds up what one tag says, and tells it; once a minute it says that it is there."""
+
+    def __init__(self, tag: str = "a") -> None:
+        self.name = f"sum/{tag}"
+        self.reads = frozenset({Ref("P1", tag)})
+        self.total = 0.0
+        self.heard: list[tuple[int, Value, int]] = []
+        self._points: list[Derived] = []
+
+    def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
+        self.heard.append((time_ns, value, status))
+        if not status:
+            assert isinstance(value, int | float)
+            self.total += value
+            self._points.append(Derived("state", ref.machine, time_ns, {"sum": self.total}))
+
+    def tick(self, now_ns: int) -> None:
+        if now_ns % (60 * SECOND) == 0:
+            self._points.append(Derived("state", "P1", now_ns, {"sum": self.total}))
+
+    def lines(self) -> Sequence[Derived]:
+        points, self._points = self._points, []
+        return points
+
+    def state(self) -> bytes:
+        return orjson.dumps([self.total])
+
+    def restore(self, state: bytes) -> None:
+        match orjson.loads(state):
+            case [float(total)]:
+                self.total = total
+            case _:
+                raise ValueError("not a sum")
+
+
+def engine(*rules: Sum, state: dict[str, bytes] | None = None) -> Engine:
+    made = Engine(state or {})
+    made.follow(rules, PLACES)
+    return made
+
+
+def source(made: Engine, deadband: float | None = None) -> Source:
+    band = Deadband(type="absolute", value=deadband) if deadband else None
+    tags = (TagSettings(name="a", deadband=band), TagSettings(name="b"))
+    return Source(Connection(name="plc", tags=tags), [PLACES["P1"]] * 2, {}, engine=made)
+
+
+def test_points_and_state_stand_behind_the_readings_of_the_delivery_in_one_piece() -> None:
+    one = source(engine(Sum()))
+    (lines,) = one.encode(Delivery((scan_of([0, 1], NOW, [2.5, 9.0]),), b"at 1"), NOW)
+    assert lines.body.decode().splitlines() == [
+        f"press,company=acme,machine=P1 a=2.5,b=9.0,a_quality=0i,b_quality=0i {NOW}",
+        f"state,company=acme,machine=P1 sum=2.5 {NOW}",
+    ]
+    assert (lines.points, lines.resume["link:plc"], lines.resume["derive:sum/a"]) == (3, b"at 1", b"[2.5]")
+    assert sum(len(some.tag) for some in lines.readings) == 2, "the ledger counts readings, not what is derived"
+
+
+def test_a_rule_hears_what_a_deadband_holds_back_and_what_a_lost_link_means() -> None:
+    rule = Sum()
+    one = source(engine(rule), deadband=10)
+    one.encode(Delivery((scan_of([0, 0, 0], [NOW, NOW + 1, NOW + 2], [1.0, 2.0, 3.0]),)), NOW)
+    (lines,) = one.encode(Delivery((scan_of([0], NOW + 3, [4.0]),)), NOW)
+    assert lines.body == b"state,company=acme,machine=P1 sum=10.0 %d\n" % (NOW + 3)
+    one.lost(BAD_NO_COMMUNICATION, NOW + 4)
+    assert rule.heard[-1][::2] == (NOW + 4, BAD_NO_COMMUNICATION)
+
+
+def test_readings_come_in_the_order_of_their_times_and_history_not_at_all() -> None:
+    rule = Sum()
+    one = source(engine(rule))
+    one.encode(Delivery((scan_of([0], NOW + 2, [1.0]), scan_of([0], NOW + 1, [2], dtype="int64"))), NOW + 2)
+    one.encode(Delivery((scan_of([0], NOW - 9, [5.0]),), historical=True), NOW + 3)
+    assert [time_ns - NOW for time_ns, _, _ in rule.heard] == [1, 2]
+
+
+def test_a_source_time_that_cannot_be_right_is_the_agents() -> None:
+    rule = Sum()
+    source(engine(rule)).encode(Delivery((scan_of([0], 5, [1.0]),)), NOW)
+    assert rule.heard[0][0] == NOW
+
+
+def test_a_tick_gives_points_only_when_something_ends() -> None:
+    made = engine(Sum())
+    assert made.tick(NOW + 1) is None
+    lines = made.tick(NOW + 40 * SECOND)
+    assert lines is not None
+    assert (lines.points, dict(lines.resume)) == (1, {"derive:sum/a": b"[0.0]"})
+
+
+def test_rules_go_on_over_a_restart_and_over_another_configuration() -> None:
+    made = engine(Sum(), state={"derive:sum/a": b"[7.5]", "derive:sum/b": b'"no list"'})
+    read = source(made)
+    read.encode(Delivery((scan_of([0], NOW, [1.0]),)), NOW)
+    rules = (Sum("a"), Sum("b"))
+    made.follow(rules, PLACES)
+    read.follow_rules()
+    read.encode(Delivery((scan_of([0, 1], NOW + 1, [1.0, 0.5]),)), NOW + 1)
+    assert [rule.total for rule in rules] == [9.5, 0.5]
