@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipelines.derive.alarm_rule import alarm_rules
+from pipelines.derive.chain import Chain
+from pipelines.derive.exposure import exposure_rules
 from pipelines.derive.rule import Ref, Rule
 
 if TYPE_CHECKING:
@@ -16,14 +19,14 @@ _REFS = {"state": ("tag", "mode", "power", "counter"), "count": ("total", "good"
 """Keys of a machine's groups that name tags."""
 
 
-def rules_of(site: Site) -> list[Rule]:
-    """Every rule of a site, in the order in which they are asked."""
-    del site
-    return []
+def rules_of(site: Site, chain: Chain) -> list[Rule]:
+    """Every rule of a site, in the order in which they are asked; `chain` takes safety and CCP events."""
+    return [*alarm_rules(site.alarms, chain), *exposure_rules(site.exposure)]
 
 
 def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
-    """Each tag that a machine's groups name, and where that is written."""
+    """Each tag that a machine's groups, an alarm or an exposure names, and where that is written."""
+    yield from _of_alarms(site)
     for name, machine in site.machines.items():
         for group, keys in _REFS.items():
             settings: Settings | None = getattr(machine, group)
@@ -36,6 +39,15 @@ def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
                 machine.state.lamps, ("machines", name, "state", "lamps"), ("green", "amber", "red")
             ):
                 yield place, Ref.of(name, text)
+
+
+def _of_alarms(site: Site) -> Iterator[tuple[Place, Ref]]:
+    for index, alarm in enumerate(site.alarms):
+        if alarm.machine in site.machines:
+            yield from ((("alarms", index, *key), alarm.ref(text)) for key, text in alarm.named_tags())
+    for index, gas in enumerate(site.exposure):
+        if gas.machine in site.machines:
+            yield ("exposure", index, "tag"), Ref(gas.machine, gas.tag)
 
 
 def _texts(settings: Settings, here: Place, keys: tuple[str, ...]) -> Iterator[tuple[Place, str]]:

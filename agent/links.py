@@ -13,11 +13,12 @@ from agent.reading import Reading
 from agent.site import Site
 from agent.timekeeping import Timekeeper
 from connectors.registry import AnyConnection, load
+from pipelines.derive.chain import Chain
 from pipelines.derive.engine import Engine
 from pipelines.errors import ConfigError
 from pipelines.flow import Flow
 
-_FREE: Final = {"machines", "connections", "mqtt", "calendar", "kpis"}
+_FREE: Final = {"machines", "connections", "mqtt", "calendar", "alarms", "exposure", "kpis"}
 """Top-level keys that may change while the agent runs; identity and disk are settled at the start."""
 _FIRST_CYCLE_S: Final = 20.0
 """Longest wait for the first attempt of every connection; one that takes longer counts as tried."""
@@ -85,6 +86,7 @@ class Links:
     Attributes:
         readings: in the order of the configuration.
         engine: derives points from what all of them read.
+        chain: of safety and CCP events.
     """
 
     def __init__(self, site: Site, flow: Flow, keeper: Timekeeper, state_dir: Path) -> None:
@@ -94,7 +96,8 @@ class Links:
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.engine = Engine(flow.journal.resume)
-        self.engine.follow(rules_of(site), site.machine_places())
+        self.chain = Chain()
+        self.engine.follow(rules_of(site, self.chain), site.machine_places())
         load(one.type for one in site.connections)
         self.readings = [self._reading(site, one, "agent_down") for one in site.connections]
 
@@ -128,7 +131,7 @@ class Links:
         await self._flow.flush()
         if self._group is None:
             return
-        self.engine.follow(rules_of(wanted), wanted.machine_places())
+        self.engine.follow(rules_of(wanted, self.chain), wanted.machine_places())
         kept = {one.name: one for one in self.readings if one.name in change.kept}
         self.readings = [kept.get(one.name) or self._reading(wanted, one, "reconfigured") for one in wanted.connections]
         for reading in self.readings:

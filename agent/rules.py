@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agent.alarm_faults import alarm_faults
 from agent.derived import refs_of
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.tag import ModbusTag
@@ -54,7 +55,7 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the rules it breaks.
     """
-    rules = (_hosts, _certificates, _machines, _connections, _totals, _derived, _types, _among)
+    rules = (_hosts, _certificates, _machines, _connections, _totals, _alarms, _derived, _types, _among)
     _raise([fault for rule in rules for fault in rule(site)])
 
 
@@ -203,6 +204,10 @@ def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:
         used = {"scale": tag.scale != 1, "offset": tag.offset != 0, "range": tag.range, "deadband": tag.deadband}
         for key in (key for key, value in used.items() if value):
             yield Fault(_key(place, key), f"needs a number, and datatype is {tag.datatype}; remove {key}")
+
+
+def _alarms(site: Site) -> Iterator[Fault]:
+    yield from (Fault(*one) for one in alarm_faults(site))
 
 
 def _derived(site: Site) -> Iterator[Fault]:

@@ -10,12 +10,16 @@ from pydantic import Field, model_validator
 from agent.rules import PlacedError, check, check_together
 from connectors.registry import AnyConnection
 from pipelines.delivery.mqtt_settings import MqttSettings
+from pipelines.derive.alarm_settings import AlarmSettings
+from pipelines.derive.exposure_limits import ExposureSettings
 from pipelines.derive.settings import CalendarSettings, DerivedSettings, Kpi
 from pipelines.journal.journal import JournalSettings
 from pipelines.place import Place
 from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
 
 _MAX_PORT = 65535
+_LISTS = ("connections", "alarms", "exposure")
+"""Keys whose entries come from every file of a site."""
 
 
 class MachineSettings(DerivedSettings):
@@ -56,6 +60,10 @@ class Site(Settings):
     """Devices that are read."""
     calendar: CalendarSettings | None = None
     """Working time; default: nothing is known to be planned."""
+    alarms: tuple[AlarmSettings, ...] = ()
+    """Alarms over tags."""
+    exposure: tuple[ExposureSettings, ...] = ()
+    """Gases whose 8-hour and 15-minute means are kept."""
     kpis: tuple[Kpi, ...] = ()
     """Key performance indicators of the site, by their codes."""
     agent: AgentSettings = AgentSettings()
@@ -98,12 +106,13 @@ class Site(Settings):
         """
         check_together(self, other)
         both = [one.placed_machines() for one in (self, other)]
-        update = {"machines": both[0] | both[1], "connections": self.connections + other.connections}
+        lists = {key: getattr(self, key) + getattr(other, key) for key in _LISTS}
+        update = {"machines": both[0] | both[1], **lists}
         joined = self.model_copy(update=update)
         try:
             check(joined)
         except PlacedError as error:  # this site alone is sound, so the fault came with the other file
-            moved = [fault._replace(place=_moved_back(fault.place, len(self.connections))) for fault in error.faults]
+            moved = [fault._replace(place=_moved_back(fault.place, self)) for fault in error.faults]
             raise PlacedError(moved) from error
         return joined
 
@@ -130,11 +139,11 @@ class Site(Settings):
         return self.model_copy(update={"connections": moved})
 
 
-def _moved_back(place: tuple[str | int, ...], connections: int) -> tuple[str | int, ...]:
+def _moved_back(place: tuple[str | int, ...], first: Site) -> tuple[str | int, ...]:
     """A place in a joined site as it is in the second file."""
     top, *below = place
     if below and isinstance(below[0], int):
-        below[0] -= connections
+        below[0] -= len(getattr(first, str(top)))
     return (top, *below)
 
 

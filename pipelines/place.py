@@ -8,7 +8,21 @@ from typing import Final
 from pipelines.encode.line import Series
 
 OWN_MEASUREMENTS: Final = frozenset(
-    {"agent", "aggregate", "alarm", "alarm_action", "clock", "context", "count", "cycle", "energy", "gap", "state"}
+    {
+        "agent",
+        "aggregate",
+        "alarm",
+        "alarm_action",
+        "clock",
+        "context",
+        "count",
+        "cycle",
+        "energy",
+        "event_log",
+        "exposure",
+        "gap",
+        "state",
+    }
 )
 """Measurements of the agent's own making: no machine class is called so, the ledger does not count them, since they
 update themselves or are not of a machine's tags, and each of their lines is one point, but for `agent`: that is none.

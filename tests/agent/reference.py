@@ -20,6 +20,8 @@ SECTIONS: Final = {
     "CycleSettings": "`machines.NAME.cycle`",
     "CalendarSettings": "`calendar`",
     "ShiftSettings": "`calendar.shifts[]`",
+    "AlarmSettings": "`alarms[]`",
+    "ExposureSettings": "`exposure[]`",
     "Labels": "`label` of machines and tags",
     "ModbusConnection": "`connections[]` with `type: modbus`",
     "DeviceSettings": "`connections[].devices[]` of Modbus",

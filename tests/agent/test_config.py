@@ -287,6 +287,14 @@ def test_files_of_one_site_are_joined(tmp_path: Path) -> None:
     assert [one.name for one in site.connections] == ["meter", "press", "meter2", "press2"]
 
 
+def test_alarms_of_two_files_are_joined(tmp_path: Path) -> None:
+    alarm = "alarms:\n  - {name: high, machine: MTR-01, tag: voltage, above: 250, priority: caution}\n\nmqtt:"
+    first = tmp_path / "first.yaml"
+    first.write_text(GOOD.read_text(encoding="utf-8").replace("mqtt:", alarm), encoding="utf-8")
+    other = second(tmp_path, ("mqtt:", alarm.replace("MTR-01", "MTR-02")))
+    assert [one.machine for one in load_sites([first, other]).alarms] == ["MTR-01", "MTR-02"]
+
+
 TWO_TYPES: Final = (
     "is stored as int, the same tag of MTR-01 as float; in one class (meter) they must agree: rename one, or change its"
     " class"

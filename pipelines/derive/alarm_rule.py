@@ -1,0 +1,147 @@
+"""Alarms as a rule: points of measurement `alarm`, `alarm_action` and, where they are chained, `event_log`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from pipelines.derive.alarm import Alarm, Changed
+from pipelines.derive.alarm_settings import SEVERITIES, AlarmSettings
+from pipelines.derive.chain import Chain
+from pipelines.derive.lifecycle import UNACKNOWLEDGED, State
+from pipelines.derive.rule import Derived, Ref, Value
+
+_CHAINED: Final = "alarms/chained"
+
+
+class AlarmRule:
+    """Some alarms that are kept together.
+
+    Args:
+        name: of the rule.
+        alarms: in it.
+        chain: takes their events too; None = they are not chained.
+
+    Attributes:
+        name: of the rule.
+        alarms: the same.
+        reads: tags they look at.
+    """
+
+    def __init__(self, name: str, alarms: Sequence[Alarm], chain: Chain | None = None) -> None:
+        self.name = name
+        self.alarms = tuple(alarms)
+        self.reads: frozenset[Ref] = frozenset().union(*(one.reads for one in alarms))
+        self._chain = chain
+
+    def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
+        """One reading of `reads`."""
+        for one in self.alarms:
+            if ref in one.reads:
+                one.take(ref, time_ns, value, status)
+
+    def tick(self, now_ns: int) -> None:
+        """Let come what is due."""
+        for one in self.alarms:
+            one.tick(now_ns)
+
+    def lines(self) -> list[Derived]:
+        """Points of everything that changed since the last call."""
+        changes = [(one.settings, change) for one in self.alarms for change in one.changes()]
+        points = []
+        for settings, change in sorted(changes, key=lambda one: one[1].time_ns):
+            points.append(_event(settings, change))
+            if change.by:
+                points.append(_action(settings, change))
+            if self._chain is not None:
+                points.append(_logged(self._chain, settings, change))
+        return points
+
+    def state(self) -> bytes:
+        """State of each alarm, and of the chain: JSON."""
+        chain = self._chain.kept() if self._chain is not None else None
+        return orjson.dumps({"alarms": {_key(one.settings): one.kept() for one in self.alarms}, "chain": chain})
+
+    def restore(self, state: bytes) -> None:
+        """Go on where `state` was taken; an alarm that was not there begins anew.
+
+        Raises:
+            ValueError: it is not of these rules.
+        """
+        try:
+            found = orjson.loads(state)
+            for one in self.alarms:
+                if kept := found["alarms"].get(_key(one.settings)):
+                    one.restore(kept)
+            if self._chain is not None and found["chain"]:
+                self._chain.restore(found["chain"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{self.name}: {error!r}") from error
+
+
+def alarm_rules(settings: Sequence[AlarmSettings], chain: Chain) -> list[AlarmRule]:
+    """The rules of a site's alarms: each by itself, but for those that share the hash-chained log."""
+    rules = [AlarmRule(f"alarm/{_key(one)}", [Alarm(one)]) for one in settings if not one.chained]
+    chained = [Alarm(one) for one in settings if one.chained]
+    return [*rules, AlarmRule(_CHAINED, chained, chain)] if chained else rules
+
+
+def _key(settings: AlarmSettings) -> str:
+    return f"{settings.machine}/{settings.name}"
+
+
+def _event(settings: AlarmSettings, change: Changed) -> Derived:
+    """The change as a point, with the fields that events of devices have (`AlarmEvent`)."""
+    fields: dict[str, Value] = {
+        "active": change.active,
+        "acknowledged": change.state not in UNACKNOWLEDGED,
+        "shelved": change.state is State.SHELVED,
+        "retain": change.state is not State.NORM,
+        "severity": SEVERITIES[settings.priority],
+        "priority": settings.priority,
+        "event": change.event,
+        "state": str(change.state),
+        "message": settings.label.ko or settings.label.en or settings.name,
+    }
+    if change.cause:
+        fields["cause"] = change.cause
+    if change.value is not None:
+        fields["value"] = change.value
+    if change.comment:
+        fields["comment"] = change.comment
+    return _point("alarm", settings, change, fields)
+
+
+def _action(settings: AlarmSettings, change: Changed) -> Derived:
+    """Who did what."""
+    fields: dict[str, Value] = {"action": change.event, "by": change.by}
+    if change.comment:
+        fields["comment"] = change.comment
+    if change.until_ns:
+        fields["until"] = change.until_ns
+    return _point("alarm_action", settings, change, fields)
+
+
+def _logged(chain: Chain, settings: AlarmSettings, change: Changed) -> Derived:
+    """The change as the next entry of the chain."""
+    said = {
+        "machine": settings.machine,
+        "alarm": settings.name,
+        "priority": settings.priority,
+        "kind": "safety" if settings.safety else "ccp",
+        "time_ns": str(change.time_ns),
+        "event": change.event,
+        "state": str(change.state),
+    }
+    more = {"cause": change.cause, "value": "" if change.value is None else repr(change.value)}
+    more |= {"by": change.by, "comment": change.comment, "until_ns": str(change.until_ns or "")}
+    entry = chain.add(said | {key: one for key, one in more.items() if one})
+    fields: dict[str, Value] = {"seq": entry.seq, "hash": entry.hash, "prev": entry.prev}
+    return _point("event_log", settings, change, {**fields, "entry": entry.canonical().decode()})
+
+
+def _point(measurement: str, settings: AlarmSettings, change: Changed, fields: dict[str, Value]) -> Derived:
+    tags = (("alarm", settings.name),)
+    return Derived(measurement, settings.machine, change.time_ns, fields, tags, once=True)

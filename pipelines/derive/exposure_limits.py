@@ -1,0 +1,56 @@
+"""Occupational exposure limits by substance: the table `exposure_limits.yaml`, and what a site sets of it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field, TypeAdapter
+
+from pipelines.settings import FieldName, Name, Settings
+
+TABLE = Path(__file__).with_suffix(".yaml")
+
+
+class Limits(Settings):
+    """Limits of one substance."""
+
+    ko: str
+    """Korean name."""
+    en: str
+    """English name."""
+    unit: str
+    """Unit of the limits: `ppm` or `mg/m³`."""
+    twa: Annotated[float, Field(gt=0)]
+    """Mean of 8 hours."""
+    stel: Annotated[float, Field(gt=0)] | None = None
+    """Mean of 15 minutes; None = there is none."""
+    ceiling: Annotated[float, Field(gt=0)] | None = None
+    """Never above this; None = there is none."""
+    verified: bool
+    """Whether the figures were read in a publication of the ministry."""
+    source: str
+    """Where they are from."""
+
+
+class ExposureSettings(Settings):
+    """A gas whose means of 8 hours (TWA) and 15 minutes (STEL) are kept beside its limits."""
+
+    machine: Name
+    """Machine the detector belongs to."""
+    tag: FieldName
+    """Tag of that machine with the concentration, in the unit of the limits."""
+    substance: str
+    """A substance of the table `pipelines/derive/exposure_limits.yaml`, such as `NH3`."""
+    twa: Annotated[float, Field(gt=0)] | None = None
+    """Limit of the 8-hour mean; default: the table's."""
+    stel: Annotated[float, Field(gt=0)] | None = None
+    """Limit of the 15-minute mean; default: the table's."""
+
+
+@cache
+def limits_table() -> dict[str, Limits]:
+    """The table, by substance."""
+    return TypeAdapter(dict[str, Limits]).validate_python(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
