@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "reload": "Operate",
     "verify": "Operate",
     "quarantine": "Operate",
+    "fault": "Operate",
     "soak": "Operate",
     "schema": "Other",
     "version": "Other",

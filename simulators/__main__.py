@@ -1,7 +1,7 @@
 """`python -m simulators`: one plant process that serves every device of the named lines on 127.0.0.1.
 
 One JSON line on stdout when ready, one when frozen. SIGUSR1 freezes the signals (servers keep answering), SIGTERM
-stops cleanly; faults are commands on stdin.
+stops cleanly. Faults come from a script, at their plant time, or over a Unix socket, at once.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import signal
-import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from simulators.clock import SimClock, real_now_ns
-from simulators.faults import inject, parse_fault
+from simulators.control import Control
+from simulators.faults.board import Board
+from simulators.faults.orders import Order
+from simulators.faults.script import ScriptError, read_script
+from simulators.following import Follower
 from simulators.modbus import ModbusServer
 from simulators.mtconnect import MtConnectServer
 from simulators.plant import Plant, line_names, load_plant
@@ -37,14 +40,17 @@ def _say(**fields: Any) -> None:
 
 
 class Process:
-    """The running plant: its servers, its clock and its truth."""
+    """The running plant: its servers, its clock, its truth and its faults."""
 
-    def __init__(self, plant: Plant, truth: TruthLog, clock: SimClock, seed: int) -> None:
+    def __init__(self, plant: Plant, truth: TruthLog, clock: SimClock, seed: int, script: Iterable[Order] = ()) -> None:
         self.plant = plant
         self.truth = truth
         self.clock = clock
         self.stopping = asyncio.Event()
         self.servers: dict[str, Any] = {}
+        self.board = Board(plant, truth.write)
+        for order in script:
+            self.board.add(order, plant.steps)
         truth.write(
             "header",
             lines=plant.lines,
@@ -57,15 +63,15 @@ class Process:
 
     async def start(self, ports: dict[str, int], lines: Sequence[str] = ()) -> None:
         """Open every server and say where they are."""
-        for name, device in self.plant.devices.items():
-            if device.type == "opcua":
+        for name, panel in self.plant.panels.items():
+            if panel.device.type == "opcua":
                 from simulators.opcua import OpcUaServer  # noqa: PLC0415 — a Modbus-only plant needs no asyncua
 
-                self.servers[name] = OpcUaServer(device, self.plant.values, self.truth, self.clock.now_ns)
-            elif device.type == "mtconnect":
-                self.servers[name] = MtConnectServer(device, self.plant.values, self.truth, self.clock.now_ns)
+                self.servers[name] = OpcUaServer(panel, self.truth, self.clock.now_ns)
+            elif panel.device.type == "mtconnect":
+                self.servers[name] = MtConnectServer(panel, self.truth, self.clock.now_ns)
             else:
-                self.servers[name] = ModbusServer(device, self.plant.values, self.truth, self.clock.now_ns)
+                self.servers[name] = ModbusServer(panel, self.truth, self.clock.now_ns)
             await self.servers[name].start(ports.get(name, 0))
         endpoints = {name: server.endpoint() for name, server in self.servers.items()}
         also = await self._lines(lines)
@@ -81,18 +87,24 @@ class Process:
         return {text: await open_line(self.servers[spec.device], spec) for text, spec in specs.items()}
 
     async def run_signals(self) -> None:
-        """Step the plant along its clock; OPC UA nodes and data items follow at their own periods."""
-        changing = [server for server in self.servers.values() if hasattr(server, "update")]
-        begin_ns = self.clock.now_ns() // 1000 * 1000 - self.plant.steps * STEP_NS
-        while not self.plant.frozen:
+        """Step the plant along its clock: faults, variables, then what each device shows.
+
+        Once the plant is frozen its clock goes on, so that faults come to their end.
+        """
+        servers: list[Follower] = list(self.servers.values())
+        self.board.start_ns = begin_ns = self.clock.now_ns() // 1000 * 1000 - self.plant.steps * STEP_NS
+        steps = self.plant.steps
+        while True:
             for _ in range(_BURST):
-                due_ns = begin_ns + (self.plant.steps + 1) * STEP_NS
-                if due_ns > self.clock.now_ns() or self.plant.frozen:
+                due_ns = begin_ns + (steps + 1) * STEP_NS
+                if due_ns > self.clock.now_ns():
                     break
+                self.board.turn(steps + 1)
                 self.plant.step()
-                for server in changing:
-                    await server.update(self.plant.steps, due_ns)
-            wait_ns = begin_ns + (self.plant.steps + 1) * STEP_NS - self.clock.now_ns()
+                steps += 1
+                for server in servers:
+                    await (server.follow() if self.plant.frozen else server.update(steps, due_ns))
+            wait_ns = begin_ns + (steps + 1) * STEP_NS - self.clock.now_ns()
             await asyncio.sleep(max(0.0, self.clock.real_s(wait_ns / 1e9)))
 
     def freeze(self) -> None:
@@ -102,43 +114,25 @@ class Process:
             self.truth.write("freeze", time=self.clock.now_ns())
             _say(frozen=True)
 
-    async def commands(self, group: asyncio.TaskGroup) -> None:
-        """Faults from stdin, until its end; a file or /dev/null holds none."""
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
-            return
-        reader = asyncio.StreamReader()
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        async for line in reader:
-            try:
-                fault = parse_fault(line, self.servers)
-            except ValueError as reason:
-                _say(refused=str(reason))
-                continue
-            group.create_task(inject(fault, self.servers[fault.device], self.truth, self.clock))
-
-    async def run(self, ports: dict[str, int], lines: Sequence[str] = ()) -> None:
+    async def run(self, ports: dict[str, int], lines: Sequence[str] = (), control: Path | None = None) -> None:
         """Serve until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
         loop.add_signal_handler(signal.SIGUSR1, self.freeze)
-        await self.start(ports, lines)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.run_signals()), group.create_task(self.truth.keep_synced())]
-            tasks.append(group.create_task(self.truth.keep_stalls(self.clock.now_ns, self.clock.rate)))
-            inner = group.create_task(self._faults())
-            await self.stopping.wait()
-            for task in (*tasks, inner):
-                task.cancel()
-        for server in self.servers.values():
-            await server.end()
+        async with AsyncExitStack() as stack:
+            if control is not None:
+                await stack.enter_async_context(Control(self.plant, self.board).serving(control))
+            await self.start(ports, lines)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self.run_signals()), group.create_task(self.truth.keep_synced())]
+                tasks.append(group.create_task(self.truth.keep_stalls(self.clock.now_ns, self.clock.rate)))
+                await self.stopping.wait()
+                for task in tasks:
+                    task.cancel()
+            for server in self.servers.values():
+                await server.end()
         self.truth.write("stop", time=self.clock.now_ns())
-
-    async def _faults(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            await self.commands(group)
 
 
 def _ports(texts: list[str]) -> dict[str, int]:
@@ -161,10 +155,15 @@ def main() -> int:
         metavar="DEVICE=TRANSPORT:WHERE",
         help="a Modbus device on a second line: rtu:PATH, ascii:PATH, rtu_over_tcp:PORT, udp:PORT, tls:PORT:CERT:KEY",
     )
+    parser.add_argument("--faults", type=Path, help="YAML list: - {at: 5m, fault: comm_loss, device: …, for: 30s}")
+    parser.add_argument("--control", type=Path, help="Unix socket to take faults on while it runs")
     args = parser.parse_args()
     try:
         plant = load_plant(args.line or line_names(), args.seed)
         ports = _ports(args.port_map)
+        script = read_script(args.faults.read_text(encoding="utf-8"), plant) if args.faults else []
+    except ScriptError as reason:
+        parser.error(f"{args.faults}:{reason.line}: {reason}")
     except ValueError as reason:
         parser.error(str(reason))
     if args.speed <= 0:
@@ -173,7 +172,8 @@ def main() -> int:
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # a client that dies is no news here
     truth = TruthLog(args.truth)
     try:
-        asyncio.run(Process(plant, truth, SimClock(origin_ns, args.speed), args.seed).run(ports, args.also))
+        process = Process(plant, truth, SimClock(origin_ns, args.speed), args.seed, script)
+        asyncio.run(process.run(ports, args.also, args.control))
     finally:
         truth.close()
     return 0

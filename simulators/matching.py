@@ -35,6 +35,8 @@ def same(item: Item, value: Any, quality: int) -> bool:
 def expected(item: Item, limits: tuple[float, float] | None) -> Item:
     """The item as it must be stored: outside the tag's range, or not finite, it is BadOutOfRange."""
     value = item.value
+    if value is None and item.status == 0:  # JSON knows neither NaN nor infinity
+        return item._replace(status=BAD_OUT_OF_RANGE)
     if item.status == ANY_BAD or item.status >= BAD or isinstance(value, bool) or not isinstance(value, (int, float)):
         return item
     outside = limits is not None and not limits[0] <= value <= limits[1]

@@ -11,8 +11,9 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from simulators.plant import Device, Signal
-from simulators.signals.physics import Values
+from simulators.device import Device, Signal
+from simulators.following import Follower
+from simulators.panel import Panel
 from simulators.truth import TruthLog
 from simulators.words import engineering, register_count, to_bytes
 
@@ -65,7 +66,7 @@ class Image:
         ]
 
     def answer(
-        self, unit: int, fc: int, address: int, count: int, values: Values
+        self, unit: int, fc: int, address: int, count: int, panel: Panel
     ) -> tuple[bytes, int, list[int], list[Any]]:
         """PDU of the response, exception code or 0, and the signals wholly covered: their ids and values as served."""
         key = (unit, fc, address, count)
@@ -77,7 +78,7 @@ class Image:
         ids, shown = [], []
         bits, words = 0, bytearray(2 * (count + 8))
         for signal in plan:
-            raw = signal.raw(values)
+            raw = panel.raw(signal)
             at = signal.address - address
             if fc in _BITS:
                 bits |= int(raw) << at
@@ -98,11 +99,16 @@ def _put(words: bytearray, at: int, data: bytes) -> None:
 
 
 class Connection(asyncio.Protocol):
-    """One client."""
+    """One client.
+
+    Attributes:
+        deaf: it was forgotten; the client does not know.
+    """
 
     def __init__(self, server: ModbusServer) -> None:
         self._server = server
         self._buffer = b""
+        self.deaf = False
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -117,6 +123,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is whole."""
+        if self.deaf:
+            return
         arrived_ns = self._server.now_ns()
         self._buffer += data
         while len(self._buffer) > _HEADER.size:
@@ -128,9 +136,12 @@ class Connection(asyncio.Protocol):
                 return
             pdu, self._buffer = self._buffer[_HEADER.size : 6 + length], self._buffer[6 + length :]
 
-            def reply(answer: bytes, transaction: int = transaction, unit: int = unit) -> None:
-                if self.transport is not None:
-                    self.transport.write(_HEADER.pack(transaction, 0, len(answer) + 1, unit) + answer)
+            def reply(answer: bytes, later: int = 0, transaction: int = transaction, unit: int = unit) -> bool:
+                if self.transport is None or self.transport.is_closing():
+                    return False
+                head = _HEADER.pack((transaction + later) % 2**16, 0, len(answer) + 1, unit)
+                self.transport.write(head + answer)
+                return True
 
             self._server.exchange(unit, pdu, arrived_ns, reply)
 
@@ -140,51 +151,79 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
 
-class ModbusServer:
-    """One Modbus TCP device on 127.0.0.1.
+Reply = Callable[[bytes, int], bool]
+"""Sends a PDU as the answer to a request, or to one that came so many transactions later; whether anybody is there."""
 
-    Attributes:
-        silent: requests are taken and never answered.
-        port: the TCP port, known after `start`.
-    """
 
-    can_be_silent = True
+class ModbusServer(Follower):
+    """One Modbus TCP device on 127.0.0.1."""
 
-    def __init__(self, device: Device, values: Values, truth: TruthLog, now_ns: Callable[[], int]) -> None:
-        self.name = device.name
-        self.image = Image(device)
-        self.values = values
+    def __init__(self, panel: Panel, truth: TruthLog, now_ns: Callable[[], int]) -> None:
+        super().__init__(panel)
+        self.image = Image(panel.device)
         self.truth = truth
         self.now_ns = now_ns
-        self.silent = False
-        self.port = 0
         self.connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
+        self._wrong = 0
 
     def endpoint(self) -> dict[str, Any]:
         """Where it listens."""
         return {"host": "127.0.0.1", "port": self.port}
 
-    def exchange(self, unit: int, pdu: bytes, arrived_ns: int, reply: Callable[[bytes], None]) -> None:
-        """Answer one request by handing a PDU to `reply`, and write both down."""
-        if self.silent:
+    async def update(self, steps: int, time_ns: int) -> None:
+        """Follow the panel; registers are read when they are asked for."""
+        del steps, time_ns
+        await self.follow()
+
+    async def forget(self) -> None:
+        """It remembers nothing."""
+
+    def deafen(self) -> None:
+        """Forget the connections that are open without telling their clients."""
+        for connection in self.connections:
+            connection.deaf = True
+
+    def exchange(self, unit: int, pdu: bytes, arrived_ns: int, reply: Reply) -> None:
+        """Answer one request by handing a PDU to `reply`, and write both down, unless a fault has it otherwise."""
+        if self.panel.silent:
             return
+        wrong = self.panel.exchange
+        if wrong is None or not wrong.hits():
+            self._answer(unit, pdu, arrived_ns, reply)
+        elif wrong.kind == "exception":
+            self._answer(unit, pdu, arrived_ns, reply, code=wrong.code)
+        elif wrong.kind == "late":
+            asyncio.get_running_loop().call_later(wrong.late_s, self._answer, unit, pdu, arrived_ns, reply)
+        elif wrong.kind == "wrong":
+            answer, *_ = self._served(unit, pdu)
+            self._wrong += 1
+            function, length = bytes((answer[0] ^ 7,)) + answer[1:], answer[:-2]
+            reply((answer, function, length)[self._wrong % 3], 1 if self._wrong % 3 == 0 else 0)
+
+    def _served(self, unit: int, pdu: bytes) -> tuple[bytes, int, list[int], list[Any], int, int]:
+        """PDU of the answer, exception code or 0, ids and values of the signals wholly covered, address and count."""
         fc = pdu[0]
         if fc in TABLE_OF and len(pdu) == _READ.size:
             _, address, count = _READ.unpack(pdu)
-            answer, status, ids, shown = self.image.answer(unit, fc, address, count, self.values)
-        else:
-            code = ILLEGAL_VALUE if fc in TABLE_OF else ILLEGAL_FUNCTION
-            answer, status, ids, shown, address, count = bytes((fc | 0x80, code)), code, [], [], -1, 0
-            if fc in WRITE_CODES:
-                self.truth.write("write", device=self.name, unit=unit, fc=fc, time=arrived_ns)
-        reply(answer)
+            return *self.image.answer(unit, fc, address, count, self.panel), address, count
+        code = ILLEGAL_VALUE if fc in TABLE_OF else ILLEGAL_FUNCTION
+        return bytes((fc | 0x80, code)), code, [], [], -1, 0
+
+    def _answer(self, unit: int, pdu: bytes, arrived_ns: int, reply: Reply, code: int = 0) -> None:
+        answer, status, ids, shown, address, count = self._served(unit, pdu)
+        if pdu[0] in WRITE_CODES:
+            self.truth.write("write", device=self.name, unit=unit, fc=pdu[0], time=arrived_ns)
+        if code:
+            answer, status, ids, shown = bytes((pdu[0] | 0x80, code)), code, [], []
+        if not reply(answer, 0):  # nobody waits for it any more: it answers nothing
+            return
         left_ns = self.now_ns()
         self.truth.write(
             "poll",
             device=self.name,
             unit=unit,
-            fc=fc,
+            fc=pdu[0],
             address=address,
             count=count,
             t0=arrived_ns,

@@ -71,8 +71,9 @@ class _Framed:
             self._buffer = self._buffer[used:]
             if pdu and not (self._bus and unit not in self._server.image.units):
 
-                def reply(answer: bytes, unit: int = unit, transaction: int = transaction) -> None:
-                    self._send(self._framer.encode(answer, unit, transaction))
+                def reply(answer: bytes, later: int = 0, unit: int = unit, transaction: int = transaction) -> bool:
+                    self._send(self._framer.encode(answer, unit, (transaction + later) % 2**16))
+                    return True
 
                 self._server.exchange(unit, pdu, arrived_ns, reply)
             if not used:

@@ -16,14 +16,13 @@ from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
-from simulators.plant import Device, Signal
-from simulators.signals.physics import Values
+from simulators.device import Signal
+from simulators.following import Follower
+from simulators.panel import ANY_BAD, Panel
 from simulators.truth import TruthLog
 
 HOST: Final = "127.0.0.1"
 UNAVAILABLE: Final = "UNAVAILABLE"
-ANY_BAD: Final = -1
-"""Status in the truth log: which bad StatusCode stands for UNAVAILABLE is the client's choice."""
 NEVER_CHANGES: Final = "avail"
 """Id of the data item AVAILABILITY that every device has (Part 2, AVAILABILITY)."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,34 +93,27 @@ class Buffer:
         return [self._kept[index] for index in range(at, min(at + count, len(self._kept)))]
 
 
-class MtConnectServer:
+class MtConnectServer(Follower):
     """One MTConnect agent with one device, on 127.0.0.1.
 
     Attributes:
-        silent: requests are taken and never answered.
-        port: the TCP port, known after `start`.
         asked: requests seen: probe, current, sample.
         connections: open connections.
     """
 
-    can_be_silent = True
-    can_restart = True
-
-    def __init__(self, device: Device, values: Values, truth: TruthLog, now_ns: Callable[[], int]) -> None:
-        self.name = device.name
-        self.silent = False
-        self.port = 0
+    def __init__(self, panel: Panel, truth: TruthLog, now_ns: Callable[[], int]) -> None:
+        super().__init__(panel)
         self.asked: Counter[str] = Counter()
         self.connections: set[asyncio.StreamWriter] = set()
-        self._device = device
-        self._values = values
+        self._deaf: set[asyncio.StreamWriter] = set()
+        self._device = panel.device
         self._truth = truth
         self._now_ns = now_ns
         self._last: dict[int, Any] = {}
         self._watched = False
         self._down = True
         self._server: asyncio.Server | None = None
-        self.buffer = Buffer(self._now_ns() // 10**9, device.buffer_size)
+        self.buffer = Buffer(self._now_ns() // 10**9, panel.device.buffer_size)
 
     def endpoint(self) -> dict[str, Any]:
         """Where it listens."""
@@ -142,7 +134,11 @@ class MtConnectServer:
         for writer in tuple(self.connections):
             writer.transport.abort()
 
-    def forget(self) -> None:
+    def deafen(self) -> None:
+        """Forget the connections that are open without telling their clients."""
+        self._deaf |= self.connections
+
+    async def forget(self) -> None:
         """The agent itself ends: its buffer is gone, nothing is observed until the next start."""
         self.buffer = Buffer(self.buffer.instance + 1, self._device.buffer_size)
         self._down = True
@@ -153,14 +149,19 @@ class MtConnectServer:
 
     async def update(self, steps: int, time_ns: int) -> None:
         """Observe every value that is due at this step and differs; `time_ns` is its time."""
+        await self.follow()
         if self._down:
             return
         for signal in self._device.signals:
             if steps % signal.every_steps:
                 continue
-            value = signal.shown(self._values)
+            value = self._seen(signal)
             if value != self._last[signal.id]:
-                self._observe(signal, value, time_ns)
+                self._observe(signal, value, time_ns + self.panel.skew_ns)
+
+    def _seen(self, signal: Signal) -> Any:
+        """Its value, None while it is unavailable."""
+        return None if self.panel.status(signal) else self.panel.shown(signal)
 
     def _begin(self) -> None:
         """A new instance: nothing is known of any data item, then the adapter connects (Part 3, Unavailability)."""
@@ -170,12 +171,12 @@ class MtConnectServer:
             self.buffer.add(signal, time_ns, UNAVAILABLE)
             self._truth.write("change", id=signal.id, value=None, time=time_ns, status=ANY_BAD)
         for signal in self._device.signals:
-            self._observe(signal, signal.shown(self._values), time_ns + 1000)
+            self._observe(signal, self._seen(signal), time_ns + 1000)
 
     def _observe(self, signal: Signal, value: Any, time_ns: int) -> None:
         self._last[signal.id] = value
-        self.buffer.add(signal, time_ns, str(value))
-        self._truth.write("change", id=signal.id, value=value, time=time_ns, status=0)
+        self.buffer.add(signal, time_ns, UNAVAILABLE if value is None else str(value))
+        self._truth.write("change", id=signal.id, value=value, time=time_ns, status=ANY_BAD if value is None else 0)
 
     def _watch(self) -> None:
         """From the first look on every observation reaches the client, unless the buffer runs over."""
@@ -192,7 +193,7 @@ class MtConnectServer:
                 queue=self.buffer.size,
                 value=self._last[one.signal.id],
                 time=one.time_ns,
-                status=0,
+                status=ANY_BAD if self._last[one.signal.id] is None else 0,
             )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -200,7 +201,7 @@ class MtConnectServer:
         try:
             while request := await _request(reader):
                 method, target = request
-                if self.silent:
+                if self.panel.silent or writer in self._deaf:
                     continue
                 status, body = self._answer(method, target)
                 head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}"
@@ -211,6 +212,7 @@ class MtConnectServer:
         finally:
             writer.close()
             self.connections.discard(writer)
+            self._deaf.discard(writer)
 
     def _answer(self, method: str, target: str) -> tuple[int, bytes]:
         try:

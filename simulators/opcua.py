@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from asyncua import Server, ua
 
-from simulators.plant import Device, Signal
-from simulators.signals.physics import Values
+from simulators.device import Signal
+from simulators.following import Follower
+from simulators.panel import Panel
 from simulators.subscriptions import Witness, WitnessServer, datetime_of
 from simulators.truth import TruthLog
 
@@ -48,36 +49,45 @@ def _free_port() -> int:
     raise OSError(errno.EADDRINUSE, f"no free port between {ports.start} and {ports.stop}")
 
 
-def _data_value(value: Any, datatype: str, time_ns: int) -> ua.DataValue:
+def _data_value(value: Any, datatype: str, time_ns: int, status: int = 0) -> ua.DataValue:
     when = datetime_of(time_ns)
     return ua.DataValue(
         ua.Variant(value, ua.VariantType[datatype]),
-        ua.StatusCode(ua.StatusCodes.Good),
+        ua.StatusCode(status),
         SourceTimestamp=when,
         ServerTimestamp=when,
     )
 
 
-class OpcUaServer:
-    """One OPC UA server on 127.0.0.1 with anonymous access and no security policy.
+def _swallow(data: bytes) -> None:
+    """What is written to a connection that is forgotten."""
+    del data
 
-    Attributes:
-        port: the TCP port, known after `start`.
-    """
 
-    can_be_silent = False
-    silent = False
+class _Deaf(asyncio.Protocol):
+    """Takes the place of a connection's protocol: hears nothing but its end."""
 
-    def __init__(self, device: Device, values: Values, truth: TruthLog, now_ns: Callable[[], int]) -> None:
-        self._device = device
-        self._values = values
+    def __init__(self, before: asyncio.BaseProtocol) -> None:
+        self._before = before
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server is told."""
+        self._before.connection_lost(exc)  # type: ignore[attr-defined]
+
+
+class OpcUaServer(Follower):
+    """One OPC UA server on 127.0.0.1 with anonymous access and no security policy."""
+
+    def __init__(self, panel: Panel, truth: TruthLog, now_ns: Callable[[], int]) -> None:
+        super().__init__(panel)
+        self._device = panel.device
         self._truth = truth
         self._now_ns = now_ns
-        self._witness = Witness(device.name, truth, now_ns)
+        self._witness = Witness(panel, truth, now_ns)
         self._server: Server | None = None
         self._nodes: dict[int, ua.NodeId] = {}
-        self._last: dict[int, Any] = {}
-        self.port = 0
+        self._last: dict[int, tuple[Any, int]] = {}
+        self._silent = False
 
     def endpoint(self) -> dict[str, Any]:
         """Where it listens."""
@@ -94,16 +104,16 @@ class OpcUaServer:
                 self.port,
             )
             return
-        for left in reversed(range(1 if port else _ATTEMPTS)):
+        for left in reversed(range(1 if port or self.port else _ATTEMPTS)):
             try:
-                await self._open(port or _free_port())
+                await self._listen(port or self.port or _free_port())
             except OSError as error:  # taken between the look and asyncua's bind
                 if error.errno != errno.EADDRINUSE or not left:
                     raise
             else:
                 return
 
-    async def _open(self, port: int) -> None:
+    async def _listen(self, port: int) -> None:
         self.port = port
         server = Server(iserver=WitnessServer(self._witness))
         await server.init()
@@ -126,30 +136,60 @@ class OpcUaServer:
     async def end(self) -> None:
         """Close for good: subscriptions are deleted."""
         await self.stop()
+        await self.forget()
+
+    async def forget(self) -> None:
+        """The server itself ends, and with it sessions and subscriptions."""
         if self._server is not None:
             service = self._server.iserver.subscription_service
             await service.delete_subscriptions(list(service.subscriptions))
             await self._server.stop()
+            self._server = None
+
+    def deafen(self) -> None:
+        """Forget the connections that are open without telling their clients."""
+        for transport in self._server.iserver.asyncio_transports if self._server else ():
+            if not isinstance(transport.get_protocol(), _Deaf):
+                transport.set_protocol(_Deaf(transport.get_protocol()))
+                transport.write = _swallow
+
+    async def follow(self) -> None:
+        """Deaf while the panel is silent; what was open then has lost its thread and is reset after it."""
+        await super().follow()
+        if self._server is None:
+            return
+        if self.panel.silent:
+            self._silent = True
+            self.deafen()
+        elif self._silent:
+            self._silent = False
+            for transport in tuple(self._server.iserver.asyncio_transports):
+                transport.abort()
 
     async def update(self, steps: int, time_ns: int) -> None:
         """Write every value that is due at this step and differs; `time_ns` is its source time."""
-        assert self._server is not None
+        await self.follow()
+        if self._server is None:
+            return
         space = self._server.iserver.aspace
         for signal in self._device.signals:
             if steps % signal.every_steps:
                 continue
-            value = signal.shown(self._values)
-            if value == self._last[signal.id]:
+            found = self.panel.shown(signal), self.panel.status(signal)
+            if found == self._last[signal.id]:
                 continue
-            self._last[signal.id] = value
-            self._truth.write("change", id=signal.id, value=value, time=time_ns, status=0)
-            await space.write_attribute_value(
-                self._nodes[signal.id], ua.AttributeIds.Value, _data_value(value, signal.datatype, time_ns)
-            )
+            self._last[signal.id] = found
+            shown_ns = time_ns + self.panel.skew_ns
+            self._truth.write("change", id=signal.id, value=found[0], time=shown_ns, status=found[1])
+            value = _data_value(found[0], signal.datatype, shown_ns, found[1])
+            await space.write_attribute_value(self._nodes[signal.id], ua.AttributeIds.Value, value)
 
     async def _build(self, server: Server) -> None:
+        for number in range(self.panel.renumbered):
+            await server.register_namespace(f"{self._device.namespace}:{number + 1}")
         index = await server.register_namespace(self._device.namespace)
-        time_ns = self._now_ns() // 1000 * 1000
+        time_ns = self._now_ns() // 1000 * 1000 + self.panel.skew_ns
+        self._witness.ids.clear()
         machine = await server.nodes.objects.add_object(ua.NodeId(self._device.name, index), f"{index}:Machine")
         folders: dict[str, Any] = {"": machine}
         for signal in self._device.signals:
@@ -157,9 +197,9 @@ class OpcUaServer:
             node = await self._variable(folder, signal, index)
             self._nodes[signal.id] = node.nodeid
             self._witness.ids[node.nodeid] = signal.id
-            value = self._last[signal.id] = signal.shown(self._values)
+            value, status = self._last[signal.id] = self.panel.shown(signal), self.panel.status(signal)
             await server.iserver.aspace.write_attribute_value(
-                node.nodeid, ua.AttributeIds.Value, _data_value(value, signal.datatype, time_ns)
+                node.nodeid, ua.AttributeIds.Value, _data_value(value, signal.datatype, time_ns, status)
             )
 
     async def _folder(self, folders: dict[str, Any], path: str, index: int) -> Any:
@@ -171,6 +211,6 @@ class OpcUaServer:
 
     async def _variable(self, folder: Any, signal: Signal, index: int) -> Any:
         name = signal.node.rpartition("/")[2]
-        value = signal.shown(self._values)
+        value = self.panel.shown(signal)
         node_id = ua.NodeId(signal.node, index)
         return await folder.add_variable(node_id, f"{index}:{name}", value, ua.VariantType[signal.datatype])

@@ -27,6 +27,7 @@ from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
 from asyncua.server.subscription_service import SubscriptionService
 
+from simulators.panel import Panel
 from simulators.truth import TruthLog
 
 OVERFLOW: Final = 0x480
@@ -46,13 +47,13 @@ def ns_of(when: datetime) -> int:
 
 @dataclass
 class Witness:
-    """What the server classes need to bear witness: the log, the clock and the known nodes.
+    """What the server classes need to bear witness: the panel, the log, the clock and the known nodes.
 
     Attributes:
         ids: node id → signal id in the truth log.
     """
 
-    device: str
+    panel: Panel
     truth: TruthLog
     now_ns: Callable[[], int]
     ids: dict[ua.NodeId, int] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Witness:
         if pairs:
             self.truth.write(
                 "read",
-                device=self.device,
+                device=self.panel.device.name,
                 t0=t0,
                 t1=self.now_ns(),
                 ids=[signal for signal, _ in pairs],
@@ -122,6 +123,7 @@ class _Subscription(InternalSubscription):
         self._witness = witness
 
     async def _enqueue_event(self, mid: int, eventdata: Any, size: int, queue: dict[int, list[Any]]) -> None:
+        size = min(size, self._witness.panel.queue) or size
         waiting = queue.get(mid, [])
         if 1 < size <= len(waiting) and isinstance(eventdata, ua.MonitoredItemNotification):
             lost, oldest = waiting[0].Value, waiting[1].Value
@@ -130,6 +132,9 @@ class _Subscription(InternalSubscription):
             node = self.monitored_item_srv._monitored_items[mid].read_value_id.NodeId  # noqa: SLF001
             self._witness.overflow(self.data.SubscriptionId, node, lost, oldest)
         await super()._enqueue_event(mid, eventdata, size, queue)
+
+    async def publish_results(self, requestdata: Any = None) -> bool:
+        return not self._witness.panel.queue and await super().publish_results(requestdata)
 
     def republish(self, nb: int) -> ua.NotificationMessage:
         result = self._not_acknowledged_results.get(nb)
@@ -240,7 +245,9 @@ class _Session(InternalSession):
 
     def _refused(self, service: str, nodes: list[str]) -> None:
         witness = self._witness
-        witness.truth.write("write", device=witness.device, service=service, nodes=nodes, time=witness.now_ns())
+        witness.truth.write(
+            "write", device=witness.panel.device.name, service=service, nodes=nodes, time=witness.now_ns()
+        )
 
 
 class WitnessServer(InternalServer):

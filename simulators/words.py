@@ -27,8 +27,9 @@ def register_count(datatype: str) -> int:
     return 1 if datatype == "bool" else struct.calcsize(FORMATS[datatype]) // 2
 
 
-def _limits(datatype: str) -> tuple[int, int]:
-    bits = 8 * struct.calcsize(FORMATS[datatype])
+def integer_limits(datatype: str) -> tuple[int, int]:
+    """Lowest and highest value, from the name of the type."""
+    bits = int(datatype.removeprefix("u").removeprefix("int"))
     return (0, 2**bits - 1) if datatype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
@@ -39,7 +40,7 @@ def quantise(value: Any, datatype: str, decimals: int) -> Any:
     scaled = value * 10**decimals if decimals else value
     if datatype.startswith("float"):
         return struct.unpack(FORMATS[datatype], struct.pack(FORMATS[datatype], float(scaled)))[0]
-    low, high = _limits(datatype)
+    low, high = integer_limits(datatype)
     return min(max(round(scaled), low), high)
 
 
@@ -50,7 +51,16 @@ def engineering(raw: Any, decimals: int) -> Any:
 
 def to_bytes(raw: Any, datatype: str, order: str = "ABCD") -> bytes:
     """Register bytes of a raw value, in wire order."""
-    data = struct.pack(FORMATS[datatype], raw)
+    return _ordered(struct.pack(FORMATS[datatype], raw), order)
+
+
+def from_bytes(data: bytes, datatype: str, order: str = "ABCD") -> Any:
+    """The raw value that register bytes in wire order stand for."""
+    return struct.unpack(FORMATS[datatype], _ordered(data, order))[0]
+
+
+def _ordered(data: bytes, order: str) -> bytes:
+    """ABCD as that order, and back."""
     if order in {"CDAB", "DCBA"}:
         data = b"".join(data[i : i + 2] for i in range(len(data) - 2, -1, -2))
     if order in {"BADC", "DCBA"}:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,21 +20,23 @@ from rich.live import Live
 
 from agent.broker import local_broker
 from agent.commands.init import template
-from agent.config import load_site
 from agent.duration import duration_s
 from agent.influx import influx_store
 from agent.logs import set_up_logs
 from agent.output import emit_json, say
 from agent.paths import STORE_FILE
 from agent.simulate.judging import details, judge_run, result
+from agent.simulate.keys import Keys, keep_keys
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
 from agent.stopping import told_to_stop
 from agent.urls import mqtt_settings
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import ConfigError, DependencyError
-from simulators.faults import FAULTS
+from simulators.faults.orders import Order
+from simulators.faults.script import ScriptError, read_script
 from simulators.judge import MOST_EXAMPLES, Verdict
+from simulators.plant import load_plant
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
 
@@ -45,7 +48,7 @@ def command(
     line: Annotated[list[str] | None, typer.Argument(help="Line templates; default: two together.")] = None,
     duration: Annotated[str | None, typer.Option("--for", help="Stop by itself after 30s, 10m, 2h …")] = None,
     speed: Annotated[float, typer.Option(help="Plant seconds per real second.", min=0.01, max=3600)] = 1.0,
-    faults: Annotated[Path | None, typer.Option(help='JSON lines: {"at_s": 5, "fault": …, "device": …}.')] = None,
+    faults: Annotated[Path | None, typer.Option(help="YAML list: - {at: 5m, fault: comm_loss, device: …}.")] = None,
     broker: Annotated[str | None, typer.Option(help="mqtt://host:port instead of one of our own.")] = None,
     local: Annotated[str, typer.Option(help="Broker of our own: auto, mosquitto or embedded.")] = "auto",
     influx: Annotated[str | None, typer.Option(help="http://host:8086?db=NAME instead of the embedded store.")] = None,
@@ -66,7 +69,7 @@ def command(
     if len(set(lines)) < len(lines):
         raise ConfigError(None, None, f"{' '.join(lines)}: a line can run once only; name each one time")
     sites = tuple(template(one) for one in lines)
-    planned = _faults(faults, {one.name for path in sites for one in load_site(path).connections}) if faults else ()
+    orders = _script(faults, lines, seed) if faults else []
     seconds = duration_s("--for", duration) if duration else None
     if local not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
@@ -77,7 +80,7 @@ def command(
 
         def plan(mqtt: MqttSettings) -> Plan:
             kept = store or folder / "store"
-            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, planned, port)
+            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, faults, port)
 
         given = mqtt_settings(broker) if broker else None
         if given is not None:
@@ -86,8 +89,9 @@ def command(
             place = urlsplit(influx)
             where = f"{place.scheme}://{place.hostname}:{place.port or 8086}"
             _reach(where, place.hostname or "", place.port or 8086, "start the database, or leave --influx away")
-        for fault in planned:
-            say(f"fault: {fault['fault']} of {fault['device']} at {fault.get('at_s', 0)} s for {fault['for_s']} s")
+        for order in orders:
+            where = f" of {order.device}" if order.device else ""
+            say(f"fault: {order.fault}{where} at {order.at_s:g} s for {order.for_s:g} s of plant time")
         try:
             simulation, notice = asyncio.run(_simulate(plan, given, local, folder, seconds, json=json))
         except asyncio.CancelledError:
@@ -120,18 +124,23 @@ async def _simulate(
         console = Console(stderr=True)
         live = None if json or not console.is_terminal else stack.enter_context(Live(console=console))
         told = False
+        keys = Keys()
+
+        async def beside(ended: asyncio.Event) -> None:
+            if live is not None and sys.stdin.isatty():
+                await keep_keys(keys, simulation.plan.control, ended)
 
         def show(running: Simulation, status: dict[str, Any]) -> None:
             nonlocal told
             if live is not None:
-                live.update(table(status, running.witness.last, running.viewer, notice))
+                live.update(table(status, running.witness.last, running.viewer, notice, keys.footer()))
             elif not told:
                 say(f"viewer: {running.viewer}\n{notice}".strip())
             if not told and seconds is not None:
                 asyncio.get_running_loop().call_later(seconds, stop.set)
             told = True
 
-        await simulation.run(stop, show)
+        await simulation.run(stop, show, beside)
     return simulation, notice
 
 
@@ -173,29 +182,13 @@ def _reach(what: str, host: str, port: int, remedy: str) -> None:
         raise DependencyError(what, f"{error.strerror or error}; {remedy}") from error
 
 
-def _faults(path: Path, devices: set[str]) -> tuple[dict[str, Any], ...]:
-    """The planned faults; each must be one the plant knows."""
+def _script(path: Path, lines: Sequence[str], seed: int) -> list[Order]:
+    """The planned faults, each one that the plant knows."""
     try:
-        rows = path.read_bytes().splitlines()
+        return read_script(path.read_text(encoding="utf-8-sig"), load_plant(lines, seed))
     except OSError as error:
         raise ConfigError(path, None, f"cannot read: {error.strerror}") from error
-    found = []
-    for number, raw in enumerate(rows, 1):
-        if not raw.strip():
-            continue
-        try:
-            fault = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise ConfigError(path, number, f"not JSON: {error}") from error
-        if not isinstance(fault, dict) or fault.get("fault") not in FAULTS:
-            raise ConfigError(path, number, f'expected {{"at_s": seconds, "fault": {" or ".join(FAULTS)}, …}}')
-        if fault.get("device") not in devices:
-            raise ConfigError(
-                path, number, f"no device {fault.get('device')!r}; there are {', '.join(sorted(devices))}"
-            )
-        for key, least in (("at_s", 0.0), ("for_s", 0.001)):
-            value = fault.get(key, 0)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
-                raise ConfigError(path, number, f"{key}: must be a number of seconds, at least {least:g}")
-        found.append(fault)
-    return tuple(found)
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, None, "not UTF-8; save the file again with the encoding UTF-8") from error
+    except ScriptError as error:
+        raise ConfigError(path, error.line, str(error)) from error

@@ -206,5 +206,5 @@ def _outages(simulation: Simulation, truth: Sequence[dict[str, Any]]) -> list[In
     """Deaths of the collector, faults of the plant, and what else was injected."""
     found = [InjectedOutage(one.start_ns, one.end_ns, "kill") for one in simulation.outages if one.name == "collector"]
     found += [InjectedOutage(one.start_ns, one.end_ns, one.name) for one in simulation.injected]
-    faults = [line for line in truth if line["k"] == "fault" and not line.get("ended")]
-    return found + [InjectedOutage(one["start_ns"], one["end_ns"], one["fault"]) for one in faults]
+    cuts = {(one["fault"], one["device"], one["start_ns"]): one["end_ns"] for one in truth if one.get("cuts")}
+    return found + [InjectedOutage(start_ns, end_ns, fault) for (fault, _, start_ns), end_ns in cuts.items()]

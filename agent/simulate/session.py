@@ -70,7 +70,7 @@ class Plan:
         influx: address of an InfluxDB instead of the embedded store, or None.
         seed: of the plant's physics.
         speed: plant seconds per real second.
-        faults: lines for the plant's fault input, with their delay: {"at_s": …, "fault": …}.
+        faults: script for the plant (`simulators.faults.script`), or None.
         port: of the viewer, 0 = a free one.
         ways: what lies between the parts.
     """
@@ -83,7 +83,7 @@ class Plan:
     influx: str | None
     seed: int
     speed: float
-    faults: tuple[dict[str, Any], ...]
+    faults: Path | None
     port: int
     ways: Ways = field(default_factory=Ways)
 
@@ -91,6 +91,11 @@ class Plan:
     def truth(self) -> Path:
         """The plant's own log."""
         return self.work / "truth.jsonl"
+
+    @property
+    def control(self) -> Path:
+        """Socket on which the plant takes faults (`simulators.control`)."""
+        return self.work / "plant.sock"
 
     @property
     def state_dir(self) -> Path:
@@ -140,10 +145,12 @@ class Simulation:
         env.pop("NOTIFY_SOCKET", None)
         if fast:
             env["SHOPFLOOR_CLOCK"] = f"{origin_ns}:{plan.speed:g}"
-        plant = ["-m", "simulators", "--truth", str(plan.truth), "--seed", str(plan.seed)]
-        plant += [word for line in plan.lines for word in ("--line", line)]
+        argv = ["-m", "simulators", "--truth", str(plan.truth), "--seed", str(plan.seed)]
+        argv += [word for line in plan.lines for word in ("--line", line)]
+        argv += ["--control", str(plan.control.absolute())]
+        argv += ["--faults", str(plan.faults)] if plan.faults else []
         if fast:
-            plant += ["--speed", f"{plan.speed:g}", "--origin-ns", str(origin_ns)]
+            argv += ["--speed", f"{plan.speed:g}", "--origin-ns", str(origin_ns)]
         sites = [word for path in plan.sites for word in ("--site", str(path))]
         ways = plan.ways
         mqtt = ways.servers_mqtt or ("--mqtt", plan.mqtt.endpoint)
@@ -160,7 +167,7 @@ class Simulation:
             serve = ["-m", "agent.cli", "serve", "--store", str(plan.store), *mqtt, *sites]
             servers = [child("serve", [*serve, "--port", str(plan.port), "--json"])]
         collector = child("collector", [], prints=False, **ways.collector_env)
-        return cls(plan, clock, child("plant", plant), collector, servers, Witness(clock.now_ns))
+        return cls(plan, clock, child("plant", argv), collector, servers, Witness(clock.now_ns))
 
     def points(self, name: str) -> int:
         """A counter of points, over all lives of the collector, as far as it was asked."""
@@ -210,7 +217,6 @@ class Simulation:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self.witness.run(self.plan.mqtt)),
-                    group.create_task(self._inject()),
                     *(
                         group.create_task(one.keep_running(self.clock.now_ns, self.outages))
                         for one in (*self.servers, self.collector)
@@ -270,17 +276,6 @@ class Simulation:
         fresh = self.plan.work / "pids.new"
         fresh.write_bytes(orjson.dumps(pids))
         fresh.rename(self.plan.work / "pids.json")
-
-    async def _inject(self) -> None:
-        """Send the planned faults to the plant at their time."""
-        began_s = time.monotonic()
-        for fault in sorted(self.plan.faults, key=lambda one: one.get("at_s", 0)):
-            await asyncio.sleep(max(0.0, fault.get("at_s", 0) - (time.monotonic() - began_s)))
-            assert self.plant.process is not None
-            assert self.plant.process.stdin is not None
-            command = {key: value for key, value in fault.items() if key != "at_s"}
-            self.plant.process.stdin.write(orjson.dumps(command) + b"\n")
-            await self.plant.process.stdin.drain()
 
     async def _freeze(self) -> None:
         """Stop the plant's signals and wait until the collector hears nothing new of them."""

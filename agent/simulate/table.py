@@ -14,8 +14,8 @@ from agent.simulate.wire import Series
 _TAGS = 6
 
 
-def table(status: Mapping[str, Any], last: Mapping[Series, object], viewer: str, notice: str) -> Group:
-    """Connections, newest values per machine, and the way of the points."""
+def table(status: Mapping[str, Any], last: Mapping[Series, object], viewer: str, notice: str, keys: Text) -> Group:
+    """Connections, newest values per machine, the way of the points, and the keys."""
     links = Table("연결 Connection", "상태 State", "수집 Readings", "지연 Overruns", expand=True)
     for name, link in status.get("connections", {}).items():
         state = Text("연결 connected", "green") if link["connected"] else Text(f"단절 {link['error']}", "red")
@@ -32,4 +32,4 @@ def table(status: Mapping[str, Any], last: Mapping[Series, object], viewer: str,
     points = status.get("points", {})
     way = "  ".join(f"{name} {count:,}" for name, count in points.items())
     foot = Text(f"{way}\n화면 Viewer: {viewer}   (Ctrl-C: 끝내기 stop)")
-    return Group(links, values, foot, Text(notice, "yellow")) if notice else Group(links, values, foot)
+    return Group(links, values, foot, keys, Text(notice, "yellow")) if notice else Group(links, values, foot, keys)

@@ -130,7 +130,7 @@ async def setting(plan: Plan, work: Path, seed: int) -> AsyncIterator[Setting]:
             influx=store.url if store else None,
             seed=seed,
             speed=1.0,
-            faults=(),
+            faults=None,
             port=0,
             ways=ways,
         )

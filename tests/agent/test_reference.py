@@ -13,7 +13,9 @@ from reference import PAGE, START, reference
 
 from agent import cli
 from agent.config import load_site
-from simulators.faults import parse_fault
+from simulators.faults.script import read_script
+from simulators.faults.table import EVERY, FAULTS
+from simulators.plant import load_plant
 
 ROOT: Final = Path(__file__).parents[2]
 COMMANDS_PAGE: Final = ROOT / "docs/commands.md"
@@ -40,16 +42,13 @@ def test_the_complete_example_loads(tmp_path: Path) -> None:
 
 def test_the_faults_of_the_page_are_what_the_plant_takes() -> None:
     text = COMMANDS_PAGE.read_text(encoding="utf-8")
-    (lines,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    servers = dict.fromkeys(("imm", "tcu"), ModbusServer)
-    parsed = [parse_fault(line, servers) for line in lines.splitlines()]  # type: ignore[arg-type]
-    assert [one.how for one in parsed] == ["close", "silent"]
-
-
-class ModbusServer:
-    """What a fault asks of a server before it is injected."""
-
-    can_be_silent = True
+    (script,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(read_script(script, load_plant(["injection_molding"]))) == script.count("\n")
+    told = {name: row for name, *row in re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", text, re.MULTILINE)}
+    for name, kind in FAULTS.items():
+        devices = "all" if len(kind.devices) == len(EVERY) else ", ".join(sorted(kind.devices))
+        signal = "one" if kind.one else "any" if kind.fits else "–"
+        assert told[name] == [devices, signal], name
 
 
 def sections() -> dict[str, tuple[str, str]]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.simulate.plant import tell_plant
+
 DEADLINE_S = 110
 
 
@@ -43,6 +45,10 @@ class Run:
         pid = self.pid_of(name)
         os.kill(pid, signal.SIGKILL)
         self.pid_of(name, other_than=pid)
+
+    def fault(self, name: str, **order: Any) -> None:
+        """Begin a fault in the plant."""
+        tell_plant(self.work / "plant.sock", fault=name, **order)
 
     def until_stored(self, points: int) -> None:
         """Wait until the collector says that so many more points are stored than now."""

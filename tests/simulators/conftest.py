@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from agent.simulate.plant import tell_plant
 from simulators.truth import read_truth
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class PlantProcess:
 
     def __init__(self, truth: Path, *arguments: str) -> None:
         self.truth_path = truth
+        self.control = truth.with_suffix(".sock")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "simulators", "--truth", str(truth), *arguments],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-m", "simulators", "--truth", str(truth), "--control", str(self.control), *arguments],
             stdout=subprocess.PIPE,
             cwd=ROOT,
         )
@@ -44,10 +45,8 @@ class PlantProcess:
         line: dict[str, Any] = orjson.loads(self.process.stdout.readline())
         return line
 
-    def tell(self, **command: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(orjson.dumps(command) + b"\n")
-        self.process.stdin.flush()
+    def tell(self, **order: Any) -> dict[str, Any]:
+        return tell_plant(self.control, **order)
 
     def freeze(self) -> None:
         os.kill(self.process.pid, signal.SIGUSR1)
@@ -72,9 +71,8 @@ class PlantProcess:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait(30)
-        for stream in (self.process.stdin, self.process.stdout):
-            assert stream is not None
-            stream.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @pytest.fixture

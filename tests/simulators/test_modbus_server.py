@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pymodbus.client import ModbusTcpClient
 
+from pipelines.errors import ConfigError
+
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 
@@ -122,8 +124,8 @@ def test_comm_loss_and_return(press: Any, how: str) -> None:
         with pytest.raises((ConnectionError, TimeoutError, struct.error)):
             while True:
                 ask(sock, 1, read)
-    press.tell(fault="comm_loss", device="nobody", for_s=1)
-    assert "no device 'nobody'" in press.said()["refused"]
+    with pytest.raises(ConfigError, match="there is no 'nobody'"):
+        press.tell(fault="comm_loss", device="nobody", for_s=1)
     deadline_s = time.monotonic() + 30
     while time.monotonic() < deadline_s:
         try:
@@ -138,6 +140,6 @@ def test_comm_loss_and_return(press: Any, how: str) -> None:
     assert [f.get("ended", False) for f in faults] == [False, True]
     assert 0.4e9 < faults[1]["end_ns"] - faults[1]["start_ns"] < 5e9
     inside = [
-        p for p in press.truth() if p["k"] == "poll" and faults[1]["start_ns"] + 10**6 < p["t0"] < faults[0]["end_ns"]
+        p for p in press.truth() if p["k"] == "poll" and faults[1]["start_ns"] + 10**8 < p["t0"] < faults[0]["end_ns"]
     ]
     assert not inside

@@ -42,7 +42,7 @@ class Lathe(MtConnectServer):
     def __init__(self) -> None:
         self.plant = plant_of([{"line": "t", "variables": VARIABLES, "devices": {"lathe": DEVICE}}])
         self.log = Log()
-        super().__init__(self.plant.devices["lathe"], self.plant.values, self.log, time.time_ns)  # type: ignore[arg-type]
+        super().__init__(self.plant.panels["lathe"], self.log, time.time_ns)  # type: ignore[arg-type]
 
     async def tick(self, times: int) -> None:
         for _ in range(times):
@@ -119,7 +119,7 @@ async def test_the_number_that_comes_next_may_be_asked_for(lathe: Lathe) -> None
 async def test_a_restart_is_another_instance_and_begins_unavailable(lathe: Lathe) -> None:
     _, before = await lathe.ask("/current")
     await lathe.stop()
-    lathe.forget()
+    await lathe.forget()
     await lathe.tick(5)  # nobody observes this
     await lathe.start()
     _, after = await lathe.ask("/sample?from=1&count=8")
@@ -153,7 +153,7 @@ async def test_only_get_and_it_is_noted(lathe: Lathe) -> None:
 
 async def test_probe_names_every_signal_of_the_line() -> None:
     plant = load_plant(["cnc_turning"])
-    server = MtConnectServer(plant.devices["trn"], plant.values, Log(), time.time_ns)  # type: ignore[arg-type]
+    server = MtConnectServer(plant.panels["trn"], Log(), time.time_ns)  # type: ignore[arg-type]
     root = ET.fromstring(server._document("GET", "/probe"))  # noqa: S314 - of our own simulator
     items = {one.get("id"): one for one in root.iter("{urn:mtconnect.org:MTConnectDevices:1.8}DataItem")}
     assert items.keys() == {signal.node for signal in plant.devices["trn"].signals} | {"avail"}

@@ -1,15 +1,13 @@
-"""The truth log survives, and faults are told before they happen."""
+"""The truth log survives."""
 
 from __future__ import annotations
 
 import signal
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 from pymodbus.client import ModbusTcpClient
 
-from simulators.faults import Fault, parse_fault
 from simulators.truth import TruthLog, read_truth
 
 if TYPE_CHECKING:
@@ -43,36 +41,6 @@ def test_a_new_run_begins_a_new_log(tmp_path: Path) -> None:
         log.write("header")
         log.close()
     assert len(list(read_truth(tmp_path / "truth"))) == 1
-
-
-class Device:
-    def __init__(self, *, can_be_silent: bool) -> None:
-        self.can_be_silent = can_be_silent
-        self.silent = False
-
-    async def start(self, port: int = 0) -> None: ...
-
-    async def stop(self) -> None: ...
-
-
-def test_fault_commands() -> None:
-    devices = {"prs": Device(can_be_silent=True), "cnc": Device(can_be_silent=False)}
-    text = '{"fault": "comm_loss", "device": "prs", "for_s": 5}'
-    assert parse_fault(text, devices) == Fault("comm_loss", "prs", 5.0, "close")
-    good = {"fault": "comm_loss", "device": "prs", "for_s": 5}
-    for wrong, reason in (
-        ({"fault": "meteor"}, "no fault 'meteor'"),
-        ({"device": "x"}, "no device 'x'; there are prs, cnc"),
-        ({"for_s": 0}, "for_s must be above 0"),
-        ({"how": "gently"}, "one of close, silent"),
-        ({"device": "cnc", "how": "silent"}, "cnc cannot be silent"),
-    ):
-        with pytest.raises(ValueError, match=reason):
-            parse_fault(orjson.dumps(good | wrong), devices)
-    with pytest.raises(ValueError, match="JSON object"):
-        parse_fault("[]", devices)
-    with pytest.raises(ValueError, match="unexpected"):
-        parse_fault("comm_loss", devices)
 
 
 @pytest.mark.wire

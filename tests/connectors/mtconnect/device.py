@@ -58,8 +58,7 @@ class Agent(MtConnectServer):
         mill = {"type": "mtconnect", "buffer_size": buffer_size, "signals": signals}
         self.plant = plant_of([{"line": "test", "variables": VARIABLES, "devices": {"mill": mill}}])
         self.truth_log = NoTruth()
-        device = self.plant.devices["mill"]
-        super().__init__(device, self.plant.values, self.truth_log, time.time_ns)  # type: ignore[arg-type]
+        super().__init__(self.plant.panels["mill"], self.truth_log, time.time_ns)  # type: ignore[arg-type]
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -129,7 +129,7 @@ async def test_an_agent_that_started_anew_is_a_gap_and_its_buffer_is_read() -> N
         first = await one(link_to(settings))
         assert [(event.alarm, event.fields["active"]) for event in first.events] == [("coolant.coolant-1", True)]
         await agent.stop()
-        agent.forget()
+        await agent.forget()
         await agent.start()
         await agent.tick(3)
         link = link_to(settings, first.resume)
@@ -152,7 +152,7 @@ async def test_while_it_is_open_too() -> None:
             await agent.tick(200)
             lost = await anext(stream)
             assert [gap.cause for gap in lost.gaps] == ["queue_overflow"]
-            agent.forget()
+            await agent.forget()
             agent._begin()
             await agent.tick(2)
             new = await anext(stream)
