@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from simulators.clocks import UNCERTAIN, Shift, as_stamped
 from simulators.evidence import ANY_BAD, POLL, SUBSCRIBE, Item, Key, items_of
-from simulators.matching import BAD, Shape, expected, match, own_items, same, within
+from simulators.matching import BAD, Shape, bit_of, expected, match, own_items, same, within
 from simulators.pace import Pace, too_slow
 
 BAD_NO_COMMUNICATION: Final = 0x8031_0000
@@ -58,6 +58,8 @@ class TagOptions:
         range: lowest and highest possible value, engineering units.
         period_ns: polls: planned time between two; 0 = not known: no limit to the slack, no check of the pace.
         requests: polls: what is sent for this tag, see `own_items`; None = every request that covers it.
+        bit: the tag is this bit of a word, 0 = least significant; None = the whole.
+        sentinels: values outside of `range` may mean that there is no number.
     """
 
     mode: str = POLL
@@ -67,6 +69,8 @@ class TagOptions:
     range: tuple[float, float] | None = None
     period_ns: int = 0
     requests: tuple[Shape, ...] | None = None
+    bit: int | None = None
+    sentinels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +256,8 @@ class _Tag:
         self._options = options
         back = [next((i.start_ns for i in items if i.start_ns >= o.end_ns), None) for o in outages if o.kind == "kill"]
         fresh = [first for first in back if first is not None]
-        self._items = [_widened(expected(item, options.range), options, fresh) for item in items]
+        meant = (expected(bit_of(item, options.bit), options.range, sentinels=options.sentinels) for item in items)
+        self._items = [_widened(item, options, fresh) for item in meant]
         self._order = np.argsort(points.time_ns, kind="stable")
         self._times: list[int] = points.time_ns[self._order].tolist()
         self._values: list[Any] = points.value[self._order].tolist()

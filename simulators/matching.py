@@ -32,14 +32,27 @@ def same(item: Item, value: Any, quality: int) -> bool:
     return _bits(item.value) == _bits(value) if isinstance(value, float) else bool(item.value == value)
 
 
-def expected(item: Item, limits: tuple[float, float] | None) -> Item:
-    """The item as it must be stored: outside the tag's range, or not finite, it is BadOutOfRange."""
+def bit_of(item: Item, bit: int | None) -> Item:
+    """The item of a tag that is one bit of a word; None = it is the whole."""
+    return item if bit is None or item.value is None else item._replace(value=bool(item.value >> bit & 1))
+
+
+def expected(item: Item, limits: tuple[float, float] | None, *, sentinels: bool = False) -> Item:
+    """The item as it must be stored: outside the tag's range, or not finite, it is BadOutOfRange.
+
+    Args:
+        item: of the truth.
+        limits: lowest and highest possible value; None = every value is.
+        sentinels: raw values outside of `limits` may mean that there is no number: the client then chooses the code.
+    """
     value = item.value
     if value is None and item.status == 0:  # JSON knows neither NaN nor infinity
         return item._replace(status=BAD_OUT_OF_RANGE)
     if item.status == ANY_BAD or item.status >= BAD or isinstance(value, bool) or not isinstance(value, (int, float)):
         return item
     outside = limits is not None and not limits[0] <= value <= limits[1]
+    if outside and sentinels:
+        return item._replace(status=ANY_BAD)
     return item._replace(status=BAD_OUT_OF_RANGE) if outside or not math.isfinite(value) else item
 
 

@@ -149,7 +149,8 @@ def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> 
         # Faster than real time a wait for a processor is longer than a period: order and value alone are judged then.
         slack_ns, period_ns = round(SLACK_S * rate * 1e9), 0 if rate > 1 else round(period_s * 1e9)
         key = modbus_key(connection.name, unit, tag.table, tag.address)
-        return key, TagOptions("poll", slack_ns, 0, deadband, bounds, period_ns, requests_of(connection, index))
+        requests = requests_of(connection, index)
+        return key, TagOptions("poll", slack_ns, 0, deadband, bounds, period_ns, requests, tag.bit, bool(tag.sentinels))
     if isinstance(tag, MtConnectTag):  # every observation in the agent's buffer, as of a subscription
         return opcua_key(connection.name, tag.data_item), TagOptions("subscribe", 0, 1, deadband, bounds)
     assert isinstance(tag, OpcUaTag)

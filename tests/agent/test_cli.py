@@ -97,6 +97,9 @@ def test_without_arguments_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert [name for name in COMMANDS if f" {name} " not in out] == []
 
 
+LINE_NAMES = sorted(path.parent.name for path in (ROOT / "agent/lines").glob("*/site.yaml"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -105,7 +108,7 @@ def test_without_arguments_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["check"], "agent check: Missing argument 'config'. See `agent check --help`."),
         (
             ["init", "--line", "nosuch"],
-            "no line is called 'nosuch'; there are auto_press_machining, cnc_turning, injection_molding",
+            "no line is called 'nosuch'; there are " + ", ".join(LINE_NAMES),
         ),
         (["browse", "127.0.0.1:4840"], "browse: write opc.tcp://127.0.0.1:4840"),
         (["browse", "plc:4840/path"], "browse: write opc.tcp://plc:4840/path"),

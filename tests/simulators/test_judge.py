@@ -392,3 +392,18 @@ def test_a_key_that_no_truth_knows_is_named() -> None:
 def test_at_most_twenty_examples() -> None:
     truth = [poll(n, 0, float(n)) for n in range(50)]
     assert len(ruling("ton", truth, None).examples) == 20
+
+
+def test_a_tag_that_is_a_bit_of_a_word() -> None:
+    words = [poll(1, 0, 66), poll(2, 0, 64)]
+    options = TagOptions(slack_ns=S // 2, bit=1)
+    assert ruling("ton", words, points((mid(1), True), (mid(2), False)), options=options).clean
+    assert ruling("ton", words, points((mid(1), True), (mid(2), True)), options=options).total.altered == 1
+
+
+def test_a_raw_value_that_means_no_number_has_the_code_the_client_chooses() -> None:
+    options = TagOptions(slack_ns=S // 2, range=(0, 1200), sentinels=True)
+    bad = points((mid(1), 0.0, 0x808C0000))
+    assert ruling("ton", [poll(1, 0, 3100.0)], bad, options=options).clean
+    assert ruling("ton", [poll(1, 0, 3100.0)], points((mid(1), 3100.0)), options=options).total.altered == 1
+    assert ruling("ton", [poll(1, 0, 840.5)], bad, options=options).total.altered == 1
