@@ -1,0 +1,114 @@
+"""Steps of a test from the curve of one channel: charge and energy by integration, and the pulse.
+
+A sample is what is in force at one moment. Between two samples of a step power and current are linear (trapezoidal
+rule); up to the first sample of the next step those of the last one hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+_HOUR_NS: Final = 3600 * 10**9
+_SAMPLED_NS: Final = 30 * 10**9
+"""Longest time between two samples that is integrated."""
+_SHORT_NS: Final = 10**9
+"""A pulse whose last sample is this much early will do: the sample at its very end may belong to the next step."""
+KINDS: Final = ("CHG", "REST", "DCH", "PULSE")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One moment of a channel.
+
+    Attributes:
+        time_ns: ns since 1970 UTC.
+        volt: voltage, V.
+        ampere: current, A, of either sign.
+        celsius: the hottest of its temperatures; None = not measured.
+    """
+
+    time_ns: int
+    volt: float
+    ampere: float
+    celsius: float | None
+
+
+@dataclass(slots=True)
+class Step:
+    """One step.
+
+    Attributes:
+        kind: one of `KINDS`.
+        number: the cycler's own number of it.
+        start_ns: its beginning, ns since 1970 UTC.
+        end_ns: end of what is in it.
+        ah: charge, Ah, positive either way.
+        wh: energy, Wh, positive either way.
+        unknown_ns: time in it without samples.
+        first: its first sample.
+        last: its last sample.
+        before: the last sample before it.
+        at_pulse: voltage and current at `pulse_s`; None before that.
+        celsius_max: highest temperature in it.
+    """
+
+    kind: str
+    number: int
+    start_ns: int
+    end_ns: int
+    ah: float = 0.0
+    wh: float = 0.0
+    unknown_ns: int = 0
+    first: Sample | None = None
+    last: Sample | None = None
+    before: Sample | None = None
+    at_pulse: tuple[float, float] | None = None
+    celsius_max: float | None = None
+
+    def take(self, sample: Sample, pulse_s: float) -> None:
+        """A sample of this step."""
+        last = self.last
+        if last is None:
+            self.unknown_ns += sample.time_ns - self.end_ns
+        else:
+            self._integrate(last, sample)
+            due_ns = self.start_ns + round(pulse_s * 1e9)
+            if self.kind == "PULSE" and self.at_pulse is None and last.time_ns < due_ns <= sample.time_ns:
+                part = (due_ns - last.time_ns) / (sample.time_ns - last.time_ns)
+                volt = last.volt + part * (sample.volt - last.volt)
+                self.at_pulse = volt, last.ampere + part * (sample.ampere - last.ampere)
+        self.first = self.first or sample
+        self.last, self.end_ns = sample, sample.time_ns
+        if sample.celsius is not None:
+            self.celsius_max = sample.celsius if self.celsius_max is None else max(sample.celsius, self.celsius_max)
+
+    def lose(self) -> None:
+        """Voltage or current are not known behind the last sample."""
+        self.last = None
+
+    def end(self, time_ns: int, pulse_s: float) -> None:
+        """The next step begins."""
+        if self.last is None:
+            self.unknown_ns += time_ns - self.end_ns
+        else:
+            self._integrate(self.last, replace(self.last, time_ns=time_ns))
+            enough_ns = self.start_ns + round(pulse_s * 1e9) - _SHORT_NS
+            if self.kind == "PULSE" and self.at_pulse is None and self.last.time_ns >= enough_ns:
+                self.at_pulse = self.last.volt, self.last.ampere
+        self.end_ns = time_ns
+
+    def _integrate(self, one: Sample, other: Sample) -> None:
+        gap_ns = other.time_ns - one.time_ns
+        if gap_ns > _SAMPLED_NS:
+            self.unknown_ns += gap_ns
+            return
+        self.ah += abs(one.ampere + other.ampere) / 2 * gap_ns / _HOUR_NS
+        self.wh += abs(one.volt * one.ampere + other.volt * other.ampere) / 2 * gap_ns / _HOUR_NS
+
+
+def restored(state: dict[str, Any]) -> Step:
+    """A step from its fields as JSON keeps them."""
+    samples = {key: Sample(**state[key]) if state[key] else None for key in ("first", "last", "before")}
+    pulse = state["at_pulse"]
+    return Step(**{**state, **samples, "at_pulse": (pulse[0], pulse[1]) if pulse else None})
