@@ -24,6 +24,7 @@ from pipelines.clock import clock_from_environment
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import DependencyError
 from pipelines.sinks.base import Sink
+from pipelines.topics import DATA_FILTER, shared_filter
 from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.stores.base import Store
@@ -52,9 +53,10 @@ def _written_out(site: Site) -> dict[str, Any]:
     return data
 
 
-def bridge_of(mqtt: MqttSettings, sink: Sink) -> Bridge:
-    """A bridge with a client id of its own."""
-    return Bridge(mqtt, sink, f"sf-bridge-{secrets.token_hex(6)}")
+def bridge_of(mqtt: MqttSettings, sink: Sink, shared: str | None = None) -> Bridge:
+    """A bridge with a client id of its own, for what agents share with a destination where one is named."""
+    topics = shared_filter(shared) if shared else DATA_FILTER
+    return Bridge(mqtt, sink, f"sf-bridge-{secrets.token_hex(6)}", topics)
 
 
 class ViewerServer(QuietServer):

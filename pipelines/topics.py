@@ -1,4 +1,8 @@
-"""Topics and record identity: `sf/<company>/<site>/<agent>/{data,stored,rejected,birth}`."""
+"""Topics and record identity: `sf/<company>/<site>/<agent>/{data,stored,rejected,birth}`.
+
+What is shared with another destination has topics of its own: records `…/shared/<destination>`, and below it `stored`,
+`rejected` and `birth`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,13 @@ from typing import Final, NamedTuple
 ROOT: Final = "sf"
 BRIDGE_GROUP: Final = "$share/bridge/"
 DATA_FILTER: Final = f"{ROOT}/+/+/+/data"
+_SHARED: Final = "shared"
+
+
+def shared_filter(destination: str) -> str:
+    """Records of all agents for one destination."""
+    return f"{ROOT}/+/+/+/{_SHARED}/{destination}"
+
 
 
 class RecordId(NamedTuple):
@@ -41,21 +52,35 @@ class RecordId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AgentTopics:
-    """The topics of one agent; the broker's ACL binds it to this prefix."""
+    """The topics of one agent; the broker's ACL binds it to this prefix.
+
+    Attributes:
+        company: the tenant.
+        site: of the company.
+        agent: of the site.
+        destination: what is shared with whom; empty = the agent's own data.
+    """
 
     company: str
     site: str
     agent: str
+    destination: str = ""
 
     @property
     def prefix(self) -> str:
-        """`sf/<company>/<site>/<agent>`."""
-        return f"{ROOT}/{self.company}/{self.site}/{self.agent}"
+        """`sf/<company>/<site>/<agent>`, and `/shared/<destination>` where there is one."""
+        own = f"{ROOT}/{self.company}/{self.site}/{self.agent}"
+        return f"{own}/{_SHARED}/{self.destination}" if self.destination else own
+
+    @property
+    def client_id(self) -> str:
+        """At the broker; an agent has one for each destination."""
+        return f"sf-{self.agent}-{self.destination}" if self.destination else f"sf-{self.agent}"
 
     @property
     def data(self) -> str:
         """Records: line protocol, byte for byte what the store gets."""
-        return f"{self.prefix}/data"
+        return self.prefix if self.destination else f"{self.prefix}/data"
 
     @property
     def stored(self) -> str:
@@ -74,13 +99,16 @@ class AgentTopics:
 
     @classmethod
     def of(cls, topic: str) -> AgentTopics:
-        """The agent a topic belongs to.
+        """The agent, and destination, that a topic of records belongs to.
 
         Raises:
             ValueError: it is not one of ours.
         """
-        levels = topic.split("/")
-        if len(levels) != 5 or levels[0] != ROOT:  # noqa: PLR2004 - root, company, site, agent, kind
-            msg = f"not a topic of an agent: {topic[:120]!r}"
-            raise ValueError(msg)
-        return cls(*levels[1:4])
+        match topic.split("/"):
+            case [root, company, site, agent, _] if root == ROOT:
+                return cls(company, site, agent)
+            case [root, company, site, agent, kind, destination] if (root, kind) == (ROOT, _SHARED):
+                return cls(company, site, agent, destination)
+            case _:
+                msg = f"not a topic of an agent: {topic[:120]!r}"
+                raise ValueError(msg)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,9 +14,11 @@ from agent.bridging import HealthServer
 from agent.logs import set_up_logs
 from agent.server import DRAIN_S, bridge_of, bridging, serve_until_stopped
 from agent.urls import mqtt_settings
-from pipelines.delivery.mqtt_settings import MqttSettings
-from pipelines.sinks.base import Sink
+from pipelines.bridge import Bridge
+from pipelines.errors import ConfigError
 from pipelines.sinks.influx import influx_sink
+
+_LEVEL: Final = re.compile(r"[\w][\w.\-]*")
 
 
 def command(
@@ -28,6 +31,9 @@ def command(
         Path | None, typer.Option(help="File with its password, or with the token of 2.x and 3.x.")
     ] = None,
     influx_ca_file: Annotated[Path | None, typer.Option(help="PEM of the database's authority.")] = None,
+    shared: Annotated[
+        str | None, typer.Option(help="Take what agents share with this destination instead of their own data.")
+    ] = None,
     metrics: Annotated[
         str | None, typer.Option(help="PORT or HOST:PORT for /metrics, /status, /healthz and /readyz.")
     ] = None,
@@ -39,11 +45,13 @@ def command(
     set_up_logs(log_level)
     settings = mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file)
     sink = influx_sink(influx, influx_user, influx_password_file, influx_ca_file)
-    return asyncio.run(_bridge(settings, sink, metrics, json=json))
+    if shared is not None and not _LEVEL.fullmatch(shared):
+        raise ConfigError(None, None, f"--shared {shared}: expected the name of a destination, as in `share` of a site")
+    return asyncio.run(_bridge(bridge_of(settings, sink, shared), metrics, json=json))
 
 
-async def _bridge(settings: MqttSettings, sink: Sink, metrics: str | None, *, json: bool) -> int:
-    bridge = bridge_of(settings, sink)
+async def _bridge(bridge: Bridge, metrics: str | None, *, json: bool) -> int:
+    settings, sink = bridge.settings, bridge.sink
     health = HealthServer(bridge, metrics) if metrics else None
 
     async def started() -> dict[str, str]:

@@ -26,5 +26,9 @@ topic write $root/data
 topic readwrite $root/birth
 topic read $root/stored
 topic read $root/rejected
+topic write $root/shared/+
+topic readwrite $root/shared/+/birth
+topic read $root/shared/+/stored
+topic read $root/shared/+/rejected
 BLOCK
 echo "add-site: user $user may write below $root; now: systemctl reload mosquitto" >&2

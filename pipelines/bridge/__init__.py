@@ -58,12 +58,14 @@ class Bridge:
         settings: the broker.
         sink: the store.
         client_id: unique at the broker.
+        topics: of the records it takes: those of agents, or what they share with one destination.
         stats: counters.
     """
 
     settings: MqttSettings
     sink: Sink
     client_id: str
+    topics: str = DATA_FILTER
     stats: BridgeStats = field(default_factory=BridgeStats)
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _away: dict[str, Away] = field(default_factory=dict)
@@ -105,7 +107,7 @@ class Bridge:
             asyncio.TaskGroup() as group,
         ):
             try:
-                await session.subscribe([BRIDGE_GROUP + DATA_FILTER])
+                await session.subscribe([BRIDGE_GROUP + self.topics])
                 self._session, self.stats.connected = session, True
                 opened()
                 over = await session.ended()
@@ -134,7 +136,7 @@ class Bridge:
         session = self._session
         if session is None:
             return
-        session.unsubscribe([BRIDGE_GROUP + DATA_FILTER])
+        session.unsubscribe([BRIDGE_GROUP + self.topics])
         self._taken_s = time.monotonic()
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most_s):

@@ -131,7 +131,7 @@ class Uplink:
                 )
 
     def _session(self) -> MqttSession:
-        client_id = f"sf-{self._topics.agent}"
+        client_id = self._topics.client_id
         if self._births.rival:  # only looks: it does not take the session away from the other one
             client_id += f"-{secrets.token_hex(4)}"
         return MqttSession(self._settings, client_id, self._on_message, on_end=self.wake)
@@ -183,7 +183,7 @@ class Uplink:
         if self._hang_ups.ended(held_s, hung_up=session.hung_up, answers=answers, may_be_size=large):
             reason = (
                 f"the broker takes connections and hangs up again and again: another client uses the client id "
-                f"sf-{self._topics.agent}; every agent needs its own state folder, every other client another id"
+                f"{self._topics.client_id}; every agent needs its own state folder, every other client another id"
             )
             return LinkUntrusted(self._settings.endpoint, reason, SLOW_S)
         return error

@@ -1,0 +1,231 @@
+"""What one destination gets: a rule that is told of shared tags only, and hands over what has become durable.
+
+What it makes of readings and derived points waits in its state, which is committed with them, until the destination's
+own journal has it. Batches are numbered, so that a restart on either side neither repeats nor skips one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, Final
+
+import orjson
+
+from pipelines.derive.minute import MINUTE_NS, Figures, Minute
+from pipelines.derive.rule import Derived, Ref, Value
+from pipelines.encode.line import line
+from pipelines.place import Place
+from pipelines.point import BAD, GOOD, SEVERITY_MASK
+from pipelines.share.settings import LEVELS, Level
+
+_GRACE_NS: Final = 5 * 10**9
+"""A minute is told this long after its end, so that all tags of a machine share a line."""
+_MOST_BYTES: Final = 1 << 20
+"""Most that waits for a destination's journal; the oldest is given up beyond, which only a sick disk can cause."""
+_HEADER: Final = 8
+_NEEDS: Final[Mapping[str, Level]] = {
+    "state": "kpi",
+    "count": "kpi",
+    "energy": "kpi",
+    "battery": "kpi",
+    "alarm": "aggregate",
+    "alarm_action": "aggregate",
+    "cycle": "raw",
+}
+"""Least level of all tags that a derived point was made from: alarms say the value, cycles hold readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines on their way to a destination.
+
+    Attributes:
+        number: consecutive.
+        body: line protocol.
+        points: in it.
+        first_ns: oldest time.
+        last_ns: newest time.
+    """
+
+    number: int
+    body: str
+    points: int
+    first_ns: int
+    last_ns: int
+
+
+class Share:
+    """The share of one destination.
+
+    Args:
+        destination: its name.
+        origin: of the numbering: random, the same for the life of the state.
+        levels: how much is shared of each tag; those that are missing are not.
+        periods: how often tags are polled, seconds; those that are missing are reported by exception.
+        places: where each machine stands.
+
+    Attributes:
+        name: of the rule.
+        reads: tags whose readings it is told of.
+        origin: of the numbering.
+        pending: batches that the destination's journal is not known to have.
+        lost: points given up since the state began.
+    """
+
+    def __init__(
+        self,
+        destination: str,
+        origin: str,
+        levels: Mapping[Ref, Level],
+        periods: Mapping[Ref, float],
+        places: Mapping[str, Place],
+    ) -> None:
+        self.name = f"share/{destination}"
+        self.reads = frozenset(ref for ref, level in levels.items() if level in {"aggregate", "raw"})
+        self.origin = origin
+        self.pending: list[Batch] = []
+        self.lost = 0
+        self._destination = destination
+        self._levels = {ref: LEVELS.index(level) for ref, level in levels.items()}
+        self._raw = frozenset(ref for ref, level in levels.items() if level == "raw")
+        self._places = places
+        self._minutes = {ref: Minute(periods.get(ref)) for ref in sorted(self.reads - self._raw)}
+        self._said: dict[Ref, int] = {}
+        self._ended: dict[tuple[int, str], dict[str, Figures]] = {}
+        self._open: list[tuple[int, bytes]] = []
+        self._number = 0
+        self._counts: Counter[str] = Counter()
+        self._told: list[Derived] = []
+        self._told_ns = 0
+
+    def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
+        """A reading of a tag that is shared as it is, or by the minute."""
+        if ref in self._raw:
+            self._reading(ref, time_ns, value, status)
+        elif ended := self._minutes[ref].take(time_ns, value, status):
+            self._ended.setdefault((ended.start_ns, ref.machine), {})[ref.tag] = ended
+
+    def see(self, reads: frozenset[Ref], points: Sequence[Derived]) -> None:
+        """Points of another rule, derived from the tags it reads; kept where all of these are shared enough."""
+        for one in points:
+            needed = LEVELS.index(_NEEDS.get(one.measurement, "raw"))
+            if reads and all(self._levels.get(ref, 0) >= needed for ref in reads) and one.measurement in _NEEDS:
+                series = self._places[one.machine].series(one.measurement, one.tags)
+                self._add(one.machine, one.time_ns, line(series, one.fields, one.time_ns))
+
+    def tick(self, now_ns: int) -> None:
+        """Tell the minutes that are over."""
+        for ref, minute in self._minutes.items():
+            if over := minute.over(now_ns - _GRACE_NS):
+                self._ended.setdefault((over.start_ns, ref.machine), {})[ref.tag] = over
+        for start_ns, machine in sorted(self._ended):
+            if start_ns + MINUTE_NS + _GRACE_NS <= now_ns:
+                tags = self._ended.pop((start_ns, machine))
+                fields = {key: one for tag, figures in sorted(tags.items()) for key, one in _fields(tag, figures)}
+                self._add(machine, start_ns, line(self._places[machine].series("aggregate"), fields, start_ns))
+        if self._counts and (self._open or now_ns - self._told_ns >= MINUTE_NS):
+            self._told_ns = now_ns
+            tags = (("destination", self._destination),)
+            self._told = [
+                Derived("shared", machine, now_ns, {"points": points}, tags, once=True)
+                for machine, points in sorted(self._counts.items())
+            ]
+            self._counts.clear()
+
+    def lines(self) -> Sequence[Derived]:
+        """How much left the edge, now and then, for the own store: the account of what was shared."""
+        if self._open:
+            self._number += 1
+            times = [time_ns for time_ns, _ in self._open]
+            body = b"".join(one for _, one in self._open).decode()
+            self.pending.append(Batch(self._number, body, len(times), min(times), max(times)))
+            self._open = []
+            while len(self.pending) > 1 and sum(len(one.body) for one in self.pending) > _MOST_BYTES:
+                self.lost += self.pending.pop(0).points
+        told, self._told = self._told, []
+        return told
+
+    def given(self, number: int) -> None:
+        """The destination's journal has everything up to this batch."""
+        self.pending = [one for one in self.pending if one.number > number]
+
+    def state(self) -> bytes:
+        """The number of the newest batch, 8 bytes, and everything else as JSON."""
+        ended = [[*key, {tag: astuple(one) for tag, one in tags.items()}] for key, tags in self._ended.items()]
+        known = {
+            "origin": self.origin,
+            "minutes": [[*ref, *one.state()] for ref, one in self._minutes.items() if one.start_ns >= 0],
+            "said": [[*ref, status] for ref, status in self._said.items()],
+            "ended": ended,
+            "pending": [astuple(one) for one in self.pending],
+            "counts": self._counts,
+            "told_ns": self._told_ns,
+            "lost": self.lost,
+        }
+        return self._number.to_bytes(_HEADER, "big") + orjson.dumps(known)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from there; tags that are not shared any more are forgotten, and so is what waits of them.
+
+        Raises:
+            ValueError: it is none of this rule's.
+        """
+        known: dict[str, Any] = orjson.loads(state[_HEADER:])
+        try:
+            self._restore(known)
+        except (KeyError, TypeError, IndexError) as error:
+            msg = f"not the state of {self.name}: {error!r}"
+            raise ValueError(msg) from error
+        self._number = newest(state)
+
+    def _restore(self, known: dict[str, Any]) -> None:
+        for machine, tag, *kept in known["minutes"]:
+            ref = Ref(machine, tag)
+            if ref in self._minutes:
+                self._minutes[ref] = Minute.restored(self._minutes[ref].period_s, kept)
+        self._said = {Ref(machine, tag): status for machine, tag, status in known["said"]}
+        self._ended = {
+            (start_ns, machine): {tag: Figures(*one) for tag, one in tags.items() if Ref(machine, tag) in self._minutes}
+            for start_ns, machine, tags in known["ended"]
+        }
+        self._ended = {key: tags for key, tags in self._ended.items() if tags}
+        self.pending = [Batch(*one) for one in known["pending"]]
+        self._counts = Counter(known["counts"])
+        self.origin, self._told_ns, self.lost = known["origin"], known["told_ns"], known["lost"]
+
+    def _reading(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
+        """As the own store gets it: the value unless it is bad, and the StatusCode where it is not simply good."""
+        fields: dict[str, object] = {}
+        if status & SEVERITY_MASK != BAD:
+            fields[ref.tag] = value
+        if status != GOOD or self._said.get(ref, GOOD) != GOOD or ref not in self._said:
+            fields[f"{ref.tag}_quality"] = status
+        self._said[ref] = status
+        self._add(ref.machine, time_ns, line(self._places[ref.machine].series(), fields, time_ns))
+
+    def _add(self, machine: str, time_ns: int, text: bytes) -> None:
+        self._open.append((time_ns, text))
+        self._counts[machine] += 1
+
+
+def newest(state: bytes) -> int:
+    """The number of the newest batch in a state."""
+    return int.from_bytes(state[:_HEADER], "big")
+
+
+def _fields(tag: str, one: Figures) -> list[tuple[str, object]]:
+    """Fields of a tag's minute; quality and cover are left out where the minute is good and whole."""
+    found: list[tuple[str, object]] = []
+    if one.low is not None and one.mean is not None and one.high is not None:
+        mean = float(f"{one.mean:.9g}")
+        found += [(f"{tag}_min", one.low), (f"{tag}_mean", mean), (f"{tag}_max", one.high)]
+    if one.last is not None:
+        found.append((f"{tag}_last", one.last))
+    found.append((f"{tag}_count", one.count))
+    if one.quality != GOOD:
+        found.append((f"{tag}_quality", one.quality))
+    if one.cover < 100:  # noqa: PLR2004 - percent
+        found.append((f"{tag}_cover", one.cover))
+    return found
