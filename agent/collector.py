@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ import structlog
 from agent import health
 from agent.control.quarantine import QuarantineOrders, expiry_gaps
 from agent.control.server import Routes, serve_control
+from agent.destination import Destination
 from agent.identity import agent_id
 from agent.links import Change, Links
 from agent.notify import notify, watchdog
@@ -41,6 +43,8 @@ from pipelines.topics import AgentTopics
 
 log = structlog.get_logger()
 _HEARTBEAT_S: Final = 10.0
+_BEATS: Final = 6
+"""Heartbeats for the own store to one for each destination."""
 _WRITER_STUCK_S: Final = 60.0
 """The writer of the journal waits for the disk, and a card that cleans up behind itself may take its time."""
 
@@ -89,6 +93,7 @@ class Collector:
         self.orders = QuarantineOrders(self.quarantine, self.flow, self.stats, self.clock)
         self.births = self._births()
         self.uplink = Uplink(site.mqtt, self.topics, self.outbox, self.quarantine, site.agent.confirm, self.births)
+        self.destinations = self._destinations()
         self.flow.on_record, self.flow.on_moved = self.outbox.add, self.outbox.moved
         self.flow.on_found = self._found
         self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
@@ -97,6 +102,7 @@ class Collector:
         self.reload = Reload(self, reread or (lambda: site))
         self.ready = False
         self._beating = False
+        self._beats = 0
 
     async def run(self, stop: asyncio.Event, drain_s: float, ready: Callable[[], None] = lambda: None) -> bool:
         """Collect until `stop`, then make everything durable and wait for confirmations.
@@ -121,6 +127,7 @@ class Collector:
                 services.create_task(self.reload.run(), name="reload"),
                 services.create_task(self.time.run(self.flow, self._place), name="clock"),
                 services.create_task(self.links.derive(), name="derive"),
+                *(services.create_task(one.run(), name=f"share {one.name}") for one in self.destinations),
                 services.create_task(watchdog(self.alive, partial(health.status_line, self)), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
@@ -137,6 +144,8 @@ class Collector:
                     await self._drain(drain_s)
             for task in running:
                 task.cancel()
+        for one in self.destinations:
+            await one.close(drain_s)
         self.uplink.refusals.close()
         self.ledger.close()
         self.journal.close()
@@ -201,6 +210,9 @@ class Collector:
             "quarantined": self.stats.quarantined,
             "time_unsynced": self.time.unsynced,
         }
+        for one in self.destinations if self._beats % _BEATS == 0 else ():
+            one.beat({"connections": fields["connections"], "connected": fields["connected"]}, now_ns)
+        self._beats += 1
         self._beating = True
         self.flow.put(Lines(line(self._place.series(), fields, now_ns), 0, (now_ns, now_ns), {}), self._beaten)
 
@@ -212,6 +224,8 @@ class Collector:
         self.outbox.found(segment)
 
     def _changed(self) -> None:
+        for one in self.destinations:
+            one.hand_over(self.links.shares[one.name], self.journal)
         self.outbox.settle()
         self.uplink.wake()
 
@@ -226,6 +240,23 @@ class Collector:
     def _births(self) -> Births:
         epochs = {segment.epoch for segment in self.journal.segments}
         return Births(self.state_dir, self.journal.epoch, epochs, self._facts())
+
+    def _destinations(self) -> list[Destination]:
+        """Everybody else who gets something; they learn of this agent that it is there, and nothing of its tags."""
+        site = self.site
+        return [
+            Destination(
+                name,
+                settings,
+                site.mqtt,
+                replace(self.topics, destination=name),
+                self.state_dir / "shared" / name,
+                self.clock,
+                self._place,
+                {"agent": self.agent},
+            )
+            for name, settings in site.share.items()
+        ]
 
     def _facts(self) -> dict[str, Any]:
         """What the birth says of this agent."""

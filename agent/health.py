@@ -25,6 +25,7 @@ def troubles(collector: Collector) -> list[str]:
         found.append(f"{journal.folder}: {share} % of max_bytes are used; at 100 % {what}")
     if reason := collector.uplink.error or collector.outbox.deaf:
         found.append(f"{collector.site.mqtt.endpoint}: {reason}")
+    found += [text for one in collector.destinations for text in one.troubles]
     quarantine = collector.quarantine
     if quarantine.trouble:
         found.append(f"{quarantine.path}: {quarantine.trouble}")
@@ -59,6 +60,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "quarantine": _quarantine(collector),
         "records": _records(collector),
         "clock": collector.time.status(),
+        "share": {one.name: one.status() for one in collector.destinations},
     }
 
 

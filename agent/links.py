@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from agent.derived import rules_of
 from agent.reading import Reading
+from agent.shares import shares_of
 from agent.site import Site
 from agent.timekeeping import Timekeeper
 from connectors.registry import AnyConnection, load
@@ -87,6 +88,7 @@ class Links:
         readings: in the order of the configuration.
         engine: derives points from what all of them read.
         chain: of safety and CCP events.
+        shares: makes what destinations get, by name.
     """
 
     def __init__(self, site: Site, flow: Flow, keeper: Timekeeper, state_dir: Path) -> None:
@@ -97,7 +99,7 @@ class Links:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.engine = Engine(flow.journal.resume)
         self.chain = Chain()
-        self.engine.follow(rules_of(site, self.chain), site.machine_places())
+        self._follow(site)
         load(one.type for one in site.connections)
         self.readings = [self._reading(site, one, "agent_down") for one in site.connections]
 
@@ -131,7 +133,7 @@ class Links:
         await self._flow.flush()
         if self._group is None:
             return
-        self.engine.follow(rules_of(wanted, self.chain), wanted.machine_places())
+        self._follow(wanted)
         kept = {one.name: one for one in self.readings if one.name in change.kept}
         self.readings = [kept.get(one.name) or self._reading(wanted, one, "reconfigured") for one in wanted.connections]
         for reading in self.readings:
@@ -147,6 +149,10 @@ class Links:
             if (derived := self.engine.tick(clock.now_ns())) is not None:
                 self._flow.put(derived)
             await asyncio.sleep(max(_LEAST_TICK_S, _TICK_S / clock.rate))
+
+    def _follow(self, site: Site) -> None:
+        self.shares = dict(zip(site.share, shares_of(site, self._flow.journal.epoch), strict=True))
+        self.engine.follow(rules_of(site, self.chain), site.machine_places(), list(self.shares.values()))
 
     def _reading(self, site: Site, connection: AnyConnection, absence: str) -> Reading:
         return Reading(site, connection, self._flow, self._keeper, self._state_dir, self.engine, absence)

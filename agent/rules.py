@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.alarm_faults import alarm_faults
 from agent.derived import refs_of
+from agent.shares import misnamed
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.tag import ModbusTag
 from pipelines.errors import ConfigError
@@ -55,7 +56,7 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the rules it breaks.
     """
-    rules = (_hosts, _certificates, _machines, _connections, _totals, _alarms, _derived, _types, _among)
+    rules = (_hosts, _certificates, _machines, _connections, _totals, _alarms, _derived, _types, _among, _shares)
     _raise([fault for rule in rules for fault in rule(site)])
 
 
@@ -77,7 +78,7 @@ def _clashes(first: Site, other: Site) -> Iterator[Fault]:
     for level in ("company", "site"):
         if getattr(first, level) != getattr(other, level):
             yield Fault((level,), f"is {getattr(first, level)!r} in the first file; files of one site agree")
-    for part in ("calendar", "kpis", "agent", "mqtt", "journal"):
+    for part in ("calendar", "kpis", "share", "agent", "mqtt", "journal"):
         if part in other.model_fields_set and getattr(first, part) != getattr(other, part):
             yield Fault((part,), "differs from the first file; write it in the first file only")
     for name in other.machines:
@@ -223,6 +224,16 @@ def _derived(site: Site) -> Iterator[Fault]:
         if (machine, tag) not in read and not whole and tag not in adrift:
             reason = f"no connection reads a tag {tag!r} of {machine}; add it to one, or remove {place[2]}"
             yield Fault(place, reason, str(place[2]))
+
+
+def _shares(site: Site) -> Iterator[Fault]:
+    """Who shares by name means a tag there is: one that is misspelt would stay at home, or leave it, unseen."""
+    for place, reason in misnamed(site):
+        yield Fault(place, f"{reason}; correct the name, or remove it", "connections")
+    for name, one in site.share.items():
+        host = ("share", name, "mqtt", "host")
+        if one.mqtt is not None and not _HOST.fullmatch(one.mqtt.host) and not _is_address(one.mqtt.host):
+            yield Fault(host, "must be a host name or an IP address alone; no scheme, user, port or path")
 
 
 def _types(site: Site) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from pipelines.derive.settings import CalendarSettings, DerivedSettings, Kpi
 from pipelines.journal.journal import JournalSettings
 from pipelines.place import Place
 from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
+from pipelines.share.settings import ShareSettings
 
 _MAX_PORT = 65535
 _LISTS = ("connections", "alarms", "exposure")
@@ -66,6 +67,8 @@ class Site(Settings):
     """Gases whose 8-hour and 15-minute means are kept."""
     kpis: tuple[Kpi, ...] = ()
     """Key performance indicators of the site, by their codes."""
+    share: Annotated[dict[Name, ShareSettings], Field(default_factory=dict)]
+    """Destinations beside the own store, by name, and what each of them gets."""
     agent: AgentSettings = AgentSettings()
     """This edge PC."""
     mqtt: MqttSettings = MqttSettings()

@@ -13,6 +13,7 @@ OWN_MEASUREMENTS: Final = frozenset(
         "aggregate",
         "alarm",
         "alarm_action",
+        "battery",
         "clock",
         "context",
         "count",
@@ -21,6 +22,7 @@ OWN_MEASUREMENTS: Final = frozenset(
         "event_log",
         "exposure",
         "gap",
+        "shared",
         "state",
     }
 )

@@ -216,6 +216,11 @@ class ConnectionSettings(Settings):
         tags: Any = getattr(self, "tags", ())
         return tuple(tags)
 
+    def polled_s(self, tag: TagSettings) -> float | None:
+        """How often a tag of this connection is read, seconds; None = it comes when it changes."""
+        del tag
+        return None
+
     def tag_place(self, index: int) -> tuple[str | int, ...]:
         """Where a tag of `tag_list()` is written, below the connection; a model that makes tags says what makes it."""
         return ("tags", index)

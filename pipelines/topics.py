@@ -20,7 +20,6 @@ def shared_filter(destination: str) -> str:
     return f"{ROOT}/+/+/+/{_SHARED}/{destination}"
 
 
-
 class RecordId(NamedTuple):
     """Identity of a record, unique for ever.
 

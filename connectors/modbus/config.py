@@ -12,7 +12,7 @@ from connectors.modbus.device import DeviceSettings, Guard
 from connectors.modbus.endpoint import ModbusEndpoint
 from connectors.modbus.tag import ADDRESSES, BIT_TABLES, ModbusTag, Table, WordOrder
 from pipelines.point import TagFacts
-from pipelines.settings import Advice, ConnectionSettings, Settings
+from pipelines.settings import Advice, ConnectionSettings, Settings, TagSettings
 
 
 class ForbiddenRange(Settings):
@@ -137,6 +137,11 @@ class ModbusConnection(ModbusEndpoint):
         return tuple(
             ("devices", position, *place) for position, one in enumerate(self.devices) for place in one.expanded.places
         )
+
+    def polled_s(self, tag: TagSettings) -> float:
+        """How often a tag is read, seconds."""
+        own: float | None = getattr(tag, "period_s", None)
+        return own or self.period_s
 
     def advice(self, before: Sequence[ConnectionSettings]) -> Iterable[Advice]:
         """Lines used twice, how busy the line is, devices that are set otherwise."""

@@ -207,6 +207,10 @@ class OpcUaConnection(ConnectionSettings):
             raise ValueError(msg)
         return self
 
+    def polled_s(self, tag: TagSettings) -> float | None:
+        """How often a tag is read, seconds; None = it is subscribed."""
+        return tag.period_s or self.period_s if isinstance(tag, OpcUaTag) and tag.mode == "read" else None
+
     def where(self) -> str:
         """The endpoint, without user and password."""
         return self.endpoint

@@ -1,4 +1,4 @@
-"""Feeds rules with readings, and makes lines of what they give."""
+"""Feeds rules with readings, and makes lines of what they give; what others are shared sees the points of all rules."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pipelines.derive.rule import Derived, Ref, Rule, Value
 from pipelines.encode.line import line
 from pipelines.lines import Lines
 from pipelines.place import Place
+from pipelines.share.rule import Share
 
 log = structlog.get_logger()
-_KEY: Final = "derive:"
+KEY: Final = "derive:"
 """In front of a rule's name: the key of its state in the journal."""
 Heard = tuple[int, Ref, Value, int]
 """Time, tag, value and StatusCode of a reading."""
@@ -30,24 +31,26 @@ class Engine:
     """
 
     def __init__(self, state: Mapping[str, bytes]) -> None:
-        self._kept = {key: one for key, one in state.items() if key.startswith(_KEY)}
+        self._kept = {key: one for key, one in state.items() if key.startswith(KEY)}
         self._rules: tuple[Rule, ...] = ()
+        self._shares: tuple[Share, ...] = ()
         self._places: Mapping[str, Place] = {}
         self._listeners: dict[Ref, tuple[Rule, ...]] = {}
         self._heard: list[Heard] = []
 
-    def follow(self, rules: Sequence[Rule], places: Mapping[str, Place]) -> None:
+    def follow(self, rules: Sequence[Rule], places: Mapping[str, Place], shares: Sequence[Share] = ()) -> None:
         """Go on with these rules; one that is called like one before, or like one of an earlier process, goes on.
 
         Args:
             rules: names are unique.
             places: where each machine stands.
+            shares: rules that also see the points of all others.
         """
-        states = self._kept | {_KEY + one.name: one.state() for one in self._rules}
-        self._rules, self._places = tuple(rules), places
+        states = self._kept | {KEY + one.name: one.state() for one in (*self._rules, *self._shares)}
+        self._rules, self._shares, self._places = tuple(rules), tuple(shares), places
         self._listeners = {}
-        for rule in rules:
-            if kept := states.get(_KEY + rule.name):
+        for rule in (*rules, *shares):
+            if kept := states.get(KEY + rule.name):
                 try:
                     rule.restore(kept)
                 except ValueError as error:
@@ -65,7 +68,7 @@ class Engine:
 
     def tick(self, now_ns: int) -> Lines | None:
         """What the time alone causes; None = nothing."""
-        for rule in self._rules:
+        for rule in (*self._rules, *self._shares):
             rule.tick(now_ns)
         return self._lines(self._rules, now_ns, quiet=True)
 
@@ -83,11 +86,13 @@ class Engine:
         """Points and changed states; when `quiet`, only of rules that have points."""
         points: list[Derived] = []
         resume: dict[str, bytes] = {}
-        for rule in rules:
+        for rule in (*(one for one in rules if one not in self._shares), *self._shares):
             some = rule.lines()
             points += some
+            for share in self._shares if some and rule not in self._shares else ():
+                share.see(rule.reads, some)
             if some or not quiet:
-                key, state = _KEY + rule.name, rule.state()
+                key, state = KEY + rule.name, rule.state()
                 if self._kept.get(key) != state:
                     self._kept[key] = resume[key] = state
         if not points:

@@ -5,7 +5,8 @@ reported by exception says nothing while nothing changes: a value holds until th
 time (OPC 10000-13, aggregate TimeAverage, stepped), and what it covers is the time in which a usable value was in
 force. There is no value without a usable reading in the minute itself.
 
-Readings of a tag come in the order of their times; an earlier minute is not opened again.
+Readings of a tag come in the order of their times; an earlier minute is not opened again. That the link is gone is the
+agent's own word: it opens no minute, since what the device has kept for the time before may still come.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelines.point import BAD, SEVERITY_MASK
+from pipelines.point import BAD, BAD_NO_COMMUNICATION, SEVERITY_MASK
 
 MINUTE_NS: Final = 60 * 10**9
 
@@ -59,6 +60,7 @@ class Minute:
         quality: worst StatusCode.
         held: the value in force since `held_ns`; None after a bad reading.
         held_ns: time of the last reading.
+        lost_ns: when the link went; the value is not known to hold behind that; 0 = it is there.
         fresh: whether there is something that was not told.
     """
 
@@ -73,6 +75,7 @@ class Minute:
     quality: int = 0
     held: float | str | None = None
     held_ns: int = 0
+    lost_ns: int = 0
     fresh: bool = False
 
     def take(self, time_ns: int, value: Any, status: int) -> Figures | None:
@@ -84,6 +87,11 @@ class Minute:
             status: its StatusCode.
         """
         start_ns = time_ns - time_ns % MINUTE_NS
+        if status == BAD_NO_COMMUNICATION:
+            self.lost_ns = self.lost_ns or time_ns
+            if start_ns == self.start_ns:
+                self.quality, self.fresh = worse(self.quality, status), True
+            return None
         if start_ns < self.start_ns:
             return None
         ended = None
@@ -94,6 +102,8 @@ class Minute:
         self.fresh = True
         self.quality = worse(self.quality, status)
         self.held_ns = max(time_ns, self.held_ns)
+        if time_ns > self.lost_ns:
+            self.lost_ns = 0
         if status & SEVERITY_MASK == BAD:
             self.held = None
             return ended
@@ -113,6 +123,10 @@ class Minute:
         self.fresh = False
         return self._figures()
 
+    def forget(self) -> None:
+        """Nobody listened since the last reading: its value is not known to hold."""
+        self.lost_ns = self.lost_ns or self.held_ns
+
     def _begin(self, start_ns: int) -> None:
         self.start_ns, self.count, self.total, self.known_ns, self.quality = start_ns, 0, 0.0, 0, 0
         self.low = self.high = self.last = None
@@ -120,6 +134,7 @@ class Minute:
     def _hold_until(self, time_ns: int) -> None:
         """The value in force counts up to here, within this minute."""
         since_ns = max(self.held_ns, self.start_ns)
+        time_ns = min(time_ns, self.lost_ns or time_ns)
         if self.period_s is None and self.held is not None and time_ns > since_ns:
             self.known_ns += time_ns - since_ns
             if not isinstance(self.held, str):
@@ -134,7 +149,8 @@ class Minute:
             weight: float = self.count
         else:
             if self.held is not None:
-                rest_ns = self.start_ns + MINUTE_NS - max(self.held_ns, self.start_ns)
+                end_ns = self.start_ns + MINUTE_NS
+                rest_ns = max(0, min(end_ns, self.lost_ns or end_ns) - max(self.held_ns, self.start_ns))
                 known_ns += rest_ns
                 total += 0.0 if isinstance(self.held, str) else self.held * rest_ns
             cover = known_ns / MINUTE_NS
@@ -151,7 +167,7 @@ class Minute:
     def state(self) -> list[Any]:
         """Everything but the period, for JSON."""
         head = [self.start_ns, self.count, self.total, self.known_ns, self.low, self.high, self.last]
-        return [*head, self.quality, self.held, self.held_ns, self.fresh]
+        return [*head, self.quality, self.held, self.held_ns, self.lost_ns, self.fresh]
 
     @classmethod
     def restored(cls, period_s: float | None, state: list[Any]) -> Minute:

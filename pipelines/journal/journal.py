@@ -200,6 +200,10 @@ class Journal:
         self._wanted = size + _META_BYTES
         return False
 
+    def durable_state(self, key: str) -> bytes | None:
+        """Resume state that is on disk for good; None = none is."""
+        return self._durable_resume.get(key)
+
     @property
     def next_id(self) -> RecordId:
         """Identity of the next record that is appended."""

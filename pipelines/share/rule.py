@@ -24,6 +24,8 @@ _GRACE_NS: Final = 5 * 10**9
 """A minute is told this long after its end, so that all tags of a machine share a line."""
 _MOST_BYTES: Final = 1 << 20
 """Most that waits for a destination's journal; the oldest is given up beyond, which only a sick disk can cause."""
+AWAY_NS: Final = 60 * 10**9
+"""After a restart that took longer, values reported by exception are not taken for still in force."""
 _HEADER: Final = 8
 _NEEDS: Final[Mapping[str, Level]] = {
     "state": "kpi",
@@ -63,7 +65,7 @@ class Share:
         destination: its name.
         origin: of the numbering: random, the same for the life of the state.
         levels: how much is shared of each tag; those that are missing are not.
-        periods: how often tags are polled, seconds; those that are missing are reported by exception.
+        periods: how often tags are polled, seconds; None = reported by exception.
         places: where each machine stands.
 
     Attributes:
@@ -79,7 +81,7 @@ class Share:
         destination: str,
         origin: str,
         levels: Mapping[Ref, Level],
-        periods: Mapping[Ref, float],
+        periods: Mapping[Ref, float | None],
         places: Mapping[str, Place],
     ) -> None:
         self.name = f"share/{destination}"
@@ -99,6 +101,7 @@ class Share:
         self._counts: Counter[str] = Counter()
         self._told: list[Derived] = []
         self._told_ns = 0
+        self._restored = False
 
     def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
         """A reading of a tag that is shared as it is, or by the minute."""
@@ -117,6 +120,11 @@ class Share:
 
     def tick(self, now_ns: int) -> None:
         """Tell the minutes that are over."""
+        if self._restored:
+            self._restored = False
+            heard_ns = max((one.held_ns for one in self._minutes.values()), default=now_ns)
+            for minute in self._minutes.values() if now_ns - heard_ns > AWAY_NS else ():
+                minute.forget()
         for ref, minute in self._minutes.items():
             if over := minute.over(now_ns - _GRACE_NS):
                 self._ended.setdefault((over.start_ns, ref.machine), {})[ref.tag] = over
@@ -127,9 +135,9 @@ class Share:
                 self._add(machine, start_ns, line(self._places[machine].series("aggregate"), fields, start_ns))
         if self._counts and (self._open or now_ns - self._told_ns >= MINUTE_NS):
             self._told_ns = now_ns
-            tags = (("destination", self._destination),)
+            whom = (("destination", self._destination),)
             self._told = [
-                Derived("shared", machine, now_ns, {"points": points}, tags, once=True)
+                Derived("shared", machine, now_ns, {"points": points}, whom, once=True)
                 for machine, points in sorted(self._counts.items())
             ]
             self._counts.clear()
@@ -167,7 +175,7 @@ class Share:
         return self._number.to_bytes(_HEADER, "big") + orjson.dumps(known)
 
     def restore(self, state: bytes) -> None:
-        """Go on from there; tags that are not shared any more are forgotten, and so is what waits of them.
+        """Go on from there; minutes of tags that are not shared any more are forgotten.
 
         Raises:
             ValueError: it is none of this rule's.
@@ -179,6 +187,7 @@ class Share:
             msg = f"not the state of {self.name}: {error!r}"
             raise ValueError(msg) from error
         self._number = newest(state)
+        self._restored = True
 
     def _restore(self, known: dict[str, Any]) -> None:
         for machine, tag, *kept in known["minutes"]:

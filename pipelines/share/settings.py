@@ -27,9 +27,9 @@ class ShareSettings(Settings):
     """For tags that nothing below names. `none`: nothing of the tag leaves the edge. `kpi`: states, energy and figures
     made from it. `aggregate`: one line a minute with its least, mean, greatest and last value, and alarms on it. `raw`:
     every reading."""
-    machines: dict[Name, Level] = Field(default_factory=dict)
+    machines: Annotated[dict[Name, Level], Field(default_factory=dict)]
     """For all tags of a machine that `tags` does not name."""
-    tags: dict[TagRef, Level] = Field(default_factory=dict)
+    tags: Annotated[dict[TagRef, Level], Field(default_factory=dict)]
     """For a tag, `MACHINE/tag`."""
     mqtt: MqttSettings | None = None
     """The broker of the destination; default: the site's own. Records go to
@@ -37,9 +37,9 @@ class ShareSettings(Settings):
     confirm: Literal["stored", "broker"] = "stored"
     """When a record is released: `stored` when the destination's bridge says that its store has it, `broker` on
     PUBACK."""
-    max_bytes: Annotated[int, Field(ge=_MIB)] = 64 * _MIB
+    max_bytes: Annotated[int, Field(ge=_MIB)] = 256 * _MIB
     """Hard cap of the destination's own buffer on disk; at the cap the oldest records are given up, and told as gaps.
-    64 MiB hold a month of aggregates of ten machines."""
+    256 MiB hold a month of aggregates of 60 tags."""
 
     def levels(self, refs: Iterable[Ref]) -> dict[Ref, Level]:
         """How much is shared of each tag."""

@@ -22,6 +22,7 @@ SECTIONS: Final = {
     "ShiftSettings": "`calendar.shifts[]`",
     "AlarmSettings": "`alarms[]`",
     "ExposureSettings": "`exposure[]`",
+    "ShareSettings": "`share.NAME`",
     "Labels": "`label` of machines and tags",
     "ModbusConnection": "`connections[]` with `type: modbus`",
     "DeviceSettings": "`connections[].devices[]` of Modbus",

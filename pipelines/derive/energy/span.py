@@ -54,11 +54,13 @@ class Power:
             between two readings.
         max_gap_ns: longest time between two readings of a polled tag that is integrated.
         last: time and value of the last reading; None after a bad one.
+        read_ns: end of the last span: what a device kept while its link was gone must not count twice.
     """
 
     held: bool
     max_gap_ns: int
     last: tuple[int, float] | None = None
+    read_ns: int = 0
 
     def take(self, time_ns: int, kw: Any, status: int) -> Span | None:
         """A reading; the span it ends, if there is one."""
@@ -67,13 +69,13 @@ class Power:
             return None
         usable = status & SEVERITY_MASK != BAD
         self.last = (time_ns, float(kw)) if usable else None
-        if before is None:
+        if before is None or before[0] < self.read_ns:
             return None
-        if self.held:
-            return Span(before[0], time_ns, before[1], before[1])
-        if not usable or time_ns - before[0] > self.max_gap_ns:
+        linear = usable and not self.held
+        if not self.held and (not usable or time_ns - before[0] > self.max_gap_ns):
             return None
-        return Span(before[0], time_ns, before[1], float(kw))
+        self.read_ns = time_ns
+        return Span(before[0], time_ns, before[1], float(kw) if linear else before[1])
 
     def until(self, time_ns: int) -> Span | None:
         """What a value that holds comes to by now; None where it is polled."""

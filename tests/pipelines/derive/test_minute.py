@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.derive.minute import MINUTE_NS, Figures, Minute, worse
-from pipelines.point import BAD_NO_COMMUNICATION, GOOD, UNCERTAIN
+from pipelines.point import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE, GOOD, UNCERTAIN
 
 S = 10**9
 M0 = 29_000_000 * MINUTE_NS
@@ -51,10 +51,23 @@ def test_no_value_without_a_reading() -> None:
     minute.take(M0, 7.0, GOOD)
     assert minute.over(M0 + MINUTE_NS) is not None
     assert minute.over(M0 + 5 * MINUTE_NS) is None  # held, and not said: nothing is made up for it
-    assert minute.take(M0 + 3 * MINUTE_NS + S, 0.0, BAD_NO_COMMUNICATION) is None
+    assert minute.take(M0 + 3 * MINUTE_NS + S, 0.0, BAD_SENSOR_FAILURE) is None
     told = minute.over(M0 + 4 * MINUTE_NS)
     assert told is not None
     assert (told.low, told.mean, told.high, told.last, told.count) == (None, None, None, None, 0)
+
+
+def test_a_link_that_is_gone_opens_no_minute() -> None:
+    """What the device kept for the time before may still come, and counts where it belongs."""
+    minute = Minute(period_s=None)
+    minute.take(M0, 10.0, GOOD)
+    assert minute.take(M0 + 90 * S, 0.0, BAD_NO_COMMUNICATION) is None
+    minute.take(M0 + 30 * S, 30.0, GOOD)
+    assert minute.take(M0 + 70 * S, 50.0, GOOD) == Figures(M0, 10.0, 20.0, 30.0, 30.0, 2, GOOD, 100.0)
+    # From its beginning 30 held; what holds behind second 90 is not known.
+    assert minute.over(M0 + 120 * S) == Figures(M0 + MINUTE_NS, 30.0, 130 / 3, 50.0, 50.0, 1, GOOD, 50.0)
+    minute.take(M0 + 130 * S, 1.0, GOOD)
+    assert minute.over(M0 + 180 * S) == Figures(M0 + 2 * MINUTE_NS, 1.0, 1.0, 1.0, 1.0, 1, GOOD, round(500 / 6, 3))
 
 
 def test_text_has_a_last_value_only() -> None:
