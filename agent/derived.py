@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from connectors.modbus.tag import MODULUS, ModbusTag
 from pipelines.derive.alarm_rule import alarm_rules
 from pipelines.derive.chain import Chain
 from pipelines.derive.exposure import exposure_rules
+from pipelines.derive.of_machine import machine_rules
 from pipelines.derive.rule import Ref, Rule
 
 if TYPE_CHECKING:
@@ -21,7 +23,21 @@ _REFS = {"state": ("tag", "mode", "power", "counter"), "count": ("total", "good"
 
 def rules_of(site: Site, chain: Chain) -> list[Rule]:
     """Every rule of a site, in the order in which they are asked; `chain` takes safety and CCP events."""
-    return [*alarm_rules(site.alarms, chain), *exposure_rules(site.exposure)]
+    return [
+        *machine_rules(site.machines, site.calendar, _moduli(site)),
+        *alarm_rules(site.alarms, chain),
+        *exposure_rules(site.exposure),
+    ]
+
+
+def _moduli(site: Site) -> dict[Ref, int]:
+    """Number of states of the counters of which the settings say the type."""
+    return {
+        Ref(tag.machine or connection.machine or "", tag.name): MODULUS[tag.datatype]
+        for connection in site.connections
+        for tag in connection.tag_list()
+        if isinstance(tag, ModbusTag) and tag.datatype in MODULUS and tag.scale == 1
+    }
 
 
 def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
@@ -34,10 +50,9 @@ def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
                 continue
             for place, text in _texts(settings, ("machines", name, group), keys):
                 yield place, Ref.of(name, text)
-        if machine.state and machine.state.lamps:
-            for place, text in _texts(
-                machine.state.lamps, ("machines", name, "state", "lamps"), ("green", "amber", "red")
-            ):
+        lamps = machine.state.lamps if machine.state else None
+        if lamps is not None:
+            for place, text in _texts(lamps, ("machines", name, "state", "lamps"), ("green", "amber", "red")):
                 yield place, Ref.of(name, text)
 
 

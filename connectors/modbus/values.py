@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from connectors.modbus.counter import Total
 from connectors.modbus.decode import Column
 from connectors.modbus.tag import MODULUS
 from connectors.modbus.tick import resume_ns
+from pipelines.derive.counter import Total
 from pipelines.point import (
     BAD,
     BAD_CONFIGURATION_ERROR,
@@ -190,7 +190,7 @@ class Values:
 
     @staticmethod
     def _count(one: Watched, key: str, tag: ModbusTag, row: int, kept: dict[str, Any], known_ns: int) -> None:
-        one.key, one.total_row, one.total = key, row, Total(MODULUS[tag.datatype])
+        one.key, one.total_row, one.total = key, row, Total((MODULUS[tag.datatype],))
         match kept.get(key):
             case [int(raw), int(total), int(time_ns)]:
                 one.total.raw, one.total.total = raw, total
@@ -301,7 +301,7 @@ def _jumps(one: Watched, value: Any, time_ns: int) -> bool:
     if one.value is None:
         return False
     step = value - one.value
-    if one.total is not None and step < 0 and step + one.total.modulus <= allowed:
+    if one.total is not None and step < 0 and step + one.total.moduli[0] <= allowed:
         return False
     return not abs(step) <= allowed
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.modbus.counter import Total
 from connectors.modbus.tick import resume_ns
 from pipelines.clock import SystemClock
+from pipelines.derive.counter import Total
 from pipelines.place import Place
 from pipelines.point import BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION, GOOD, UNCERTAIN
 from pipelines.source import Source
@@ -22,7 +22,7 @@ from .device import Device
 
 
 def counted(*raws: int, modulus: int = 2**16, most: float | None = None) -> list[tuple[int, int, str]]:
-    total = Total(modulus)
+    total = Total((modulus,))
     out = []
     for raw in raws:
         status, found = total.take(raw, most)
@@ -52,7 +52,7 @@ def test_a_known_rate_sharpens_the_judgement() -> None:
     st.lists(st.integers(0, 600), min_size=1, max_size=50),
 )
 def test_a_total_never_falls_and_equals_the_truth_over_rollovers(modulus: int, start: int, steps: list[int]) -> None:
-    total, truth = Total(modulus), start
+    total, truth = Total((modulus,)), start
     total.take(start, None)
     for step in steps:
         truth += step
@@ -64,7 +64,7 @@ def test_a_total_never_falls_and_equals_the_truth_over_rollovers(modulus: int, s
 
 @given(st.lists(st.tuples(st.integers(0, 2**16 - 1), st.sampled_from([None, 50.0])), min_size=1, max_size=60))
 def test_a_total_never_falls_whatever_comes(readings: list[tuple[int, float | None]]) -> None:
-    total, before = Total(2**16), 0
+    total, before = Total((2**16,)), 0
     for raw, most in readings:
         total.take(raw, most)
         assert total.total >= before

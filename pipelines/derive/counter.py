@@ -12,6 +12,8 @@ from typing import Final
 
 from pipelines.point import GOOD, UNCERTAIN
 
+USUAL: Final = (2**16, 2**32)
+"""States of counters of which nothing is known: a word and a double word."""
 _WINDOW: Final = 16
 """Without a known rate a step over the end of at most 1/16 of the range is a rollover, everything else a reset."""
 _INT64_MAX: Final = 2**63 - 1
@@ -22,12 +24,12 @@ class Total:
     """What has been counted so far.
 
     Attributes:
-        modulus: number of states of the device's counter.
+        moduli: numbers of states that the device's counter may have, smallest first.
         raw: its last reading; None before the first.
         total: what has been counted; begins with the first reading, so that both agree until the first rollover.
     """
 
-    modulus: int
+    moduli: tuple[int, ...] = USUAL
     raw: int | None = None
     total: int = 0
 
@@ -47,11 +49,18 @@ class Total:
             self.total = raw if raw <= _INT64_MAX else 0
             return GOOD, ""
         step = raw - before
-        limit = self.modulus / _WINDOW if most is None else most
-        if step < 0 and step + self.modulus <= min(limit, self.modulus / 2):
-            step += self.modulus
+        if step < 0:
+            step = self.over_the_end(before, raw, most)
         if step < 0:
             self.total += raw if most is not None and raw <= most else 0
             return UNCERTAIN, "reset"
         self.total = min(self.total + step, _INT64_MAX)
         return (UNCERTAIN, "implausible") if most is not None and step > most else (GOOD, "")
+
+    def over_the_end(self, before: int, raw: int, most: float | None) -> int:
+        """Counts from `before` over the last state to `raw`; below 0 when that cannot be."""
+        for modulus in self.moduli:
+            step = raw - before + modulus
+            if before < modulus and step <= min(modulus / _WINDOW if most is None else most, modulus / 2):
+                return step
+        return raw - before
