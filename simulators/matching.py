@@ -32,6 +32,15 @@ def same(item: Item, value: Any, quality: int) -> bool:
     return _bits(item.value) == _bits(value) if isinstance(value, float) else bool(item.value == value)
 
 
+def scaled(item: Item, scale: float, offset: float) -> Item:
+    """The item in engineering units; a scale of 10⁻ⁿ divides, so that the last digit is right."""
+    if (scale == 1 and offset == 0) or not isinstance(item.value, (int, float)):
+        return item
+    power = round(-math.log10(abs(scale)))
+    value = item.value / 10**power if power > 0 and scale == float(f"1e-{power}") else item.value * scale
+    return item._replace(value=value + offset)
+
+
 def bit_of(item: Item, bit: int | None) -> Item:
     """The item of a tag that is one bit of a word; None = it is the whole."""
     return item if bit is None or item.value is None else item._replace(value=bool(item.value >> bit & 1))

@@ -7,7 +7,7 @@ Beside the plant's truth (`simulators.judge`), what the agent says of itself is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -66,6 +66,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     truth = list(read_truth(simulation.plan.truth))
     truth += [{"k": "stall", "start_ns": start_ns, "end_ns": end_ns} for start_ns, end_ns in simulation.stalls]
     header = next(line for line in truth if line["k"] == "header")
+    scaled = {_scaled_key(signal) for signal in header["signals"] if signal.get("decimals")}
     frozen_ns = next((line["time"] for line in truth if line["k"] == "freeze"), None)
     mapping: dict[str, Key] = {}
     options: dict[str, TagOptions] = {}
@@ -77,6 +78,8 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
                 place = site.place(connection, tag)
                 name = f"{place.machine}/{tag.name}"
                 mapping[name], options[name] = _expectation(connection, index, tag, header["rate"])
+                if mapping[name] not in scaled:
+                    options[name] = replace(options[name], scale=tag.scale, offset=tag.offset)
                 places[name] = (place, tag.name)
                 stored[name] = _points(store, place, tag.name, header["started_ns"])
     gaps = [
@@ -156,6 +159,11 @@ def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> 
     assert isinstance(tag, OpcUaTag)
     mode = "subscribe" if tag.mode == "subscribe" else "read"
     return opcua_key(connection.name, tag.node), TagOptions(mode, 0, 1, deadband, bounds)
+
+
+def _scaled_key(signal: dict[str, Any]) -> Key:
+    """Of a register whose truth is in engineering units already."""
+    return modbus_key(signal["device"], signal["unit"], signal["table"], signal["address"])
 
 
 def requests_of(connection: ModbusConnection, index: int) -> tuple[tuple[int, int, int], ...]:

@@ -450,7 +450,9 @@ def test_a_tag_that_the_device_lacks(plant: dict[str, str], tmp_path: Path) -> N
     path = tmp_path / "site.yaml"
     tree = yaml.safe_load(LINE.read_text(encoding="utf-8"))
     connection = next(one for one in tree["connections"] if one["name"] == name)
-    connection["tags"].append({"name": "nowhere", "table": "holding", "address": 60000, "datatype": "int16"})
+    connection.setdefault("tags", []).append(
+        {"name": "nowhere", "table": "holding", "address": 60000, "datatype": "int16"}
+    )
     path.write_text(yaml.safe_dump(tree, allow_unicode=True), encoding="utf-8")
     done = agent("read", path, *elsewhere(plant), "--connection", name, "--json")
     assert done.returncode == 1

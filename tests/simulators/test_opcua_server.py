@@ -63,9 +63,9 @@ async def test_types_and_browse_names(cell: Any) -> None:
             ("Monitoring/Spindle/ActualSpeed", ua.VariantType.Double),
             ("Monitoring/Spindle/VibrationRms", ua.VariantType.Float),
             ("Monitoring/Spindle/IsRotating", ua.VariantType.Boolean),
-            ("Production/ActiveProgram/NumberInList", ua.VariantType.UInt32),
+            ("Production/Statistics/PartsProducedInLifetime", ua.VariantType.UInt32),
             ("Production/ActiveProgram/Name", ua.VariantType.String),
-            ("MachineryBuildingBlocks/MachineryItemState", ua.VariantType.Int32),
+            ("MachineryBuildingBlocks/MachineryItemState/CurrentState/Number", ua.VariantType.Int32),
             ("Equipment/Tools/ActiveTool/Identifier", ua.VariantType.Byte),
         ):
             value = await client.get_node(f"ns={index};s={path}").read_data_value()
@@ -128,9 +128,9 @@ PATHS = [
     "Monitoring/Spindle/ActualSpeed",
     "Monitoring/Spindle/VibrationRms",
     "Monitoring/Channel/1/Axis/X/ActualPosition",
-    "Production/ActiveProgram/NumberInList",
+    "Production/Statistics/PartsProducedInLifetime",
     "Production/ActiveProgram/Name",
-    "Monitoring/Stacklight/Lamp/Amber",
+    "Monitoring/Stacklight/LampAmber/SignalOn",
 ]
 Reading = tuple[Any, int, int]
 

@@ -103,7 +103,7 @@ def test_quantisation_divides_and_clips() -> None:
 @pytest.mark.slow
 def test_process_freezes_stops_and_leaves_a_whole_log(plant: Callable[..., Any]) -> None:
     process = plant("--line", "injection_molding", "--speed", "20")
-    assert set(process.endpoints) == {"imm", "tcu", "mtr_imm"}
+    assert set(process.endpoints) == {"imm", "tcu", "aux", "mtr_imm"}
     assert process.endpoints["imm"]["url"].startswith("opc.tcp://127.0.0.1:")
     process.freeze()
     os.kill(process.process.pid, signal.SIGUSR1)  # freezing twice is freezing once
