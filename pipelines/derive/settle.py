@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from pipelines.derive.rule import Value
 
-WAIT_NS: Final = 10 * 10**9
+WAIT_NS: Final = 3 * 10**9
 """Longest time by which readings of one machine are behind each other; what is later comes in the order it arrives."""
 
 

@@ -112,7 +112,8 @@ class Channel:
                     events.append(self._record(time_ns, whole=False))
             if not self.steps:
                 self.start_ns = time_ns
-            running = Step(kind, number, time_ns, time_ns, before=self.seen)
+            before = (self.seen.volt, self.seen.ampere) if self.seen and kind == "PULSE" else None
+            running = Step(kind, number, time_ns, time_ns, before=before)
             self.steps.append(running)
         if running is not None:
             if kind is None or sample is None:

@@ -76,7 +76,7 @@ def record_of(
     pulse = next((step for step in reversed(steps) if step.kind == "PULSE" and step.at_pulse and step.before), None)
     resistance = None
     if pulse is not None and pulse.before is not None and pulse.at_pulse is not None:
-        resistance = dcir_mohm((pulse.before.volt, pulse.before.ampere), pulse.at_pulse)
+        resistance = dcir_mohm(pulse.before, pulse.at_pulse)
     figures = Figures(
         soh_c=100 * main.ah / pack.rated_ah if main and pack else None,
         soh_e=100 * main.wh / pack.rated_wh if main and pack else None,
@@ -112,11 +112,10 @@ def _charged_before(steps: Sequence[Step], discharge: Step) -> float:
 
 
 def _remarks(main: Step, rule: GradingRule, pack: Pack | None) -> list[str]:
-    celsius = main.first.celsius if main.first else None
     known_h = (main.end_ns - main.start_ns - main.unknown_ns) / 3.6e12
     c_rate = main.ah / known_h / pack.rated_ah if pack and known_h else None
     found = [
-        _outside("온도 (temperature)", celsius, "℃", rule.conditions.temperature),
+        _outside("온도 (temperature)", main.celsius_start, "℃", rule.conditions.temperature),
         _outside("방전율 (C-rate)", c_rate, "C", rule.conditions.c_rate),
     ]
     return [one for one in found if one]

@@ -46,11 +46,13 @@ class Step:
         ah: charge, Ah, positive either way.
         wh: energy, Wh, positive either way.
         unknown_ns: time in it without samples.
-        first: its first sample.
-        last: its last sample.
-        before: the last sample before it.
-        at_pulse: voltage and current at `pulse_s`; None before that.
-        celsius_max: highest temperature in it.
+        volt_start: its first voltage, V; None before that.
+        volt_end: its last voltage, V.
+        celsius_start: temperature at its beginning, ℃.
+        celsius_max: highest temperature in it, ℃.
+        before: of a pulse, voltage and current before it.
+        at_pulse: of a pulse, voltage and current at `pulse_s`; None before that.
+        last: its last sample; None where the one behind is not known, and at its end.
     """
 
     kind: str
@@ -60,11 +62,13 @@ class Step:
     ah: float = 0.0
     wh: float = 0.0
     unknown_ns: int = 0
-    first: Sample | None = None
-    last: Sample | None = None
-    before: Sample | None = None
-    at_pulse: tuple[float, float] | None = None
+    volt_start: float | None = None
+    volt_end: float | None = None
+    celsius_start: float | None = None
     celsius_max: float | None = None
+    before: tuple[float, float] | None = None
+    at_pulse: tuple[float, float] | None = None
+    last: Sample | None = None
 
     def take(self, sample: Sample, pulse_s: float) -> None:
         """A sample of this step."""
@@ -78,8 +82,9 @@ class Step:
                 part = (due_ns - last.time_ns) / (sample.time_ns - last.time_ns)
                 volt = last.volt + part * (sample.volt - last.volt)
                 self.at_pulse = volt, last.ampere + part * (sample.ampere - last.ampere)
-        self.first = self.first or sample
-        self.last, self.end_ns = sample, sample.time_ns
+        if self.volt_start is None:
+            self.volt_start, self.celsius_start = sample.volt, sample.celsius
+        self.last, self.end_ns, self.volt_end = sample, sample.time_ns, sample.volt
         if sample.celsius is not None:
             self.celsius_max = sample.celsius if self.celsius_max is None else max(sample.celsius, self.celsius_max)
 
@@ -109,6 +114,5 @@ class Step:
 
 def restored(state: dict[str, Any]) -> Step:
     """A step from its fields as JSON keeps them."""
-    samples = {key: Sample(**state[key]) if state[key] else None for key in ("first", "last", "before")}
-    pulse = state["at_pulse"]
-    return Step(**{**state, **samples, "at_pulse": (pulse[0], pulse[1]) if pulse else None})
+    pairs = {key: (state[key][0], state[key][1]) if state[key] else None for key in ("before", "at_pulse")}
+    return Step(**{**state, **pairs, "last": Sample(**state["last"]) if state["last"] else None})

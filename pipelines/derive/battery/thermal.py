@@ -8,8 +8,8 @@ from typing import Final
 _WINDOW_NS: Final = 60 * 10**9
 _LEAST_NS: Final = 30 * 10**9
 """Shortest time over which a rate is taken: noise of 0.1 ℃ is no alarm then."""
-_EVERY_NS: Final = 10**9
-"""A faster channel is thinned out to this; at most a minute of it is kept."""
+_EVERY_NS: Final = 5 * 10**9
+"""What is kept is thinned out to this, a minute of it at most."""
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from typing import Any, Final
 from pipelines.point import BAD, SEVERITY_MASK
 
 HOUR_NS: Final = 3600 * 10**9
+_WINDOW: Final = 16
+"""A step over the end of at most 1/16 of the range is a rollover, everything else a reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,33 @@ class Power:
     def until(self, time_ns: int) -> Span | None:
         """What a value that holds comes to by now; None where it is polled."""
         return self.take(time_ns, self.last[1], 0) if self.held and self.last is not None else None
+
+
+@dataclass(slots=True)
+class Meter:
+    """Readings of an energy counter, kWh, as spans; it goes on while it is not read.
+
+    Attributes:
+        max_gap_ns: over a longer time the energy is right, and how it is spread is not known.
+        rollover_kwh: where it begins at 0 again; None = it never does.
+        last: time and value of the last good reading.
+    """
+
+    max_gap_ns: int
+    rollover_kwh: float | None = None
+    last: tuple[int, float] | None = None
+
+    def take(self, time_ns: int, kwh: Any, status: int) -> Span | None:
+        """A reading; the span it ends, if there is one: none is made of a reset, over which nothing is known."""
+        if status & SEVERITY_MASK == BAD or (self.last is not None and time_ns <= self.last[0]):
+            return None
+        before, self.last = self.last, (time_ns, float(kwh))
+        if before is None:
+            return None
+        step = float(kwh) - before[1]
+        if step < 0 and self.rollover_kwh is not None and step + self.rollover_kwh <= self.rollover_kwh / _WINDOW:
+            step += self.rollover_kwh
+        return None if step < 0 else of_counter(before[0], time_ns, step, self.max_gap_ns)
 
 
 def of_counter(start_ns: int, end_ns: int, kwh: float, max_gap_ns: int) -> Span:
