@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agent.meters import channel_refs, meter_rules
 from connectors.modbus.tag import MODULUS, ModbusTag
 from pipelines.derive.alarm_rule import alarm_rules
 from pipelines.derive.chain import Chain
@@ -17,14 +18,21 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 Place = tuple[str | int, ...]
-_REFS = {"state": ("tag", "mode", "power", "counter"), "count": ("total", "good", "ng"), "cycle": ("at", "values")}
+_REFS = {
+    "state": ("tag", "mode", "power", "counter"),
+    "count": ("total", "good", "ng"),
+    "cycle": ("at", "values"),
+    "energy": ("kwh", "kw", "lot", "product"),
+}
 """Keys of a machine's groups that name tags."""
 
 
 def rules_of(site: Site, chain: Chain) -> list[Rule]:
     """Every rule of a site, in the order in which they are asked; `chain` takes safety and CCP events."""
+    moduli = _moduli(site)
     return [
-        *machine_rules(site.machines, site.calendar, _moduli(site)),
+        *machine_rules(site.machines, site.calendar, moduli),
+        *meter_rules(site, moduli),
         *alarm_rules(site.alarms, chain),
         *exposure_rules(site.exposure),
     ]
@@ -43,6 +51,7 @@ def _moduli(site: Site) -> dict[Ref, int]:
 def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
     """Each tag that a machine's groups, an alarm or an exposure names, and where that is written."""
     yield from _of_alarms(site)
+    yield from channel_refs(site)
     for name, machine in site.machines.items():
         for group, keys in _REFS.items():
             settings: Settings | None = getattr(machine, group)

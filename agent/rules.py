@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.alarm_faults import alarm_faults
 from agent.derived import refs_of
+from agent.meters import bad_tables, wrong_units
 from agent.shares import misnamed
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.tag import ModbusTag
@@ -56,7 +57,19 @@ def check(site: Site) -> None:
     Raises:
         PlacedError: the rules it breaks.
     """
-    rules = (_hosts, _certificates, _machines, _connections, _totals, _alarms, _derived, _types, _among, _shares)
+    rules = (
+        _hosts,
+        _certificates,
+        _machines,
+        _connections,
+        _totals,
+        _alarms,
+        _derived,
+        _types,
+        _among,
+        _shares,
+        _meters,
+    )
     _raise([fault for rule in rules for fault in rule(site)])
 
 
@@ -234,6 +247,12 @@ def _shares(site: Site) -> Iterator[Fault]:
         host = ("share", name, "mqtt", "host")
         if one.mqtt is not None and not _HOST.fullmatch(one.mqtt.host) and not _is_address(one.mqtt.host):
             yield Fault(host, "must be a host name or an IP address alone; no scheme, user, port or path")
+
+
+def _meters(site: Site) -> Iterator[Fault]:
+    """Energy and batteries need their tables, and meters that say what they are taken for."""
+    for place, reason in (*bad_tables(site), *wrong_units(site)):
+        yield Fault(place, reason)
 
 
 def _types(site: Site) -> Iterator[Fault]:

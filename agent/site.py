@@ -11,6 +11,8 @@ from agent.rules import PlacedError, check, check_together
 from connectors.registry import AnyConnection
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.derive.alarm_settings import AlarmSettings
+from pipelines.derive.battery.settings import BatterySettings
+from pipelines.derive.energy.settings import EnergySettings
 from pipelines.derive.exposure_limits import ExposureSettings
 from pipelines.derive.settings import CalendarSettings, DerivedSettings, Kpi
 from pipelines.journal.journal import JournalSettings
@@ -32,6 +34,10 @@ class MachineSettings(DerivedSettings):
     """Production line; default: the site's `line`."""
     label: Labels = Labels()
     """What people see."""
+    energy: EnergySettings | None = None
+    """Its energy, CO2 and pieces by hour and lot; default: nobody meters it."""
+    battery: BatterySettings | None = None
+    """Tests on its channels, where it is a battery cycler."""
 
 
 class AgentSettings(Settings):

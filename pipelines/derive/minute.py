@@ -102,7 +102,7 @@ class Minute:
         self.fresh = True
         self.quality = worse(self.quality, status)
         self.held_ns = max(time_ns, self.held_ns)
-        if time_ns > self.lost_ns:
+        if time_ns >= self.lost_ns:
             self.lost_ns = 0
         if status & SEVERITY_MASK == BAD:
             self.held = None

@@ -34,6 +34,8 @@ _NEEDS: Final[Mapping[str, Level]] = {
     "battery": "kpi",
     "alarm": "aggregate",
     "alarm_action": "aggregate",
+    "event_log": "aggregate",
+    "exposure": "aggregate",
     "cycle": "raw",
 }
 """Least level of all tags that a derived point was made from: alarms say the value, cycles hold readings."""
