@@ -108,9 +108,10 @@ class Process:
             await asyncio.sleep(max(0.0, self.clock.real_s(wait_ns / 1e9)))
 
     def freeze(self) -> None:
-        """Stop every signal; servers go on answering."""
+        """Stop every signal and end what keeps them from being read; servers go on answering."""
         if not self.plant.frozen:
             self.plant.frozen = True
+            self.board.heal()
             self.truth.write("freeze", time=self.clock.now_ns())
             _say(frozen=True)
 

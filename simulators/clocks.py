@@ -1,4 +1,4 @@
-"""Polls that a collector took while its wall clock was wrong on purpose: the times and qualities they may bear. Pure.
+"""Readings taken while a clock was wrong on purpose, the collector's or a device's: times and qualities they may bear.
 
 The plant knows when a poll was really taken. A collector whose clock is off stamps it by that clock, or by an estimate
 of the right time, and may say of an estimate that it is Uncertain. Each poll of such a stretch is held to the one of
@@ -51,6 +51,30 @@ def as_stamped(
         forms = list(_forms(item, shifts))
         stored = (form for form in forms if _is_stored(form, times, values, qualities))
         found.append(next(stored, item) if len(forms) > 1 else item)
+    return sorted(found, key=lambda item: item.start_ns)
+
+
+def as_received(
+    items: Sequence[Item], times: Sequence[int], values: Sequence[Any], qualities: Sequence[int]
+) -> list[Item]:
+    """Changes of a device whose clock was off, as they are to be found in the store, in order of time.
+
+    They bear the time the device said, or where the client does not believe it the time of receipt, Uncertain or not.
+
+    Args:
+        items: changes.
+        times: of the stored points, in order.
+        values: of these.
+        qualities: of these.
+    """
+    found: list[Item] = []
+    for item in items:
+        forms = [item]
+        if item.received_ns is not None:
+            late = item._replace(start_ns=item.received_ns[0], end_ns=item.received_ns[1])
+            forms += [late._replace(status=UNCERTAIN)] if item.status == 0 else []
+            forms.append(late)
+        found.append(next((form for form in forms if _is_stored(form, times, values, qualities)), item))
     return sorted(found, key=lambda item: item.start_ns)
 
 

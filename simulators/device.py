@@ -89,6 +89,7 @@ class Device:
         areas: Modbus: the addresses that exist.
         namespace: OPC UA: of its nodes.
         buffer_size: MTConnect: observations that the agent keeps.
+        secured: OPC UA: it has a certificate, and takes Basic256Sha256 beside unprotected connections.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Device:
     max_registers: int = 125
     namespace: str = ""
     buffer_size: int = 4096
+    secured: bool = False
 
 
 def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values) -> Device:
@@ -131,6 +133,7 @@ def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values)
         body.get("max_registers", 125),
         body.get("namespace", ""),
         body.get("buffer_size", 4096),
+        body.get("secured", False),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from simulators.words import register_count
 
+RECEIVE_S: Final = 2.0
+"""Longest way of a change to the client, real seconds; as long are times in doubt after a clock was off."""
 STALL_NEAR_S: Final = 0.5
 """A poll this close to a stall of the plant may have been delayed by the same load, real seconds."""
 
@@ -34,6 +36,8 @@ class Item(NamedTuple):
         left_ns: when the plant was done with it: response left, or source time of a change.
         shape: (function code, address, count) of the request; empty for OPC UA.
         required: False = it may be stored but need not be.
+        received_ns: changes of a device whose clock was off: from when until when a client may have received it, by a
+            right clock; it may bear that time instead.
         slack_ns: polls: the stored time may lie outside the interval by this much; twice the longest stall of the plant
             near the poll until the judge adds what it grants.
     """
@@ -46,6 +50,7 @@ class Item(NamedTuple):
     shape: tuple[int, ...] = ()
     required: bool = True
     slack_ns: int = 0
+    received_ns: tuple[int, int] | None = None
 
 
 @dataclass
@@ -111,6 +116,8 @@ class _File:
         self._spans: list[tuple[Key, int, int, list[_Tag]]] = []
         self._stalls: list[tuple[int, int]] = []
         self._rate = 1.0
+        self._device: dict[int, str] = {}
+        self._skew: dict[str, tuple[int, int | None]] = {}
         self._headed = False
 
     def result(self) -> dict[str, list[Item]]:
@@ -145,6 +152,7 @@ class _File:
             "change": self._change,
             "overflow": self._overflow,
             "stall": self._stall,
+            "fault": self._fault,
         }
         if kind in handler:
             handler[kind](line)
@@ -156,12 +164,24 @@ class _File:
             key = _key(signal)
             tags = [self._tags.setdefault(name, _Tag(self._modes[name])) for name in self._names.get(key, ())]
             self._by_id[signal["id"]] = tags
+            self._device[signal["id"]] = signal["device"]
             if tags and "table" in signal:
                 first = signal["address"]
                 self._spans.append((key[:3], first, first + register_count(signal["datatype"]), tags))
 
     def _stall(self, line: Mapping[str, Any]) -> None:
         self._stalls.append((line["start_ns"], line["end_ns"]))
+
+    def _fault(self, line: Mapping[str, Any]) -> None:
+        """A device's clock goes wrong by some ns, or is right again at some time."""
+        if line["fault"] == "clock_skew":
+            by_ns = int(line["by_s"] * 1e9)
+            self._skew[line["device"]] = (0, line["end_ns"]) if line.get("ended") else (by_ns, None)
+
+    def _received_ns(self, signal: int, time: int) -> tuple[int, int] | None:
+        by_ns, until_ns = self._skew.get(self._device[signal], (0, 0))
+        late_ns = round(RECEIVE_S * self._rate * 1e9)
+        return (time - by_ns, time - by_ns + late_ns) if until_ns is None or time < until_ns + late_ns else None
 
     def _of(self, signal: int, mode: str) -> list[_Tag]:
         return [tag for tag in self._by_id.get(signal, ()) if tag.mode == mode]
@@ -209,9 +229,10 @@ class _File:
                     tag.items[index] = item._replace(status=item.status | OVERFLOW)
                     break
 
-    @staticmethod
-    def _produced(tag: _Tag, line: Mapping[str, Any]) -> None:
+    def _produced(self, tag: _Tag, line: Mapping[str, Any]) -> None:
         time = line["time"]
         if time not in tag.seen_ns:  # the initial value of a further subscription was counted as a change before
             tag.seen_ns.add(time)
-            tag.items.append(Item(time, time, line["value"], line["status"], time))
+            received_ns = self._received_ns(line["id"], time)
+            left_ns = received_ns[0] if received_ns else time
+            tag.items.append(Item(time, time, line["value"], line["status"], left_ns, received_ns=received_ns))

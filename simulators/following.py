@@ -21,14 +21,17 @@ class Follower(ABC):
         self.port = 0
         self._open = True
         self._lives = panel.lives
-        self._deafened = panel.deafened
+        self._deaf_now = False
 
     async def follow(self) -> None:
         """Do what the panel says, once per step."""
         panel = self.panel
-        if panel.deafened != self._deafened:
-            self._deafened = panel.deafened
-            self.deafen()
+        if bool(panel.deaf) != self._deaf_now:
+            self._deaf_now = bool(panel.deaf)
+            if self._deaf_now:
+                self.deafen()
+            else:
+                self.hang_up()
         if self._open and panel.closed:
             self._open = False
             await self.stop()
@@ -54,6 +57,10 @@ class Follower(ABC):
     @abstractmethod
     def deafen(self) -> None:
         """Forget the connections that are open without telling their clients."""
+
+    @abstractmethod
+    def hang_up(self) -> None:
+        """Reset the connections that were forgotten."""
 
     @abstractmethod
     async def update(self, steps: int, time_ns: int) -> None:

@@ -10,7 +10,8 @@ Rules:
   what the plant sees, by the time both wait for a processor: the interval is widened by `slack_ns` and by twice the
   longest stall seen within 0.5 s, together at most half a period, or that stall where it is longer; by half a period in
   the 2 s after the first poll after a kill, while the collector still loads its parts.
-- A change or a read matches its source time exactly, or up to `nudge_ns` later.
+- A change or a read matches its source time exactly, or up to `nudge_ns` later; while the device's clock is wrong on
+  purpose, and for a moment after it, also the time of its receipt (`simulators.clocks`).
 - A request that also covers tags it was not sent for (bridged registers) produces nothing for those
   (`simulators.matching.own_items`).
 - Every tag must be asked for, polls at about their period (`simulators.pace`).
@@ -20,8 +21,7 @@ Rules:
   and is counted as `unsuppressed`.
 - A value outside `range`, or not finite, is expected as BadOutOfRange. Where the status is bad the value is no value.
 - A stored BadNoCommunication that matches nothing is the agent's word on its link, counted as `link_status`.
-- A lost item is explained by a gap point of its tag that has a cause, holds the item's time, and lies within 1 s of an
-  injected outage; or, if polled or read, by an outage of kind `kill` at most 500 ms after its response left.
+- A lost item is explained by a gap near an outage, or by what no client could have had (`simulators.excuses`).
 """
 
 from __future__ import annotations
@@ -33,14 +33,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.clocks import UNCERTAIN, Shift, as_stamped
-from simulators.evidence import ANY_BAD, POLL, SUBSCRIBE, Item, Key, items_of
+from simulators.clocks import UNCERTAIN, Shift, as_received, as_stamped
+from simulators.evidence import ANY_BAD, POLL, Item, Key, items_of
+from simulators.excuses import GapPoint, Outage, explained
 from simulators.matching import BAD, Shape, bit_of, expected, match, own_items, same, scaled, within
 from simulators.pace import Pace, too_slow
 
 BAD_NO_COMMUNICATION: Final = 0x8031_0000
-NEAR_OUTAGE_NS: Final = 1_000_000_000
-BEFORE_KILL_NS: Final = 500_000_000
 AFTER_KILL_NS: Final = 2_000_000_000
 MOST_EXAMPLES: Final = 20
 MOST_FINDINGS: Final = 100_000
@@ -89,25 +88,6 @@ class StoredPoints:
     time_ns: NDArray[np.int64]
     value: NDArray[Any]
     quality: NDArray[np.uint32]
-
-
-@dataclass(frozen=True, slots=True)
-class GapPoint:
-    """A stored gap: readings of `tag` are known to be missing between two times; `end_ns` None = still open."""
-
-    tag: str
-    cause: str
-    start_ns: int
-    end_ns: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """An injected outage; kind `kill` = the collector was killed at `start_ns`."""
-
-    start_ns: int
-    end_ns: int
-    kind: str
 
 
 @dataclass
@@ -269,6 +249,8 @@ class _Tag:
         self._quality: list[int] = points.quality[self._order].tolist()
         if shifts and options.mode == POLL:
             self._items = as_stamped(self._items, self._times, self._values, self._quality, shifts)
+        if any(item.received_ns for item in self._items):
+            self._items = as_received(self._items, self._times, self._values, self._quality)
         self._doubted = bool(shifts)
         self._gaps = gaps
         self._outages = outages
@@ -328,7 +310,7 @@ class _Tag:
             elif held_back:
                 counts.suppressed += 1
                 continue
-            elif self._explained(item):
+            elif explained(item, self._options.mode, self._gaps, self._outages):
                 counts.gap_explained += 1
                 continue
             else:
@@ -337,26 +319,6 @@ class _Tag:
             if good and deadband > 0:
                 last = float(item.value)
         return lost
-
-    def _explained(self, item: Item) -> bool:
-        if self._options.mode != SUBSCRIBE and any(
-            outage.kind == "kill"
-            and outage.start_ns - BEFORE_KILL_NS <= item.left_ns
-            and item.start_ns <= outage.start_ns
-            for outage in self._outages
-        ):
-            return True
-        for gap in self._gaps:
-            end_ns = item.end_ns if gap.end_ns is None else gap.end_ns
-            if gap.start_ns <= item.end_ns and item.start_ns <= end_ns and self._near_outage(gap.start_ns, end_ns):
-                return True
-        return False
-
-    def _near_outage(self, start_ns: int, end_ns: int) -> bool:
-        return any(
-            outage.start_ns - NEAR_OUTAGE_NS <= start_ns and end_ns <= outage.end_ns + NEAR_OUTAGE_NS
-            for outage in self._outages
-        )
 
     def _leftovers(self, points: list[int], lost: list[int], taken: set[int], width: tuple[int, int]) -> None:
         """Stored points that matched nothing: the agent's own word, a repeat, a wrong time, or out of nowhere."""

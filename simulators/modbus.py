@@ -184,6 +184,12 @@ class ModbusServer(Follower):
         for connection in self.connections:
             connection.deaf = True
 
+    def hang_up(self) -> None:
+        """Reset the connections that were forgotten."""
+        for connection in tuple(self.connections):
+            if connection.deaf:
+                connection.abort()
+
     def exchange(self, unit: int, pdu: bytes, arrived_ns: int, reply: Reply) -> None:
         """Answer one request by handing a PDU to `reply`, and write both down, unless a fault has it otherwise."""
         if self.panel.silent:

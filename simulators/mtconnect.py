@@ -138,6 +138,11 @@ class MtConnectServer(Follower):
         """Forget the connections that are open without telling their clients."""
         self._deaf |= self.connections
 
+    def hang_up(self) -> None:
+        """Reset the connections that were forgotten."""
+        for writer in tuple(self._deaf):
+            writer.transport.abort()
+
     async def forget(self) -> None:
         """The agent itself ends: its buffer is gone, nothing is observed until the next start."""
         self.buffer = Buffer(self.buffer.instance + 1, self._device.buffer_size)

@@ -17,6 +17,7 @@ from asyncua import Server, ua
 
 from simulators.device import Signal
 from simulators.following import Follower
+from simulators.identity import Identity, identity
 from simulators.panel import Panel
 from simulators.subscriptions import Witness, WitnessServer, datetime_of
 from simulators.truth import TruthLog
@@ -88,6 +89,8 @@ class OpcUaServer(Follower):
         self._nodes: dict[int, ua.NodeId] = {}
         self._last: dict[int, tuple[Any, int]] = {}
         self._silent = False
+        self._certified = 0
+        self._identity: Identity | None = None
 
     def endpoint(self) -> dict[str, Any]:
         """Where it listens."""
@@ -119,10 +122,23 @@ class OpcUaServer(Follower):
         await server.init()
         server.set_endpoint(f"opc.tcp://{HOST}:{self.port}")
         server.set_server_name(f"{self._device.name} simulator")
-        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        await self._secure(server)
         await self._build(server)
         await server.start()
         self._server = server
+
+    async def _secure(self, server: Server) -> None:
+        """No message security; beside it Basic256Sha256 where the device has a certificate."""
+        policies = [ua.SecurityPolicyType.NoSecurity]
+        if self._device.secured:
+            if self._certified != self.panel.certificate:
+                self._certified = self.panel.certificate
+                self._identity = await asyncio.to_thread(identity, self.name, server._application_uri, HOST)  # noqa: SLF001
+            assert self._identity is not None
+            await server.load_certificate(self._identity.certificate, "DER")
+            await server.load_private_key(self._identity.key, format="DER")
+            policies += [ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
+        server.set_security_policy(policies)
 
     async def stop(self) -> None:
         """Close the port and reset every connection; subscriptions and their queues live on."""
@@ -153,6 +169,12 @@ class OpcUaServer(Follower):
                 transport.set_protocol(_Deaf(transport.get_protocol()))
                 transport.write = _swallow
 
+    def hang_up(self) -> None:
+        """Reset the connections that were forgotten."""
+        for transport in tuple(self._server.iserver.asyncio_transports) if self._server else ():
+            if isinstance(transport.get_protocol(), _Deaf):
+                transport.abort()
+
     async def follow(self) -> None:
         """Deaf while the panel is silent; what was open then has lost its thread and is reset after it."""
         await super().follow()
@@ -163,8 +185,7 @@ class OpcUaServer(Follower):
             self.deafen()
         elif self._silent:
             self._silent = False
-            for transport in tuple(self._server.iserver.asyncio_transports):
-                transport.abort()
+            self.hang_up()
 
     async def update(self, steps: int, time_ns: int) -> None:
         """Write every value that is due at this step and differs; `time_ns` is its source time."""

@@ -52,7 +52,7 @@ class Panel:
         closed: its port is shut while this is above 0.
         silent: it takes everything and answers nothing while this is above 0.
         lives: how often it was switched on; what it remembered is gone with each.
-        deafened: how often connections were forgotten that clients take for open.
+        deaf: connections that were open when this went above 0 are forgotten; their clients are told at its end.
         renumbered: OPC UA: namespaces that come before its own.
         certificate: OPC UA: number of its certificate.
         queue: OPC UA: longest queue of a monitored item while nothing is published; 0 = all is well.
@@ -62,7 +62,7 @@ class Panel:
 
     def __init__(self, device: Device, values: Values) -> None:
         self.device = device
-        self.closed = self.silent = self.deafened = self.renumbered = self.queue = self.skew_ns = 0
+        self.closed = self.silent = self.deaf = self.renumbered = self.queue = self.skew_ns = 0
         self.lives = self.certificate = 1
         self.exchange: Exchange | None = None
         self._values = values

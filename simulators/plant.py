@@ -15,6 +15,7 @@
       NAME:
         type: opcua
         namespace: http://…
+        secured: true                      # default false: no certificate, no message security
         signals: {NAME: {node: "Path/With/BrowseNames", datatype: Double, every_s: 0.25, of: VARIABLE}}
       NAME:
         type: mtconnect

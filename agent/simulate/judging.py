@@ -25,8 +25,9 @@ from pipelines.place import OWN_FIELDS, Place
 from pipelines.point import BAD
 from pipelines.settings import TagSettings
 from simulators.evidence import modbus_key, opcua_key
-from simulators.judge import GapPoint, StoredPoints, TagOptions, Verdict, judge
-from simulators.judge import Outage as InjectedOutage
+from simulators.excuses import GapPoint
+from simulators.excuses import Outage as InjectedOutage
+from simulators.judge import StoredPoints, TagOptions, Verdict, judge
 from simulators.truth import read_truth
 from viewer.stores import base
 
@@ -217,5 +218,9 @@ def _outages(simulation: Simulation, truth: Sequence[dict[str, Any]]) -> list[In
     """Deaths of the collector, faults of the plant, and what else was injected."""
     found = [InjectedOutage(one.start_ns, one.end_ns, "kill") for one in simulation.outages if one.name == "collector"]
     found += [InjectedOutage(one.start_ns, one.end_ns, one.name) for one in simulation.injected]
-    cuts = {(one["fault"], one["device"], one["start_ns"]): one["end_ns"] for one in truth if one.get("cuts")}
-    return found + [InjectedOutage(start_ns, end_ns, fault) for (fault, _, start_ns), end_ns in cuts.items()]
+    cuts = {}
+    for line in truth:
+        if line.get("cuts"):  # told at its start, and again at its end
+            kind = "restart" if line.get("how") == "restart" else line["fault"]
+            cuts[line["device"], kind, line["start_ns"]] = line["end_ns"]
+    return found + [InjectedOutage(start_ns, end_ns, kind) for (_, kind, start_ns), end_ns in cuts.items()]

@@ -60,6 +60,13 @@ class Board:
             one.until = 0
         return len(ended)
 
+    def heal(self) -> None:
+        """End every fault that keeps values from being read at the next turn, and let none begin any more."""
+        self._planned.clear()
+        for one in self.active:
+            if _cuts(one.order):
+                one.until = 0
+
     def turn(self, step: int) -> None:
         """Begin and end what is due, right before this step."""
         for one in [one for one in self.active if one.until <= step]:
@@ -99,13 +106,17 @@ class Board:
 
     def _write(self, one: Active, step: int, **more: Any) -> None:
         if self._tell is not None:
-            kind = FAULTS.get(one.order.fault)
             end = step if more else one.until
             self._tell(
                 "fault",
                 **one.order.told(),
-                cuts=kind is not None and kind.cuts,
+                cuts=_cuts(one.order),
                 start_ns=self.start_ns + one.began * STEP_NS,
                 end_ns=self.start_ns + end * STEP_NS,
                 **more,
             )
+
+
+def _cuts(order: Order) -> bool:
+    kind = FAULTS.get(order.fault)
+    return kind is not None and kind.cuts

@@ -62,9 +62,12 @@ def _closed(panel: Panel) -> Iterator[None]:
 
 @contextmanager
 def half_open(at: Place) -> Iterator[None]:
-    """Connections that are open now are forgotten without a word, as by a firewall; new ones are answered."""
-    at.panel.deafened += 1
-    yield
+    """Connections that are open now are forgotten, as by a firewall, and reset at its end; new ones are answered."""
+    at.panel.deaf += 1
+    try:
+        yield
+    finally:
+        at.panel.deaf -= 1
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def _parameters(fault: str, kind: Kind, given: Mapping[str, Any]) -> dict[str, A
             raise ValueError(f"{key}: must be a {'whole ' if whole else ''}number")
         if whole and value < 1:
             raise ValueError(f"{key}: must be at least 1")
-    return dict(given)
+    return {key: one.default for key, one in known.items()} | dict(given)
 
 
 def _seconds(key: str, value: Any, least: float) -> float:

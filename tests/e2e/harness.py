@@ -46,9 +46,9 @@ class Run:
         os.kill(pid, signal.SIGKILL)
         self.pid_of(name, other_than=pid)
 
-    def fault(self, name: str, **order: Any) -> None:
+    def fault(self, fault: str, **order: Any) -> None:
         """Begin a fault in the plant."""
-        tell_plant(self.work / "plant.sock", fault=name, **order)
+        tell_plant(self.work / "plant.sock", fault=fault, **order)
 
     def until_stored(self, points: int) -> None:
         """Wait until the collector says that so many more points are stored than now."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simulators.clocks import UNCERTAIN, Shift, as_stamped
-from simulators.evidence import Item
+from simulators.clocks import UNCERTAIN, Shift, as_received, as_stamped
+from simulators.evidence import SUBSCRIBE, Item, items_of
 
 S = 10**9
 
@@ -37,3 +37,36 @@ def test_outside_of_the_stretch_nothing_else_is_accepted() -> None:
 def test_what_is_stored_in_no_form_stays_where_it_was() -> None:
     items = [poll(20)]
     assert as_stamped(items, [20 * S], [9.0], [0], [Shift(19 * S, 21 * S, 45 * S)]) == items
+
+
+def changes() -> list[Item]:
+    """Of a device whose clock was ahead by an hour from 10 s to 20 s."""
+    skew = {"k": "fault", "fault": "clock_skew", "device": "d", "by_s": 3600.0, "start_ns": 10 * S}
+    header = {"k": "header", "signals": [{"id": 0, "device": "d", "node": "n"}]}
+    said = [(5, 1.0), (3612, 2.0), (3613, 3.0), (20.5, 4.0), (30, 5.0)]
+    lines = [{"k": "change", "id": 0, "time": int(at * S), "value": value, "status": 0} for at, value in said]
+    first = lines[0] | {"k": "item", "event": "created"}
+    ended = skew | {"end_ns": 20 * S, "ended": True}
+    truth = [header, first, skew | {"end_ns": 20 * S}, *lines[1:3], ended, *lines[3:]]
+    return items_of([truth], {"tag": ("d", "n")}, {"tag": SUBSCRIBE})["tag"]
+
+
+def test_a_change_of_a_device_with_a_wrong_clock_bears_its_time_or_that_of_receipt() -> None:
+    items = changes()
+    assert [one.received_ns is not None for one in sorted(items, key=lambda one: one.value)] == [
+        False,
+        *[True] * 3,
+        False,
+    ]
+    believed = [one.start_ns for one in items]
+    assert as_received(items, believed, [one.value for one in items], [0] * 5) == items
+    times = [5 * S, 12 * S + 7, 14 * S, 20 * S + 9 * S // 10, 30 * S]
+    found = as_received(items, times, [1.0, 2.0, 3.0, 4.0, 5.0], [0, UNCERTAIN, UNCERTAIN, 0, 0])
+    assert [(one.start_ns // S, one.status) for one in found] == [
+        (5, 0),
+        (12, UNCERTAIN),
+        (13, UNCERTAIN),
+        (20, 0),
+        (30, 0),
+    ]
+    assert [one.end_ns - one.start_ns for one in found] == [0, 2 * S, 2 * S, 2 * S, 0]

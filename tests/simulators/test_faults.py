@@ -199,8 +199,13 @@ def test_servers_begin_a_new_life(plant: Plant, board: Board) -> None:
         put(board, plant, fault=fault, device="mc", for_s=1)
         assert panel.lives == 1 + number
     assert (panel.renumbered, panel.certificate) == (1, 2)
-    put(board, plant, fault="half_open", device="mc")
-    assert panel.deafened == 1
+    put(board, plant, fault="half_open", device="mc", for_s=600)
+    put(board, plant, fault="stuck", device="mc", for_s=600)
+    assert panel.deaf == 1
+    board.heal()
+    board.advance(1)
+    assert panel.deaf == 0
+    assert [one.order.fault for one in board.active] == ["stuck"]
 
 
 def test_exchanges_go_wrong_at_every_nth_request(plant: Plant, board: Board) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from simulators.evidence import READ, SUBSCRIBE, modbus_key, opcua_key
-from simulators.judge import Counts, GapPoint, Outage, StoredPoints, TagOptions, Verdict, judge
+from simulators.excuses import GapPoint, Outage
+from simulators.judge import Counts, StoredPoints, TagOptions, Verdict, judge
 
 S = 1_000_000_000
 SIGNALS = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asyncua import Client, ua
 from asyncua.ua.ua_binary import struct_from_binary
+
+from simulators.faults.board import Board
+from simulators.faults.orders import read_order
+from simulators.opcua import OpcUaServer
+from simulators.plant import plant_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -273,3 +279,37 @@ async def test_a_full_queue_says_so(cell: Any) -> None:
     last = [line for line in cell.truth() if line["k"] == "overflow"][-1]
     assert last["marked"] == ns_of(items[0].Value.SourceTimestamp)
     assert last["lost"] < last["marked"]
+
+
+class NoTruth:
+    """Takes what a simulator says of itself."""
+
+    def write(self, kind: str, **fields: Any) -> None: ...
+
+
+async def test_a_restart_renumbers_namespaces_and_a_changed_certificate_is_another() -> None:
+    signals = {"n": {"node": "N", "datatype": "Int32", "of": "n"}}
+    device = {"type": "opcua", "namespace": "urn:mine", "secured": True, "signals": signals}
+    plant = plant_of([{"line": "a", "variables": {"n": {"value": 7}}, "devices": {"mc": device}}])
+    server = OpcUaServer(plant.panels["mc"], NoTruth(), time.time_ns)  # type: ignore[arg-type]
+    board = Board(plant)
+    seen = []
+    await server.start()
+    try:
+        for order in ({}, {"fault": "restart"}, {"fault": "certificate_change"}):
+            if order:
+                board.add(read_order({**order, "device": "mc", "for_s": 0.05}, plant), plant.steps)
+            for _ in range(3):
+                board.turn(plant.steps + 1)
+                plant.step()
+                await server.follow()
+            async with Client(server.endpoint()["url"]) as client:
+                index = await client.get_namespace_index("urn:mine")
+                assert await client.get_node(f"ns={index};s=N").read_value() == 7
+                (policy,) = {e.ServerCertificate for e in await client.get_endpoints()}
+                seen.append((index, policy))
+    finally:
+        await server.end()
+    (first, one), (second, same), (third, other) = seen
+    assert (first, second, third) == (2, 3, 3)
+    assert one == same != other
