@@ -19,7 +19,15 @@ from simulators.judge import StoredPoints, TagOptions, judge
 from simulators.plant import load_plant
 
 ROOT = Path(__file__).parents[2]
-LINES = ("auto_press_machining", "injection_molding", "laser_cell")
+LINES = (
+    "auto_press_machining",
+    "injection_molding",
+    "laser_cell",
+    "chemical_safety",
+    "food_workshop_haccp",
+    "battery_second_life",
+    "ship_equipment_welding",
+)
 FLOATS = {"Double", "Float"}
 
 
