@@ -249,6 +249,7 @@ class Collector:
                 name,
                 settings,
                 site.mqtt,
+                site.journal,
                 replace(self.topics, destination=name),
                 self.state_dir / "shared" / name,
                 self.clock,

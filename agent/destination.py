@@ -48,6 +48,7 @@ class Destination:
         name: of it.
         settings: what it is shared, and where it is.
         mqtt: the site's own broker.
+        journal: of the agent's own way, whose limits hold here too, but for the cap.
         topics: of the agent for this destination.
         folder: of its own, below the agent's state folder.
         clock: the agent's.
@@ -67,6 +68,7 @@ class Destination:
         name: str,
         settings: ShareSettings,
         mqtt: MqttSettings,
+        journal: JournalSettings,
         topics: AgentTopics,
         folder: Path,
         clock: Clock,
@@ -80,9 +82,8 @@ class Destination:
         self._mqtt = settings.mqtt or mqtt
         self._place = place
         size = max(64 << 10, min(settings.max_bytes // _SEGMENTS, 4 << 20))
-        self.journal = Journal(
-            folder / "journal", JournalSettings(max_bytes=settings.max_bytes, min_free_bytes=0, segment_bytes=size)
-        )
+        own = {"max_bytes": settings.max_bytes, "segment_bytes": size, "at_cap": "drop_oldest"}
+        self.journal = Journal(folder / "journal", journal.model_copy(update=own))
         self.journal.open()
         self.flow = Flow(self.journal, clock, self.stats, place)
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable)
@@ -156,6 +157,7 @@ class Destination:
         """What `agent status` shows of it."""
         return {
             "endpoint": self._mqtt.endpoint,
+            "up": not (self.uplink.error or self.outbox.deaf),
             "error": self.uplink.error or self.outbox.deaf,
             "accepted": self.stats.accepted,
             "stored": self.stats.stored,

@@ -88,6 +88,15 @@ def _link(value: Callable[[Status], float | None]) -> Callable[[Status], Samples
     return samples
 
 
+def _share(key: str) -> Callable[[Status], Samples]:
+    """One value of each destination."""
+
+    def samples(status: Status) -> Samples:
+        return (((name,), float(one[key])) for name, one in status["share"].items())
+
+    return samples
+
+
 def _rejected(status: Status) -> Samples:
     for name, link in status["connections"].items():
         for reason, count in link["rejected"].items():
@@ -144,6 +153,10 @@ FAMILIES: Final = (
         "1 while the quarantine takes what the store refuses.",
         _one("quarantine", "ok"),
     ),
+    Family("shopfloor_share_up", "gauge", "1 while records reach a destination.", _share("up"), ("destination",)),
+    Family("shopfloor_share_stored", "counter", "Points a destination has.", _share("stored"), ("destination",)),
+    Family("shopfloor_share_queued", "gauge", "Points that wait for it.", _share("queued"), ("destination",)),
+    Family("shopfloor_share_dropped", "counter", "Points given up for it.", _share("dropped"), ("destination",)),
     Family("shopfloor_broker_up", "gauge", "1 while records reach the broker.", _one("broker", "up")),
     Family("shopfloor_broker_reconnects", "counter", "Sessions after the first one.", _one("broker", "reconnects")),
     Family(

@@ -30,7 +30,7 @@ EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
 EXPOSURE_LIMIT = 15  # tenths: 1.5 of 10
 SLOW_CARD_BYTES_PER_S = 5_000_000
 DEADLINE_S = 15.0
-SECRETS = {"bridge": "b-secret", "demo.gyeongsan": "g-secret", "other.seoul": "s-secret"}
+SECRETS = {"bridge": "b-secret", "demo.gyeongsan": "g-secret", "other.seoul": "s-secret", "technopark": "t-secret"}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
@@ -213,6 +213,34 @@ def test_no_site_can_write_or_read_what_is_anothers(acl: str, tmp_path: Path) ->
         assert set(other.got) == {("sf/other/seoul/a9/stored", b"own")}
         stranger = _Client(broker.port, "nobody")
         assert stranger.connected == REFUSED
+
+
+@pytest.mark.wire
+def test_a_destination_reads_what_is_shared_with_it_and_nothing_else(acl: str, tmp_path: Path) -> None:
+    """By the access list of docs/sharing.md."""
+    theirs = re.findall(r"```\n(user technopark\n.*?)```", (ROOT / "docs/sharing.md").read_text(), re.DOTALL)[0]
+    with Mosquitto(tmp_path / "broker", users=SECRETS, acl=f"{acl}\n{theirs}") as broker:
+        agent, there = _Client(broker.port, "demo.gyeongsan"), _Client(broker.port, "technopark")
+        bridge = _Client(broker.port, "bridge")
+        there.subscribe("#")
+        bridge.subscribe("sf/+/+/+/data", "sf/+/+/+/shared/+")
+        agent.subscribe("sf/demo/gyeongsan/+/shared/+/stored", "sf/demo/gyeongsan/+/shared/+/rejected")
+        own, shared = "sf/demo/gyeongsan/a1/data", "sf/demo/gyeongsan/a1/shared/technopark"
+        for topic in (own, shared, f"{shared}/birth", "sf/demo/gyeongsan/a1/shared/customer"):
+            assert agent.publish(topic) == 0, topic
+        assert agent.publish("sf/other/seoul/a9/shared/technopark") == REFUSED
+        assert agent.publish(f"{shared}/stored") == REFUSED
+        for topic in (own, shared, "sf/demo/gyeongsan/a1/stored", f"{shared}/birth"):
+            assert there.publish(topic) == REFUSED, topic
+        for topic in (f"{shared}/stored", f"{shared}/rejected"):
+            assert there.publish(topic, b"1") == 0, topic
+        agent.until(lambda: len(agent.got) == 2)
+        assert agent.publish(shared, b"last") == 0
+        there.until(lambda: there.got[-1:] == [(shared, b"last")])
+        assert {topic for topic, _ in there.got} == {shared, f"{shared}/birth"}
+        assert agent.publish(own, b"last") == 0
+        bridge.until(lambda: bridge.got[-1:] == [(own, b"last")])
+        assert {topic for topic, _ in bridge.got} == {own}
 
 
 @pytest.mark.wire

@@ -83,23 +83,32 @@ class Engine:
         return self._lines(tuple(told.values()), now_ns, quiet=False)
 
     def _lines(self, rules: Sequence[Rule], now_ns: int, *, quiet: bool) -> Lines | None:
-        """Points and changed states; when `quiet`, only of rules that have points."""
+        """Points and changed states; when `quiet`, only of rules that have points, or were shown some."""
         points: list[Derived] = []
         resume: dict[str, bytes] = {}
-        for rule in (*(one for one in rules if one not in self._shares), *self._shares):
+        for rule in (one for one in rules if one not in self._shares):
             some = rule.lines()
             points += some
-            for share in self._shares if some and rule not in self._shares else ():
+            for share in self._shares if some else ():
                 share.see(rule.reads, some)
             if some or not quiet:
-                key, state = KEY + rule.name, rule.state()
-                if self._kept.get(key) != state:
-                    self._kept[key] = resume[key] = state
+                self._save(rule, resume)
+        shown = bool(points)  # what a share made of them must be kept with them
+        for share in self._shares:
+            some = share.lines()
+            points += some
+            if some or shown or not quiet:
+                self._save(share, resume)
         if not points:
             return Lines(b"", 0, (now_ns, now_ns), resume) if resume else None
         times = [one.time_ns for one in points]
         body = b"".join(self._line(one) for one in points)
         return Lines(body, len(points), (min(times), max(times)), resume, any(one.once for one in points))
+
+    def _save(self, rule: Rule, resume: dict[str, bytes]) -> None:
+        key, state = KEY + rule.name, rule.state()
+        if self._kept.get(key) != state:
+            self._kept[key] = resume[key] = state
 
     def _line(self, one: Derived) -> bytes:
         return line(self._places[one.machine].series(one.measurement, one.tags), one.fields, one.time_ns)

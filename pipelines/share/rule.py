@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
-import orjson
-
 from pipelines.derive.minute import MINUTE_NS, Figures, Minute
+from pipelines.derive.packed import pack, unpack
 from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.encode.line import line
 from pipelines.place import Place
@@ -162,7 +161,7 @@ class Share:
         self.pending = [one for one in self.pending if one.number > number]
 
     def state(self) -> bytes:
-        """The number of the newest batch, 8 bytes, and everything else as JSON."""
+        """The number of the newest batch, 8 bytes, and everything else, packed."""
         ended = [[*key, {tag: astuple(one) for tag, one in tags.items()}] for key, tags in self._ended.items()]
         known = {
             "origin": self.origin,
@@ -174,7 +173,7 @@ class Share:
             "told_ns": self._told_ns,
             "lost": self.lost,
         }
-        return self._number.to_bytes(_HEADER, "big") + orjson.dumps(known)
+        return self._number.to_bytes(_HEADER, "big") + pack(known)
 
     def restore(self, state: bytes) -> None:
         """Go on from there; minutes of tags that are not shared any more are forgotten.
@@ -182,7 +181,7 @@ class Share:
         Raises:
             ValueError: it is none of this rule's.
         """
-        known: dict[str, Any] = orjson.loads(state[_HEADER:])
+        known: dict[str, Any] = unpack(state[_HEADER:])
         try:
             self._restore(known)
         except (KeyError, TypeError, IndexError) as error:

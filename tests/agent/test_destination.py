@@ -145,6 +145,40 @@ async def test_what_is_not_shared_never_leaves_towards_a_destination(broker: Mos
     assert not [line for line in got if not re.match("(aggregate|press|agent),", line)]
 
 
+@pytest.mark.wire
+async def test_a_destination_that_is_away_holds_up_nobody_and_gets_everything_later(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    path, theirs = tmp_path / "site.yaml", Mosquitto(tmp_path / "theirs")
+    there_too = f"PRS-01/state: kpi}}\n    mqtt: {{host: 127.0.0.1, port: {theirs.port}}}"
+    path.write_text(SITE.format(port=broker.port).replace("PRS-01/state: kpi}", there_too))
+    async with watched(broker) as wire:
+        collector = Collector(load_site(path), tmp_path / "state", SystemClock())
+        (there,) = collector.destinations
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(collector.run(stop, 5.0))
+            await until(lambda: collector.readings[0].tried.is_set())
+            for delivery in minute_of(collector, [10.0, 30.0, 20.0]):
+                await collector.flow.take(collector.readings[0].source, delivery)
+            await until(lambda: there.stats.accepted >= 4 and collector.outbox.idle)
+            assert any("share technopark" in one for one in collector.status()["troubles"])
+            stop.set()
+        assert there.stats.stored == 0
+        assert not [one for one in wire.messages if "/shared/" in one.topic]
+    with theirs:
+        async with watched(theirs) as wire, asyncio.TaskGroup() as group:
+            collector, stop = Collector(load_site(path), tmp_path / "state", SystemClock()), asyncio.Event()
+            (there,) = collector.destinations
+            group.create_task(collector.run(stop, 0.1))
+            await until(lambda: there.stats.stored >= 4 and there.outbox.idle)
+            stop.set()
+        got = wire.lines(".*/shared/technopark")
+        assert len([line for line in got if line.startswith("aggregate,")]) == 1
+        assert len([line for line in got if " spm=" in line]) == 3
+        assert not [one for one in wire.messages if one.topic.endswith("/data")]
+
+
 PLACES = {"P1": Place("press", "acme", "daegu", "", "P1")}
 CRASHES: list[tuple[bool, bool]] = [(False, False), (True, False), (True, True)]
 
@@ -175,9 +209,10 @@ class Handover:
         self.engine = Engine(self.own.resume)
         self.engine.follow([], PLACES, [self.share])
         topics = AgentTopics("acme", "daegu", "a", "tp")
+        limits = JournalSettings(min_free_bytes=0)
         clock, place = SystemClock(), Place("agent", "acme", "daegu", "", "a")
         self.there = Destination(
-            "tp", ShareSettings(max_bytes=1 << 20), MqttSettings(), topics, folder / "tp", clock, place, {}
+            "tp", ShareSettings(max_bytes=1 << 20), MqttSettings(), limits, topics, folder / "tp", clock, place, {}
         )
 
     async def turn(self, *, deliver: bool, theirs: bool, ours: bool) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import orjson
-
 from pipelines.derive.battery.channel import Channel, Event, Rise
 from pipelines.derive.battery.grading import GradingRule
 from pipelines.derive.battery.record import Record
 from pipelines.derive.battery.steps import Step
+from pipelines.derive.packed import pack, unpack
 from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.derive.settle import WAIT_NS, Reading, Settle
 
@@ -55,11 +54,11 @@ class BatteryRule:
 
     def state(self) -> bytes:
         """See `Rule`."""
-        return orjson.dumps({"settle": self._settle.state(), "channel": self._channel.state()})
+        return pack({"settle": self._settle.state(), "channel": self._channel.state()})
 
     def restore(self, state: bytes) -> None:
         """See `Rule`."""
-        known: dict[str, Any] = orjson.loads(state)
+        known: dict[str, Any] = unpack(state)
         try:
             self._settle = Settle.restored(known["settle"])
             self._channel.restore(known["channel"])

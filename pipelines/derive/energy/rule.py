@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from pipelines.derive.counter import Total
 from pipelines.derive.energy.book import Account, Book
 from pipelines.derive.energy.factors import Factor, co2_kg, factor_at
 from pipelines.derive.energy.span import HOUR_NS, Meter, Power
+from pipelines.derive.packed import pack, unpack
 from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.derive.settle import WAIT_NS, Reading, Settle
 from pipelines.point import BAD, SEVERITY_MASK
@@ -88,7 +87,7 @@ class EnergyRule:
     def state(self) -> bytes:
         """See `Rule`."""
         meter, counters = self._meter, self._counters
-        return orjson.dumps(
+        return pack(
             {
                 "meter": [meter.last, meter.read_ns if isinstance(meter, Power) else 0],
                 "counters": {role: [one.raw, one.total] for role, one in counters.items()},
@@ -100,7 +99,7 @@ class EnergyRule:
 
     def restore(self, state: bytes) -> None:
         """See `Rule`; a counter that was not there begins."""
-        known: dict[str, Any] = orjson.loads(state)
+        known: dict[str, Any] = unpack(state)
         try:
             last, read_ns = known["meter"]
             self._meter.last = (last[0], last[1]) if last else None

@@ -10,6 +10,7 @@ from pipelines.derive.battery.channel import regrade
 from pipelines.derive.battery.grading import load
 from pipelines.derive.battery.rule import BatteryRule, record_fields
 from pipelines.derive.engine import Engine
+from pipelines.derive.packed import pack
 from pipelines.derive.rule import Derived, Ref
 from pipelines.derive.settle import Reading
 from pipelines.encode.line import line
@@ -91,17 +92,17 @@ def test_it_keeps_little_beside_each_record() -> None:
     rule = BatteryRule("CYC-01", "ch1", TAGS, STATES, CELL)
     for index, reading in enumerate(sorted(curve(period_s=20), key=lambda one: one.time_ns)):
         rule.take(TAGS[reading.role], reading.time_ns, reading.value, reading.status)
-        assert index % 100 or len(rule.state()) < 4096
+        assert index % 100 or len(rule.state()) < 1500
 
 
-@pytest.mark.parametrize("state", [b"{}", b'{"settle": []}', b'{"settle": [], "channel": {}}'])
+@pytest.mark.parametrize("state", [pack({}), pack({"settle": []}), pack({"settle": [], "channel": {}})])
 def test_a_state_of_something_else_is_refused(state: bytes) -> None:
     with pytest.raises(ValueError, match="battery/CYC-01/ch1"):
         BatteryRule("CYC-01", "ch1", TAGS, STATES, load()).restore(state)
 
 
 def test_an_engine_goes_on_after_it(tmp_path: Path) -> None:
-    engine = Engine({"derive:battery/CYC-01/ch1": b"{}"})
+    engine = Engine({"derive:battery/CYC-01/ch1": b"of another"})
     engine.follow([BatteryRule("CYC-01", "ch1", TAGS, STATES, load())], {"CYC-01": PLACE})
     engine.hear([(T0, TAGS["v"], 3.7, GOOD)])
     assert engine.gather(T0) is not None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipelines.derive.energy.factors import load
 from pipelines.derive.energy.rule import EnergyRule
 from pipelines.derive.energy.span import HOUR_NS, Meter, Power
+from pipelines.derive.packed import pack
 from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.point import BAD, BAD_NO_COMMUNICATION, GOOD
 
@@ -167,7 +168,7 @@ def test_restarts_anywhere_change_nothing(restarts: frozenset[int], bad: set[int
     assert hours >= lots - 1e-6
 
 
-@pytest.mark.parametrize("state", [b"{}", b"[]", b'{"meter": 3}'])
+@pytest.mark.parametrize("state", [pack({}), pack([]), pack({"meter": 3})])
 def test_a_state_of_something_else_is_refused(state: bytes) -> None:
     with pytest.raises(ValueError, match="energy/P1"):
         rule().restore(state)
