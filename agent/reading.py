@@ -213,9 +213,10 @@ class Reading:
         """Say of tags that promised to change and do not, although their link is up, that they are stale."""
         while True:
             self._turned_s = time.monotonic()
-            overdue = self.source.overdue(self._clock.now_ns()) if self.stats.connected else None
-            if overdue is not None:
-                self._flow.put(overdue)
+            now_ns = self._clock.now_ns()
+            for said in (self.source.overdue(now_ns), self.source.recall(now_ns)) if self.stats.connected else ():
+                if said is not None:
+                    self._flow.put(said)
             await asyncio.sleep(_STALENESS_S / self._clock.rate)
 
     def _lost(self, _reason: str) -> None:

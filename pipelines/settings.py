@@ -114,6 +114,10 @@ class TagSettings(Settings):
     """Longest time without a reading although the link is up, seconds; after it the tag becomes
     `UncertainLastUsableValue`. For tags that must change, such as a life-beat counter; default: unchanged is fine."""
 
+    def tells_changes_alone(self) -> bool:
+        """Whether what the device said of it holds until it says otherwise, also over a link that was lost."""
+        return False
+
     def device_has_range(self) -> bool:
         """Whether the device itself holds back changes by its own range: a percent deadband then needs no `range`."""
         return False

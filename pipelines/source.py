@@ -112,7 +112,17 @@ class Source:
 
     def follow_rules(self) -> None:
         """The engine has other rules, or the tag table more rows."""
-        self._ear.follow([Ref(place.machine, tag.name) for tag, place in zip(self.tags, self._places, strict=True)])
+        refs = [Ref(place.machine, tag.name) for tag, place in zip(self.tags, self._places, strict=True)]
+        self._ear.follow(refs, [tag.tells_changes_alone() for tag in self.tags])
+
+    def recall(self, now_ns: int) -> Lines | None:
+        """What rules make of tags that say nothing although the link is up again: they have not changed.
+
+        Args:
+            now_ns: the agent's time, ns since 1970 UTC; the link must be up.
+        """
+        self._ear.recall(now_ns)
+        return self._ear.gather(now_ns)
 
     def encode(self, delivery: Delivery, now_ns: int) -> list[Lines]:
         """The delivery as lines in chunks; the resume state goes with the last one, and what is derived from it."""

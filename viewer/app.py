@@ -27,9 +27,9 @@ from pipelines.errors import DependencyError
 from viewer.catalog import Catalog
 from viewer.chart import BUCKETS, Chart, draw
 from viewer.headers import SecurityHeaders
-from viewer.overview import NS, MachineView, Summary, TagView, overview
-from viewer.states import Run, draw_states, runs
-from viewer.stores.base import QUALITY, Place, Store, StoredGap, Trend
+from viewer.overview import CODE, HOLDS_S, NS, MachineView, Summary, overview
+from viewer.states import draw_states, runs
+from viewer.stores.base import Place, Store, StoredGap, Trend
 from viewer.words import LANGUAGES, Words
 
 PERIODS_S: Final = {"10m": 600, "1h": 3600, "8h": 28_800, "1d": 86_400}
@@ -129,7 +129,8 @@ class _Viewer:
             charts_refresh_s=0 if zoom else REFRESH_S[period],
         )
 
-    def _charts(self, view: MachineView, start_ns: int, end_ns: int, words: Words) -> list[tuple[TagView, Chart]]:
+    def _charts(self, view: MachineView, start_ns: int, end_ns: int, words: Words) -> list[tuple[str, str, Chart]]:
+        """Caption, unit and picture of the states and of each tag that can be drawn."""
         gaps = [
             gap
             for gap in self.store.gaps(view.info.company)
@@ -137,33 +138,24 @@ class _Viewer:
         ]
         trends: dict[tuple[Place, str], Trend] = {}
         for place in {tag.place for tag in view.tags if tag.place is not None}:
-            fields = [tag.info.name for tag in view.tags if tag.place == place and not _is_state(tag, view)]
+            fields = [tag.info.name for tag in view.tags if tag.place == place]
             found = self.store.trends(place, fields, start_ns, end_ns, BUCKETS)
             trends.update({(place, field): trend for field, trend in found.items()})
         charts = []
+        if view.states is not None:
+            codes = self.store.points(view.states, CODE, start_ns - int(HOLDS_S * NS), end_ns)
+            told = runs(codes, start_ns, min(end_ns, self.clock.now_ns()))
+            everywhere = [gap for gap in gaps if gap.tag == EVERY_TAG]
+            label = words("state_band")
+            charts.append((label, "", draw_states(told, everywhere, start_ns, end_ns, words, label)))
         for tag in view.tags:
-            if tag.place is None or (isinstance(tag.value, str) and not _is_state(tag, view)):
+            if tag.place is None or isinstance(tag.value, str):
                 continue
             own = [gap for gap in gaps if gap.tag in {tag.info.name, EVERY_TAG}]
             label = words.label(tag.info.label, tag.info.name)
-            if _is_state(tag, view):
-                states = self._states(tag, view, start_ns, end_ns)
-                charts.append((tag, draw_states(states, own, start_ns, end_ns, words, label)))
-            else:
-                trend = trends[tag.place, tag.info.name]
-                charts.append((tag, draw(trend, own, start_ns, end_ns, words, label, tag.info.decimals)))
+            trend = trends[tag.place, tag.info.name]
+            charts.append((label, tag.info.unit, draw(trend, own, start_ns, end_ns, words, label, tag.info.decimals)))
         return charts
-
-    def _states(self, tag: TagView, view: MachineView, start_ns: int, end_ns: int) -> list[Run]:
-        assert tag.place is not None
-        on_change = tag.info.name in view.info.tags and tag.info.period_s is None
-        until_ns = min(end_ns, view.seen_ns or end_ns) if on_change else min(end_ns, self.clock.now_ns())
-        values = self.store.points(tag.place, tag.info.name, start_ns, end_ns)
-        quality = self.store.points(tag.place, tag.info.name + QUALITY, start_ns, end_ns)
-        found = runs(values, quality, view.info.state_code, until_ns, on_change=on_change)
-        if not found and on_change and tag.value is not None and (tag.time_ns or end_ns) < start_ns < until_ns:
-            return [(start_ns, until_ns, view.info.state_code(tag.value))]
-        return found
 
     def _language(self, request: Request) -> str:
         for language in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
@@ -203,10 +195,6 @@ def _is_of(gap: StoredGap, view: MachineView) -> bool:
     if gap.tag == EVERY_TAG:
         return (place.company, place.site) == view.info.key[:2]
     return (place.company, place.site, place.machine) == view.info.key
-
-
-def _is_state(tag: TagView, view: MachineView) -> bool:
-    return view.state is not None and tag.info.name == view.info.state_tag
 
 
 def make_app(store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> Starlette:

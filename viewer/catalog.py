@@ -10,8 +10,6 @@ from typing import Any, Final
 STATES: Final = ("UNKNOWN", "RUN", "IDLE", "SETUP", "DOWN", "PLANNED", "MAINT", "OFF", "MINOR")
 """Canonical machine states, code 0 to 8."""
 UNKNOWN: Final = 0
-STATE_TAG: Final = "state"
-"""The tag that holds the state where the site file names none."""
 
 _MAX_DECIMALS: Final = 6
 """A scale with more digits is no count of digits, but a fraction or a float32."""
@@ -48,22 +46,16 @@ class MachineInfo:
     line: str
     name: str
     label: Mapping[str, str] = field(default_factory=dict)
-    state_tag: str = STATE_TAG
-    states: Mapping[str, int] = field(default_factory=dict)
-    """Raw value, as text, to canonical code; empty = the raw value is the code."""
+    has_state: bool = False
+    """Whether the site says where its state is taken from."""
+    state_tag: str = ""
+    """Its own tag that says the state, if there is one."""
     tags: Mapping[str, TagInfo] = field(default_factory=dict)
 
     @property
     def key(self) -> MachineKey:
         """Company, site, machine."""
         return self.company, self.site, self.name
-
-    def state_code(self, value: object) -> int:
-        """Canonical code of a raw state value; 0 where the value means none."""
-        raw = _key(value)
-        if self.states:
-            return self.states.get(raw, UNKNOWN)
-        return int(raw) if raw.isdecimal() and int(raw) < len(STATES) else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +90,8 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 machine.get("line") or site.get("line") or "",
                 name,
                 _label(machine),
-                state.get("tag") or STATE_TAG,
-                {_key(raw): _code(code) for raw, code in (state.get("map") or {}).items()},
+                bool(state),
+                state.get("tag") or "",
                 tags.get(name, {}),
             )
         )
@@ -116,15 +108,3 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
 
 def _label(node: Mapping[str, Any]) -> dict[str, str]:
     return {language: text for language, text in (node.get("label") or {}).items() if text}
-
-
-def _key(value: object) -> str:
-    """A raw state as text, so that 1, 1.0, True and "1" are one."""
-    if isinstance(value, (bool, float)) and value == int(value):
-        return str(int(value))
-    return str(value)
-
-
-def _code(code: Any) -> int:
-    text = str(code).upper()
-    return STATES.index(text) if text in STATES else int(code)

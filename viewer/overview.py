@@ -10,7 +10,7 @@ from typing import Final
 
 from pipelines.place import OWN_MEASUREMENTS
 from pipelines.point import SEVERITY_MASK
-from viewer.catalog import STATE_TAG, STATES, UNKNOWN, Catalog, MachineInfo, MachineKey, TagInfo
+from viewer.catalog import STATES, UNKNOWN, Catalog, MachineInfo, MachineKey, TagInfo
 from viewer.stores.base import Latest, Place, Value
 
 NS: Final = 1_000_000_000
@@ -20,9 +20,11 @@ ALIVE_S: Final = 30.0
 """An agent whose newest heartbeat is older is not alive."""
 _HEARD_OF_S: Final = 86_400.0
 """An agent silent for longer was taken away; nobody waits for it."""
-STALE_S: Final = 10.0
-"""A state older than this, or than three periods, says nothing."""
-_STALE_PERIODS: Final = 3
+STATE: Final = "state"
+"""Measurement of states, which agents derive; its field `code` is the canonical one."""
+CODE: Final = "code"
+HOLDS_S: Final = 90.0
+"""An agent tells a state that does not change once a minute: an older one says nothing."""
 
 
 class Freshness(StrEnum):
@@ -74,7 +76,8 @@ class MachineView:
 
     Attributes:
         info: label and place.
-        state: canonical code 0–8; None when the machine has no state tag.
+        state: canonical code 0–8; None when the machine has none.
+        states: where its states are; None when the store has none.
         freshness: by `seen_ns`; lost while every tag is bad.
         seen_ns: time of the last good or uncertain reading; with tags that are stored on change, of the last
             heartbeat while the agents of its site are alive.
@@ -83,6 +86,7 @@ class MachineView:
 
     info: MachineInfo
     state: int | None
+    states: Place | None
     freshness: Freshness
     seen_ns: int | None
     tags: tuple[TagView, ...]
@@ -139,8 +143,11 @@ def overview(latest: Sequence[Latest], catalog: Catalog, now_ns: int) -> list[Ma
     """Every configured machine and every one that only the store knows."""
     by_machine: dict[MachineKey, dict[str, Latest]] = {key: {} for key in catalog.machines}
     unknown: dict[MachineKey, MachineInfo] = {}
+    states: dict[MachineKey, Latest] = {}
     for one in latest:
         place = one.place
+        if place.measurement == STATE and one.field == CODE:
+            states[place.company, place.site, place.machine] = one
         if place.measurement not in OWN_MEASUREMENTS:
             key = (place.company, place.site, place.machine)
             if key not in catalog.machines:
@@ -148,7 +155,9 @@ def overview(latest: Sequence[Latest], catalog: Catalog, now_ns: int) -> list[Ma
             by_machine.setdefault(key, {})[one.field] = one
     alive = alive_sites(latest, now_ns)
     machines = {**catalog.machines, **dict(sorted(unknown.items()))}
-    return [_machine(info, by_machine[key], alive.get(key[:2]), now_ns) for key, info in machines.items()]
+    return [
+        _machine(info, by_machine[key], states.get(key), alive.get(key[:2]), now_ns) for key, info in machines.items()
+    ]
 
 
 def alive_sites(latest: Iterable[Latest], now_ns: int) -> dict[tuple[str, str], int]:
@@ -169,7 +178,9 @@ def alive_sites(latest: Iterable[Latest], now_ns: int) -> dict[tuple[str, str], 
     return {site: time_ns for site, time_ns in sites.items() if now_ns - time_ns < ALIVE_S * NS}
 
 
-def _machine(info: MachineInfo, latest: dict[str, Latest], alive_ns: int | None, now_ns: int) -> MachineView:
+def _machine(
+    info: MachineInfo, latest: dict[str, Latest], said: Latest | None, alive_ns: int | None, now_ns: int
+) -> MachineView:
     """A machine; what is stored on change is as fresh as its agent, which would have told a lost link."""
     names = [*info.tags, *(name for name in latest if name not in info.tags)]
     tags = tuple(_tag(info.tags.get(name, TagInfo(name)), latest.get(name)) for name in names)
@@ -182,7 +193,7 @@ def _machine(info: MachineInfo, latest: dict[str, Latest], alive_ns: int | None,
     told = [tag for tag in told if tag.info.name in info.tags] or told
     lost = bool(told) and all(is_bad(tag.status) for tag in told)
     freshness = Freshness.LOST if lost else freshness_of(seen_ns, now_ns)
-    return MachineView(info, _state(info, tags, seen_ns, alive_ns, now_ns), freshness, seen_ns, tags)
+    return MachineView(info, _state(info, said, now_ns), said.place if said else None, freshness, seen_ns, tags)
 
 
 def _usable_ns(tag: TagView) -> int | None:
@@ -205,17 +216,8 @@ def _tag(info: TagInfo, latest: Latest | None) -> TagView:
     return TagView(info, latest.place, value, latest.time_ns, latest.status, latest.status_time_ns)
 
 
-def _state(
-    info: MachineInfo, tags: Sequence[TagView], seen_ns: int | None, alive_ns: int | None, now_ns: int
-) -> int | None:
-    tag = next((tag for tag in tags if tag.info.name == info.state_tag), None)
-    if tag is None:
-        return None if info.state_tag == STATE_TAG and not info.states else UNKNOWN
-    if tag.value is None:
-        return UNKNOWN
-    if alive_ns is None or not _holds(tag, info):
-        period_s = tag.info.period_s
-        told_ns = seen_ns if period_s is None else tag.time_ns
-        if told_ns is None or now_ns - told_ns > max(STALE_S, _STALE_PERIODS * (period_s or 0)) * NS:
-            return UNKNOWN
-    return info.state_code(tag.value)
+def _state(info: MachineInfo, said: Latest | None, now_ns: int) -> int | None:
+    if said is None or said.time_ns is None:
+        return UNKNOWN if info.has_state else None
+    code = said.value if isinstance(said.value, int) and now_ns - said.time_ns <= HOLDS_S * NS else UNKNOWN
+    return code if 0 <= code < len(STATES) else UNKNOWN

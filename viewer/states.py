@@ -1,19 +1,16 @@
-"""Machine states over time as a coloured band: what was not collected stays blank, a bad reading is 통신두절."""
+"""Machine states over time as a coloured band: what was not told stays blank, what is unknown is 통신두절."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
 import orjson
 from markupsafe import Markup, escape
 
 from viewer.axes import TOP, Axes, frame, time_axis
-from viewer.catalog import UNKNOWN
-from viewer.chart import Chart, shades, silence_ns
-from viewer.overview import is_bad
+from viewer.chart import Chart, shades
+from viewer.overview import HOLDS_S, NS
 from viewer.stores.base import Points, StoredGap
 from viewer.words import Words, local
 
@@ -26,41 +23,22 @@ Run = tuple[int, int, int]
 """Start and end, ns since 1970 UTC, and state."""
 
 
-def runs(
-    values: Points, quality: Points, code: Callable[[object], int], end_ns: int, *, on_change: bool = False
-) -> list[Run]:
-    """Stretches of one state, oldest first.
+def runs(codes: Points, start_ns: int, end_ns: int) -> list[Run]:
+    """Stretches of one state from `start_ns` to `end_ns`, oldest first; between them nothing was told.
 
     Args:
-        values: raw states.
-        quality: the StatusCodes stored for them, as int64.
-        code: canonical code of a raw state.
+        codes: canonical codes, from `HOLDS_S` before the start on.
+        start_ns: of what is drawn.
         end_ns: nothing holds beyond it.
-        on_change: a reading holds until the next one; else no longer than such readings are usually apart.
     """
-    told: dict[int, int] = {}
-    codes: dict[object, int] = {}
-    for time_ns, value in zip(values.time_ns.tolist(), values.value.tolist(), strict=True):
-        if value not in codes:
-            codes[value] = code(value)
-        told[time_ns] = codes[value]
-    told.update(
-        (time_ns, UNKNOWN)
-        for time_ns, status in zip(quality.time_ns.tolist(), quality.value.tolist(), strict=True)
-        if is_bad(status)
-    )
-    if not told:
-        return []
-    times = np.array(sorted(told), dtype=np.int64)
-    longest = math.inf if on_change else silence_ns(times, 0)
     found: list[Run] = []
-    for at, following in zip(times.tolist(), [*times[1:].tolist(), end_ns], strict=True):
-        # A bad reading may be told once and then holds until a good one.
-        until = following if told[at] == UNKNOWN or following - at <= longest else at
-        if found and found[-1][1:] == (at, told[at]):
-            found[-1] = (found[-1][0], max(at, until), told[at])
-        else:
-            found.append((at, max(at, until), told[at]))
+    times = codes.time_ns.tolist()
+    for at, code, following in zip(times, codes.value.tolist(), [*times[1:], end_ns], strict=False):
+        begin, until = max(at, start_ns), min(following, at + int(HOLDS_S * NS))
+        if found and found[-1][1:] == (begin, code):
+            found[-1] = (found[-1][0], max(begin, until), code)
+        elif until >= begin:
+            found.append((begin, until, code))
     return found
 
 

@@ -14,6 +14,7 @@ from agent.output import emit, emit_json, say
 def command(
     config: Annotated[list[Path], typer.Argument(help="Configuration file; several of one site are joined.")],
     *,
+    tags: Annotated[bool, typer.Option("--tags", help="List every tag, and where it comes from.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
     """Check a configuration without touching the network; exit code 2 and a line `FILE:LINE: what` for each fault."""
@@ -41,5 +42,9 @@ def command(
         for connection in site.connections:
             facts = "".join(f", {fact}" for fact in told[connection.name])
             emit(f"{connection.name}: {len(connection.tag_list())} tags at {connection.where()}{facts}")
+            for tag in connection.tag_list() if tags else ():
+                bounds = f"{tag.range.low:g}…{tag.range.high:g}" if tag.range else ""
+                parts = (tag.engineering_unit, bounds, tag.label.ko, tag.label.en, tag.source)
+                emit("  " + "  ".join([f"{tag.machine or connection.machine}/{tag.name}", *filter(None, parts)]))
         emit(f"ok: {len(site.machines)} machines, {len(counts)} connections, {sum(counts.values())} tags")
     return 0

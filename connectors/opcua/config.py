@@ -104,6 +104,10 @@ class OpcUaTag(TagSettings):
     """Longest String or ByteString; beyond, the reading is `BadEncodingLimitsExceeded`, never cut. A ByteString is
     stored as hexadecimal text, two characters a byte."""
 
+    def tells_changes_alone(self) -> bool:
+        """See `TagSettings`: a subscription that is taken over tells nothing of what did not change."""
+        return self.mode == "subscribe"
+
     def device_has_range(self) -> bool:
         """Whether a percent deadband may be of the server's own range."""
         return self.deadband_on == "server"

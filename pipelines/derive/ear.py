@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.derive.engine import Engine
-from pipelines.derive.rule import Ref
+from pipelines.derive.rule import Ref, Value
 from pipelines.lines import Lines
 from pipelines.point import Scan
+
+SETTLED_NS: Final = 5 * 10**9
+"""After a link came back, what its device has to say anew has been said by then."""
 
 
 class Ear:
@@ -25,10 +29,19 @@ class Ear:
         self._refs: list[Ref] = []
         self._mask = np.empty(0, dtype=bool)
         self._any = False
+        self._holds: list[bool] = []
+        self._last: dict[int, tuple[Value, int]] = {}
+        self._away: dict[int, tuple[Value, int]] = {}
+        self._back_ns: int | None = None
 
-    def follow(self, refs: Sequence[Ref]) -> None:
-        """The rows of the connection's tag table, as they are now, and the engine's rules, as they are now."""
-        self._refs = list(refs)
+    def follow(self, refs: Sequence[Ref], holds: Sequence[bool]) -> None:
+        """The connection's tag table and the engine's rules, as they are now.
+
+        Args:
+            refs: tag of each row.
+            holds: whether what it says holds until it says otherwise: the device tells changes alone.
+        """
+        self._refs, self._holds = list(refs), list(holds)
         self._mask = np.array([self._engine.listens(ref) for ref in refs], dtype=bool)
         self._any = bool(self._mask.any())
 
@@ -41,13 +54,32 @@ class Ear:
 
     def hear(self, scan: Scan, time_ns: NDArray[np.int64]) -> None:
         """Wanted readings, normalized, before a deadband, at these times: int64, shape (n,), ns since 1970 UTC."""
-        refs = [self._refs[tag] for tag in scan.tag.tolist()]
-        columns = (time_ns.tolist(), refs, scan.value.tolist(), scan.status.tolist())
-        self._engine.hear(list(zip(*columns, strict=True)))
+        rows, values, codes = scan.tag.tolist(), scan.value.tolist(), scan.status.tolist()
+        refs = [self._refs[row] for row in rows]
+        self._engine.hear(list(zip(time_ns.tolist(), refs, values, codes, strict=True)))
+        for row, value, code in zip(rows, values, codes, strict=True):
+            if self._holds[row]:
+                self._last[row] = value, code
+                self._away.pop(row, None)
 
     def lost(self, status: int, now_ns: int) -> None:
         """Every row is bad now."""
+        self._away, self._back_ns = self._away | self._last, None
+        self._last = {}
         self._engine.hear([(now_ns, self._refs[row], 0, status) for row in np.flatnonzero(self._mask).tolist()])
+
+    def recall(self, now_ns: int) -> None:
+        """The link is up: what says nothing for `SETTLED_NS` says what it said before it was lost.
+
+        A subscription that outlived the link tells what changed meanwhile, and one that is new tells everything.
+        """
+        if not self._away:
+            return
+        self._back_ns = now_ns if self._back_ns is None else self._back_ns
+        if now_ns - self._back_ns >= SETTLED_NS:
+            self._engine.hear([(now_ns, self._refs[row], value, code) for row, (value, code) in self._away.items()])
+            self._last |= self._away
+            self._away = {}
 
     def gather(self, now_ns: int) -> Lines | None:
         """What all that causes; None = nothing."""

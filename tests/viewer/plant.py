@@ -18,7 +18,7 @@ SITE: dict[str, Any] = {
         "PRS-02": {
             "class": "press",
             "label": {"ko": "프레스 2호기", "en": "Press 2"},
-            "state": {"tag": "mode", "map": {0: 7, 1: 1, 2: "IDLE", 3: 4}},
+            "state": {"tag": "mode", "map": {0: 7, 1: 1, 2: 2, 3: 4}},
         },
         "CNC-01": {"class": "cnc", "label": {"ko": "가공기 1호기", "en": "CNC 1"}, "state": {"tag": "state"}},
         "FUR-01": {"class": "furnace", "label": {"ko": "열처리로", "en": "Furnace"}, "state": {"tag": "state"}},
@@ -86,6 +86,10 @@ def readings(start_ns: int, end_ns: int, step_s: float = 2.0) -> Iterator[bytes]
             f"{press} state=1i,spm={spm}i,shot_total={int(s * 0.9) % 10_000_000}i,ton_peak={ton:.1f},"
             f"air_p={0.55 + 0.02 * math.sin(s / 90):.2f},estop=f {t}"
         )
+        if n % 30 == 0:
+            lines.append(f'{series("PRS-01", "state")} code=1i,reason="1",since={start_ns}i {t}')
+        if n % 30 == 0 and t < end_ns - 180 * NS:
+            lines.append(f'{series("FUR-01", "state")} code=1i,reason="1",since={start_ns}i {t}')
         if t < end_ns - 180 * NS:
             lines.append(f"{furnace} state=1i,z1_pv={840 + 6 * math.sin(s / 400) + math.sin(s / 7):.1f} {t}")
         lines.append(f"{meter} kw={140 + 25 * math.sin(s / 600) + 8 * math.sin(s / 5):.2f},kwh={s * 0.04:.1f} {t}")
@@ -95,6 +99,8 @@ def readings(start_ns: int, end_ns: int, step_s: float = 2.0) -> Iterator[bytes]
     last = end_ns - NS
     lines += [
         f"{series('PRS-02', 'press')} mode=3i,spm=0i {last}",
+        f'{series("PRS-02", "state")} code=4i,reason="3",since={last}i {last}',
+        f'{series("CNC-01", "state")} code=2i,reason="2",since={last}i {last}',
         f"{series('CNC-01', 'cnc')} spindle_rpm=6200i {last - 3600 * NS}",
         f'{series("CNC-01", "cnc")} state=2i,program="O1234 <BRKT>",spindle_rpm_quality={0x80310000}i {last}',
         f"{press} oil_temp_quality={0x808C0000}i {last}",

@@ -45,7 +45,7 @@ def test_machines_with_states_freshness_and_values(pages: Pages) -> None:
         "상태 미확인",
         "정상",
         "지연",
-        "상태 태그 없음",
+        "상태 설정 없음",
         "spm",
         "센서 고장",
     ):
@@ -176,14 +176,13 @@ def test_a_plant_that_went_away_is_lost_in_the_header_and_on_every_card(pages: P
     assert "agent-1" not in page
 
 
-def test_a_state_is_a_word_in_the_table(pages: Pages) -> None:
-    for machine, word in (("PRS-01", "가동"), ("PRS-02", "고장")):
-        live = text(pages, pages.machine(machine)).split('id="live"')[1].split("</table>")[0]
-        cell = re.findall(r'<td class="right">(.*?)</td>', live, re.DOTALL)[0]
-        assert re.sub(r"<[^>]+>", "", cell).strip() == word
+def test_the_raw_state_is_a_value_in_the_table_and_not_on_the_card(pages: Pages) -> None:
     pages.write(f"{series('PRS-02', 'press')} mode=99i {time.time_ns()}")
     live = text(pages, pages.machine("PRS-02") + "?part=live").split('id="live"')[1]
-    assert re.search(r'상태 미확인</span> <span class="unit">99<', live)
+    assert '<span class="number">99</span>' in live
+    card = text(pages, pages.url).split("프레스 2호기")[1].split("</article>")[0]
+    assert "고장" in card
+    assert "<dt>모드</dt>" not in card
 
 
 def test_the_words_for_a_lost_server_are_not_in_the_page_until_it_is_lost(pages: Pages) -> None:

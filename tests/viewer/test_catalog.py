@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.viewer.plant import COMPANY, SITE
-from viewer.catalog import Catalog, MachineInfo
+from viewer.catalog import Catalog
 
 
 def test_machines_and_tags_come_in_the_order_of_the_file() -> None:
@@ -49,15 +49,7 @@ def test_digits_after_the_point_follow_the_scale(scale: float, decimals: int | N
     assert Catalog.of([site]).machines["", "", "M"].tags["t"].decimals == decimals
 
 
-@pytest.mark.parametrize(
-    ("value", "code"), [(1, 1), (8, 8), (9, 0), (-1, 0), (True, 1), (2.0, 2), (2.5, 0), ("3", 3), ("RUN", 0)]
-)
-def test_without_a_map_the_value_is_the_code(value: object, code: int) -> None:
-    assert MachineInfo("", "", "", "M").state_code(value) == code
-
-
-def test_a_map_takes_numbers_and_names_on_both_sides() -> None:
-    site = {"machines": {"M": {"state": {"tag": "mode", "map": {0: 7, "EXECUTE": "run", "1": "DOWN"}}}}}
-    machine = Catalog.of([site]).machines["", "", "M"]
-    assert [machine.state_code(value) for value in (0, False, "EXECUTE", 1, 1.0, 5)] == [7, 7, 1, 4, 4, 0]
-    assert machine.state_tag == "mode"
+def test_whether_a_machine_has_a_state_and_which_tag_says_it() -> None:
+    site = {"machines": {"A": {"state": {"tag": "mode"}}, "B": {"state": {"power": "kw"}}, "C": {}}}
+    machines = Catalog.of([site]).machines.values()
+    assert [(one.has_state, one.state_tag) for one in machines] == [(True, "mode"), (True, ""), (False, "")]

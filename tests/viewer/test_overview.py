@@ -19,7 +19,12 @@ NOW = 1_700_000_000 * NS
 def site(tag: dict[str, Any] | None = None, machines: tuple[str, ...] = ("M",)) -> dict[str, Any]:
     tags = [{"name": "state", **(tag or {})}, {"name": "v"}]
     connections = [{"machine": name, "period_s": 1.0, "tags": tags} for name in machines]
-    return {"company": "C", "site": "S", "machines": {name: {} for name in machines}, "connections": connections}
+    return {
+        "company": "C",
+        "site": "S",
+        "machines": {name: {"state": {"tag": "state"}} for name in machines},
+        "connections": connections,
+    }
 
 
 def reading(
@@ -27,6 +32,10 @@ def reading(
 ) -> Latest:
     time_ns = NOW - int(age_s * NS)
     return Latest(Place("C", "S", "", machine, measurement), field, value, time_ns, status, time_ns)
+
+
+def said(code: Any, age_s: float, machine: str = "M") -> Latest:
+    return reading("code", code, age_s, machine=machine, measurement="state")
 
 
 def one(*latest: Latest, catalog: Catalog | None = None) -> MachineView:
@@ -58,29 +67,28 @@ def test_a_machine_never_seen_is_not_collected() -> None:
 
 
 def test_a_fresh_state_is_shown() -> None:
-    assert one(reading("state", 4, 1)).state == 4
+    view = one(said(4, 1), reading("v", 1.0, 0))
+    assert (view.state, view.states) == (4, Place("C", "S", "", "M", "state"))
 
 
 def test_an_old_state_says_nothing() -> None:
-    assert one(reading("state", 1, 10)).state == 1
-    assert one(reading("state", 1, 10.1)).state == 0
-    slow = Catalog.of([site({"period_s": 30})])
-    assert one(reading("state", 1, 89), catalog=slow).state == 1
-    assert one(reading("state", 1, 91), catalog=slow).state == 0
+    assert one(said(1, 90)).state == 1
+    assert one(said(1, 90.1), reading("v", 1.0, 0)).state == 0
 
 
-def test_a_polled_state_is_old_although_other_tags_come() -> None:
-    assert one(reading("state", 1, 11), reading("v", 1.0, 0)).state == 0
+@pytest.mark.parametrize("code", [9, -1, "RUN", None])
+def test_a_code_that_is_none_is_unknown(code: Any) -> None:
+    assert one(said(code, 1)).state == 0
 
 
-def test_a_bad_state_is_communication_lost() -> None:
-    view = one(reading("state", 1, 1, BAD_NO_COMMUNICATION))
-    assert (view.state, view.tags[0].value, view.tags[0].status) == (0, None, BAD_NO_COMMUNICATION)
+def test_a_raw_state_is_a_value_like_others() -> None:
+    view = one(reading("state", 1, 1))
+    assert (view.state, view.states, view.tags[0].value) == (0, None, 1)
 
 
-def test_an_uncertain_value_is_shown() -> None:
-    view = one(reading("state", 1, 1, UNCERTAIN))
-    assert (view.state, view.tags[0].value) == (1, 1)
+def test_a_bad_reading_has_no_value_and_an_uncertain_one_has() -> None:
+    view = one(reading("state", 1, 1, BAD_NO_COMMUNICATION), reading("v", 2.5, 1, UNCERTAIN))
+    assert [(tag.value, tag.status) for tag in view.tags] == [(None, BAD_NO_COMMUNICATION), (2.5, UNCERTAIN)]
 
 
 def heartbeat(age_s: float, agent: str = "A", line: str = "") -> Latest:
@@ -121,11 +129,10 @@ def test_a_field_no_longer_configured_does_not_keep_a_machine_connected() -> Non
 
 def test_what_is_on_change_is_fresh_while_its_agent_is_alive() -> None:
     old = reading("state", 2, 3000)
-    assert (one(old, catalog=ON_CHANGE).state, one(old, catalog=ON_CHANGE).freshness) == (0, Freshness.LOST)
+    assert one(old, catalog=ON_CHANGE).freshness is Freshness.LOST
     for age_s in (0, 11, 29.9):
         view = one(old, heartbeat(age_s), catalog=ON_CHANGE)
-        assert (view.state, view.freshness, view.seen_ns) == (2, Freshness.OK, NOW - int(age_s * NS))
-    assert one(old, heartbeat(30), catalog=ON_CHANGE).state == 0
+        assert (view.freshness, view.seen_ns) == (Freshness.OK, NOW - int(age_s * NS))
     assert one(old, heartbeat(30), catalog=ON_CHANGE).freshness is Freshness.LOST
 
 
@@ -141,18 +148,18 @@ def test_another_machine_is_no_sign_of_life() -> None:
     view = one(reading("state", 2, 3000), reading("v", 1.0, 1, machine="N"), catalog=ON_CHANGE)
     assert view.freshness is Freshness.LOST
     own = one(reading("state", 2, 3000), reading("v", 1.0, 1), catalog=ON_CHANGE)
-    assert (own.state, own.freshness) == (2, Freshness.OK)
+    assert own.freshness is Freshness.OK
 
 
 def test_a_live_agent_does_not_hide_a_dead_one() -> None:
     old = reading("state", 2, 3000)
     both = one(old, heartbeat(1), heartbeat(20, "B"), catalog=ON_CHANGE)
-    assert (both.state, both.seen_ns) == (2, NOW - 20 * NS)
+    assert (both.freshness, both.seen_ns) == (Freshness.OK, NOW - 20 * NS)
     assert one(old, heartbeat(1), heartbeat(31, "B"), catalog=ON_CHANGE).badge is Badge.LOST
     assert one(old, heartbeat(1), heartbeat(86_399, "B"), catalog=ON_CHANGE).badge is Badge.LOST
-    assert one(old, heartbeat(1), heartbeat(86_400, "B"), catalog=ON_CHANGE).state == 2
+    assert one(old, heartbeat(1), heartbeat(86_400, "B"), catalog=ON_CHANGE).freshness is Freshness.OK
     moved = one(old, heartbeat(1, line="L2"), heartbeat(500, line="L1"), catalog=ON_CHANGE)
-    assert moved.state == 2
+    assert moved.freshness is Freshness.OK
 
 
 def test_an_agent_of_another_site_is_not_asked() -> None:
@@ -164,12 +171,12 @@ def test_an_agent_of_another_site_is_not_asked() -> None:
     ("latest", "badge"),
     [
         ([], Badge.NONE),
-        ([reading("state", 1, 1)], 1),
-        ([reading("state", 9, 1)], Badge.UNKNOWN),
-        ([reading("state", 1, 11)], Badge.UNKNOWN),
-        ([reading("state", 1, 601)], Badge.LOST),
-        ([reading("state", 1, 90_000)], Badge.NONE),
-        ([told_bad("state", 1, 1, 0), reading("v", 1.0, 1)], Badge.UNKNOWN),
+        ([said(1, 1), reading("v", 1.0, 1)], 1),
+        ([said(9, 1), reading("v", 1.0, 1)], Badge.UNKNOWN),
+        ([said(1, 91), reading("v", 1.0, 1)], Badge.UNKNOWN),
+        ([said(1, 1), reading("v", 1.0, 601)], Badge.LOST),
+        ([said(1, 1)], Badge.NONE),
+        ([said(0, 1), reading("v", 1.0, 1)], Badge.UNKNOWN),
     ],
 )
 def test_a_card_has_one_word_that_fits_its_freshness(latest: list[Latest], badge: int | Badge) -> None:
@@ -184,8 +191,8 @@ def test_a_fresh_empty_store_has_no_machine_with_communication_lost() -> None:
 
 def test_lost_machines_without_a_state_tag_are_counted() -> None:
     plain = {"company": "C", "site": "S", "connections": [{"machine": "M", "tags": [{"name": "kw"}]}]}
-    views = overview([told_bad("kw", 1.0, 13, 12), told_bad("state", 1, 13, 12, "X")], Catalog.of([plain]), NOW)
-    assert [view.state for view in views] == [None, 0]
+    views = overview([told_bad("kw", 1.0, 13, 12), told_bad("v", 1, 13, 12, "X")], Catalog.of([plain]), NOW)
+    assert [view.state for view in views] == [None, None]
     assert Summary.of(views).badges == {Badge.LOST: 2}
     assert Summary.of(views).freshness[Freshness.OK] == 0
 
@@ -193,7 +200,10 @@ def test_lost_machines_without_a_state_tag_are_counted() -> None:
 AGES = st.sampled_from([0.0, 9, 12, 31, 61, 599, 601, 90_000])
 STATUSES = st.sampled_from([0, UNCERTAIN, BAD_NO_COMMUNICATION])
 MIXES = st.lists(
-    st.builds(reading, st.sampled_from(["state", "v"]), st.integers(0, 9), AGES, STATUSES, st.sampled_from("MNOP")),
+    st.one_of(
+        st.builds(reading, st.sampled_from(["state", "v"]), st.integers(0, 9), AGES, STATUSES, st.sampled_from("MNOP")),
+        st.builds(said, st.integers(0, 9), AGES, st.sampled_from("MNOP")),
+    ),
     max_size=12,
 )
 

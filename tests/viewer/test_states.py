@@ -2,59 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
-from viewer.catalog import MachineInfo
 from viewer.overview import NS
 from viewer.states import draw_states, runs
 from viewer.stores.base import Place, Points, StoredGap
 from viewer.words import Words
 
 WORDS = Words("ko")
-CODE = MachineInfo("", "", "", "M").state_code
 
 
-def points(*pairs: tuple[float, Any]) -> Points:
+def seconds(*pairs: tuple[float, int], start_s: float = 0, end_s: float = 600) -> list[tuple[float, float, int]]:
     times = np.array([round(at * NS) for at, _ in pairs], dtype=np.int64)
-    return Points(times, np.array([value for _, value in pairs], dtype=object))
+    codes = np.array([code for _, code in pairs], dtype=np.int64)
+    found = runs(Points(times, codes), round(start_s * NS), round(end_s * NS))
+    return [(begin / NS, end / NS, state) for begin, end, state in found]
 
 
-def seconds(
-    values: Points, quality: Points, end_s: float, *, on_change: bool = False
-) -> list[tuple[float, float, int]]:
-    found = runs(values, quality, CODE, int(end_s * NS), on_change=on_change)
-    return [(start / NS, end / NS, state) for start, end, state in found]
-
-
-def test_nothing_collected_is_nothing_drawn() -> None:
-    assert seconds(points(), points(), 10) == []
+def test_nothing_told_is_nothing_drawn() -> None:
+    assert seconds() == []
     assert draw_states([], (), 0, 10, WORDS, "x").empty
 
 
-def test_equal_readings_are_one_stretch() -> None:
-    every = points(*((n, 1 if n < 5 else 4) for n in range(10)))
-    assert seconds(every, points(), 10) == [(0, 5, 1), (5, 10, 4)]
+def test_a_state_holds_until_the_next_and_told_again_it_is_one_stretch() -> None:
+    assert seconds((0, 1), (60, 1), (70, 4), (130, 4), end_s=140) == [(0, 70, 1), (70, 140, 4)]
 
 
-def test_a_bad_reading_is_communication_lost_until_a_good_one() -> None:
-    every = points(*((n, 1) for n in (0, 1, 2, 400, 401)))
-    bad = points((3, 0x8031_0000))
-    assert seconds(every, bad, 402) == [(0, 3, 1), (3, 400, 0), (400, 402, 1)]
+def test_silence_is_blank() -> None:
+    assert seconds((0, 1), (60, 1), (500, 1), end_s=510) == [(0, 150, 1), (500, 510, 1)]
 
 
-def test_an_uncertain_reading_keeps_its_state() -> None:
-    assert seconds(points((0, 1), (1, 1)), points((1, 0x4090_0000)), 2) == [(0, 2, 1)]
-
-
-def test_silence_is_blank_for_polled_states_and_holds_for_those_on_change() -> None:
-    every = points(*((n, 1) for n in range(10)), *((n, 1) for n in range(500, 510)))
-    assert seconds(every, points(), 510) == [(0, 9, 1), (500, 510, 1)]
-    assert seconds(every, points(), 510, on_change=True) == [(0, 510, 1)]
-    assert seconds(points((0, 1)), points(), 3600) == [(0, 0, 1)]
+def test_what_was_told_before_the_start_holds_on() -> None:
+    assert seconds((-50, 1), (10, 4), end_s=20) == [(0, 10, 1), (10, 20, 4)]
+    assert seconds((-95, 1), (10, 4), end_s=20) == [(10, 20, 4)]
 
 
 @pytest.mark.parametrize("state", range(9))

@@ -105,6 +105,32 @@ def test_a_source_time_that_cannot_be_right_is_the_agents() -> None:
     assert rule.heard[0][0] == NOW
 
 
+class OnChange(TagSettings):
+    def tells_changes_alone(self) -> bool:
+        return self.name == "a"
+
+
+def test_what_did_not_change_while_the_link_was_gone_is_heard_again_when_it_is_back() -> None:
+    rules = (Sum("a"), Sum("b"))
+    tags = (OnChange(name="a"), OnChange(name="b"))
+    one = Source(Connection(name="plc", tags=tags), [PLACES["P1"]] * 2, {}, engine=engine(*rules))
+    one.encode(Delivery((scan_of([0, 1], NOW, [1.0, 2.0]),)), NOW)
+    for _ in range(2):
+        one.lost(BAD_NO_COMMUNICATION, NOW + SECOND)
+    assert one.recall(NOW + 2 * SECOND) is None
+    assert one.recall(NOW + 6 * SECOND) is None
+    lines = one.recall(NOW + 7 * SECOND)
+    assert lines is not None
+    assert rules[0].heard[-1] == (NOW + 7 * SECOND, 1.0, 0)
+    assert rules[1].heard[-1][2] == BAD_NO_COMMUNICATION, "it is polled: what it says now, it will say"
+    assert one.recall(NOW + 20 * SECOND) is None
+    one.lost(BAD_NO_COMMUNICATION, NOW + 21 * SECOND)
+    one.recall(NOW + 22 * SECOND)
+    one.encode(Delivery((scan_of([0], NOW + 23 * SECOND, [5.0]),)), NOW + 23 * SECOND)
+    assert one.recall(NOW + 60 * SECOND) is None
+    assert rules[0].heard[-1][1] == 5.0
+
+
 def test_a_tick_gives_points_only_when_something_ends() -> None:
     made = engine(Sum())
     assert made.tick(NOW + 1) is None
