@@ -146,6 +146,7 @@ def main() -> int:
     parser.add_argument("--line", action="append", help=f"a line to run, repeatable: {', '.join(line_names())}")
     parser.add_argument("--truth", type=Path, required=True, help="file of the truth log, written anew")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scale", type=int, default=1, help="how often each line is there")
     parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per real second")
     parser.add_argument("--origin-ns", type=int, default=None, help="where the fast clock equals the real one")
     parser.add_argument("--port-map", nargs="*", default=[], metavar="DEVICE=PORT", help="default: free ports")
@@ -160,7 +161,7 @@ def main() -> int:
     parser.add_argument("--control", type=Path, help="Unix socket to take faults on while it runs")
     args = parser.parse_args()
     try:
-        plant = load_plant(args.line or line_names(), args.seed)
+        plant = load_plant(args.line or line_names(), args.seed, args.scale)
         ports = _ports(args.port_map)
         script = read_script(args.faults.read_text(encoding="utf-8"), plant) if args.faults else []
     except ScriptError as reason:

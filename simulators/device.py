@@ -102,8 +102,8 @@ class Device:
     secured: bool = False
 
 
-def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values) -> Device:
-    """The device of a parsed block of plant.yaml; its signals are numbered from `first_id`.
+def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values, suffix: str = "") -> Device:
+    """The device of a parsed block of plant.yaml; its signals are numbered from `first_id`, variables end in `suffix`.
 
     Raises:
         ValueError: a type, table or category does not exist, or a signal shows no variable.
@@ -113,12 +113,7 @@ def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values)
         raise ValueError(f"device {name}: no type {body['type']!r}; there are {', '.join(kinds)}")
     make = kinds[body["type"]]
     signals = tuple(
-        make(
-            Signal(
-                first_id + i, name, key, spec.get("of", key), spec.get("datatype", "String"), spec.get("decimals", 0)
-            ),
-            spec,
-        )
+        make(_signal(first_id + i, name, key, spec, suffix), spec)
         for i, (key, spec) in enumerate(body["signals"].items())
     )
     for signal in signals:
@@ -135,6 +130,11 @@ def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values)
         body.get("buffer_size", 4096),
         body.get("secured", False),
     )
+
+
+def _signal(number: int, device: str, name: str, spec: Mapping[str, Any], suffix: str) -> Signal:
+    of = spec.get("of", name) + suffix
+    return Signal(number, device, name, of, spec.get("datatype", "String"), spec.get("decimals", 0))
 
 
 def _modbus_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:

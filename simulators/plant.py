@@ -6,6 +6,7 @@
     step_s: 0.05                           # seconds between two evaluations, where a variable has no step_s of its own
     variables: {NAME: {model: …, …}}       # evaluated in this order, see simulators/signals/__init__.py
     faults: {NAME: {label: {ko: …, en: …}, for_s: 600}}  # variables: NAME is 1 while active, NAME_t = s since it began
+    plot: [{ko: …, en: …, unit: ℃, of: [VARIABLE]}]      # panels of its picture, see simulators/plots.py
     devices:
       NAME:                                # equals the connection's name in site.yaml: the only join
         type: modbus
@@ -86,23 +87,36 @@ def line_names() -> list[str]:
     return sorted(entry.name for entry in root.iterdir() if (entry / "plant.yaml").is_file())
 
 
-def load_plant(lines: Iterable[str], seed: int = 1) -> Plant:
+def document_of(line: str) -> dict[str, Any]:
+    """The parsed plant.yaml of a line.
+
+    Raises:
+        ValueError: no such line.
+    """
+    file = resources.files("simulators") / "lines" / line / "plant.yaml"
+    if not file.is_file():
+        raise ValueError(f"no line {line}; there are {', '.join(line_names())}")
+    found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return found
+
+
+def load_plant(lines: Iterable[str], seed: int = 1, scale: int = 1) -> Plant:
     """The plant of the named lines, at its first step.
 
     Raises:
         ValueError: no such line, or its plant.yaml is not usable.
     """
-    documents: list[dict[str, Any]] = []
-    for line in lines:
-        file = resources.files("simulators") / "lines" / line / "plant.yaml"
-        if not file.is_file():
-            raise ValueError(f"no line {line}; there are {', '.join(line_names())}")
-        documents.append(yaml.safe_load(file.read_text(encoding="utf-8")))
-    return plant_of(documents, seed)
+    return plant_of([document_of(line) for line in lines], seed, scale)
 
 
-def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1) -> Plant:
+def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1, scale: int = 1) -> Plant:
     """The plant of parsed plant.yaml documents.
+
+    Args:
+        documents: one per line.
+        seed: of all random numbers.
+        scale: how often each line is there. From the second on, devices, faults and variables of a line carry the
+            number, as in `prs-02`, and have random numbers of their own.
 
     Raises:
         ValueError: a name is used twice, or a model, type or variable does not exist.
@@ -110,12 +124,15 @@ def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1) -> Plant:
     plant = Plant((), {}, {})
     for document in documents:
         plant.lines += (document["line"],)
-        plant.physics.append(Physics(document, seed, plant.values))
-        plant.faults |= plant.physics[-1].faults
-        for name, body in document["devices"].items():
-            if name in plant.devices:
-                raise ValueError(f"device {name} is defined twice")
-            plant.devices[name] = device_of(name, body, sum(1 for _ in plant.signals()), plant.values)
-            plant.panels[name] = Panel(plant.devices[name], plant.values)
+        for suffix in ("", *(f"-{copy:02d}" for copy in range(2, scale + 1))):
+            plant.physics.append(Physics(document, seed, plant.values, suffix))
+            plant.faults |= plant.physics[-1].faults
+            for name, body in document["devices"].items():
+                if name + suffix in plant.devices:
+                    raise ValueError(f"device {name} is defined twice")
+                first = sum(len(device.signals) for device in plant.devices.values())
+                device = device_of(name + suffix, body, first, plant.values, suffix)
+                plant.devices[device.name] = device
+                plant.panels[device.name] = Panel(device, plant.values)
     plant.step()
     return plant

@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -27,6 +27,7 @@ from agent.output import emit_json, say
 from agent.paths import STORE_FILE
 from agent.simulate.judging import details, judge_run, result
 from agent.simulate.keys import Keys, keep_keys
+from agent.simulate.scale import MOST, copies
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
 from agent.stopping import told_to_stop
@@ -36,7 +37,7 @@ from pipelines.errors import ConfigError, DependencyError
 from simulators.faults.orders import Order
 from simulators.faults.script import ScriptError, read_script
 from simulators.judge import MOST_EXAMPLES, Verdict
-from simulators.plant import load_plant
+from simulators.plant import Plant, load_plant
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
 
@@ -48,6 +49,7 @@ def command(
     line: Annotated[list[str] | None, typer.Argument(help="Line templates; default: two together.")] = None,
     duration: Annotated[str | None, typer.Option("--for", help="Stop by itself after 30s, 10m, 2h …")] = None,
     speed: Annotated[float, typer.Option(help="Plant seconds per real second.", min=0.01, max=3600)] = 1.0,
+    scale: Annotated[int, typer.Option(help="How often each line is there.", min=1, max=MOST)] = 1,
     faults: Annotated[Path | None, typer.Option(help="YAML list: - {at: 5m, fault: comm_loss, device: …}.")] = None,
     broker: Annotated[str | None, typer.Option(help="mqtt://host:port instead of one of our own.")] = None,
     local: Annotated[str, typer.Option(help="Broker of our own: auto, mosquitto or embedded.")] = "auto",
@@ -69,7 +71,7 @@ def command(
     if len(set(lines)) < len(lines):
         raise ConfigError(None, None, f"{' '.join(lines)}: a line can run once only; name each one time")
     sites = tuple(template(one) for one in lines)
-    orders = _script(faults, lines, seed) if faults else []
+    orders = _script(faults, load_plant(lines, seed, scale)) if faults else []
     seconds = duration_s("--for", duration) if duration else None
     if local not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
@@ -77,10 +79,11 @@ def command(
         folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sf-")))
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / "agent", ignore_errors=True)
+        sites = tuple(path for one in sites for path in copies(one, scale, folder / "sites"))
 
         def plan(mqtt: MqttSettings) -> Plan:
             kept = store or folder / "store"
-            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, faults, port)
+            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, faults, port, scale)
 
         given = mqtt_settings(broker) if broker else None
         if given is not None:
@@ -182,10 +185,10 @@ def _reach(what: str, host: str, port: int, remedy: str) -> None:
         raise DependencyError(what, f"{error.strerror or error}; {remedy}") from error
 
 
-def _script(path: Path, lines: Sequence[str], seed: int) -> list[Order]:
+def _script(path: Path, plant: Plant) -> list[Order]:
     """The planned faults, each one that the plant knows."""
     try:
-        return read_script(path.read_text(encoding="utf-8-sig"), load_plant(lines, seed))
+        return read_script(path.read_text(encoding="utf-8-sig"), plant)
     except OSError as error:
         raise ConfigError(path, None, f"cannot read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -47,6 +47,7 @@ class Child:
         argv: after the Python interpreter.
         log: file for what it says on stderr.
         ready: first line it prints, when it prints one.
+        ready_s: longest wait for it.
         peak_rss_bytes: largest resident size seen.
         cpu_s: CPU seconds of all its processes so far.
         ended_itself: when it ended although nobody held it down, ns since 1970 UTC of the simulation's clock.
@@ -58,6 +59,7 @@ class Child:
     env: dict[str, str]
     prints: bool = True
     ready: dict[str, Any] = field(default_factory=dict)
+    ready_s: float = _READY_S
     peak_rss_bytes: int = 0
     cpu_s: float = 0.0
     process: asyncio.subprocess.Process | None = None
@@ -86,7 +88,7 @@ class Child:
                 start_new_session=True,
             )
         if self.prints:
-            self.ready = await self.line(_READY_S)
+            self.ready = await self.line(self.ready_s)
 
     async def line(self, timeout_s: float) -> dict[str, Any]:
         """The next JSON line it prints.

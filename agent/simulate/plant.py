@@ -25,6 +25,14 @@ def newest_plant() -> Path:
     Raises:
         DependencyError: none runs.
     """
+    found = running_plants()
+    if not found:
+        raise DependencyError("agent simulate", "no simulation runs here; start one with `agent simulate`")
+    return found[0]
+
+
+def running_plants() -> list[Path]:
+    """The control sockets of this user's plants, the newest first."""
     found: list[tuple[int, Path]] = []
     for entry in _PROC.iterdir():
         try:
@@ -38,9 +46,7 @@ def newest_plant() -> Path:
             path = Path(os.fsdecode(words[words.index(_OPTION) + 1]))
             if path.is_socket():
                 found.append((began, path))
-    if not found:
-        raise DependencyError("agent simulate", "no simulation runs here; start one with `agent simulate`")
-    return max(found)[1]
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def tell_plant(path: Path, **said: Any) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class Plan:
         influx: address of an InfluxDB instead of the embedded store, or None.
         seed: of the plant's physics.
         speed: plant seconds per real second.
+        scale: how often each line is there.
         faults: script for the plant (`simulators.faults.script`), or None.
         port: of the viewer, 0 = a free one.
         ways: what lies between the parts.
@@ -85,6 +86,7 @@ class Plan:
     speed: float
     faults: Path | None
     port: int
+    scale: int = 1
     ways: Ways = field(default_factory=Ways)
 
     @property
@@ -148,6 +150,7 @@ class Simulation:
         argv = ["-m", "simulators", "--truth", str(plan.truth), "--seed", str(plan.seed)]
         argv += [word for line in plan.lines for word in ("--line", line)]
         argv += ["--control", str(plan.control.absolute())]
+        argv += ["--scale", str(plan.scale)] if plan.scale > 1 else []
         argv += ["--faults", str(plan.faults)] if plan.faults else []
         if fast:
             argv += ["--speed", f"{plan.speed:g}", "--origin-ns", str(origin_ns)]
@@ -167,7 +170,9 @@ class Simulation:
             serve = ["-m", "agent.cli", "serve", "--store", str(plan.store), *mqtt, *sites]
             servers = [child("serve", [*serve, "--port", str(plan.port), "--json"])]
         collector = child("collector", [], prints=False, **ways.collector_env)
-        return cls(plan, clock, child("plant", argv), collector, servers, Witness(clock.now_ns))
+        plant = child("plant", argv)
+        plant.ready_s *= plan.scale
+        return cls(plan, clock, plant, collector, servers, Witness(clock.now_ns))
 
     def points(self, name: str) -> int:
         """A counter of points, over all lives of the collector, as far as it was asked."""

@@ -38,14 +38,14 @@ _BLOCK: Final = 256
 """Normal deviates made at a time."""
 
 
-def normals(seed: int, name: str) -> Callable[[], float]:
+def normals(seed: str, name: str) -> Callable[[], float]:
     """Standard normal deviates of one variable (NumPy's ziggurat: no library of the machine decides on a digit)."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest)))
     return chain.from_iterable(iter(lambda: generator.standard_normal(_BLOCK).tolist(), None)).__next__
 
 
-def uniforms(seed: int, name: str) -> random.Random:
+def uniforms(seed: str, name: str) -> random.Random:
     """Uniform random numbers of one variable: they do not depend on which other variables exist."""
     return random.Random(f"{seed}/{name}")  # noqa: S311 — a simulation, not cryptography
 

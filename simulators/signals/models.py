@@ -26,7 +26,7 @@ class Variable:
         rewriter: of its expressions.
     """
 
-    def __init__(self, name: str, params: Mapping[str, Any], dt_s: float, seed: int, number: int) -> None:
+    def __init__(self, name: str, params: Mapping[str, Any], dt_s: float, seed: str, number: int) -> None:
         self.name = name
         self.dt_s = dt_s
         self.rewriter = Rewriter(dt_s, self.draw)

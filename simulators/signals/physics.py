@@ -45,6 +45,7 @@ class Physics:
         document: parsed plant.yaml.
         seed: of the random numbers.
         values: takes the line's variables; those of other lines may be in it.
+        suffix: of every variable's and fault's name in `values`, and in the random numbers: for a copy of a line.
 
     Attributes:
         faults: by name.
@@ -53,49 +54,54 @@ class Physics:
         ValueError: a name is used twice or cannot be one, or a model, parameter or variable does not exist.
     """
 
-    def __init__(self, document: Mapping[str, Any], seed: int, values: Values) -> None:
-        self.faults = {name: _fault(name, body) for name, body in (document.get("faults") or {}).items()}
+    def __init__(self, document: Mapping[str, Any], seed: int, values: Values, suffix: str = "") -> None:
+        faults = {name: _fault(name, body, suffix) for name, body in (document.get("faults") or {}).items()}
+        self.faults = {f"{name}{suffix}": fault for name, fault in faults.items()}
         default_s = document.get("step_s", STEP_S)
+        steps = {name: _every(name, params.get("step_s", default_s)) for name, params in document["variables"].items()}
         variables = [
-            (Variable(name, params, _every(name, params.get("step_s", default_s)) * STEP_S, seed, number), params)
+            Variable(name, params, steps[name] * STEP_S, f"{seed}{suffix}", number)
             for number, (name, params) in enumerate(document["variables"].items())
         ]
-        blocks = [(round(v.dt_s / STEP_S), _code(v, params)) for v, params in variables]
+        blocks = [(steps[v.name], _code(v)) for v in variables]
         own: Values = {}
-        for fault in self.faults:
-            _add(own, {fault: 0, f"{fault}_t": 0.0}, values)
-        for v, _ in variables:
-            _add(own, v.initials, values)
+        for fault in faults:
+            _add(own, {fault: 0, f"{fault}_t": 0.0})
+        for v in variables:
+            _add(own, v.initials)
+        keys = {name: name + suffix for name in own} | {name: name for name in CLOCK}
+        if twice := next((name for name, key in keys.items() if key in values and name not in CLOCK), ""):
+            raise ValueError(f"variable {twice} is defined twice")
         own |= CLOCK
-        for v, _ in variables:
+        for v in variables:
             unknown = v.rewriter.read - own.keys()
             if unknown:
                 raise ValueError(f"{v.name}: {', '.join(sorted(unknown))} is no variable of the line")
-        made = {name: value for v, _ in variables for name, value in v.made.items()}
-        source = "\n".join(_function(list(own), self.faults, blocks))
+        made = {name: value for v in variables for name, value in v.made.items()}
+        source = "\n".join(_function(keys, faults, blocks))
         scope: dict[str, Any] = {**FUNCTIONS, **made}
         exec(compile(source, f"<{document['line']}>", "exec"), scope)  # noqa: S102 — our own plant.yaml, never user input
         self._advance = scope["advance"]
         self._values = values
-        values.update(own)
+        values.update({keys[name]: value for name, value in own.items()})
 
     def advance(self, done: int, steps: int) -> None:
         """Do `steps` more steps after `done`."""
         self._advance(self._values, done, steps)
 
 
-def _add(own: Values, initials: Values, others: Values) -> None:
+def _add(own: Values, initials: Values) -> None:
     for name, value in initials.items():
-        if name in own or name in others:
+        if name in own:
             raise ValueError(f"variable {name} is defined twice")
         if name in _TAKEN or name.startswith("_") or not name.isidentifier() or keyword.iskeyword(name):
             raise ValueError(f"variable {name}: this cannot be a name")
         own[name] = value
 
 
-def _fault(name: str, body: Mapping[str, Any]) -> Fault:
+def _fault(name: str, body: Mapping[str, Any], suffix: str) -> Fault:
     try:
-        return Fault(name, body["label"]["ko"], body["label"]["en"], float(body.get("for_s", 600)))
+        return Fault(name + suffix, body["label"]["ko"], body["label"]["en"], float(body.get("for_s", 600)))
     except KeyError as missing:
         raise ValueError(f"fault {name}: {missing} is missing") from missing
 
@@ -108,18 +114,18 @@ def _every(name: str, step_s: float) -> int:
     return every
 
 
-def _code(v: Variable, params: Mapping[str, Any]) -> Code:
-    model = MODELS.get(params.get("model", "expr"))
+def _code(v: Variable) -> Code:
+    model = MODELS.get(v.params.get("model", "expr"))
     if model is None:
-        raise ValueError(f"{v.name}: no model {params.get('model')!r}; there are {', '.join(MODELS)}")
+        raise ValueError(f"{v.name}: no model {v.params.get('model')!r}; there are {', '.join(MODELS)}")
     return model(v)
 
 
-def _function(names: list[str], faults: Iterable[str], blocks: Iterable[tuple[int, Code]]) -> Iterator[str]:
+def _function(keys: Mapping[str, str], faults: Iterable[str], blocks: Iterable[tuple[int, Code]]) -> Iterator[str]:
     """The source: variables are locals while it runs, and in `values` before and after."""
     yield "def advance(_values, _done, _steps):"
-    for name in names:
-        yield f"    {name} = _values[{name!r}]"
+    for name, key in keys.items():
+        yield f"    {name} = _values[{key!r}]"
     yield "    for _step in range(_done + 1, _done + _steps + 1):"
     yield f"        t = _step * {STEP_S!r}"
     yield f"        hour = (t + {START_S}) % {DAY_S} / 3600.0"
@@ -134,5 +140,5 @@ def _function(names: list[str], faults: Iterable[str], blocks: Iterable[tuple[in
             yield f"{margin}pass"
         for _, code in group:
             yield from (margin + line for line in code)
-    for name in names:
-        yield f"    _values[{name!r}] = {name}"
+    for name, key in keys.items():
+        yield f"    _values[{key!r}] = {name}"
