@@ -31,7 +31,7 @@ _PANELS: Final = 6
 """Panels where plant.yaml names none."""
 _FONTS: Final = ("NanumGothic", "NanumBarunGothic", "Noto Sans CJK KR", "UnDotum", "Baekmuk Gulim")
 _DPI: Final = 80
-_COLOURS: Final = 48
+_COLOURS: Final = 96
 """Of the picture: curves need few, and the file is a third."""
 _WIDTH: Final = 12.0
 _HEIGHT: Final = 1.9
