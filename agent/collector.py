@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from agent import health
+from agent.alarming import Alarming
 from agent.control.quarantine import QuarantineOrders, expiry_gaps
 from agent.control.server import Routes, serve_control
 from agent.destination import Destination
@@ -85,6 +86,7 @@ class Collector:
         self.flow = Flow(self.journal, self.clock, self.stats, self._place)
         self.flow.carried = self.time.state
         self.links = Links(site, self.flow, self.time, state_dir)
+        self.alarming = Alarming(self.links, self.flow, self.clock, state_dir)
         self.time.readings = lambda: self.readings
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)
         self.outbox.later = self.time.later
@@ -128,6 +130,7 @@ class Collector:
                 services.create_task(self.time.run(self.flow, self._place), name="clock"),
                 services.create_task(self.links.derive(), name="derive"),
                 *(services.create_task(one.run(), name=f"share {one.name}") for one in self.destinations),
+                services.create_task(self.alarming.run(), name="alarms"),
                 services.create_task(watchdog(self.alive, partial(health.status_line, self)), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
@@ -179,7 +182,7 @@ class Collector:
 
     def _orders(self) -> Routes:
         """What others may have this agent do, by path."""
-        return {"/reload": self.reload.order, **self.orders.routes}
+        return {"/reload": self.reload.order, **self.orders.routes, **self.alarming.routes}
 
     async def _tell_ready(self, ready: Callable[[], None]) -> None:
         """The configuration is valid and the journal open; once every connection was tried, others may rely on it."""

@@ -19,6 +19,7 @@ def troubles(collector: Collector) -> list[str]:
     if refused := collector.reload.refused:
         found.append(f"{refused}; the configuration from before is in use")
     found += collector.flow.troubles
+    found += collector.alarming.troubles()
     if journal.bytes_used > _FULL * journal.settings.max_bytes:
         share = 100 * journal.bytes_used // journal.settings.max_bytes
         what = "the oldest points are given up" if journal.settings.at_cap == "drop_oldest" else "sources will wait"
@@ -61,6 +62,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "records": _records(collector),
         "clock": collector.time.status(),
         "share": {one.name: one.status() for one in collector.destinations},
+        "alarms": collector.alarming.status(),
     }
 
 

@@ -144,11 +144,14 @@ class Links:
 
     async def derive(self) -> NoReturn:
         """Tell the rules of the time about once a second, for what ends without a reading; ends by cancellation."""
-        clock = self._keeper.clock
         while True:
-            if (derived := self.engine.tick(clock.now_ns())) is not None:
-                self._flow.put(derived)
-            await asyncio.sleep(max(_LEAST_TICK_S, _TICK_S / clock.rate))
+            self.tick()
+            await asyncio.sleep(max(_LEAST_TICK_S, _TICK_S / self._keeper.clock.rate))
+
+    def tick(self) -> None:
+        """Tell the rules of the time, and take what comes of it."""
+        if (derived := self.engine.tick(self._keeper.clock.now_ns())) is not None:
+            self._flow.put(derived)
 
     def _follow(self, site: Site) -> None:
         self.shares = dict(zip(site.share, shares_of(site, self._flow.journal.epoch), strict=True))

@@ -226,6 +226,39 @@ FAMILIES: Final = (
     ),
     Family("shopfloor_rejected_replies", "counter", "Replies refused, by reason.", _rejected, ("connection", "reason")),
     Family(
+        "shopfloor_alarms_active",
+        "gauge",
+        "Alarms that stand, latched ones too; not those that are shelved or suppressed.",
+        _each("alarms", "active"),
+        ("priority",),
+    ),
+    Family(
+        "shopfloor_alarms_unacknowledged",
+        "gauge",
+        "Alarms that wait for a person.",
+        _each("alarms", "unacknowledged"),
+        ("priority",),
+    ),
+    Family("shopfloor_alarms_shelved", "gauge", "Alarms put aside for a time.", _one("alarms", "shelved")),
+    Family(
+        "shopfloor_alarms_last_10_minutes",
+        "gauge",
+        "Alarms raised in the last 10 minutes: 1 is what a person handles well, more than 10 are a flood.",
+        _one("alarms", "last_10_minutes"),
+    ),
+    Family(
+        "shopfloor_alarms_chattering",
+        "gauge",
+        "Alarms that came three times within a minute, of the last 10 minutes.",
+        lambda all_: [((), len(all_["alarms"]["chattering"]))],
+    ),
+    Family(
+        "shopfloor_alarms_stale",
+        "gauge",
+        "Alarms that have stood for more than a day.",
+        lambda all_: [((), len(all_["alarms"]["stale"]))],
+    ),
+    Family(
         "shopfloor_troubles", "gauge", "Lines of trouble in `agent status`.", lambda all_: [((), len(all_["troubles"]))]
     ),
 )

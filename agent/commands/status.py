@@ -15,6 +15,7 @@ from rich.table import Table
 from agent.control.client import ask
 from agent.output import emit_json
 from agent.paths import STATE_DIR
+from pipelines.derive.alarm_settings import PRIORITIES
 from pipelines.errors import DependencyError
 
 
@@ -52,6 +53,10 @@ def _show(status: dict[str, Any]) -> None:
     broker = status["broker"]
     console.print(f"브로커 broker: {broker['endpoint']} {broker['error'] or 'ok'}", markup=False, soft_wrap=True)
     console.print(f"시계 clock: {_clock(status['clock'])}", markup=False, soft_wrap=True)
+    if (alarms := status["alarms"])["configured"]:
+        console.print(_alarms(alarms), markup=False, soft_wrap=True)
+        for name in alarms["urgent"]:
+            console.print(f"긴급 미확인 urgent, unacknowledged: {name}", style="bold red", markup=False, soft_wrap=True)
     if held := status["records"]["held"]:
         until = datetime.fromtimestamp(status["records"]["held_until_ns"] / 1e9, UTC)
         console.print(
@@ -61,6 +66,16 @@ def _show(status: dict[str, Any]) -> None:
     console.print(f"저널 journal: {journal['bytes']} of {journal['max_bytes']} bytes, {well}")
     for trouble in status.get("troubles", ()):
         console.print(f"문제 trouble: {trouble}", style="bold", markup=False, soft_wrap=True)
+
+
+def _alarms(alarms: dict[str, Any]) -> str:
+    """One line on the alarms of the site."""
+    counts = ", ".join(f"{label} {alarms['active'][name]}" for name, label in PRIORITIES.items())
+    waiting = sum(alarms["unacknowledged"].values())
+    words = [counts, f"미확인 unacknowledged {waiting}", f"10분간 in 10 min {alarms['last_10_minutes']}"]
+    if alarms["flood"]:
+        words.append("경보 홍수 flood")
+    return f"경보 alarms: {'; '.join(words)}"
 
 
 def _clock(clock: dict[str, Any]) -> str:

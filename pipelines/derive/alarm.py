@@ -6,6 +6,7 @@ readings, ticks and actions give the same changes, with restarts anywhere betwee
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ FAULT_S: Final = 5.0
 its device is gone, it is below 10 s."""
 MOST_SHELVED_S: Final = 24 * 3600.0
 """Longest time an alarm is shelved at once, seconds."""
+MOST_RAISES: Final = 64
 _HOLE_NS: Final = 60 * 10**9
 """Without a reading or tick for so long the agent did not run, and nothing is known of the time between."""
 
@@ -61,6 +63,7 @@ class Alarm:
         settings: the same.
         reads: (machine, tag) of everything it looks at.
         raised_ns: when it came last; 0 = never.
+        raises: when it called people lately, the last `MOST_RAISES` times of this process, ns since 1970 UTC.
         until_ns: end of its shelving; 0 = not shelved.
     """
 
@@ -80,6 +83,7 @@ class Alarm:
         self._last_ns = 0
         self._changes: list[Changed] = []
         self.raised_ns = 0
+        self.raises: deque[int] = deque(maxlen=MOST_RAISES)
         self.until_ns = 0
 
     @property
@@ -261,6 +265,8 @@ class Alarm:
         self._last_ns = time_ns = max(time_ns, self._last_ns + 1)  # a point of its own
         covered = self.state is not self._inner and event in {"raised", "cleared"}
         if not covered:
+            if event == "raised":
+                self.raises.append(time_ns)
             measured = event == "cleared" or (event == "raised" and self._cause == "condition")
             value = self._condition.value if measured else None
             self._changes.append(

@@ -17,6 +17,8 @@ import orjson
 
 FIRST_PREV: Final = "0" * 64
 """What the first entry holds as the hash before it."""
+MOST_UNWRITTEN: Final = 200
+"""Entries that wait for a disk that takes nothing; they go with each record, and older ones are among the records."""
 _SORTED: Final = orjson.OPT_SORT_KEYS
 
 
@@ -138,7 +140,7 @@ class Chain:
 
     Attributes:
         head: its last entry.
-        unwritten: entries that the file does not hold for good, oldest first.
+        unwritten: entries that the file does not hold for good, oldest first, at most `MOST_UNWRITTEN`.
     """
 
     def __init__(self) -> None:
@@ -150,7 +152,7 @@ class Chain:
         """The next entry."""
         entry = entry_after(self.head, said)
         self.head = entry.head
-        self.unwritten.append(entry)
+        self.unwritten = [*self.unwritten, entry][-MOST_UNWRITTEN:]
         return entry
 
     def written(self, head: Head) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from pipelines.derive.chain import Chain, Entry, Head, Verdict, read_entry, verify
+from pipelines.derive.chain import Entry, Head, Verdict, read_entry, verify
 from pipelines.errors import JournalError
 from pipelines.journal.segment import sync_folder, write_all
 from pipelines.ledger.files import write_synced
@@ -72,19 +72,13 @@ class ChainFile:
         new = [one for one in entries if one.seq > self.head.seq]
         if not new:
             return
+        if new[0].prev != self.head.hash:
+            self.trouble = f"{self._folder}: entries after {self.head.seq} are missing; `agent chain verify` says where"
         try:
             self._write(new)
         except OSError as error:
-            self.trouble = f"{self._folder}: cannot write: {error.strerror}"
             raise JournalError(self._folder, f"cannot write: {error.strerror}") from error
-        self.head, self.trouble = new[-1].head, ""
-
-    def catch_up(self, chain: Chain) -> None:
-        """Write what the records have and the file has not, at the start."""
-        if chain.unwritten and chain.unwritten[0].seq > self.head.seq + 1:
-            self.trouble = f"{self._folder}: entries after {self.head.seq} are missing; `agent chain verify` says where"
-        self.append(chain.unwritten)
-        chain.written(self.head)
+        self.head = new[-1].head
 
     def _write(self, new: Sequence[Entry]) -> None:
         files = _files(self._folder)
@@ -102,7 +96,8 @@ class ChainFile:
             os.close(fd)
         if path not in files:
             files.append(path)
-        self._first = int(files[-self._most_files :][0].stem)
+        if len(files) > self._most_files:
+            self._first = int(files[-self._most_files].stem)
         self._write_head(new[-1].head)
         for old in files[: -self._most_files]:
             old.unlink()

@@ -58,6 +58,11 @@ class Engine:
             for ref in rule.reads:
                 self._listeners[ref] = (*self._listeners.get(ref, ()), rule)
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of now."""
+        return self._rules
+
     def listens(self, ref: Ref) -> bool:
         """Whether a rule reads this tag."""
         return ref in self._listeners

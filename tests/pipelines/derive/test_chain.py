@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.derive.chain import FIRST_PREV, Chain, Entry, Head, entry_after, verify
+from pipelines.derive.chain import FIRST_PREV, MOST_UNWRITTEN, Chain, Entry, Head, entry_after, verify
 from pipelines.derive.chain_file import FOLDER, ChainFile, verify_folder
 from pipelines.errors import JournalError
 
@@ -109,7 +109,7 @@ def test_a_torn_tail_is_cut_off_and_written_again(tmp_path: Path, left: int) -> 
     found = verify_folder(tmp_path)
     assert (found.entries, found.torn, found.broken) == (3, True, "")
     file = ChainFile(tmp_path)
-    file.catch_up(chain)
+    file.append(chain.unwritten)
     found = verify_folder(tmp_path)
     assert (found.entries, found.head, found.torn, found.broken, file.trouble) == (4, last.head, False, "", "")
 
@@ -166,7 +166,9 @@ def test_the_journal_remembers_what_the_file_has_not(tmp_path: Path) -> None:
     again = Chain()
     again.written(ChainFile(tmp_path).head)
     again.restore(chain.kept())
-    ChainFile(tmp_path).catch_up(again)
+    file = ChainFile(tmp_path)
+    file.append(again.unwritten)
+    again.written(file.head)
     assert (again.unwritten, again.head) == ([], chain.head)
     assert verify_folder(tmp_path).entries == 4
 
@@ -188,3 +190,12 @@ def test_a_log_that_cannot_be_read(tmp_path: Path) -> None:
         verify_folder(tmp_path)
     with pytest.raises(JournalError, match="not as it was written"):
         ChainFile(tmp_path)
+
+
+def test_what_waits_for_the_disk_is_bounded_and_what_is_missing_is_told(tmp_path: Path) -> None:
+    chain, file = Chain(), ChainFile(tmp_path)
+    entries(chain, MOST_UNWRITTEN + 5)
+    assert len(chain.unwritten) == MOST_UNWRITTEN
+    file.append(chain.unwritten)
+    assert "entries after 0 are missing" in file.trouble
+    assert "begins with entry 6, not 1" in verify_folder(tmp_path).broken
