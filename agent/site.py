@@ -68,7 +68,7 @@ class Site(Settings):
     calendar: CalendarSettings | None = None
     """Working time; default: nothing is known to be planned."""
     alarms: tuple[AlarmSettings, ...] = ()
-    """Alarms over tags."""
+    """Alarms over tags, see [alarms.md](alarms.md)."""
     exposure: tuple[ExposureSettings, ...] = ()
     """Gases whose 8-hour and 15-minute means are kept."""
     kpis: tuple[Kpi, ...] = ()
