@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from simulators.clocks import UNCERTAIN, Shift, as_received, as_stamped
 from simulators.evidence import ANY_BAD, POLL, Item, Key, items_of
 from simulators.excuses import GapPoint, Outage, explained
-from simulators.matching import BAD, Shape, bit_of, expected, match, own_items, same, scaled, within
+from simulators.matching import BAD, Shape, expected, match, meant, own_items, same, scaled, within
 from simulators.pace import Pace, too_slow
 
 BAD_NO_COMMUNICATION: Final = 0x8031_0000
@@ -59,6 +59,7 @@ class TagOptions:
         requests: polls: what is sent for this tag, see `own_items`; None = every request that covers it.
         bit: the tag is this bit of a word, 0 = least significant; None = the whole.
         sentinels: values outside of `range` may mean that there is no number.
+        divided: the device says how many decimals the value has.
         scale: factor where the truth is raw (4-20 mA counts, milliseconds of a Duration); `offset` is added then.
     """
 
@@ -71,6 +72,7 @@ class TagOptions:
     requests: tuple[Shape, ...] | None = None
     bit: int | None = None
     sentinels: bool = False
+    divided: bool = False
     scale: float = 1.0
     offset: float = 0.0
 
@@ -239,10 +241,10 @@ class _Tag:
         self._options = options
         back = [next((i.start_ns for i in items if i.start_ns >= o.end_ns), None) for o in outages if o.kind == "kill"]
         fresh = [first for first in back if first is not None]
-        raw = (bit_of(item, options.bit) for item in items)
+        raw = (meant(item, options.bit, divided=options.divided) for item in items)
         full = (scaled(item, options.scale, options.offset) for item in raw)
-        meant = (expected(item, options.range, sentinels=options.sentinels) for item in full)
-        self._items = [_widened(item, options, fresh) for item in meant]
+        right = (expected(item, options.range, sentinels=options.sentinels) for item in full)
+        self._items = [_widened(item, options, fresh) for item in right]
         self._order = np.argsort(points.time_ns, kind="stable")
         self._times: list[int] = points.time_ns[self._order].tolist()
         self._values: list[Any] = points.value[self._order].tolist()

@@ -41,9 +41,11 @@ def scaled(item: Item, scale: float, offset: float) -> Item:
     return item._replace(value=value + offset)
 
 
-def bit_of(item: Item, bit: int | None) -> Item:
-    """The item of a tag that is one bit of a word; None = it is the whole."""
-    return item if bit is None or item.value is None else item._replace(value=bool(item.value >> bit & 1))
+def meant(item: Item, bit: int | None, *, divided: bool) -> Item:
+    """The item of a tag that is one bit of a word, or whose device says how many decimals it has: a fraction then."""
+    if item.value is None or (bit is None and not divided):
+        return item
+    return item._replace(value=float(item.value) if bit is None else bool(item.value >> bit & 1))
 
 
 def expected(item: Item, limits: tuple[float, float] | None, *, sentinels: bool = False) -> Item:

@@ -154,7 +154,18 @@ def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> 
         slack_ns, period_ns = round(SLACK_S * rate * 1e9), 0 if rate > 1 else round(period_s * 1e9)
         key = modbus_key(connection.name, unit, tag.table, tag.address)
         requests = requests_of(connection, index)
-        return key, TagOptions("poll", slack_ns, 0, deadband, bounds, period_ns, requests, tag.bit, bool(tag.sentinels))
+        return key, TagOptions(
+            "poll",
+            slack_ns,
+            0,
+            deadband,
+            bounds,
+            period_ns,
+            requests,
+            tag.bit,
+            bool(tag.sentinels),
+            tag.decimals_from is not None,
+        )
     if isinstance(tag, MtConnectTag):  # every observation in the agent's buffer, as of a subscription
         return opcua_key(connection.name, tag.data_item), TagOptions("subscribe", 0, 1, deadband, bounds)
     assert isinstance(tag, OpcUaTag)

@@ -408,3 +408,9 @@ def test_a_raw_value_that_means_no_number_has_the_code_the_client_chooses() -> N
     assert ruling("ton", [poll(1, 0, 3100.0)], bad, options=options).clean
     assert ruling("ton", [poll(1, 0, 3100.0)], points((mid(1), 3100.0)), options=options).total.altered == 1
     assert ruling("ton", [poll(1, 0, 840.5)], bad, options=options).total.altered == 1
+
+
+def test_a_tag_whose_device_says_how_many_decimals_it_has_is_a_fraction() -> None:
+    options = TagOptions(slack_ns=S // 2, divided=True)
+    assert ruling("ton", [poll(1, 0, 1550)], points((mid(1), 1550.0)), options=options).clean
+    assert ruling("ton", [poll(1, 0, 1550)], points((mid(1), 1551.0)), options=options).total.altered == 1
