@@ -63,7 +63,7 @@ class Line:
     """
 
     def __init__(self, name: str, seed: int = 1) -> None:
-        site = _site(name)
+        site = site_of(name)
         self._plant = plant_of([_document(name)], seed)
         self._board = Board(self._plant)
         self._rules: list[Rule] = rules_of(site, Chain())
@@ -110,7 +110,8 @@ class Line:
 
 
 @cache
-def _site(name: str) -> Site:
+def site_of(name: str) -> Site:
+    """The site of a line template."""
     return load_site(LINES / name / "site.yaml")
 
 
