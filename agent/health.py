@@ -107,6 +107,7 @@ def _points(collector: Collector) -> dict[str, Any]:
         "dropped_by": flow.dropped,
         "quarantined": stats.quarantined,
         "retried": stats.retried,
+        "derived": collector.links.engine.points,
         "suppressed": stats.suppressed,
         "imbalance": flow.imbalance,
     }

@@ -30,12 +30,6 @@ OWN_MEASUREMENTS: Final = frozenset(
 update themselves or are not of a machine's tags, and each of their lines is one point, but for `agent`: that is none.
 """
 
-OWN_FIELDS: Final = {
-    "alarm": "event", "alarm_action": "action", "count": "epoch", "cycle": "counts", "event_log": "seq",
-    "exposure": "stel_coverage", "state": "code",
-}  # fmt: skip
-"""Field that every point of a measurement about machines has."""
-
 
 @dataclass(frozen=True, slots=True)
 class Place:

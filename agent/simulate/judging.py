@@ -21,7 +21,7 @@ from connectors.modbus.plan import Request, plan, split
 from connectors.modbus.tag import ModbusTag
 from connectors.mtconnect.config import MtConnectTag
 from connectors.opcua.config import OpcUaTag
-from pipelines.place import OWN_FIELDS, Place
+from pipelines.place import Place
 from pipelines.point import BAD
 from pipelines.settings import TagSettings
 from simulators.evidence import modbus_key, opcua_key
@@ -92,7 +92,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns, simulation.shifts)
     verdict.wrong += lost_after_publishing(simulation, store, places.values(), header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
-    kept += _own(store, simulation, header["started_ns"])
+    kept += _alarms(store, simulation, header["started_ns"])
     verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not outages)
     left, accepted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for name, points in stored.items():
@@ -215,14 +215,12 @@ def _points(store: Readable, place: Place, tag: str, start_ns: int) -> StoredPoi
     return StoredPoints(times, value, quality)
 
 
-def _own(store: Readable, simulation: Simulation, start_ns: int) -> int:
-    """Stored points of the agent's own making but gaps, by the field that each of a measurement has."""
-    places = {place for path in simulation.plan.sites for place in load_site(path).machine_places().values()}
-    return sum(
-        len(store.points(base.Place(one.company, one.site, one.line, one.machine, table), field, start_ns).time_ns)
-        for one in places
-        for table, field in OWN_FIELDS.items()
-    )
+def _alarms(store: Readable, simulation: Simulation, start_ns: int) -> int:
+    """Stored alarm events; each has the field `event`."""
+    sites = [load_site(path) for path in simulation.plan.sites]
+    places = {place for site in sites for one in site.connections for place in site.event_places(one)}
+    where = [base.Place(one.company, one.site, one.line, one.machine, "alarm") for one in places]
+    return sum(len(store.points(one, "event", start_ns).time_ns) for one in where)
 
 
 def _outages(simulation: Simulation, truth: Sequence[dict[str, Any]]) -> list[InjectedOutage]:

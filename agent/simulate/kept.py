@@ -61,11 +61,11 @@ def lost_before_publishing(
     """Sentences on points that the agent counted as accepted and that are not in the store.
 
     The agent's journal must be empty at the end, and in a run in which nothing was injected and no link was opened
-    again, `accepted - dropped - quarantined` must not be above the readings and gaps in the store. Where the collector
-    was killed or a link reopened, a server tells initial values again, and the same reading at the same time is one
-    point: nothing is counted then. Neither can it see a loss as small as what was accepted after the last look at the
-    agent (about 1 s), or the words on a quality that is over, which are stored and not counted. Lost readings the
-    plant's truth shows in any case.
+    again, `accepted - derived - dropped - quarantined` must not be above the readings and gaps in the store. Where the
+    collector was killed or a link reopened, a server tells initial values again, and the same reading at the same time
+    is one point: nothing is counted then. Neither can it see a loss as small as what was accepted after the last look
+    at the agent (about 1 s), or the words on a quality that is over, which are stored and not counted. Lost readings
+    the plant's truth shows in any case.
 
     Args:
         simulation: it is over.
@@ -75,7 +75,8 @@ def lost_before_publishing(
     """
     wrong = [] if simulation.drained else ["collector: ended before everything it had accepted was confirmed"]
     if undisturbed and all(opened == 1 for opened in simulation.links("opened").values()):
-        claimed = simulation.points("accepted") - simulation.points("dropped") - simulation.points("quarantined")
+        other = ("derived", "dropped", "quarantined")
+        claimed = simulation.points("accepted") - sum(map(simulation.points, other))
         wrong += overclaimed(claimed, kept, repeated_reads(truth))
     return wrong
 

@@ -28,6 +28,9 @@ class Engine:
 
     Args:
         state: resume state of the journal.
+
+    Attributes:
+        points: points that it gave since the start.
     """
 
     def __init__(self, state: Mapping[str, bytes]) -> None:
@@ -37,6 +40,7 @@ class Engine:
         self._places: Mapping[str, Place] = {}
         self._listeners: dict[Ref, tuple[Rule, ...]] = {}
         self._heard: list[Heard] = []
+        self.points = 0
 
     def follow(self, rules: Sequence[Rule], places: Mapping[str, Place], shares: Sequence[Share] = ()) -> None:
         """Go on with these rules; one that is called like one before, or like one of an earlier process, goes on.
@@ -106,6 +110,7 @@ class Engine:
                 self._save(share, resume)
         if not points:
             return Lines(b"", 0, (now_ns, now_ns), resume) if resume else None
+        self.points += len(points)
         times = [one.time_ns for one in points]
         body = b"".join(self._line(one) for one in points)
         return Lines(body, len(points), (min(times), max(times)), resume, any(one.once for one in points))
