@@ -23,7 +23,17 @@ from pipelines.lines import Lines
 from pipelines.normalize import Normalizer
 from pipelines.parts import Parts, new_rows
 from pipelines.place import Place
-from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN, UNCERTAIN_LAST_USABLE, AlarmEvent, Delivery, Gap, Scan
+from pipelines.point import (
+    BAD,
+    BAD_NO_COMMUNICATION,
+    SEVERITY_MASK,
+    UNCERTAIN,
+    UNCERTAIN_LAST_USABLE,
+    AlarmEvent,
+    Delivery,
+    Gap,
+    Scan,
+)
 from pipelines.settings import ConnectionSettings, TagSettings
 from pipelines.stamp import Stamper
 from pipelines.watched import WatchedClock
@@ -199,7 +209,10 @@ class Source:
         rows = np.flatnonzero(np.isin(self._whole, late))
         shapes = [row for row in set(self._whole[self.parts.first :].tolist()) if self._normalizer.is_text(row)]
         # What a whole says of its shape, `[3]`, comes once: it would stay uncertain when its parts speak again.
-        return self._say(np.setdiff1d(rows, shapes).astype(np.int32), UNCERTAIN_LAST_USABLE, told_ns)
+        said = self._say(np.setdiff1d(rows, shapes).astype(np.int32), UNCERTAIN_LAST_USABLE, told_ns)
+        self._ear.doubt(rows, BAD_NO_COMMUNICATION, told_ns)  # for rules it is not what is there now
+        derived = self._ear.gather(told_ns)
+        return said.followed_by(derived) if derived else said
 
     def lost(self, status: int, now_ns: int) -> Lines:
         """A bad reading of every tag at once, when the link is gone; it leaves source times alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,12 @@ class Ear:
         """Every row is bad now."""
         self._away, self._back_ns = self._away | self._last, None
         self._last = {}
-        self._engine.hear([(now_ns, self._refs[row], 0, status) for row in np.flatnonzero(self._mask).tolist()])
+        self.doubt(np.flatnonzero(self._mask), status, now_ns)
+
+    def doubt(self, rows: NDArray[Any], status: int, now_ns: int) -> None:
+        """Nothing is known of these rows now; `status` is bad."""
+        heard = rows[self._mask[rows]].tolist()
+        self._engine.hear([(now_ns, self._refs[row], 0, status) for row in heard])
 
     def recall(self, now_ns: int) -> None:
         """The link is up: what says nothing for `SETTLED_NS` says what it said before it was lost.

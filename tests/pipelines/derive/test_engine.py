@@ -105,6 +105,17 @@ def test_a_source_time_that_cannot_be_right_is_the_agents() -> None:
     assert rule.heard[0][0] == NOW
 
 
+def test_a_tag_that_says_nothing_for_too_long_is_unknown_to_rules() -> None:
+    rules = (Sum("a"), Sum("b"))
+    tags = (TagSettings(name="a", stale_after_s=5), TagSettings(name="b"))
+    one = Source(Connection(name="plc", tags=tags), [PLACES["P1"]] * 2, {}, engine=engine(*rules))
+    one.encode(Delivery((scan_of([0, 1], NOW, [1.0, 2.0]),)), NOW)
+    assert one.overdue(NOW + 5 * SECOND) is None
+    assert one.overdue(NOW + 6 * SECOND) is not None
+    assert rules[0].heard[-1] == (NOW + 6 * SECOND, 0, BAD_NO_COMMUNICATION)
+    assert [status for _, _, status in rules[1].heard] == [0]
+
+
 class OnChange(TagSettings):
     def tells_changes_alone(self) -> bool:
         return self.name == "a"
