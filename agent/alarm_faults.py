@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.derive.exposure_limits import limits_table
+from pipelines.derive.exposure_limits import ExposureSettings, limits_table
 
 if TYPE_CHECKING:
     from agent.site import Site
@@ -52,3 +52,11 @@ def _exposures(site: Site) -> Iterator[Found]:
         elif (unit := units.get((gas.machine, gas.tag), limits.unit)) != limits.unit:
             reason = f"is in {unit or 'no unit'}, the limits of {gas.substance} in {limits.unit}; set its "
             yield ("exposure", index, "tag"), f"{reason}engineering_unit, or its scale", "tag"
+
+
+def unconfirmed(gas: ExposureSettings) -> str:
+    """What is to say of limits that nobody has confirmed; empty when they are, or are the site's own."""
+    table = limits_table()[gas.substance]
+    if table.verified or (gas.twa and (gas.stel or table.stel is None)):
+        return ""
+    return f"the limits of {gas.substance} are not confirmed ({table.source}); set twa and stel to those that hold"

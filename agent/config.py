@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from agent.alarm_faults import unconfirmed
 from agent.cuts import Cuts, Rest
 from agent.document import Finding, Node, read_document
 from agent.explain import explain, locate, path_of
@@ -86,13 +87,13 @@ def secrets_not_there(paths: Sequence[Path]) -> list[Remark]:
 
 
 def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
-    """A note for everything that connections of valid files find worth a look in themselves.
+    """A note for everything that connections of valid files find worth a look in themselves, and on exposure limits.
 
     Raises:
         ConfigFaults: as `load_sites`.
     """
     site, roots = _load_all(paths)
-    remarks, first = [], 0
+    remarks, first, gases = [], 0, iter(site.exposure)
     for path, root in zip(paths, roots, strict=True):
         count = len(root.below["connections"].below)
         for position in range(count):
@@ -102,6 +103,10 @@ def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
                     place = ("connections", position, *found.key)
                     remarks.append(Remark(path, locate(root, place)[0], f"{path_of(root, place)}: {found.words}"))
         first += count
+        for position in range(len(root.below["exposure"].below) if "exposure" in root.below else 0):
+            place = ("exposure", position, "substance")
+            if words := unconfirmed(next(gases)):
+                remarks.append(Remark(path, locate(root, place)[0], f"{path_of(root, place)}: {words}"))
     return remarks
 
 

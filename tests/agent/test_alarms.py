@@ -207,3 +207,13 @@ def test_a_chain_that_was_never_begun(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(["chain", "--state-dir", str(tmp_path)]) == 0
     assert "기록 없음" in capsys.readouterr().out
     assert run(["chain", "--state-dir", str(tmp_path / "none")]) == 2
+
+
+def test_limits_that_nobody_confirmed_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parent / "bad/exposure_twice.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "site.yaml"
+    for tail, note in (("NH3}", True), ("NH3, twa: 20}", False)):
+        path.write_text(text.replace(f"  - {{machine: GD-01, tag: nh3, substance: {tail}\n", ""), encoding="utf-8")
+        assert run(["check", str(path)]) == 0
+        said = capsys.readouterr()
+        assert ("exposure[#1].substance: the limits of NH3 are not confirmed" in said.out + said.err) is not note
