@@ -20,6 +20,9 @@ UNCERTAIN: Final = 0x4000_0000
 NEAR_NS: Final = 2_000_000_000
 """A poll this close to a jump may have been under way, or stamped from what is known a moment later."""
 
+CLOSE_NS: Final = 20_000_000
+"""What a poll's time is off by where nobody waited for a processor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
@@ -47,9 +50,11 @@ def as_stamped(
         shifts: when the clock was off.
     """
     found: list[Item] = []
+    points = times, values, qualities
     for item in items:
         forms = list(_forms(item, shifts))
-        stored = (form for form in forms if _is_stored(form, times, values, qualities))
+        # With all of its slack a form may reach the point of the poll beside it: one that is met closely goes first.
+        stored = (form for most_ns in (CLOSE_NS, item.slack_ns) for form in forms if _is_stored(form, most_ns, points))
         found.append(next(stored, item) if len(forms) > 1 else item)
     return sorted(found, key=lambda item: item.start_ns)
 
@@ -66,7 +71,9 @@ def _forms(item: Item, shifts: Sequence[Shift]) -> Iterator[Item]:
             yield moved._replace(status=UNCERTAIN)
 
 
-def _is_stored(item: Item, times: Sequence[int], values: Sequence[Any], qualities: Sequence[int]) -> bool:
-    first = bisect.bisect_left(times, item.start_ns - item.slack_ns)
-    last = bisect.bisect_right(times, item.end_ns + item.slack_ns)
+def _is_stored(item: Item, most_ns: int, points: tuple[Sequence[int], Sequence[Any], Sequence[int]]) -> bool:
+    times, values, qualities = points
+    slack_ns = min(most_ns, item.slack_ns)
+    first = bisect.bisect_left(times, item.start_ns - slack_ns)
+    last = bisect.bisect_right(times, item.end_ns + slack_ns)
     return any(same(item, values[point], qualities[point]) for point in range(first, last))

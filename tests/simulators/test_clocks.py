@@ -37,3 +37,11 @@ def test_outside_of_the_stretch_nothing_else_is_accepted() -> None:
 def test_what_is_stored_in_no_form_stays_where_it_was() -> None:
     items = [poll(20)]
     assert as_stamped(items, [20 * S], [9.0], [0], [Shift(19 * S, 21 * S, 45 * S)]) == items
+
+
+def test_the_point_of_the_poll_beside_it_is_not_taken_for_its_own() -> None:
+    """Half a second apart and of one value, with the slack of a machine that stood still."""
+    items = [poll(19.75), poll(20)]
+    times = [int(19.75 * S), 65 * S]
+    found = as_stamped(items, times, [1.0, 1.0], [0, 0], [Shift(int(19.9 * S), 21 * S, 45 * S)])
+    assert [one.start_ns for one in found] == times
