@@ -1,5 +1,7 @@
 # Every target is complete by itself on a fresh Debian 12 machine with python3, python3-venv and make.
 PYTHON ?= python3
+# Tests start hundreds of processes: each would compile everything of ours again.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
