@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +52,12 @@ class Run:
     def until_stored(self, points: int) -> None:
         """Wait until the collector says that so many more points are stored than now."""
         first = self._stored()
+        self.until(lambda: self._stored() >= first + points)
+
+    def until(self, met: Callable[[], object]) -> None:
+        """Wait for something that the run brings about."""
         deadline = time.monotonic() + _STATE_S
-        while self._stored() < first + points:
+        while not met():
             assert time.monotonic() < deadline, self.said()
             assert self.process.poll() is None, self.said()
             self.pause()

@@ -31,10 +31,13 @@ def test_kill_of_the_collector_loses_nothing(tmp_path: Path) -> None:
 def test_a_restart_of_the_agent_is_a_gap(tmp_path: Path) -> None:
     """What its buffer held is gone with it; from its first observation on everything is there again."""
     faults = tmp_path / "faults.jsonl"
-    fault = {"at_s": 3, "fault": "comm_loss", "device": "trn", "for_s": 1.5, "how": "restart"}
+    fault = {"at_s": 8, "fault": "comm_loss", "device": "trn", "for_s": 1.5, "how": "restart"}
     faults.write_bytes(orjson.dumps(fault) + b"\n")
-    with simulation(tmp_path / "run", LINE, "--for", "11s", "--faults", str(faults)) as run:
-        answer = run.result()
+    with simulation(tmp_path / "run", LINE, "--faults", str(faults)) as run:
+        run.pid_of("collector")
+        run.until(lambda: b'"ended":true' in (run.work / "truth.jsonl").read_bytes())
+        run.until_stored(50)
+        answer = run.stop()
     assert_nothing_lost(answer, outages=True)
     store = DuckDbStore(tmp_path / "run" / "store" / STORE_FILE)
     try:
