@@ -59,7 +59,7 @@ async def test_a_foreign_client_with_the_same_id(tmp_path: Path, load: str, size
             await until(lambda: agent.uplink.sessions)
             begun_s = time.time()
             async with running(other_client(broker)):
-                await until(lambda: "another client uses the client id sf-A" in agent.uplink.error, 90)
+                await until(lambda: "another client uses the client id sf-A" in agent.uplink.error, 30)
                 told_s = time.time() - begun_s
                 await asyncio.sleep(max(0, watched_s - told_s))  # what is watched is that hardly anything happens
             seen = connects(broker.log)
