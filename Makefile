@@ -1,5 +1,7 @@
 # Every target is complete by itself on a fresh Debian 12 machine with python3, python3-venv and make.
 PYTHON ?= python3
+# Tests start hundreds of processes: each would compile everything of ours again.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
@@ -14,7 +16,7 @@ simulate: venv  ## run the default lines on embedded defaults: make simulate ARG
 test: venv-dev  ## install what the tests need, then run every test
 	@deploy/test-components.sh
 	@$(BIN)/python -m pytest -q -n 4 --dist worksteal -m "not alone" $(ARGS) $(NONE_IS_FINE)
-	@$(BIN)/python -m pytest -q -n 0 -m alone $(ARGS) $(NONE_IS_FINE)
+	@$(BIN)/python -m pytest -q -n 0 -m alone $(or $(ARGS),tests/faults) $(NONE_IS_FINE)
 
 check: venv-dev  ## lint, types and import contracts
 	@$(BIN)/ruff check .
@@ -44,9 +46,13 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . 1>&2
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock 1>&2
-	@touch $@
+# One pass, since this lock has everything of the other one; compiled on all cores. compileall complains of templates.
+$(VENV)/.dev: requirements.lock requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 1>&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock 1>&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . 1>&2
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	@touch $(VENV)/.runtime $@
 
 lock: venv-dev  ## resolve the dependencies again
 	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate -o requirements.lock

@@ -79,7 +79,7 @@ def _broker(collector: Collector) -> dict[str, Any]:
         "up": not error,
         "error": error,
         "reconnects": max(0, collector.uplink.sessions - 1),
-        "foreign_confirmations": collector.uplink.foreign,
+        "foreign_confirmations": collector.uplink.answers.foreign,
     }
 
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from agent.supervise import DEVICE_CAP_S, keep_open
+from agent.supervise import DEVICE_CAP_S, in_time, keep_open
 from connectors.base import LinkContext
 from connectors.registry import AnyConnection, make_link
 from pipelines.derive.engine import Engine
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 _STALENESS_S: Final = 1.0
+OPEN_S: Final = 120.0
+"""Longest time in which a link opens, whatever its own deadlines say: a slow server makes 20,000 items in it."""
 STUCK_S: Final = 10.0
 """A loop that turns every second and has not for so long stands still."""
 _CLOCK: Final = "clock"
@@ -156,7 +159,9 @@ class Reading:
             partial(log.info, link=self.name),
         )
         try:
-            async with make_link(settings.type, context) as link:
+            async with AsyncExitStack() as stack:
+                async with in_time(settings.where(), OPEN_S):
+                    link = await stack.enter_async_context(make_link(settings.type, context))
                 self._absence = "no_communication"
                 stats.opened += 1
                 if link.answers_at_open:

@@ -6,12 +6,13 @@ import asyncio
 import ipaddress
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
 import structlog
 
-from pipelines.errors import LinkError, LinkUntrusted
+from pipelines.errors import LinkError, LinkTimeout, LinkUntrusted
 
 _BASE_S: Final = 0.25
 _CAP_S: Final = 30.0
@@ -25,6 +26,7 @@ _AGAIN: Final = 1.5
 _MOST_DOUBLINGS: Final = 16
 _SLOW_S: Final = 30.0
 _STEADY_S: Final = 10.0
+_CANCEL_AGAIN_S: Final = 1.0
 _MOST_REASONS: Final = 10
 """Reasons of one outage that are logged; a device that finds a new one each time does not fill the log."""
 log = structlog.get_logger()
@@ -85,6 +87,34 @@ async def keep_open(
             )
         )
         await asyncio.sleep(wait_s + random.uniform(longest_s / 2 if slow else 0, longest_s))  # noqa: S311 - full jitter
+
+
+@asynccontextmanager
+async def in_time(where: str, within_s: float) -> AsyncIterator[None]:
+    """What is done inside is over in time, or cancelled until it is: a library may swallow a cancellation.
+
+    Raises:
+        LinkTimeout: it was not; `where` is the link.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    timers: list[asyncio.TimerHandle] = []
+
+    def fire() -> None:
+        task.cancel()
+        timers.append(loop.call_later(_CANCEL_AGAIN_S, fire))
+
+    timers.append(loop.call_later(within_s, fire))
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not task.cancelling() - (len(timers) - 1):  # nobody else wants its end
+            raise LinkTimeout(where, f"not open within {within_s:g} s; it is opened anew") from None
+        raise
+    finally:
+        timers[-1].cancel()
+        for _ in timers[1:]:
+            task.uncancel()
 
 
 def spread_of(host: str) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -62,7 +63,11 @@ class Process:
         )
 
     async def start(self, ports: dict[str, int], lines: Sequence[str] = ()) -> None:
-        """Open every server and say where they are."""
+        """Open every server and say where they are.
+
+        What they make lasts as long as they do; collecting garbage meanwhile would double the time of an address space.
+        """
+        gc.disable()
         for name, panel in self.plant.panels.items():
             if panel.device.type == "opcua":
                 from simulators.opcua import OpcUaServer  # noqa: PLC0415 — a Modbus-only plant needs no asyncua
@@ -73,6 +78,8 @@ class Process:
             else:
                 self.servers[name] = ModbusServer(panel, self.truth, self.clock.now_ns)
             await self.servers[name].start(ports.get(name, 0))
+        gc.freeze()
+        gc.enable()
         endpoints = {name: server.endpoint() for name, server in self.servers.items()}
         also = await self._lines(lines)
         _say(ready=True, endpoints=endpoints, lines=also, signals=sum(1 for _ in self.plant.signals()))

@@ -20,6 +20,9 @@ UNCERTAIN: Final = 0x4000_0000
 NEAR_NS: Final = 2_000_000_000
 """A poll this close to a jump may have been under way, or stamped from what is known a moment later."""
 
+CLOSE_NS: Final = 20_000_000
+"""What a poll's time is off by where nobody waited for a processor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
@@ -46,11 +49,19 @@ def as_stamped(
         qualities: of these.
         shifts: when the clock was off.
     """
-    found: list[Item] = []
-    for item in items:
-        forms = list(_forms(item, shifts))
-        stored = (form for form in forms if _is_stored(form, times, values, qualities))
-        found.append(next(stored, item) if len(forms) > 1 else item)
+    points = _Points(times, values, qualities)
+    forms = {index: list(_forms(item, shifts)) for index, item in enumerate(items)}
+    doubtful = [index for index, some in forms.items() if len(some) > 1]
+    for index in sorted(forms.keys() - doubtful):  # a point belongs to the poll of its own time, if that has one
+        points.take(items[index], CLOSE_NS)
+    found = list(items)
+    # With all of its slack a form may reach the point of the poll beside it: one that is met closely goes first.
+    for most_ns in (CLOSE_NS, None):
+        for index in [*doubtful]:
+            met = next((form for form in forms[index] if points.take(form, most_ns)), None)
+            if met is not None:
+                found[index] = met
+                doubtful.remove(index)
     return sorted(found, key=lambda item: item.start_ns)
 
 
@@ -67,6 +78,7 @@ def as_received(
         values: of these.
         qualities: of these.
     """
+    points = _Points(times, values, qualities)
     found: list[Item] = []
     for item in items:
         forms = [item]
@@ -74,8 +86,27 @@ def as_received(
             late = item._replace(start_ns=item.received_ns[0], end_ns=item.received_ns[1])
             forms += [late._replace(status=UNCERTAIN)] if item.status == 0 else []
             forms.append(late)
-        found.append(next((form for form in forms if _is_stored(form, times, values, qualities)), item))
+        found.append(next((form for form in forms if points.take(form, None)), item))
     return sorted(found, key=lambda item: item.start_ns)
+
+
+class _Points:
+    """The stored points that no poll has taken yet."""
+
+    def __init__(self, times: Sequence[int], values: Sequence[Any], qualities: Sequence[int]) -> None:
+        self._times, self._values, self._qualities = times, values, qualities
+        self._taken: set[int] = set()
+
+    def take(self, item: Item, most_ns: int | None) -> bool:
+        """Take the point by which `item` is stored, with its slack or `most_ns` of it; whether there is one."""
+        slack_ns = item.slack_ns if most_ns is None else min(most_ns, item.slack_ns)
+        first = bisect.bisect_left(self._times, item.start_ns - slack_ns)
+        last = bisect.bisect_right(self._times, item.end_ns + slack_ns)
+        alike = (at for at in range(first, last) if same(item, self._values[at], self._qualities[at]))
+        point = next((at for at in alike if at not in self._taken), None)
+        if point is not None:
+            self._taken.add(point)
+        return point is not None
 
 
 def _forms(item: Item, shifts: Sequence[Shift]) -> Iterator[Item]:
@@ -88,9 +119,3 @@ def _forms(item: Item, shifts: Sequence[Shift]) -> Iterator[Item]:
             yield moved
         if good and item.status < UNCERTAIN:
             yield moved._replace(status=UNCERTAIN)
-
-
-def _is_stored(item: Item, times: Sequence[int], values: Sequence[Any], qualities: Sequence[int]) -> bool:
-    first = bisect.bisect_left(times, item.start_ns - item.slack_ns)
-    last = bisect.bisect_right(times, item.end_ns + item.slack_ns)
-    return any(same(item, values[point], qualities[point]) for point in range(first, last))

@@ -13,6 +13,7 @@ and calls are refused and logged.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -265,3 +266,12 @@ class WitnessServer(InternalServer):
         return _Session(
             self, self.aspace, self.subscription_service, name, external=external, witness=self._witness, **given
         )
+
+    async def stop(self) -> None:
+        """End at once: asyncua waits for its clock, which sleeps for a second."""
+        if self.time_task is not None:
+            self.time_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.time_task
+            self.time_task = None
+        await super().stop()

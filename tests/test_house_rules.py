@@ -10,6 +10,7 @@ import subprocess
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -38,16 +39,15 @@ Fault = tuple[int, str]
 Rule = Callable[[Module], Iterator[Fault]]
 
 
+@cache
 def modules() -> list[Module]:
+    """Of all packages; parsed when a test asks, not in every process that collects tests."""
     found = []
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
             found.append(Module(path.relative_to(ROOT).as_posix(), text, ast.parse(text, str(path))))
     return found
-
-
-MODULES: Final = modules()
 
 
 def dotted(node: ast.AST) -> str:
@@ -201,12 +201,12 @@ RULES: Final[tuple[Rule, ...]] = (
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_rule(rule: Rule) -> None:
-    faults = [f"{module.path}:{line}: {words}" for module in MODULES for line, words in rule(module)]
+    faults = [f"{module.path}:{line}: {words}" for module in modules() for line, words in rule(module)]
     assert not faults, "\n" + "\n".join(faults)
 
 
 def test_median_length() -> None:
-    lines = {module.path: module.text.count("\n") for module in MODULES}
+    lines = {module.path: module.text.count("\n") for module in modules()}
     median = statistics.median(lines.values())
     longest = sorted(lines, key=lambda path: -lines[path])[:10]
     words = f"median module has {median:g} lines, at most {MAX_MEDIAN_LINES}; split by meaning, the longest are:"
@@ -250,8 +250,8 @@ def exception_faults(found: list[Module], drawn: str) -> Iterator[str]:
 
 
 def test_every_exception_is_in_the_tree() -> None:
-    errors = next(module for module in MODULES if module.path == "pipelines/errors.py")
-    faults = list(exception_faults(MODULES, ast.get_docstring(errors.tree) or ""))
+    errors = next(module for module in modules() if module.path == "pipelines/errors.py")
+    faults = list(exception_faults(modules(), ast.get_docstring(errors.tree) or ""))
     assert not faults, "\n" + "\n".join(faults)
 
 

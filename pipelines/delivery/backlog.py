@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipelines.delivery.later import Later
 from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.segment import Segment
+from pipelines.topics import RecordId
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Backlog:
         self._reading: Iterator[Stored] | None = None
         self._head: Stored | None = None
         self._stretch: _Stretch
+        self._found: tuple[Segment, dict[int, Stored]] | None = None
         self.later = Later()
         for segment in journal.segments[:-1]:
             if segment.open_records:
@@ -95,6 +97,22 @@ class Backlog:
         """
         stored, self._head = self.peek(), None
         return stored
+
+    def find(self, record: RecordId) -> Stored | None:
+        """A record of an earlier process, wherever in the line it waits; None when it waits no longer.
+
+        Raises:
+            OSError: its segment cannot be read now.
+        """
+        epoch, counter = record
+        segments = (one for one in self._journal.segments if one.epoch == epoch != self._journal.epoch)
+        segment = max((one for one in segments if one.base < counter), key=lambda one: one.base, default=None)
+        if segment is None or segment.deleted or counter in segment.done or self._journal.losses.concern(segment):
+            return None
+        if self._found is None or self._found[0] is not segment:  # they come about in the order of the journal
+            waiting = self._journal.walk(segment, 0, segment.size)
+            self._found = segment, {stored.id.counter: stored for stored in waiting}
+        return self._found[1].get(counter)
 
     @property
     def oldest_ns(self) -> int | None:

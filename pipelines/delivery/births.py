@@ -76,8 +76,16 @@ class Births:
         """What the other one is told, JSON; not to be retained."""
         return orjson.dumps({**self.facts, **self._self, "protest": True})
 
-    def heard(self, payload: bytes, *, retained: bool) -> None:
+    def heard(self, payload: bytes, *, retained: bool, kept: bool = False) -> bool:
         """A birth came.
+
+        Args:
+            payload: its JSON.
+            retained: whether it is the last one of this identity, and not one that goes out now.
+            kept: whether it may have come while nobody listened here: then it says nothing of who publishes now.
+
+        Returns:
+            Whether it is the one of the session that began last: what came before that is heard.
 
         Raises:
             JournalError: another's epoch could not be kept: the alarm comes again after a restart.
@@ -86,15 +94,17 @@ class Births:
             birth = orjson.loads(payload)
             epoch, session = str(birth["epoch"]), birth.get("session")
         except (ValueError, KeyError, TypeError, AttributeError):
-            return  # taken back, or no birth at all
+            return False  # taken back, or no birth at all
         if epoch == self._epoch:
             if session is not None and session not in self._sessions:
                 self._stop(epoch, str(birth.get("host")), "a copy of this running process")
-        elif retained and (self._new or epoch in self._known):
+            return session in list(self._sessions)[-1:]
+        if retained and (self._new or epoch in self._known):
             self._known.add(epoch)
-        else:
+        elif retained or not kept:
             self._stop(epoch, str(birth.get("host")), "another agent")
             self._remember(epoch)  # whoever starts this one again says that it is the one
+        return False
 
     def _stop(self, epoch: str, host: str, who: str) -> None:
         own = f"{self._epoch[:_SHOWN]} on {self._self['host']}"

@@ -69,12 +69,15 @@ class MqttSession:
         on_message: called in the event loop for each message.
         manual_ack: messages are acknowledged by `ack` only.
         receive_maximum: unacknowledged messages the broker may send (back-pressure).
+        kept_s: seconds the broker keeps subscriptions, and what comes for them, after the end (MQTT 5 §3.1.2.11.2);
+            0 = nothing is kept, and what was kept is forgotten.
         on_end: called in the event loop when the session ends by itself.
 
     Attributes:
         over: what ended the session; None while it is open.
         hung_up: whether the other side closed the connection without a word.
         max_packet_bytes: the largest packet the broker takes (MQTT 5 §3.2.2.3.6); None when it did not say.
+        resumed: whether the broker had kept an earlier session of this client id (MQTT 5 §3.2.2.1.1).
     """
 
     def __init__(
@@ -85,11 +88,13 @@ class MqttSession:
         *,
         manual_ack: bool = False,
         receive_maximum: int = 100,
+        kept_s: int = 0,
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self.over: LinkError | None = None
         self.hung_up = False
         self.max_packet_bytes: int | None = None
+        self.resumed = False
         self._on_end = on_end
         self._ready = asyncio.Event()
         self._refusal: LinkError | None = None
@@ -97,6 +102,7 @@ class MqttSession:
         self._client_id = client_id
         self._on_message = on_message
         self._receive_maximum = receive_maximum
+        self._kept_s = kept_s
         self._loop = asyncio.get_running_loop()
         self._subscribed: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._heard: dict[int, Callable[[int, str], None]] = {}
@@ -260,7 +266,7 @@ class MqttSession:
         except ConfigError as error:
             raise LinkUntrusted(settings.endpoint, str(error)) from error
         client.connect_timeout = settings.timeout_s
-        client.on_connect = lambda _c, _u, _f, code, said: self._post(self._connack, code, said)
+        client.on_connect = lambda _c, _u, flags, code, said: self._post(self._connack, flags, code, said)
         client.on_disconnect = lambda _c, _u, flags, code, _p: self._post(self.end, self._ending(flags, code))
         client.on_message = lambda _c, _u, message: self._paho_message(message)
         client.on_publish = lambda _c, _u, mid, code, _p: self._post(self._puback, mid, code)
@@ -270,9 +276,12 @@ class MqttSession:
         """Connect and start the network thread; blocks."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = self._receive_maximum
-        settings = self._settings
+        properties.SessionExpiryInterval = self._kept_s
+        settings, fresh = self._settings, not self._kept_s
         with self._wire:
-            self._client.connect(settings.host, settings.port, settings.keepalive_s, properties=properties)
+            self._client.connect(
+                settings.host, settings.port, settings.keepalive_s, clean_start=fresh, properties=properties
+            )
             self._client.loop_start()
 
     def _close(self) -> None:
@@ -292,7 +301,8 @@ class MqttSession:
         one = Message(message.topic, payload, dict(pairs), message.mid, message.qos, kind, bool(message.retain))
         self._post(self._on_message, one)
 
-    def _connack(self, code: ReasonCode, said: Properties | None) -> None:
+    def _connack(self, flags: paho.ConnectFlags, code: ReasonCode, said: Properties | None) -> None:
+        self.resumed = flags.session_present
         self.max_packet_bytes = getattr(said, "MaximumPacketSize", None)
         if code.is_failure:
             kind = LinkUntrusted if code.value in _UNTRUSTED else LinkRefused

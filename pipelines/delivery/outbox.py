@@ -3,7 +3,7 @@
 Pure but for the journal it reads; time is handed in. A record leaves only when its store confirmed or refused it.
 What is unconfirmed is sent again on reconnect; within a session only once the broker answered for it, after a long
 silence or when later records overtook it by far: until then it is on a slow wire, and sending it again would only fill
-that.
+that. Where the broker kept what came while nobody listened, all but what is live waits until that is heard.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Outbox:
         suspicion: of records that may be what ends sessions.
         deaf: why the broker delivers to nobody; empty when it does.
         parked: records that stay in the journal since nobody takes them.
+        waits: whether the past is still to be heard, so that only what is live is sent.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Outbox:
         self._early: dict[RecordId, tuple[Stored, int, int]] = {}
         self.parked: dict[RecordId, Stored] = {}
         self._bytes = self._live_bytes = self._backlog_bytes = 0
-        self._connected = False
+        self._connected = self.waits = False
         self._backlog = Backlog(journal)
         self._confirm_s: deque[float] = deque(maxlen=512)
         self._last_confirm_s = 0.0
@@ -133,13 +134,18 @@ class Outbox:
         old.segment.in_flight -= 1
         new.segment.in_flight += 1
 
-    def connected(self) -> None:
-        """A broker is there: everything unconfirmed is due."""
+    def connected(self, *, waits: bool = False) -> None:
+        """A broker is there: everything unconfirmed is due; what of it `waits` until `caught_up`."""
         self._connected = True
+        self.waits = waits
         self.suspicion.works = False
         self.deaf = ""
         self._next.clear()
         self._all_again()
+
+    def caught_up(self) -> None:
+        """What was confirmed while nobody listened is heard."""
+        self.waits = False
 
     def disconnected(self) -> None:
         """The broker is gone: nothing is sent."""
@@ -157,13 +163,8 @@ class Outbox:
         if not self._may_send(now_s):
             return None
         flight = self._live()
-        if flight is None and self.drain.allows(self._backlog_bytes, now_s):
-            flight = self._historical()
-        if flight is None and self.deaf:
-            self._all_again()
-            flight = self._historical()
-        if flight is None:
-            flight = self.suspicion.next()
+        if flight is None and not self.waits:
+            flight = self._past(now_s)
         if flight is not None:
             if self.deaf:
                 self._probe_wait_s = min(2 * self._probe_wait_s, _PROBE_S[1])
@@ -174,6 +175,14 @@ class Outbox:
                 self._backlog_bytes += flight.stored.size
                 self.drain.sent(flight.stored.points)
         return flight
+
+    def _past(self, now_s: float) -> Flight | None:
+        """What is sent again, or was never sent; what may end sessions comes last."""
+        flight = self._historical() if self.drain.allows(self._backlog_bytes, now_s) else None
+        if flight is None and self.deaf:
+            self._all_again()
+            flight = self._historical()
+        return flight or self.suspicion.next()
 
     def _may_send(self, now_s: float) -> bool:
         """Whether there is a broker, it takes records or may be asked again, and no suspect has to be alone."""
@@ -203,10 +212,15 @@ class Outbox:
             self._due(answered)
 
     def confirm(self, record: RecordId, now_s: float, *, refused_points: int = 0, expired_points: int = 0) -> bool:
-        """The store has a record, but for what is in quarantine or too old. False when it was not in flight."""
-        flight = self._flights.pop(record, None)
+        """The store has a record, but for what is in quarantine or too old. False when nobody waited for it.
+
+        Raises:
+            OSError: its segment cannot be read now.
+        """
+        flight = self._flights.get(record) or self._of_the_past(record)
         if flight is None:
             return False
+        del self._flights[record]
         self._last_confirm_s = now_s
         if flight.sent_s:
             self._confirm_s.append(now_s - flight.sent_s)
@@ -217,6 +231,17 @@ class Outbox:
         self._early[record] = (flight.stored, refused_points, expired_points)
         self.settle()
         return True
+
+    def claim(self, record: RecordId) -> Stored | None:
+        """A record in the window, or one that an earlier process sent: it is in the window then, and due.
+
+        Raises:
+            OSError: its segment cannot be read now.
+        """
+        flight = self._flights.get(record)
+        if flight is None and self._has_room(_MOST_RECORDS) and (flight := self._of_the_past(record)) is not None:
+            self._due(flight)
+        return flight.stored if flight else None
 
     def give_up(self, record: RecordId) -> None:
         """A record that was altered on disk: never sent, dropped and told."""
@@ -283,6 +308,11 @@ class Outbox:
     def later(self, later: Later) -> None:
         self._backlog.later = later
 
+    def _of_the_past(self, record: RecordId) -> Flight | None:
+        """A record that an earlier process sent, in the window from now on."""
+        stored = None if record in self.parked else self._backlog.find(record)
+        return self._take(stored, historical=True) if stored else None
+
     def _leave(self, flight: Flight) -> None:
         """It goes out of the window without having been stored."""
         del self._flights[flight.stored.id]
@@ -343,7 +373,7 @@ class Outbox:
                 if not self._put_off(flight) and not self.suspicion.puts_off(flight):
                     return flight
         while self._has_room(_MOST_RECORDS // 2) and (stored := self._backlog.take()) is not None:
-            if stored.id not in self._flights:
+            if stored.id not in self._flights and stored.id not in self.parked:
                 return self._take(stored, historical=True)
         return None
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Literal
 
-import orjson
 import structlog
 
+from pipelines.delivery.answers import KEPT_S, PAST_S, Answers
 from pipelines.delivery.births import Births
 from pipelines.delivery.compress import pack
 from pipelines.delivery.flight import Flight
@@ -24,7 +24,7 @@ from pipelines.delivery.outbox import PACKET_TOO_LARGE, Outbox
 from pipelines.delivery.refusals import Refusals
 from pipelines.errors import JournalCorrupt, JournalError, LinkClosed, LinkError, LinkUntrusted
 from pipelines.quarantine import Quarantine
-from pipelines.topics import AgentTopics, RecordId
+from pipelines.topics import AgentTopics
 
 _TICK_S: Final = 0.5
 _MOST_PACKET: Final = 268_435_455
@@ -54,7 +54,7 @@ class Uplink:
         refusals: acts on what the store refuses.
         error: why nothing can be sent; empty when it can.
         sessions: that were opened since the start.
-        foreign: confirmations and refusals of records that no process of this state folder made.
+        answers: takes what comes back.
     """
 
     def __init__(
@@ -69,13 +69,12 @@ class Uplink:
         self.error = "not connected yet"
         self.refusals = Refusals(outbox, quarantine)
         self.sessions = 0
-        self.foreign = 0
+        self.answers = Answers(topics, outbox, self.refusals, births, self.wake)
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
         self._confirm = confirm
         self._births = births
-        self._born = asyncio.Event()
         self._hang_ups = HangUps()
         self._wake = asyncio.Event()
         self._deaf = ""
@@ -115,7 +114,7 @@ class Uplink:
                 opened()
                 self.error = ""
                 self.sessions += 1
-                self._outbox.connected()
+                self._outbox.connected(waits=session.resumed)
                 self._moved, self._told = False, None
                 await self._send(session)
         except LinkError as error:
@@ -131,10 +130,16 @@ class Uplink:
                 )
 
     def _session(self) -> MqttSession:
-        client_id = self._topics.client_id
+        client_id, kept_s = self._topics.client_id, KEPT_S
         if self._births.rival:  # only looks: it does not take the session away from the other one
-            client_id += f"-{secrets.token_hex(4)}"
-        return MqttSession(self._settings, client_id, self._on_message, on_end=self.wake)
+            client_id, kept_s = f"{client_id}-{secrets.token_hex(4)}", 0
+
+        def take(message: Message) -> None:
+            self.answers.take(session, message)
+
+        self.answers.begin()
+        session = MqttSession(self._settings, client_id, take, manual_ack=True, kept_s=kept_s, on_end=self.wake)
+        return session
 
     async def _look_for_others(self, session: MqttSession) -> None:
         """Read the retained birth before this process publishes its own.
@@ -143,7 +148,6 @@ class Uplink:
             LinkUntrusted: another agent publishes under this identity.
             LinkError: the session ended.
         """
-        self._born.clear()
         await session.subscribe([self._topics.stored, self._topics.rejected])
         try:
             await session.subscribe([self._topics.birth])
@@ -151,10 +155,11 @@ class Uplink:
             log.warning("births_not_readable", topic=self._topics.birth, reason=error.reason)
         with suppress(TimeoutError):
             async with asyncio.timeout(_BIRTH_S):
-                await self._born.wait()
+                await self.answers.born.wait()
         if session.over is not None:
             raise session.over
         await self._stop_for_another(session)
+        self.answers.alone()
         try:
             await asyncio.to_thread(self._births.keep)
         except JournalError as error:
@@ -193,6 +198,7 @@ class Uplink:
         self._wake.set()
 
     async def _send(self, session: MqttSession) -> None:
+        past_s = time.monotonic() + PAST_S
         while session.over is None:
             self._turned_s = time.monotonic()
             if self._moved:
@@ -201,6 +207,8 @@ class Uplink:
             if self._told != self._births.facts:
                 self._told = self._births.facts
                 session.publish(self._topics.birth, self._births.birth(), retain=True, heard=self._works)
+            if self._outbox.waits and self._turned_s > past_s:
+                self.answers.caught_up()
             self._outbox.check(time.monotonic())
             self.refusals.try_parked(time.monotonic())
             self._wake.clear()
@@ -270,36 +278,3 @@ class Uplink:
                 log.warning("not_delivered", endpoint=self._settings.endpoint, reason=self._deaf)
             else:
                 log.info("delivered_again", endpoint=self._settings.endpoint)
-
-    def _on_message(self, message: Message) -> None:
-        try:
-            if message.topic == self._topics.stored:
-                now_s = time.monotonic()
-                for text in message.payload.decode("ascii").split():
-                    if self._is_own(record := RecordId.parse(text)):
-                        self._outbox.confirm(record, now_s)
-            elif message.topic == self._topics.rejected:
-                self._refused(orjson.loads(message.payload))
-            elif message.topic == self._topics.birth:
-                self._born.set()
-                self._births.heard(message.payload, retained=message.retained)
-        except (ValueError, KeyError, TypeError) as error:
-            log.warning("message_not_understood", topic=message.topic, reason=str(error))
-        except JournalError as error:
-            log.error("epoch_not_kept", reason=str(error))  # noqa: TRY400 - the reason says it all
-        self._wake.set()
-
-    def _is_own(self, record: RecordId) -> bool:
-        """Whether a record is of this state folder; another's is counted, and nothing is released for it."""
-        if self._births.is_own(record.epoch):
-            return not self._births.rival
-        if not self.foreign:
-            log.warning("confirmation_of_another_epoch", record=str(record), topic=self._topics.prefix)
-        self.foreign += 1
-        return False
-
-    def _refused(self, refusal: dict[str, Any]) -> None:
-        record = RecordId.parse(str(refusal["record"]))
-        stored = self._outbox.get(record) if self._is_own(record) else None
-        if stored is not None:
-            self.refusals.heed(stored, refusal)

@@ -22,7 +22,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from agent.broker import NOTICE, Broker, Kind, local_broker, mosquitto
+from pipelines.delivery.mqtt import Message, MqttSession
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import DependencyError
+from tests.pipelines.waiting import until
 
 pytestmark = pytest.mark.wire
 KINDS: tuple[Kind, ...] = ("mosquitto", "embedded")
@@ -260,6 +263,27 @@ async def test_a_consumer_gets_no_more_than_its_receive_maximum_until_it_acknowl
                 bridge.paho.ack(got[-3].mid, 1)
                 got.append(await bridge.message())
             assert [message.payload for message in got] == sent
+
+
+@both
+async def test_a_session_is_kept_where_the_broker_can_and_said_to_be_new_where_not(kind: Kind, tmp_path: Path) -> None:
+    seen: list[Message] = []
+    async with local_broker(tmp_path, kind=kind) as broker:
+        settings = MqttSettings(port=broker.port)
+        async with MqttSession(settings, "away", seen.append, kept_s=60) as session:
+            assert not session.resumed
+            await session.subscribe(["t"])
+        with client(broker, "other") as other:
+            await other.connected()
+            taken = await other.publish("t", b"meanwhile")
+            async with MqttSession(settings, "away", seen.append, kept_s=60) as session:
+                assert session.resumed == (kind == "mosquitto")
+                await session.subscribe(["t"])
+                await other.publish("t", b"then")
+                await until(lambda: seen and seen[-1].payload == b"then")
+        assert (taken, len(seen)) == ((0, 2) if kind == "mosquitto" else (0x10, 1))
+        async with MqttSession(settings, "away", seen.append) as session:
+            assert not session.resumed
 
 
 async def test_embedded_connack_names_its_limits(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
@@ -87,6 +89,7 @@ async def test_heartbeats_do_not_gather_while_the_disk_takes_nothing(collector: 
 async def test_a_rival_that_cannot_be_noted_is_an_alarm_all_the_same(collector: Collector) -> None:
     (collector.state_dir / "epochs.new").mkdir()
     birth = orjson.dumps({"epoch": "ab" * 16, "host": "other", "session": "1"})
-    collector.uplink._on_message(Message(collector.topics.birth, birth, {}, 1, 1))
+    session: Any = SimpleNamespace(resumed=False, ack=lambda _: None)
+    collector.uplink.answers.take(session, Message(collector.topics.birth, birth, {}, 1, 1))
     assert "another agent runs under the same identity" in collector.births.rival
     assert collector.uplink._wake.is_set()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+import pytest
 from structlog.testing import capture_logs
 
-from agent.supervise import keep_open
-from pipelines.errors import LinkClosed, LinkRefused
+from agent import supervise
+from agent.supervise import in_time, keep_open
+from pipelines.errors import LinkClosed, LinkRefused, LinkTimeout
 
 
 async def run(attempts: Iterator[Exception | None]) -> tuple[list[str], list[str], list[dict[str, object]]]:
@@ -61,3 +63,43 @@ async def test_a_bug_is_logged_with_its_trace_once() -> None:
     _, _, lines = await run(iter([RuntimeError("a bug")] * 5))
     assert [line["event"] for line in lines] == ["link_failed", "link_down"]
     assert isinstance(lines[0]["exc_info"], RuntimeError)
+
+
+async def test_an_opening_that_swallows_its_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "_CANCEL_AGAIN_S", 0.01)
+    swallowed = 0
+
+    async def open_link() -> None:
+        nonlocal swallowed
+        while swallowed < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+        await asyncio.Event().wait()
+
+    with pytest.raises(LinkTimeout, match=r"plc: not open within 0\.01 s"):
+        async with asyncio.timeout(5), in_time("plc", 0.01):
+            await open_link()
+    assert swallowed == 3
+    await asyncio.sleep(0)  # nothing is left over that would cancel what comes next
+
+
+async def test_an_end_from_outside_is_no_timeout() -> None:
+    async def opening() -> None:
+        async with in_time("plc", 60):
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(opening())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_opens_in_time_is_left_alone() -> None:
+    async with in_time("plc", 0.02):
+        await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await asyncio.Event().wait()

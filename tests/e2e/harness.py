@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.control.client import ask
 from agent.simulate.plant import tell_plant
+from pipelines.errors import DependencyError
 
 DEADLINE_S = 110
+_STATE_S = 60
+"""What is waited for is there long before."""
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Run:
 
     def pid_of(self, name: str, other_than: int = 0) -> int:
         """The pid of a part, once it runs (again)."""
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + _STATE_S
         while time.monotonic() < deadline:
             try:
                 pid = int(json.loads((self.work / "pids.json").read_bytes())[name])
@@ -53,8 +57,12 @@ class Run:
     def until_stored(self, points: int) -> None:
         """Wait until the collector says that so many more points are stored than now."""
         first = self._stored()
-        deadline = time.monotonic() + 40
-        while self._stored() < first + points:
+        self.until(lambda: self._stored() >= first + points)
+
+    def until(self, met: Callable[[], object]) -> None:
+        """Wait for something that the run brings about."""
+        deadline = time.monotonic() + _STATE_S
+        while not met():
             assert time.monotonic() < deadline, self.said()
             assert self.process.poll() is None, self.said()
             self.pause()
@@ -67,9 +75,15 @@ class Run:
             return
 
     def _stored(self) -> int:
-        command = [sys.executable, "-m", "agent.cli", "status", "--json", "--state-dir", str(self.work / "agent")]
-        answer = subprocess.run(command, capture_output=True, check=False).stdout
-        return int(json.loads(answer)["points"]["stored"]) if answer else 0
+        try:
+            return int(json.loads(ask(self.work / "agent"))["points"]["stored"])
+        except DependencyError:
+            return 0
+
+    def stop(self) -> dict[str, Any]:
+        """End it as Ctrl-C does; see `result`."""
+        self.process.send_signal(signal.SIGINT)
+        return self.result()
 
     def result(self) -> dict[str, Any]:
         """The line it prints at the end; fails when it says that something is wrong."""

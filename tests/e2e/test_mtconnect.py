@@ -29,10 +29,12 @@ def test_kill_of_the_collector_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_restart_of_the_agent_is_a_gap(tmp_path: Path) -> None:
     """What its buffer held is gone with it; from its first observation on everything is there again."""
-    with simulation(tmp_path / "run", LINE, "--for", "10s") as run:
+    with simulation(tmp_path / "run", LINE) as run:
         run.until_stored(50)
         run.fault("comm_loss", device="trn", for_s=1.5, how="restart")
-        answer = run.result()
+        run.until(lambda: b'"ended":true' in (run.work / "truth.jsonl").read_bytes())
+        run.until_stored(50)
+        answer = run.stop()
     assert_nothing_lost(answer, outages=True)
     store = DuckDbStore(tmp_path / "run" / "store" / STORE_FILE)
     try:

@@ -32,11 +32,11 @@ def test_where_nothing_waits_there_is_nothing_to_wait_for() -> None:
     assert due.begin_s(21.0) == 21.0
 
 
-def test_a_slow_disk_is_not_asked_more_than_twice_as_often() -> None:
+def test_a_slow_disk_is_asked_a_fifth_sooner_at_most() -> None:
     due = CommitDue(0.5)
     due.came(0.0)
     due.took(30.0)
-    assert due.begin_s(0.0) == pytest.approx(0.25)
+    assert due.begin_s(0.0) == pytest.approx(0.4)
 
 
 def test_one_slow_commit_is_forgotten() -> None:

@@ -70,3 +70,19 @@ def test_a_change_of_a_device_with_a_wrong_clock_bears_its_time_or_that_of_recei
         (30, 0),
     ]
     assert [one.end_ns - one.start_ns for one in found] == [0, 2 * S, 2 * S, 2 * S, 0]
+
+
+def test_the_point_of_the_poll_beside_it_is_not_taken_for_its_own() -> None:
+    """Half a second apart and of one value, with the slack of a machine that stood still."""
+    items = [poll(19.75), poll(20)]
+    times = [int(19.75 * S), 65 * S]
+    found = as_stamped(items, times, [1.0, 1.0], [0, 0], [Shift(int(19.9 * S), 21 * S, 45 * S)])
+    assert [one.start_ns for one in found] == times
+
+
+def test_a_shifted_poll_does_not_take_the_point_of_the_poll_of_that_time() -> None:
+    """It is stored by its estimate, a little late; 45 s later a poll of the same value falls on its wrong time."""
+    items = [poll(20), poll(65)]
+    times = [int(20.1 * S), 65 * S]
+    found = as_stamped(items, times, [1.0, 1.0], [UNCERTAIN, 0], [Shift(19 * S, 21 * S, 45 * S)])
+    assert [(one.start_ns, one.status) for one in found] == [(20 * S, UNCERTAIN), (65 * S, 0)]

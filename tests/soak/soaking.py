@@ -14,6 +14,12 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 1500
+SOON = """
+if "agent.cli" in WORDS:
+    import agent.supervise
+    agent.supervise.FLEET_SPREAD_S = 1.0
+"""
+"""Breaks nothing: the one agent of this broker need not wait for its turn among fifty."""
 
 
 def soak(folder: Path, plan: str, sabotage: str = "", *arguments: str) -> tuple[int, dict[str, Any], str]:

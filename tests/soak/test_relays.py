@@ -12,6 +12,7 @@ import pytest
 import urllib3
 
 from agent.soak.broker import SoakBroker
+from agent.soak.faults import store
 from agent.soak.faults.store import StoreErrors, StoreRefuses
 from agent.soak.namespace import Namespace, switch, unavailable
 from agent.soak.proxy import Proxy
@@ -86,13 +87,25 @@ async def test_the_relay_before_the_store_makes_it_bad_and_good_again(influxd: I
         assert [row[0] for row in answer.json()["results"][0]["series"][0]["values"]] == [1, 3, 5, 6]
 
 
-async def test_a_bad_store_that_nobody_met_was_not_tried(tmp_path: Path) -> None:
+async def test_a_bad_store_that_nobody_met_was_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_MEETS_S", 0.05)
     async with StoreProxy(1) as relay:
         stage = Stage(tmp_path, tmp_path, {}, random.Random(1), store_link=relay)
         for fault in (StoreErrors(), StoreRefuses("oil_t")):
             with pytest.raises(DependencyError, match="no write met it"):
                 await fault.run(stage, 0)
             assert relay.trouble is None
+
+
+async def test_a_bad_store_waits_for_a_write_that_comes_late(tmp_path: Path) -> None:
+    async with StoreProxy(1) as relay:
+        stage = Stage(tmp_path, tmp_path, {}, random.Random(1), store_link=relay)
+        fault = asyncio.ensure_future(StoreErrors(status=500).run(stage, 0))
+        while relay.trouble is None:  # noqa: ASYNC110 - an attribute tells nobody that it is set
+            await asyncio.sleep(0.01)
+        answer = await asyncio.to_thread(put, f"http://127.0.0.1:{relay.port}/write?db=relay", b"m,t=a x=1 1\n")
+        await fault
+        assert (answer.status, relay.trouble) == (500, None)
 
 
 async def test_the_broker_shows_two_certificates_and_comes_back_on_its_ports(tmp_path: Path) -> None:

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 FOREIGN = Path(__file__).parents[2] / "foreign"
 
 
+@pytest.fixture(autouse=True)
+def _whole_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick is one delivery, as on a machine that does nothing else: a busy one is no slow line."""
+    monkeypatch.setattr("connectors.modbus.link._HAND_OVER_S", 60.0)
+
+
 def connection(port: int | None, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
     named = [{"name": f"t{i}", "datatype": "uint16", **tag} for i, tag in enumerate(tags)]
     fields: dict[str, Any] = {"type": "modbus", "name": "m", "host": "127.0.0.1", "port": port}

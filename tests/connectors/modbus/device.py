@@ -7,7 +7,7 @@ import socketserver
 import struct
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -64,6 +64,7 @@ class Device:
 
     async def __aenter__(self) -> Self:
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stopped = asyncio.Event()
         self._server = await asyncio.start_server(self.serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -72,6 +73,7 @@ class Device:
         await self.stop()
 
     async def stop(self) -> None:
+        self._stopped.set()
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
@@ -79,7 +81,7 @@ class Device:
         await self.until(lambda: self.opened == self.closed)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(true)
 
     async def _note(self) -> None:
@@ -100,7 +102,8 @@ class Device:
                 if unit in self.mute:
                     continue
                 if self.delay_s:
-                    await asyncio.sleep(self.delay_s)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._stopped.wait(), self.delay_s)
                 good = self.framed(transaction, unit, self.answer(unit, pdu))
                 pieces = self.lie(self, transaction, head + pdu, good) if self.lie else [good]
                 for piece in pieces:

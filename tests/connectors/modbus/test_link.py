@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from connectors.modbus.link import _HAND_OVER_S
 from pipelines.clock import SystemClock
 from pipelines.errors import LinkClosed, LinkRefused, LinkTimeout
 from pipelines.point import (
@@ -82,7 +83,8 @@ async def test_a_reply_that_waits_for_us_bears_the_time_at_which_it_came() -> No
     assert abs(stamp(delivery) - asked_ns) < waits_s * 1e9 / 4
 
 
-async def test_what_was_read_is_handed_over_before_a_long_cycle_ends() -> None:
+async def test_what_was_read_is_handed_over_before_a_long_cycle_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.modbus.link._HAND_OVER_S", _HAND_OVER_S)
     async with Device(delay_s=0.08) as device:
         link = link_to(connection(device.port, *({"address": 200 * i} for i in range(4)), timeout_s=5, period_s=30))
         async with link:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from asyncua import Server, ua
+from asyncua import ua
 
 from connectors.base import LinkContext
 from connectors.opcua.config import OpcUaConnection, OpcUaTag
@@ -27,7 +27,7 @@ from pipelines.errors import LinkError
 from pipelines.parts import Parts
 from pipelines.point import AlarmEvent, Delivery, Gap
 from pipelines.stats import LinkStats
-from tests.services.asyncua_nodes import shelf
+from tests.services.asyncua_nodes import new_server
 from tests.services.ports import free_port
 
 ATTEMPTS = 5
@@ -132,8 +132,7 @@ class Plant:
                 return
 
     async def _start(self, names: tuple[str, ...], first_namespaces: tuple[str, ...]) -> None:
-        self.server = Server()
-        await self.server.init(shelf_file=shelf())
+        self.server = await new_server()
         self.server.set_endpoint(self.endpoint)
         self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         for uri in first_namespaces:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from asyncua import Server, ua
+from asyncua import ua
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from connectors.opcua.security.certificates import der
 from connectors.opcua.security.pki import Pki
-from tests.services.asyncua_nodes import shelf
+from tests.services.asyncua_nodes import new_server
 from tests.services.ports import free_port
 
 URI = "urn:test:plc"
@@ -148,8 +148,7 @@ class Secured:
 async def secured(made: Made, *policies: Any, uri: str = URI) -> AsyncIterator[Secured]:
     """The server, listening; default policy Basic256Sha256 SignAndEncrypt."""
     one = Secured(free_port())
-    server: Any = Server()
-    await server.init(shelf_file=shelf())
+    server = await new_server()
     await server.set_application_uri(uri)
     server.set_endpoint(one.endpoint)
     server.set_security_policy(list(policies or (ENCRYPT,)))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asyncua import Server, ua
+from asyncua import ua
 
 from agent.cli import run
 from agent.config import load_site
@@ -23,7 +23,7 @@ from connectors.opcua.config import OpcUaConnection
 from connectors.opcua.link import OpcUaLink
 from pipelines.clock import SystemClock
 from pipelines.stats import LinkStats
-from tests.services.asyncua_nodes import shelf
+from tests.services.asyncua_nodes import new_server
 from tests.services.ports import free_port
 
 from .conftest import FOREIGN, run_foreign
@@ -95,8 +95,7 @@ async def test_continuation_points_of_node_opcua(tmp_path: Path, monkeypatch: py
 
 
 async def test_circles_units_and_ranges_of_asyncua() -> None:
-    server = Server()
-    await server.init(shelf_file=shelf())
+    server = await new_server()
     port = free_port()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/x")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])

@@ -30,8 +30,8 @@ async def test_nothing_is_lost_and_nobody_storms(broker: Mosquitto, tmp_path: Pa
     truth: dict[Point, float] = {}
     with running_influxd() as server, running_trouble(server.url) as trouble:
         sink = InfluxV1Sink(trouble.url, "plant", timeout_s=timeout_s)
-        await sink.write("C", line("C", "P", "f", "0.5", 1))
-        trouble.seen.clear()
+        server.create("plant")  # which takes longer than the sink waits
+        server.write("plant", line("C", "P", "f", "0.5", 1))
         async with bridge_to(sink, broker) as bridge, sending(tmp_path, broker) as agent:
             records = 0
 

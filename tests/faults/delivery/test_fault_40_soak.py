@@ -11,7 +11,7 @@ import pytest
 
 from agent.soak.plan import PLANS
 from tests.faults.conftest import Figure, Size
-from tests.soak.soaking import soak
+from tests.soak.soaking import SOON, soak
 
 pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow]
 SHORT = """
@@ -26,8 +26,8 @@ steps:
 
 
 def test_nothing_is_lost_doubled_or_altered(tmp_path: Path, size: Size, figure: Figure) -> None:
-    plan = (PLANS / "standard.yaml").read_text(encoding="utf-8") if size(0, 1) else SHORT
-    code, answer, said = soak(tmp_path, plan, "", "--seed", "7")
+    plan, more = ((PLANS / "standard.yaml").read_text(encoding="utf-8"), "") if size(0, 1) else (SHORT, SOON)
+    code, answer, said = soak(tmp_path, plan, more, "--seed", "7")
     assert (code, answer["broken"], answer["complete"]) == (0, [], True), said
     assert answer["produced"] > 0
     assert (answer["missing"], answer["duplicated"], answer["altered"]) == (0, 0, 0)

@@ -135,14 +135,14 @@ async def test_a_confirmation_for_a_record_of_another_epoch(tmp_path: Path, figu
                 session.publish(agent.topics.stored, str(foreign).encode())
                 refusal = {"record": str(foreign), "reason": "not yours"}
                 session.publish(agent.topics.rejected, orjson.dumps(refusal))
-                await until(lambda: agent.uplink.foreign == 2)
+                await until(lambda: agent.uplink.answers.foreign == 2)
             kept = agent.journal.points_queued
             store.open.set()
             await until(lambda: agent.outbox.idle)
         assert agent.imbalances == {0}
         agent.journal.close()
     figure("points released by confirmations of another epoch", asked="0", measured=1 - kept)
-    figure("confirmations of another epoch that were counted", asked="all 2", measured=agent.uplink.foreign)
+    figure("confirmations of another epoch that were counted", asked="all 2", measured=agent.uplink.answers.foreign)
     assert kept == 1
     assert agent.stats.stored == 1
     assert not list(agent.quarantine.entries())

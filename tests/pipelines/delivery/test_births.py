@@ -85,6 +85,21 @@ def test_a_copy_of_a_running_process_is_told_by_its_session(tmp_path: Path) -> N
     assert "a copy of this running process" in other.rival
 
 
+def test_what_the_broker_kept_says_nothing_of_now_but_what_it_retained_does(tmp_path: Path) -> None:
+    """A protest or a birth that came while nobody listened; its own birth is where that ends."""
+    one, other = births(tmp_path, A), births(tmp_path, B)
+    one.keep()
+    own = one.birth()
+    assert not one.heard(other.protest(), retained=False, kept=True)
+    assert not one.heard(other.birth(), retained=False, kept=True)
+    assert one.rival == ""
+    assert one.heard(own, retained=False, kept=True)
+    assert one.heard(one.birth(), retained=False, kept=True)
+    assert not one.heard(own, retained=False, kept=True)
+    assert not one.heard(other.birth(), retained=True, kept=True)
+    assert one.rival
+
+
 def test_whose_epoch_a_record_has(tmp_path: Path) -> None:
     one = births(tmp_path, A, (B,))
     assert [one.is_own(epoch) for epoch in (A, B, C)] == [True, True, False]
