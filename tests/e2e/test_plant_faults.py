@@ -63,10 +63,11 @@ def test_nothing_is_lost_under_any_fault(tmp_path: Path) -> None:
     left = {device: list(chain) for device, chain in CHAINS.items()}
     since: dict[str, int] = {}
     with simulation(tmp_path / "run", "injection_molding") as run:
+        run.pid_of("collector")
         run.until_stored(50)
         deadline_s = time.monotonic() + 90
-        while settled(run, since) < left.keys() or any(left.values()):
-            for device in settled(run, since):
+        while not left.keys() <= settled(run, since) or any(left.values()):
+            for device in left.keys() & settled(run, since):
                 if left[device]:
                     run.fault(**left[device].pop(0), device=device, for_s=1.0)
             assert time.monotonic() < deadline_s
