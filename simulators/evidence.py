@@ -38,6 +38,7 @@ class Item(NamedTuple):
         required: False = it may be stored but need not be.
         received_ns: changes of a device whose clock was off: from when until when a client may have received it, by a
             right clock; it may bear that time instead.
+        swapped: its registers came in the wrong word order: a client may see that this is not its device.
         slack_ns: polls: the stored time may lie outside the interval by this much; twice the longest stall of the plant
             near the poll until the judge adds what it grants.
     """
@@ -51,6 +52,7 @@ class Item(NamedTuple):
     required: bool = True
     slack_ns: int = 0
     received_ns: tuple[int, int] | None = None
+    swapped: bool = False
 
 
 @dataclass
@@ -118,6 +120,7 @@ class _File:
         self._rate = 1.0
         self._device: dict[int, str] = {}
         self._skew: dict[str, tuple[int, int | None]] = {}
+        self._swapped_until: dict[str, int] = {}
         self._headed = False
 
     def result(self) -> dict[str, list[Item]]:
@@ -173,15 +176,21 @@ class _File:
         self._stalls.append((line["start_ns"], line["end_ns"]))
 
     def _fault(self, line: Mapping[str, Any]) -> None:
-        """A device's clock goes wrong by some ns, or is right again at some time."""
+        """A device's clock goes wrong by some ns, or is right again at some time; or its word order."""
+        if line["fault"] == "word_order":
+            self._swapped_until[line["device"]] = line["end_ns"] + self._late_ns
         if line["fault"] == "clock_skew":
             by_ns = int(line["by_s"] * 1e9)
             self._skew[line["device"]] = (0, line["end_ns"]) if line.get("ended") else (by_ns, None)
 
+    @property
+    def _late_ns(self) -> int:
+        return round(RECEIVE_S * self._rate * 1e9)
+
     def _received_ns(self, signal: int, time: int) -> tuple[int, int] | None:
         by_ns, until_ns = self._skew.get(self._device[signal], (0, 0))
-        late_ns = round(RECEIVE_S * self._rate * 1e9)
-        return (time - by_ns, time - by_ns + late_ns) if until_ns is None or time < until_ns + late_ns else None
+        doubted = until_ns is None or time < until_ns + self._late_ns
+        return (time - by_ns, time - by_ns + self._late_ns) if doubted else None
 
     def _of(self, signal: int, mode: str) -> list[_Tag]:
         return [tag for tag in self._by_id.get(signal, ()) if tag.mode == mode]
@@ -191,7 +200,8 @@ class _File:
         if line["status"] == 0:
             for signal, value in zip(line["ids"], line["values"], strict=True):
                 for tag in self._of(signal, POLL):
-                    tag.items.append(Item(line["t0"], line["t1"], value, 0, line["t1"], shape))
+                    swapped = line["t0"] < self._swapped_until.get(line["device"], 0)
+                    tag.items.append(Item(line["t0"], line["t1"], value, 0, line["t1"], shape, swapped=swapped))
             return
         where, end = (line["device"], line["unit"], _TABLES.get(line["fc"])), line["address"] + line["count"]
         for key, first, last, tags in self._spans:
@@ -202,10 +212,13 @@ class _File:
 
     def _read(self, line: Mapping[str, Any]) -> None:
         for signal, value, time, status in zip(line["ids"], line["values"], line["times"], line["status"], strict=True):
+            received_ns = (line["t0"], line["t1"] + self._late_ns) if self._device[signal] in self._skew else None
             for tag in self._of(signal, READ):
-                if time not in tag.seen_ns:  # the same reading again is not another one
+                fresh = time not in tag.seen_ns  # the same reading again is no other one, unless it bears another time
+                if fresh or received_ns:
                     tag.seen_ns.add(time)
-                    tag.items.append(Item(time, time, value, status, line["t1"]))
+                    item = Item(time, time, value, status, line["t1"], required=fresh, received_ns=received_ns)
+                    tag.items.append(item)
 
     def _item(self, line: Mapping[str, Any]) -> None:
         for tag in self._of(line["id"], SUBSCRIBE):

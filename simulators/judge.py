@@ -19,6 +19,7 @@ Rules:
 - Deadband: a reading is stored when its status differs from the last stored one or |value − last stored good value| ≥
   deadband. What is stored although the deadband would hold it back (a first reading, one after a gap) is no error
   and is counted as `unsuppressed`.
+- What came while a device's words were in the wrong order may be refused as that of another device.
 - A value outside `range`, or not finite, is expected as BadOutOfRange. Where the status is bad the value is no value.
 - A stored BadNoCommunication that matches nothing is the agent's word on its link, counted as `link_status`.
 - A lost item is explained by a gap near an outage, or by what no client could have had (`simulators.excuses`).
@@ -251,9 +252,10 @@ class _Tag:
         self._quality: list[int] = points.quality[self._order].tolist()
         if shifts and options.mode == POLL:
             self._items = as_stamped(self._items, self._times, self._values, self._quality, shifts)
-        if any(item.received_ns for item in self._items):
+        skewed = any(item.received_ns for item in self._items)
+        if skewed:
             self._items = as_received(self._items, self._times, self._values, self._quality)
-        self._doubted = bool(shifts)
+        self._doubted = bool(shifts) or skewed
         self._gaps = gaps
         self._outages = outages
         self._verdict = verdict

@@ -13,6 +13,8 @@ Shape = tuple[int, ...]
 """Function code, address and count of a Modbus request."""
 BAD: Final = 0x8000_0000
 BAD_OUT_OF_RANGE: Final = 0x803C_0000
+ANOTHER_DEVICE: Final = 0x8039_0000
+"""BadDataEncodingUnsupported: what came can not be from the device that was meant (OPC 10000-4 Annex A)."""
 
 
 def _bits(value: float) -> bytes:
@@ -23,6 +25,8 @@ def same(item: Item, value: Any, quality: int) -> bool:
     """Whether a stored value and quality are the item's, type and bits included; a bad value is no value."""
     if item.status == ANY_BAD:
         return quality >= BAD
+    if item.swapped and quality == ANOTHER_DEVICE:
+        return True
     if item.status != quality:
         return False
     if quality >= BAD:

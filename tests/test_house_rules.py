@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import re
 import statistics
 import subprocess
@@ -384,3 +385,10 @@ def test_text_rule() -> None:
     ]
     assert [len(list(text_faults(line))) for line in bad] == [1, 1, 1, 1]
     assert [len(list(text_faults(line))) for line in good] == [0, 0, 0, 0, 0]
+
+
+def test_no_two_test_files_outside_of_packages_have_one_name() -> None:
+    """pytest cannot collect them together."""
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
+    names = sorted(path.name for path in files)
+    assert [name for name, following in itertools.pairwise(names) if name == following] == []

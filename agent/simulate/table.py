@@ -30,6 +30,6 @@ def table(status: Mapping[str, Any], last: Mapping[Series, object], viewer: str,
         more = f" … +{len(tags) - _TAGS}" if len(tags) > _TAGS else ""
         values.add_row(machine, "  ".join(tags[:_TAGS]) + more)
     points = status.get("points", {})
-    way = "  ".join(f"{name} {count:,}" for name, count in points.items())
+    way = "  ".join(f"{name} {count:,}" for name, count in points.items() if isinstance(count, int))
     foot = Text(f"{way}\n화면 Viewer: {viewer}   (Ctrl-C: 끝내기 stop)")
     return Group(links, values, foot, keys, Text(notice, "yellow")) if notice else Group(links, values, foot, keys)

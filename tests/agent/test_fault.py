@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from agent import cli
 from agent.simulate.keys import Keys
 from agent.simulate.plant import running_plants, tell_plant
+from agent.simulate.table import table
 from pipelines.errors import DependencyError
 
 ROWS: list[dict[str, Any]] = [
@@ -48,6 +51,35 @@ def test_a_key_that_does_not_fit_says_so() -> None:
     assert "[1] tcu" in text
     assert "[a] 히터 단선 heater_break" in text
     assert "spike" not in text
+
+
+def test_the_live_table_shows_links_values_points_and_keys() -> None:
+    keys = Keys()
+    keys.take({"faults": ROWS, "active": []})
+    link = {"connected": False, "error": "no reply", "readings": 1234, "overruns": 2}
+    status = {"connections": {"tcu": link}, "points": {"accepted": 9876, "dropped_by": {"full": 0}}}
+    console = Console(width=140, file=StringIO())
+    console.print(table(status, {("IMM-01", "oil_t"): 44.25}, "http://viewer", "notice", keys.footer()))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    words = (
+        "단절 no reply",
+        "1,234",
+        "oil_t=44.25",
+        "accepted 9,876",
+        "http://viewer",
+        "[a] 히터 단선 heater_break",
+        "notice",
+    )
+    assert [word for word in words if word not in shown] == []
+
+
+def test_a_bad_script_is_told_by_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("- {at: 5s, fault: stuck, device: trn}\n- {fault: restart, device: imm}\n", encoding="utf-8")
+    assert cli.run(["simulate", "cnc_turning", "--faults", str(script)]) == 2
+    assert capsys.readouterr().err == f"error: {script}:2: device: there is no 'imm'; there are trn\n"
+    assert cli.run(["simulate", "cnc_turning", "--faults", str(tmp_path / "gone.yaml")]) == 2
+    assert "cannot read: No such file" in capsys.readouterr().err
 
 
 @pytest.mark.wire

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulators.clocks import UNCERTAIN, Shift, as_received, as_stamped
-from simulators.evidence import SUBSCRIBE, Item, items_of
+from simulators.evidence import READ, SUBSCRIBE, Item, items_of
 
 S = 10**9
 
@@ -86,3 +86,17 @@ def test_a_shifted_poll_does_not_take_the_point_of_the_poll_of_that_time() -> No
     times = [int(20.1 * S), 65 * S]
     found = as_stamped(items, times, [1.0, 1.0], [UNCERTAIN, 0], [Shift(19 * S, 21 * S, 45 * S)])
     assert [(one.start_ns, one.status) for one in found] == [(20 * S, UNCERTAIN), (65 * S, 0)]
+
+
+def test_what_is_read_again_under_a_wrong_clock_may_be_another_point() -> None:
+    skew = {"k": "fault", "fault": "clock_skew", "device": "d", "by_s": 3600.0, "start_ns": 10 * S, "end_ns": 20 * S}
+    header = {"k": "header", "signals": [{"id": 0, "device": "d", "node": "n"}]}
+    reads = [
+        {"k": "read", "device": "d", "t0": at * S, "t1": at * S + 1, "ids": [0], "values": [1.0], "times": [time * S]}
+        for at, time in ((5, 5), (6, 5), (12, 3611), (13, 3611))
+    ]
+    lines = [one | {"status": [0]} for one in reads]
+    items = items_of([[header, *lines[:2], skew, *lines[2:]]], {"tag": ("d", "n")}, {"tag": READ})["tag"]
+    assert [(one.start_ns // S, one.required) for one in items] == [(5, True), (3611, True), (3611, False)]
+    found = as_received(items, [5 * S, 12 * S, 13 * S], [1.0] * 3, [0, UNCERTAIN, UNCERTAIN])
+    assert [one.start_ns // S for one in found] == [5, 12, 13]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulators.evidence import READ, SUBSCRIBE, modbus_key, opcua_key
+from simulators.evidence import READ, SUBSCRIBE, Item, items_of, modbus_key, opcua_key
 from simulators.excuses import GapPoint, Outage
 from simulators.judge import Counts, StoredPoints, TagOptions, Verdict, judge
+from simulators.matching import ANOTHER_DEVICE, same
 
 S = 1_000_000_000
 SIGNALS = [
@@ -414,3 +415,18 @@ def test_a_tag_whose_device_says_how_many_decimals_it_has_is_a_fraction() -> Non
     options = TagOptions(slack_ns=S // 2, divided=True)
     assert ruling("ton", [poll(1, 0, 1550)], points((mid(1), 1550.0)), options=options).clean
     assert ruling("ton", [poll(1, 0, 1550)], points((mid(1), 1551.0)), options=options).total.altered == 1
+
+
+def test_words_in_the_wrong_order_may_be_refused_as_another_device() -> None:
+    polls = [Item(at, at, 2.4e-19, 0, at, swapped=swapped) for at, swapped in ((1, True), (2, False))]
+    assert [same(one, 0.0, ANOTHER_DEVICE) for one in polls] == [True, False]
+    assert [same(one, 2.4e-19, 0) for one in polls] == [True, True]
+    header = {"k": "header", "signals": [{"id": 0, "device": "d", "datatype": "float32"} | WHERE]}
+    poll = {"k": "poll", "device": "d", "fc": 4, "address": 0, "count": 2, "ids": [0], "values": [1.0], "status": 0}
+    fault = {"k": "fault", "fault": "word_order", "device": "d", "start_ns": 0, "end_ns": 5 * 10**9}
+    lines = [header, fault, *(poll | {"unit": 1, "t0": at * 10**9, "t1": at * 10**9} for at in (1, 6, 8))]
+    items = items_of([lines], {"tag": ("d", 1, "input", 0)}, {"tag": "poll"})["tag"]
+    assert [one.swapped for one in items] == [True, True, False]
+
+
+WHERE = {"unit": 1, "table": "input", "address": 0}

@@ -14,7 +14,8 @@ import yaml
 from asyncua import Client
 from pymodbus.client import ModbusTcpClient
 
-from agent.config import load_site
+from agent.commands.simulate import DEFAULT_LINES
+from agent.config import load_site, load_sites
 from simulators.evidence import READ, SUBSCRIBE, modbus_key, opcua_key
 from simulators.judge import StoredPoints, TagOptions, judge
 from simulators.plant import load_plant
@@ -82,6 +83,13 @@ def test_every_tag_of_the_site_is_in_the_plant(line: str) -> None:
             assert signal.decimals == 0 or tag["scale"] == float(f"1e-{signal.decimals}"), where
         if signal.datatype in {"uint32", "int32", "float32"}:
             assert signal.words == tag.get("byte_order", connection.get("byte_order", "ABCD")), where
+
+
+def test_the_lines_that_are_simulated_together_are_files_of_one_site() -> None:
+    site = load_sites([ROOT / "agent/lines" / line / "site.yaml" for line in DEFAULT_LINES])
+    assert len(site.machines) == sum(
+        len(load_site(ROOT / "agent/lines" / line / "site.yaml").machines) for line in DEFAULT_LINES
+    )
 
 
 @pytest.mark.parametrize("line", LINES)

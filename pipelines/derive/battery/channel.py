@@ -57,6 +57,7 @@ class Channel:
         start_ns: its beginning.
         seen: the last complete sample.
         thermal: how it warms.
+        known: whether it was known at the sample before what the channel did.
     """
 
     rule: GradingRule
@@ -67,6 +68,7 @@ class Channel:
     start_ns: int = 0
     seen: Sample | None = None
     thermal: Thermal = field(default_factory=Thermal)
+    known: bool = False
 
     def take(self, reading: Reading) -> list[Event]:
         """One reading; what the samples before it come to."""
@@ -103,6 +105,7 @@ class Channel:
         number = int(self.force.get("step") or 0)
         running = self.steps[-1] if self.steps else None
         if kind in _ENDS:
+            self.known = True
             return self._end(time_ns, whole=kind != "ALARM") if running else []
         if kind in KINDS and (running is None or (running.kind, running.number) != (kind, number)):
             if running is not None:
@@ -113,8 +116,9 @@ class Channel:
             if not self.steps:
                 self.start_ns = time_ns
             before = (self.seen.volt, self.seen.ampere) if self.seen and kind == "PULSE" else None
-            running = Step(kind, number, time_ns, time_ns, before=before)
+            running = Step(kind, number, time_ns, time_ns, before=before, cut=not (self.known or self.steps))
             self.steps.append(running)
+        self.known = kind is not None
         if running is not None:
             if kind is None or sample is None:
                 running.lose()
@@ -150,6 +154,7 @@ class Channel:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.force, self.time_ns, self.start_ns = state["force"], state["time_ns"], state["start_ns"]
+        self.known = state["known"]
         self.steps = [restored(one) for one in state["steps"]]
         self.seen = Sample(**state["seen"]) if state["seen"] else None
         self.thermal = Thermal([(when, how) for when, how in state["thermal"]["past"]], state["thermal"]["rising"])

@@ -71,7 +71,7 @@ def record_of(
         whole: whether the cycler came to the end; else the pack is on hold.
     """
     pack = rule.pack(facts.model)
-    discharges = [step for step in steps if step.kind == "DCH" and step.ah]
+    discharges = [step for step in steps if step.kind == "DCH" and step.ah and not step.cut]
     main = max(discharges, key=lambda step: step.ah, default=None)
     pulse = next((step for step in reversed(steps) if step.kind == "PULSE" and step.at_pulse and step.before), None)
     resistance = None

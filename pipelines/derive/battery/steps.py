@@ -52,6 +52,7 @@ class Step:
         celsius_max: highest temperature in it, ℃.
         before: of a pulse, voltage and current before it.
         at_pulse: of a pulse, voltage and current at `pulse_s`; None before that.
+        cut: whether its beginning was not seen.
         last: its last sample; None where the one behind is not known, and at its end.
     """
 
@@ -68,6 +69,7 @@ class Step:
     celsius_max: float | None = None
     before: tuple[float, float] | None = None
     at_pulse: tuple[float, float] | None = None
+    cut: bool = False
     last: Sample | None = None
 
     def take(self, sample: Sample, pulse_s: float) -> None:

@@ -11,11 +11,13 @@ from pipelines.derive.energy.factors import Factor, co2_kg, factor_at
 from pipelines.derive.energy.span import HOUR_NS, Meter, Power
 from pipelines.derive.packed import pack, unpack
 from pipelines.derive.rule import Derived, Ref, Value
-from pipelines.derive.settle import WAIT_NS, Reading, Settle
+from pipelines.derive.settle import Reading, Settle
 from pipelines.point import BAD, SEVERITY_MASK
 
 _AWAY_NS: Final = 60 * 10**9
 """After a restart that took longer, a power reported by exception is not taken for still in force."""
+_HELD_NS: Final = 120 * 10**9
+"""A power that says nothing for so long behind a full hour has not changed until then."""
 _CARRIER: Final = "electricity"
 COUNTS: Final = ("total", "good", "ng")
 
@@ -57,7 +59,7 @@ class EnergyRule:
         self._settle = Settle()
         self._book = Book()
         self._heard_ns = 0
-        self._restored = False
+        self._lost = self._restored = False
         self._points: list[Derived] = []
 
     def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
@@ -73,11 +75,12 @@ class EnergyRule:
         self._restored = False
         for one in self._settle.until(now_ns):
             self._settled(one)
-        settled_ns = now_ns - WAIT_NS
-        hour_ns = settled_ns - settled_ns % HOUR_NS
+        hour_ns = now_ns - _HELD_NS
+        hour_ns -= hour_ns % HOUR_NS
         if isinstance(self._meter, Power) and (span := self._meter.until(hour_ns)):
             self._tell(self._book.energy(span))
-        self._tell(self._book.due(now_ns))
+        # Readings may be behind ticks, by much in a simulation that runs fast; a meter that is gone has none to come.
+        self._tell(self._book.due(now_ns if self._lost else self._heard_ns))
 
     def lines(self) -> Sequence[Derived]:
         """See `Rule`."""
@@ -93,7 +96,7 @@ class EnergyRule:
                 "counters": {role: [one.raw, one.total] for role, one in counters.items()},
                 "settle": self._settle.state(),
                 "book": self._book.state(),
-                "heard": self._heard_ns,
+                "heard": [self._heard_ns, self._lost],
             }
         )
 
@@ -109,8 +112,8 @@ class EnergyRule:
                 one.raw, one.total = known["counters"].get(role, (None, 0))
             self._settle = Settle.restored(known["settle"])
             self._book = Book.restored(known["book"])
-            self._heard_ns = known["heard"]
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            self._heard_ns, self._lost = known["heard"]
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             msg = f"not the state of {self.name}: {error!r}"
             raise ValueError(msg) from error
         self._restored = True
@@ -119,6 +122,7 @@ class EnergyRule:
         role = one.role[1:]
         self._heard_ns = max(self._heard_ns, one.time_ns)
         if role == "meter":
+            self._lost = one.status & SEVERITY_MASK == BAD
             if span := self._meter.take(one.time_ns, one.value, one.status):
                 self._tell(self._book.energy(span))
         elif one.status & SEVERITY_MASK == BAD:

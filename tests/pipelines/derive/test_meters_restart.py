@@ -14,7 +14,7 @@ from pipelines.derive.rule import Ref
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.place import Place
-from pipelines.point import Delivery, scan_of
+from pipelines.point import BAD_NO_COMMUNICATION, Delivery, scan_of
 from pipelines.settings import ConnectionSettings, TagSettings
 from pipelines.share.rule import Share, newest
 from pipelines.source import Source
@@ -23,7 +23,7 @@ from pipelines.stats import FlowStats
 PLACE = Place("press", "acme", "", "", "M")
 KWH, SHOTS, LOT = Ref("M", "kwh"), Ref("M", "shots"), Ref("M", "lot")
 NOW = SystemClock().now_ns() // HOUR_NS * HOUR_NS - 30 * 60 * 10**9
-STEPS, STEP_NS = 12, 5 * 60 * 10**9
+STEPS, LOST, STEP_NS = 12, 4, 5 * 60 * 10**9
 FACTORS = load()
 
 
@@ -57,7 +57,10 @@ class Process:
         scans = [scan_of([0], at_ns, [100.0 + step * 2])]
         if step % 2:
             scans = [scan_of([0], at_ns, [step * 7]), scan_of([1], at_ns, [f"L{step // 5}"])]
-        await self.flow.take(self.sources[step % 2], Delivery(tuple(scans), b"at %d" % step))
+        if step == LOST:
+            self.flow.put(self.sources[0].lost(BAD_NO_COMMUNICATION, at_ns))
+        else:
+            await self.flow.take(self.sources[step % 2], Delivery(tuple(scans), b"at %d" % step))
         if (ticked := self.engine.tick(at_ns + 10**9)) is not None:
             self.flow.put(ticked)
         await self.flow.flush()

@@ -148,6 +148,15 @@ def test_steps_are_told_as_they_end() -> None:
     assert all(one.unknown_ns == 0 for one in steps)
 
 
+def test_a_discharge_whose_beginning_nobody_saw_measures_no_capacity() -> None:
+    late = [one for one in curve() if one.time_ns > T0 + 9000 * S or one.role in {"delta_mv", "pack"}]
+    record = record_of(late)
+    assert record.figures.soh_c is None
+    assert (record.grade, record.reasons) == ("보류", ("미측정 soh_c (not measured)",))
+    idle = Reading(T0 + 8990 * S, "state", 0, GOOD)
+    assert record_of([idle, *late]).figures.soh_c is not None
+
+
 def test_an_alarm_of_the_cycler_ends_the_test_on_hold() -> None:
     record = record_of(curve(end=6))
     assert record.grade == "보류"
