@@ -17,7 +17,7 @@ from typing import Any
 from agent.control.client import ask
 from pipelines.errors import DependencyError
 
-DEADLINE_S = 110
+DEADLINE_S = 240
 _STATE_S = 60
 """What is waited for is there long before."""
 
