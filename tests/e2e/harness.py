@@ -18,7 +18,7 @@ from agent.control.client import ask
 from agent.simulate.plant import tell_plant
 from pipelines.errors import DependencyError
 
-DEADLINE_S = 110
+DEADLINE_S = 240
 _STATE_S = 60
 """What is waited for is there long before."""
 

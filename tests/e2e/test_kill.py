@@ -8,7 +8,7 @@ from tests.e2e.harness import assert_nothing_lost, assert_verified, simulation
 from tests.services.influxd import free_port, running_influxd
 from tests.services.mosquitto import Mosquitto
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_kill_of_the_collector(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.campaign import FIGURES_VARIABLE
 from tests.faults.conftest import Figure
 from tests.soak.soaking import SOON, soak
 
-pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 ALONE: Final = FIGURES_VARIABLE in os.environ
 
 # i_l1 is read each second: every write of three seconds meets it.

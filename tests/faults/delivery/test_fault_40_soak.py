@@ -13,7 +13,7 @@ from agent.soak.plan import PLANS
 from tests.faults.conftest import Figure, Size
 from tests.soak.soaking import SOON, soak
 
-pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.fault(40), pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 SHORT = """
 lines: [injection_molding]
 duration: 10s
