@@ -6,7 +6,7 @@ from typing import Final
 
 _FIRST_S: Final = 0.05
 """A commit is thought to take so long before there was one, seconds."""
-_MOST: Final = 0.2
+_MOST: Final = 0.05
 """Part of the time that is kept for the commit itself, at most."""
 _CALMER: Final = 0.9
 """What is left of a slow commit in the estimate after each quicker one."""
@@ -15,8 +15,8 @@ _CALMER: Final = 0.9
 class CommitDue:
     """Begins a commit so early that it is over `within_s` after the first that waits for it came.
 
-    How long it takes is learned from those before. Never more than a fifth of the time is kept for it: a disk that
-    needs longer would only wear out sooner by being asked more often.
+    How long it takes is learned from those before. Never more than a twentieth of the time is kept for it: a disk
+    that needs longer would only wear out sooner by being asked more often.
 
     Args:
         within_s: longest time that anything waits to be durable, seconds above 0.

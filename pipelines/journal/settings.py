@@ -22,7 +22,7 @@ class JournalSettings(Settings):
     """Size at which a new segment is begun; dropping and deleting works on whole segments, and a start reads the last
     one whole."""
     commit_s: Annotated[float, Field(gt=0, le=60)] = 0.5
-    """Longest time until a point is on disk; a disk whose `fdatasync` takes more than a fifth of it adds the rest."""
+    """Longest time until a point is on disk; a disk whose `fdatasync` takes over a twentieth of it adds the rest."""
     commit_bytes: Annotated[int, Field(ge=1)] = 256 << 10
     """Bytes at which a commit does not wait any longer."""
     at_cap: Literal["drop_oldest", "reject_new"] = "drop_oldest"
