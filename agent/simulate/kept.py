@@ -77,7 +77,7 @@ def lost_before_publishing(
     if undisturbed and all(opened == 1 for opened in simulation.links("opened").values()):
         other = ("derived", "dropped", "quarantined")
         claimed = simulation.points("accepted") - sum(map(simulation.points, other))
-        wrong += overclaimed(claimed, kept, repeated_reads(truth))
+        wrong += overclaimed(claimed, kept, repeated_reads(truth) + simulation.witness.retold_gaps)
     return wrong
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from pipelines.place import OWN_MEASUREMENTS
 from pipelines.sinks.lineprotocol import Column, parse
 from pipelines.topics import DATA_FILTER
 
+_TOLD: Final = ("gap", "filled")
+"""Measurement and field that every point of a gap has."""
 Series = tuple[str, str]
 """Machine and field."""
 
@@ -32,12 +34,15 @@ class Witness:
         last: newest value per machine and field.
         wire_duplicates: values that crossed the wire in more than one message.
         patience_s: longest wait before it looks for a broker again that is gone.
+        retold_gaps: points of gaps that were told before, and are longer now or over.
     """
 
     now_ns: Callable[[], int]
     last: dict[Series, object] = field(default_factory=dict)
     wire_duplicates: int = 0
     patience_s: float = 30.0
+    retold_gaps: int = 0
+    _told: dict[tuple[object, int], set[str]] = field(default_factory=dict)
     _waiting: dict[str, list[Column]] = field(default_factory=dict)
     _stored: dict[Series, dict[int, int]] = field(default_factory=dict)
 
@@ -76,7 +81,10 @@ class Witness:
             body = unpack(message.payload, message.content_type)
         except PayloadRefused:
             return  # nobody can store it
-        columns = [one for one in parse(body) if one.measurement not in OWN_MEASUREMENTS]
+        record = message.properties.get("record", "")
+        parsed = parse(body)
+        self._gaps(record, [one for one in parsed if (one.measurement, one.field) == _TOLD])
+        columns = [one for one in parsed if one.measurement not in OWN_MEASUREMENTS]
         for column in columns:
             machine = dict(column.tags).get("machine", "")
             self.last[machine, column.field] = column.value[-1]
@@ -86,7 +94,15 @@ class Witness:
                     self.wire_duplicates += 1
                 else:
                     seen[time_ns] = 0
-        self._waiting[message.properties.get("record", "")] = columns
+        self._waiting[record] = columns
+
+    def _gaps(self, record: str, columns: Iterable[Column]) -> None:
+        """A gap that grows is told again in another record, and is one point all the same."""
+        for column in columns:
+            for time_ns in column.time_ns.tolist():
+                records = self._told.setdefault((column.tags, time_ns), set())
+                self.retold_gaps += bool(records) and record not in records
+                records.add(record)
 
     def _confirmed(self, message: Message) -> None:
         now_ns = self.now_ns()

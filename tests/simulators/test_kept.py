@@ -8,9 +8,11 @@ from agent.commands.init import template
 from agent.config import load_site
 from agent.simulate.judging import requests_of
 from agent.simulate.kept import overclaimed, repeated_reads, unkept
+from agent.simulate.wire import Witness
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import plan
 from connectors.modbus.tag import ModbusTag
+from pipelines.delivery.mqtt import Message
 
 
 def test_requests_of_a_tag_are_its_plan_and_the_halves_that_hold_it() -> None:
@@ -53,3 +55,17 @@ def test_a_node_read_again_unchanged_is_the_same_point() -> None:
         {"k": "change", "id": 1, "time": 10},
     ]
     assert repeated_reads(truth) == 1
+
+
+def test_a_gap_that_grows_is_one_point_told_again() -> None:
+    witness = Witness(lambda: 0)
+    gap = b"gap,cause=overrun,machine=P1,tag=%s filled=false,end=%di 7\n"
+    sent = [
+        ("e-1", gap % (b"a", 8)),
+        ("e-2", gap % (b"a", 9) + gap % (b"b", 9)),
+        ("e-2", gap % (b"a", 9)),
+        ("e-3", gap % (b"a", 10)),
+    ]
+    for record, payload in sent:
+        witness._on_message(Message("sf/c/s/a/data", payload, {"record": record}, 1, 1))
+    assert witness.retold_gaps == 2
