@@ -179,12 +179,12 @@ class Flow:
             self._try_append()
             much = self.journal.uncommitted_bytes >= self.journal.settings.commit_bytes
             if much or self._blocked or not self.healthy or time.monotonic() >= due_s:
-                await self.flush()
+                await self.flush(once=True)
             else:
                 self._wanted.set()
 
-    async def flush(self) -> None:
-        """Append what is open and make everything durable; returns when it is, however long the disk refuses."""
+    async def flush(self, *, once: bool = False) -> None:
+        """Append what is open and make it durable, and unless `once` what comes meanwhile; however long it takes."""
         async with self._committing:
             self._blocked = False
             while self._owes():
@@ -203,6 +203,8 @@ class Flow:
                     continue
                 if synced:
                     self._recovered()
+                    if once and not self._blocked:
+                        return
                 elif self._failed_in_row > 1:  # once more at once, then as often as a sick disk bears
                     await asyncio.sleep(_RETRY_S)
 

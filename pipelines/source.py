@@ -5,6 +5,7 @@ Its tag table grows while it runs: elements of arrays and fields of structures c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -41,7 +42,7 @@ from pipelines.word import Words
 
 CHUNK: Final = 5000
 """Readings encoded at once: a record of this size costs the bridge and the store the least per value."""
-_AGAIN_NS: Final = 60 * 10**9
+_AGAIN_S: Final = 60.0
 """After its first delivery a source has told again by now what it had told before a restart."""
 _KEPT: Final = ("link", "kinds", "stamps", "newest", "words", "events")
 """Kinds of resume state that a connection has in the journal."""
@@ -92,7 +93,7 @@ class Source:
         self._stamper = Stamper(self._skews_ns(0), self._stamps.values(), names, state.get(self._keys["newest"]))
         self._newest = self._stamper.newest()
         self._fresh = True
-        self._began: tuple[int, int] | None = None
+        self._again: tuple[float, int] | None = None
         self._readings: list[Readings] = []
         self._encoder = self._make_encoder()
         self._told = np.zeros(len(tags), dtype=bool)
@@ -178,10 +179,10 @@ class Source:
         What it had published when the power went is in the store, by a comparison that nobody knows any more. The
         source tells it again in the first deliveries; whatever a deadband would say now, it is stored again.
         """
-        if self._began is None:
-            self._began = now_ns, max(now_ns, delivery.device_time_ns or 0)
-        began_ns, again_ns = self._began
-        return again_ns if now_ns - began_ns < _AGAIN_NS else 0
+        if self._again is None:
+            self._again = time.monotonic() + _AGAIN_S, max(now_ns, delivery.device_time_ns or 0)
+        until_s, again_ns = self._again
+        return again_ns if time.monotonic() < until_s else 0
 
     def accepted(self, delivery: Delivery) -> None:
         """A delivery is on disk for good: tell who gave it."""

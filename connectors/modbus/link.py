@@ -171,6 +171,7 @@ class ModbusLink(Connector):
         waiting = deque(sorted(waiting, key=lambda poll: self._units[poll.request.unit].silent))
         flying: deque[tuple[Poll, Wire, float, Awaitable[Reply]]] = deque()
         handed_s = self.context.clock.monotonic_s()
+        back_s = handed_s
         while waiting or flying:
             while waiting and len(flying) < self._settings.in_flight:
                 poll = waiting.popleft()
@@ -186,7 +187,8 @@ class ModbusLink(Connector):
                 reply = await answer
             except LinkError as error:
                 if wire is self._wire:
-                    await self._isolate(tick, error, self.context.clock.monotonic_s() - asked_s)
+                    # What the consumer made it wait is no unit's fault.
+                    await self._isolate(tick, error, self.context.clock.monotonic_s() - max(asked_s, back_s))
                 waiting.appendleft(poll)
             else:
                 waiting.extendleft(reversed(self._take(tick, poll, reply)))
@@ -194,6 +196,7 @@ class ModbusLink(Connector):
                 if (waiting or flying) and now_s - handed_s >= _HAND_OVER_S and (early := self._delivery(tick)):
                     handed_s = now_s
                     yield early
+                    back_s = self.context.clock.monotonic_s()
 
     async def _pause(self) -> None:
         """The pause that the device wants; a line without transaction ids keeps it itself."""

@@ -1,8 +1,9 @@
 """What comes back to an agent: confirmations, refusals and births, also those that came while nobody listened.
 
 The broker keeps them for a while (`KEPT_S`) and hands them out at the next connect, ahead of this session's own birth.
-Until that is heard, and no longer than `PAST_S`, nothing is sent again that they may be about. What is for another is
-acknowledged once it is sure that no other agent runs under this identity: until then it waits at the broker.
+Until that is heard, and no longer than `PAST_S`, nothing is sent again that they may be about. All is acknowledged at
+once: a broker hands out few at a time, and behind them comes the birth that tells whether another agent runs under this
+identity. What a twin takes that way is sent again by the other one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pipelines.delivery.births import Births
 from pipelines.delivery.mqtt import Message, MqttSession
 from pipelines.delivery.outbox import Outbox
 from pipelines.delivery.refusals import Refusals
-from pipelines.errors import JournalError
+from pipelines.errors import JournalError, LinkClosed
 from pipelines.topics import AgentTopics, RecordId
 
 KEPT_S: Final = 3600
@@ -42,6 +43,7 @@ class Answers:
 
     Attributes:
         foreign: confirmations and refusals of records that no process of this state folder made.
+        heard_s: when the last message came, monotonic seconds.
         born: set once the birth that the broker retains is heard, or one that goes out now.
     """
 
@@ -55,22 +57,13 @@ class Answers:
         self._refusals = refusals
         self._births = births
         self._heard = heard
-        self._alone = False
+        self.heard_s = 0.0
         self._past = False
-        self._others: list[tuple[MqttSession, Message]] = []
 
     def begin(self) -> None:
         """A session begins."""
         self.born.clear()
-        self._alone, self._past = False, True
-        self._others.clear()
-
-    def alone(self) -> None:
-        """Nobody else runs under this identity: what is not for this agent is for nobody."""
-        self._alone = True
-        for session, message in self._others:
-            session.ack(message)
-        self._others.clear()
+        self._past = True
 
     def caught_up(self) -> None:
         """What the broker had kept is heard, or is not waited for any more."""
@@ -79,12 +72,12 @@ class Answers:
 
     def take(self, session: MqttSession, message: Message) -> None:
         """A message came; acknowledged once what it says is on its way to the journal."""
-        mine = True
+        self.heard_s = time.monotonic()
         try:
             if message.topic == self._topics.stored:
-                mine = self._stored(message.payload.decode("ascii").split())
+                self._stored(message.payload.decode("ascii").split())
             elif message.topic == self._topics.rejected:
-                mine = self._refused(orjson.loads(message.payload))
+                self._refused(orjson.loads(message.payload))
             elif message.topic == self._topics.birth:
                 self._birth(message, kept=self._past and session.resumed)
         except (ValueError, KeyError, TypeError) as error:
@@ -92,32 +85,21 @@ class Answers:
         except JournalError as error:
             log.error("epoch_not_kept", reason=str(error))  # noqa: TRY400 - the reason says it all
         except OSError as error:  # not acknowledged: it comes again with the next session
-            log.warning("journal_not_readable", path=str(error.filename), reason=str(error.strerror))
+            session.end(LinkClosed(str(error.filename or "journal"), f"cannot read a segment: {error.strerror}"))
             return
-        if mine or (self._alone and not self._births.rival):
-            session.ack(message)
-        elif message.qos:  # no more than Receive Maximum
-            self._others.append((session, message))
+        session.ack(message)
         self._heard()
 
-    def _stored(self, records: list[str]) -> bool:
-        """Whether all of them are of this state folder."""
-        now_s = time.monotonic()
-        foreign = self.foreign
+    def _stored(self, records: list[str]) -> None:
         for text in records:
             if self._is_own(record := RecordId.parse(text)):
-                self._outbox.confirm(record, now_s)
-        return self.foreign == foreign and not self._births.rival
+                self._outbox.confirm(record, self.heard_s)
 
-    def _refused(self, refusal: dict[str, Any]) -> bool:
-        """Whether it is of this state folder."""
+    def _refused(self, refusal: dict[str, Any]) -> None:
         record = RecordId.parse(str(refusal["record"]))
-        if not self._is_own(record):
-            return False
-        stored = self._outbox.claim(record)
+        stored = self._outbox.claim(record) if self._is_own(record) else None
         if stored is not None:
             self._refusals.heed(stored, refusal)
-        return True
 
     def _birth(self, message: Message, *, kept: bool) -> None:
         if message.retained or not kept:

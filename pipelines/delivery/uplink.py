@@ -153,13 +153,15 @@ class Uplink:
             await session.subscribe([self._topics.birth])
         except LinkUntrusted as error:
             log.warning("births_not_readable", topic=self._topics.birth, reason=error.reason)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_BIRTH_S):
-                await self.answers.born.wait()
+        while not self.answers.born.is_set() and session.over is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BIRTH_S):
+                    await self.answers.born.wait()
+            if time.monotonic() - self.answers.heard_s >= _BIRTH_S:
+                break  # nothing comes any more: there is none
         if session.over is not None:
             raise session.over
         await self._stop_for_another(session)
-        self.answers.alone()
         try:
             await asyncio.to_thread(self._births.keep)
         except JournalError as error:

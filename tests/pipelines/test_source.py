@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import orjson
+import pytest
 
 from pipelines.lines import Lines
 from pipelines.place import Place
@@ -213,16 +217,20 @@ def test_a_scan_of_thousands_with_parts_stays_in_columns() -> None:
     assert sum(part.points for part in lines) == 1000
 
 
-def test_what_may_be_told_again_after_a_restart_is_stored_whatever_the_deadband_says() -> None:
+def test_what_may_be_told_again_after_a_restart_is_stored_whatever_the_deadband_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The process before may have published any of it, by a comparison that went with the power."""
     one = source(deadband=Deadband(type="absolute", value=10))
     again = Scan(
         np.zeros(3, np.int32), NOW - np.array([3, 2, 1]) * SECOND, np.array([1.0, 5.0, 2.0]), np.zeros(3, "u4")
     )
     assert len(read(one, again)) == 3
-    assert len(read(one, scan_of([0], NOW - 1, [3.0]), NOW + 59 * SECOND)) == 1
-    assert not read(one, scan_of([0], NOW, [4.0]), NOW + 59 * SECOND)
-    assert not read(one, scan_of([0], NOW - 1, [4.0]), NOW + 60 * SECOND)
+    assert len(read(one, scan_of([0], NOW - 1, [3.0]))) == 1
+    assert not read(one, scan_of([0], NOW, [4.0]))
+    later_s = time.monotonic() + 60
+    monkeypatch.setattr("pipelines.source.time", SimpleNamespace(monotonic=lambda: later_s))
+    assert not read(one, scan_of([0], NOW - 1, [4.0]), NOW - 3600 * SECOND), "nor when the wall clock is set back"
 
 
 def test_a_device_whose_clock_is_ahead_tells_again_by_its_own_time() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +13,11 @@ from typing import Any
 import pytest
 
 from pipelines.delivery import uplink
+from pipelines.delivery.backlog import Backlog
 from pipelines.delivery.mqtt import Message, MqttSession
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import LinkError
+from pipelines.journal.stored import Stored
 from pipelines.quarantine import kept
 from pipelines.topics import RecordId
 from tests.pipelines.delivery.test_uplink import Agent, Store, agent_of, bridging, running
@@ -116,13 +120,14 @@ async def test_what_is_live_does_not_wait_for_what_was_kept(tmp_path: Path, monk
     assert order == [False, True]
 
 
-async def test_what_is_for_a_predecessor_is_told_once(tmp_path: Path, broker: Mosquitto) -> None:
-    """A PC that was replaced: the same name, another state folder."""
+@pytest.mark.parametrize("count", [1, 150])
+async def test_what_is_for_a_predecessor_is_told_once(tmp_path: Path, broker: Mosquitto, count: int) -> None:
+    """A PC that was replaced: the same name, another state folder; more was kept than is handed out at once."""
     store = Store()
     async with running(bridging(broker, store)):
         await until(lambda: store.sessions)
-        await left(tmp_path / "old", broker, store, None)
-        for foreign in (1, 0):
+        await left(tmp_path / "old", broker, store, *[None] * count)
+        for foreign in (count, 0):
             async with agent_of(tmp_path / "new", broker) as agent:
                 await until(lambda: agent.uplink._told)
                 await agent.put()
@@ -131,7 +136,8 @@ async def test_what_is_for_a_predecessor_is_told_once(tmp_path: Path, broker: Mo
                 assert agent.uplink.error == ""
 
 
-async def test_a_copy_leaves_to_the_original_what_was_kept_for_it(tmp_path: Path, broker: Mosquitto) -> None:
+@pytest.mark.parametrize("count", [5, 150])
+async def test_what_a_copy_takes_is_sent_again_by_the_original(tmp_path: Path, broker: Mosquitto, count: int) -> None:
     store = Store()
     first, second = tmp_path / "first", tmp_path / "second"
     async with running(bridging(broker, store)):
@@ -139,7 +145,7 @@ async def test_a_copy_leaves_to_the_original_what_was_kept_for_it(tmp_path: Path
         async with agent_of(first, broker):
             pass
         shutil.copytree(first, second)
-        original = await left(first, broker, store, *[None] * 5)
+        original = await left(first, broker, store, *[None] * count)
         copy = Agent(second, broker)
         for _ in range(2):  # takes the session and the alarm, then looks and protests under an id of its own
             with pytest.raises(LinkError, match="another agent runs under the same identity"):
@@ -149,7 +155,29 @@ async def test_a_copy_leaves_to_the_original_what_was_kept_for_it(tmp_path: Path
         copy.journal.close()
         async with agent_of(first, broker) as again:
             await until(lambda: again.outbox.idle)
-            assert (again.stats.published, again.stats.stored, again.uplink.error) == (0, 5, "")
+            assert (again.stats.published, again.stats.stored, again.uplink.error) == (count, count, "")
+
+
+async def test_a_segment_that_cannot_be_read_ends_the_session_and_not_the_answers(
+    tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More answers than a broker hands out unacknowledged: they come again with the next session."""
+    store, find, failed = Store(), Backlog.find, list[RecordId]()
+
+    def failing(self: Backlog, record: RecordId) -> Stored | None:
+        if len(failed) < 3:
+            failed.append(record)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return find(self, record)
+
+    monkeypatch.setattr(Backlog, "find", failing)
+    async with running(bridging(broker, store)):
+        await until(lambda: store.sessions)
+        await left(tmp_path, broker, store, *[None] * 150)
+        async with agent_of(tmp_path, broker) as agent:
+            await until(lambda: agent.outbox.idle)
+            assert (agent.stats.stored, agent.journal.points_queued) == (150, 0)
+    assert len(failed) == 3
 
 
 async def test_a_record_that_waits_elsewhere_is_not_claimed(tmp_path: Path) -> None:
