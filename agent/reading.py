@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 _STALENESS_S: Final = 1.0
 OPEN_S: Final = 120.0
-"""Longest time in which a link opens, whatever its own deadlines say: a slow server makes 20,000 items in it."""
+"""Longest time in which a link opens, whatever its own deadlines say, besides what its tags take."""
+TAG_OPEN_S: Final = 0.01
+"""Longest time that one tag takes to open: an item to be made, at a slow server."""
 STUCK_S: Final = 10.0
 """A loop that turns every second and has not for so long stands still."""
 _CLOCK: Final = "clock"
@@ -160,7 +162,7 @@ class Reading:
         )
         try:
             async with AsyncExitStack() as stack:
-                async with in_time(settings.where(), OPEN_S):
+                async with in_time(settings.where(), OPEN_S + len(source.tags) * TAG_OPEN_S):
                     link = await stack.enter_async_context(make_link(settings.type, context))
                 self._absence = "no_communication"
                 stats.opened += 1

@@ -98,6 +98,7 @@ async def in_time(where: str, within_s: float) -> AsyncIterator[None]:
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
+    before = task.cancelling()
     timers: list[asyncio.TimerHandle] = []
 
     def fire() -> None:
@@ -108,7 +109,7 @@ async def in_time(where: str, within_s: float) -> AsyncIterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        if not task.cancelling() - (len(timers) - 1):  # nobody else wants its end
+        if task.cancelling() - before == len(timers) - 1:  # nobody else wants its end
             raise LinkTimeout(where, f"not open within {within_s:g} s; it is opened anew") from None
         raise
     finally:

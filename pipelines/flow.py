@@ -312,11 +312,8 @@ class Flow:
         if not records:
             self._acknowledge(waiting)
             return True
-        began_s = time.monotonic()
         syncing = asyncio.get_running_loop().run_in_executor(self._sync, self.journal.sync, segment)
-        synced = await to_its_end(syncing, lambda done: self._synced(done, segment, records, waiting))
-        self._due.took(time.monotonic() - began_s)
-        return synced
+        return await to_its_end(syncing, lambda done: self._synced(done, segment, records, waiting))
 
     def _synced(
         self, done: asyncio.Future[None], segment: Segment, records: list[Stored], waiting: list[Callable[[], None]]

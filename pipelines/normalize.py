@@ -183,7 +183,9 @@ class Normalizer:
         if scan.value.dtype.kind not in "fi" or not (band > 0).any():
             return scan
         tag, value = scan.tag, scan.value.astype(np.float64)
-        keep = (band <= 0) | (scan.time_ns < known_from_ns)
+        keep = band <= 0
+        if known_from_ns:
+            keep |= scan.time_ns < known_from_ns
         if len(np.unique(tag)) == len(tag):
             good = scan.status & SEVERITY_MASK != BAD
             change = ~(np.abs(value - self._last[tag]) < band)

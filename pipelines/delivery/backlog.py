@@ -114,6 +114,10 @@ class Backlog:
             self._found = segment, {stored.id.counter: stored for stored in waiting}
         return self._found[1].get(counter)
 
+    def caught_up(self) -> None:
+        """Hardly anything is looked for from now on: the segment at hand would stay in memory while the agent runs."""
+        self._found = None
+
     @property
     def oldest_ns(self) -> int | None:
         """Time of the oldest point that waits, of its segment where the record was not read yet; None without any."""

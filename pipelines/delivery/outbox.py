@@ -146,6 +146,7 @@ class Outbox:
     def caught_up(self) -> None:
         """What was confirmed while nobody listened is heard."""
         self.waits = False
+        self._backlog.caught_up()
 
     def disconnected(self) -> None:
         """The broker is gone: nothing is sent."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from agent.reading import Reading
 from agent.site import Site
 from agent.timekeeping import Timekeeper
+from connectors.modbus.link import ModbusLink
 from pipelines.clock import SystemClock
 from pipelines.derive.engine import Engine
 from pipelines.flow import Flow
@@ -155,3 +156,22 @@ async def test_the_newest_reason_is_told_and_each_is_logged_once(tmp_path: Path)
     assert told[0] == ("link_down", "no connection")
     assert ("link_still_down", "no reply within 0.5 s") in told
     assert len(told) == len(set(told)), "each reason once"
+
+
+async def test_a_link_that_never_opens_is_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Silent(ModbusLink):
+        async def __aenter__(self) -> Self:
+            made.append(self)
+            if len(made) == 1:
+                await asyncio.Event().wait()
+            return await super().__aenter__()
+
+    monkeypatch.setattr("agent.reading.make_link", lambda _kind, context: Silent(context))
+    monkeypatch.setattr("agent.reading.OPEN_S", 0.05)
+    with capture_logs() as said:
+        async with Device() as device, running(site_of(device.port, []), tmp_path) as (reading, _):
+            await until(lambda: reading.stats.connected)
+    (down,) = [line["reason"] for line in said if line["event"] == "link_down"]
+    assert down == f"modbus://127.0.0.1:{device.port}: not open within 0.06 s; it is opened anew"

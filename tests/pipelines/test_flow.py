@@ -72,6 +72,27 @@ async def test_accepted_only_when_durable(bench: Bench, monkeypatch: pytest.Monk
     assert bench.flow.imbalance == 0
 
 
+@pytest.mark.parametrize(("once", "syncs"), [(True, 1), (False, 2)])
+async def test_what_comes_during_a_sync_is_left_to_the_next_commit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, once: bool, syncs: int
+) -> None:
+    """The writer commits once; whoever needs nothing open waits for all of it."""
+    real, loop, seen = os.fdatasync, asyncio.get_running_loop(), []
+
+    def watched(fd: int) -> None:
+        seen.append(fd)
+        if len(seen) == 1:
+            asyncio.run_coroutine_threadsafe(bench.flow.take(bench.source, bench.delivery(2)), loop).result(5)
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", watched)
+    await bench.flow.take(bench.source, bench.delivery(1))
+    await bench.flow.flush(once=once)
+    assert (len(seen), bench.accepted) == (syncs, syncs)
+    await bench.flow.flush()
+    assert (len(seen), bench.accepted) == (2, 2)
+
+
 async def test_resume_state_is_committed_with_its_readings(bench: Bench, tmp_path: Path) -> None:
     await bench.flow.take(bench.source, bench.delivery(1, resume=b"here"))
     await bench.flow.flush()

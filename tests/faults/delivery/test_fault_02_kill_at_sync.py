@@ -53,7 +53,8 @@ def test_a_kill_at_any_sync_loses_nothing(call: str, most: int, tmp_path: Path, 
     figure(f"accepted points lost by SIGKILL at {call}", asked="0", measured=len(lost) * TAGS)
     figure(f"points accepted over all SIGKILLs at {call}", asked="-", measured=len(fed.accepted) * TAGS)
     asked = f"≤ {BATCH}, one batch"
-    figure(f"payload bytes sent again after a SIGKILL at {call}, most", asked=asked, measured=max(again))
+    name = f"payload bytes sent again after a SIGKILL at {call}, where the store answers at once, most"
+    figure(name, asked=asked, measured=max(again))
     assert not lost
     assert max(again) <= BATCH
     assert ended["done"]
