@@ -112,9 +112,11 @@ class Destination:
             share: of this destination, as it is now.
             journal: the agent's own.
         """
-        if share is not self.share:
-            self.share, self._given = share, self._number_taken(share.origin)
-            share.given(self._given)
+        if share is not self.share:  # after the start, or a reload: what is on its way to this journal stays so
+            same = self.share is not None and self.share.origin == share.origin
+            number = self._number_taken(share.origin)
+            self.share, self._given = share, max(number, self._given if same else 0)
+            share.given(number)
         if not share.pending or share.pending[-1].number <= self._given:
             return
         durable = newest(journal.durable_state(KEY + share.name) or b"")
@@ -123,7 +125,7 @@ class Destination:
                 self._given = batch.number
                 body, span = batch.body.encode(), (batch.first_ns, batch.last_ns)
                 taken = {_TAKEN: f"{share.origin}:{batch.number}".encode()}
-                self.flow.put(Lines(body, batch.points, span, taken), partial(self._has, share, batch.number))
+                self.flow.put(Lines(body, batch.points, span, taken), partial(self._has, share.origin, batch.number))
 
     def beat(self, fields: Mapping[str, object], now_ns: int) -> None:
         """The agent lives, and how many of its devices do; unless the one before waits for the disk."""
@@ -172,9 +174,10 @@ class Destination:
         taken, _, number = self._taken.decode().partition(":")
         return int(number) if taken == origin else 0
 
-    def _has(self, share: Share, number: int) -> None:
-        self._taken = f"{share.origin}:{number}".encode()
-        share.given(number)
+    def _has(self, origin: str, number: int) -> None:
+        self._taken = f"{origin}:{number}".encode()
+        if self.share is not None and self.share.origin == origin:
+            self.share.given(number)
 
     def _found(self, segment: Segment) -> None:
         self.births.add(segment.epoch)

@@ -16,7 +16,7 @@ from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN_LAST_USABLE
 _NO_COMMUNICATION_LAST_USABLE: Final = 0x408F_0000
 _FLAGS: Final = 0xFFFF_0000
 _PARTS: Final = 32
-"""Parts of the time that `rises_by` looks back; of each the lowest value is kept."""
+"""Parts of the time that `rises_by` looks back: a value counts until its part is over."""
 
 
 def is_known(value: Value, status: int) -> bool:
@@ -45,7 +45,7 @@ class Condition:
         self.refs = [*self._watched, *([self._fault] if self._fault else [])]
         self._known = dict.fromkeys(self.refs, False)
         self._values: dict[Ref, Any] = {}
-        self._lowest: list[list[float]] = []
+        self._lowest: list[tuple[int, float]] = []
         self._met = False
         self.value: float | None = None
 
@@ -91,21 +91,25 @@ class Condition:
         return x == settings.equals
 
     def _lowest_before(self, time_ns: int, x: float) -> float:
-        """Lowest value of the last `per_s` seconds, this one included."""
+        """Lowest value of the last `per_s` seconds, with this one; what cannot be the lowest any more is not kept."""
         width_ns = max(1, int((self._settings.per_s or 0.0) * 1e9 / _PARTS))
         part = time_ns // width_ns
-        if self._lowest and self._lowest[-1][0] >= part:
-            self._lowest[-1][1] = min(self._lowest[-1][1], x)
-        else:
-            self._lowest.append([part, x])
-        self._lowest = [one for one in self._lowest if one[0] >= part - _PARTS]
-        return min(lowest for _, lowest in self._lowest)
+        lowest = [one for one in self._lowest if one[0] >= part - _PARTS]
+        into = max(part, lowest[-1][0]) if lowest else part  # what comes late counts for the newest part
+        while lowest and lowest[-1][1] >= x:
+            lowest.pop()
+        if not lowest or lowest[-1][0] < into:
+            lowest.append((into, x))
+        self._lowest = lowest
+        return lowest[0][1]
 
     def state(self) -> list[Any]:
         """What `restore` needs, for JSON; values only where the next comparison needs them."""
         several = len(self._watched) > 1
         values = [self._values.get(one) for one in self._watched] if several else []
-        return [[int(one) for one in self._known.values()], int(self._met), values, self._lowest]
+        newest = self._lowest[-1][0] if self._lowest else 0
+        lowest = [newest, [[newest - part, x] for part, x in self._lowest]] if self._lowest else []
+        return [[int(one) for one in self._known.values()], int(self._met), values, lowest]
 
     def forget(self) -> None:
         """Nothing is known until each tag is read again."""
@@ -118,5 +122,6 @@ class Condition:
         if len(known) != len(self._known) or len(values) not in {0, len(self._watched)}:
             return
         self._known = dict(zip(self.refs, map(bool, known), strict=True))
-        self._met, self._lowest = bool(met), lowest
+        newest, parts = lowest or (0, [])
+        self._met, self._lowest = bool(met), [(newest - age, x) for age, x in parts]
         self._values = {ref: value for ref, value in zip(self._watched, values, strict=False) if value is not None}

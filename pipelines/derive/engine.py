@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from pipelines.derive.kept import Kept
 from pipelines.derive.rule import Derived, Ref, Rule, Value
 from pipelines.encode.line import line
 from pipelines.lines import Lines
@@ -16,7 +17,7 @@ from pipelines.share.rule import Share
 
 log = structlog.get_logger()
 KEY: Final = "derive:"
-"""In front of a rule's name: the key of its state in the journal."""
+"""In front of a share's name: the key of its state in the journal; those of the other rules are kept together."""
 Heard = tuple[int, Ref, Value, int]
 """Time, tag, value and StatusCode of a reading."""
 
@@ -34,7 +35,8 @@ class Engine:
     """
 
     def __init__(self, state: Mapping[str, bytes]) -> None:
-        self._kept = {key: one for key, one in state.items() if key.startswith(KEY)}
+        self._kept = Kept(state)
+        self._shared = {key.removeprefix(KEY): one for key, one in state.items() if key.startswith(KEY)}
         self._rules: tuple[Rule, ...] = ()
         self._shares: tuple[Share, ...] = ()
         self._places: Mapping[str, Place] = {}
@@ -50,11 +52,11 @@ class Engine:
             places: where each machine stands.
             shares: rules that also see the points of all others.
         """
-        states = self._kept | {KEY + one.name: one.state() for one in (*self._rules, *self._shares)}
+        states = self._shared | {one.name: one.state() for one in (*self._rules, *self._shares)}
         self._rules, self._shares, self._places = tuple(rules), tuple(shares), places
         self._listeners = {}
         for rule in (*rules, *shares):
-            if kept := states.get(KEY + rule.name):
+            if kept := states.get(rule.name) or self._kept[rule.name]:
                 try:
                     rule.restore(kept)
                 except ValueError as error:
@@ -94,31 +96,29 @@ class Engine:
     def _lines(self, rules: Sequence[Rule], now_ns: int, *, quiet: bool) -> Lines | None:
         """Points and changed states; when `quiet`, only of rules that have points, or were shown some."""
         points: list[Derived] = []
+        texts: list[bytes] = []
         resume: dict[str, bytes] = {}
         for rule in (one for one in rules if one not in self._shares):
-            some = rule.lines()
-            points += some
-            for share in self._shares if some else ():
-                share.see(rule.reads, some)
+            if some := [(one, self._line(one)) for one in rule.lines()]:
+                points += (one for one, _ in some)
+                texts += (text for _, text in some)
+                for share in self._shares:
+                    share.see(rule.reads, some)
             if some or not quiet:
-                self._save(rule, resume)
+                self._kept[rule.name] = rule.state()
         shown = bool(points)  # what a share made of them must be kept with them
         for share in self._shares:
-            some = share.lines()
-            points += some
-            if some or shown or not quiet:
-                self._save(share, resume)
+            some = [(one, self._line(one)) for one in share.lines()]
+            points += (one for one, _ in some)
+            texts += (text for _, text in some)
+            if share.touched and (some or shown or not quiet):
+                resume[KEY + share.name] = self._shared[share.name] = share.state()
+        resume |= self._kept.resume()
         if not points:
             return Lines(b"", 0, (now_ns, now_ns), resume) if resume else None
         self.points += len(points)
         times = [one.time_ns for one in points]
-        body = b"".join(self._line(one) for one in points)
-        return Lines(body, len(points), (min(times), max(times)), resume, any(one.once for one in points))
-
-    def _save(self, rule: Rule, resume: dict[str, bytes]) -> None:
-        key, state = KEY + rule.name, rule.state()
-        if self._kept.get(key) != state:
-            self._kept[key] = resume[key] = state
+        return Lines(b"".join(texts), len(points), (min(times), max(times)), resume, any(one.once for one in points))
 
     def _line(self, one: Derived) -> bytes:
         return line(self._places[one.machine].series(one.measurement, one.tags), one.fields, one.time_ns)

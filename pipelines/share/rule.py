@@ -30,14 +30,16 @@ _NEEDS: Final[Mapping[str, Level]] = {
     "state": "kpi",
     "count": "kpi",
     "energy": "kpi",
-    "battery": "kpi",
+    "battery": "aggregate",
     "alarm": "aggregate",
     "alarm_action": "aggregate",
     "event_log": "aggregate",
     "exposure": "aggregate",
     "cycle": "raw",
 }
-"""Least level of all tags that a derived point was made from: alarms say the value, cycles hold readings."""
+"""Least level of all tags that a derived point was made from: alarms say the value, tests on batteries and energy by
+lot (`_BY_LOT`) say what was made, cycles hold readings."""
+_BY_LOT: Final = ("per", "lot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Share:
         origin: of the numbering.
         pending: batches that the destination's journal is not known to have.
         lost: points given up since the state began.
+        touched: whether the state is another one than when it was last asked for.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Share:
         self.origin = origin
         self.pending: list[Batch] = []
         self.lost = 0
+        self.touched = False
         self._destination = destination
         self._levels = {ref: LEVELS.index(level) for ref, level in levels.items()}
         self._raw = frozenset(ref for ref, level in levels.items() if level == "raw")
@@ -106,18 +110,18 @@ class Share:
 
     def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
         """A reading of a tag that is shared as it is, or by the minute."""
+        self.touched = True
         if ref in self._raw:
             self._reading(ref, time_ns, value, status)
         elif ended := self._minutes[ref].take(time_ns, value, status):
             self._ended.setdefault((ended.start_ns, ref.machine), {})[ref.tag] = ended
 
-    def see(self, reads: frozenset[Ref], points: Sequence[Derived]) -> None:
-        """Points of another rule, derived from the tags it reads; kept where all of these are shared enough."""
-        for one in points:
-            needed = LEVELS.index(_NEEDS.get(one.measurement, "raw"))
-            if reads and all(self._levels.get(ref, 0) >= needed for ref in reads) and one.measurement in _NEEDS:
-                series = self._places[one.machine].series(one.measurement, one.tags)
-                self._add(one.machine, one.time_ns, line(series, one.fields, one.time_ns))
+    def see(self, reads: frozenset[Ref], points: Sequence[tuple[Derived, bytes]]) -> None:
+        """Points of another rule, derived from tags it reads, as lines; kept are those that all of these may tell."""
+        least = min((self._levels.get(ref, 0) for ref in reads), default=0)
+        for one, text in points if least else ():
+            if least >= _needed(one):
+                self._add(one.machine, one.time_ns, text)
 
     def tick(self, now_ns: int) -> None:
         """Tell the minutes that are over."""
@@ -135,7 +139,7 @@ class Share:
                 fields = {key: one for tag, figures in sorted(tags.items()) for key, one in _fields(tag, figures)}
                 self._add(machine, start_ns, line(self._places[machine].series("aggregate"), fields, start_ns))
         if self._counts and (self._open or now_ns - self._told_ns >= MINUTE_NS):
-            self._told_ns = now_ns
+            self._told_ns, self.touched = now_ns, True
             whom = (("destination", self._destination),)
             self._told = [
                 Derived("shared", machine, now_ns, {"points": points}, whom, once=True)
@@ -158,10 +162,13 @@ class Share:
 
     def given(self, number: int) -> None:
         """The destination's journal has everything up to this batch."""
-        self.pending = [one for one in self.pending if one.number > number]
+        left = [one for one in self.pending if one.number > number]
+        self.touched |= len(left) < len(self.pending)
+        self.pending = left
 
     def state(self) -> bytes:
         """The number of the newest batch, 8 bytes, and everything else, packed."""
+        self.touched = False
         ended = [[*key, {tag: astuple(one) for tag, one in tags.items()}] for key, tags in self._ended.items()]
         known = {
             "origin": self.origin,
@@ -216,8 +223,15 @@ class Share:
         self._add(ref.machine, time_ns, line(self._places[ref.machine].series(), fields, time_ns))
 
     def _add(self, machine: str, time_ns: int, text: bytes) -> None:
+        self.touched = True
         self._open.append((time_ns, text))
         self._counts[machine] += 1
+
+
+def _needed(one: Derived) -> int:
+    """Least level of all tags that a point was made from, as a position in `LEVELS`; beyond them: it stays here."""
+    level = "aggregate" if one.measurement == "energy" and _BY_LOT in one.tags else _NEEDS.get(one.measurement)
+    return LEVELS.index(level) if level else len(LEVELS)
 
 
 def newest(state: bytes) -> int:

@@ -24,9 +24,9 @@ class ShareSettings(Settings):
     label: Labels = Labels()
     """What people see."""
     default: Level = "none"
-    """For tags that nothing below names. `none`: nothing of the tag leaves the edge. `kpi`: states, energy and figures
-    made from it. `aggregate`: one line a minute with its least, mean, greatest and last value, and alarms on it. `raw`:
-    every reading."""
+    """For tags that nothing below names. `none`: nothing of the tag leaves the edge. `kpi`: states, counts and
+    energy by the hour made from it. `aggregate`: one line a minute with its least, mean, greatest and last value,
+    alarms on it, and what it says of lots and of battery tests. `raw`: every reading."""
     machines: Annotated[dict[Name, Level], Field(default_factory=dict)]
     """For all tags of a machine that `tags` does not name."""
     tags: Annotated[dict[TagRef, Level], Field(default_factory=dict)]

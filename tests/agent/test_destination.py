@@ -199,21 +199,38 @@ async def test_a_crash_during_the_handover_neither_repeats_nor_skips(
     assert [re.findall("kw=([0-9]+)", body) for body in bodies] == [[str(number)] for number in range(3)]
 
 
+async def test_a_reload_during_the_handover_does_not_repeat(tmp_path: Path) -> None:
+    """What is on its way to the destination's journal is not given to it again by the rule that follows."""
+    one = Handover(tmp_path)
+    for _ in range(3):
+        await one.turn(deliver=True, theirs=False, ours=False)
+        one.reload()
+        await one.turn(deliver=False, theirs=False, ours=False)
+    await one.turn(deliver=False, theirs=True, ours=True)
+    assert [re.findall("kw=([0-9]+)", body) for body in one.bodies()] == [[str(number)] for number in range(3)]
+    assert not one.share.pending
+    one.crash()
+
+
 class Handover:
     """The journals of an agent and of its destination, and one rule, without links and broker."""
 
     def __init__(self, folder: Path) -> None:
         self.own = Journal(folder / "journal", JournalSettings(min_free_bytes=0))
         self.own.open()
-        self.share = Share("tp", self.own.epoch, {Ref("P1", "kw"): "raw"}, {}, PLACES)
         self.engine = Engine(self.own.resume)
-        self.engine.follow([], PLACES, [self.share])
+        self.reload()
         topics = AgentTopics("acme", "daegu", "a", "tp")
         limits = JournalSettings(min_free_bytes=0)
         clock, place = SystemClock(), Place("agent", "acme", "daegu", "", "a")
         self.there = Destination(
             "tp", ShareSettings(max_bytes=1 << 20), MqttSettings(), limits, topics, folder / "tp", clock, place, {}
         )
+
+    def reload(self) -> None:
+        """The configuration is read again."""
+        self.share = Share("tp", self.own.epoch, {Ref("P1", "kw"): "raw"}, {}, PLACES)
+        self.engine.follow([], PLACES, [self.share])
 
     async def turn(self, *, deliver: bool, theirs: bool, ours: bool) -> None:
         """One reading, as far on its way as the crash lets it come."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from pipelines.derive.engine import Engine
+from pipelines.derive.kept import Kept
 from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.place import Place
 from pipelines.point import BAD_NO_COMMUNICATION, Delivery, scan_of
@@ -59,7 +60,10 @@ class Sum:
 
 
 def engine(*rules: Sum, state: dict[str, bytes] | None = None) -> Engine:
-    made = Engine(state or {})
+    kept = Kept({})
+    for name, one in (state or {}).items():
+        kept[name] = one
+    made = Engine(kept.resume())
     made.follow(rules, PLACES)
     return made
 
@@ -77,7 +81,7 @@ def test_points_and_state_stand_behind_the_readings_of_the_delivery_in_one_piece
         f"press,company=acme,machine=P1 a=2.5,b=9.0,a_quality=0i,b_quality=0i {NOW}",
         f"state,company=acme,machine=P1 sum=2.5 {NOW}",
     ]
-    assert (lines.points, lines.resume["link:plc"], lines.resume["derive:sum/a"]) == (3, b"at 1", b"[2.5]")
+    assert (lines.points, lines.resume["link:plc"], Kept(lines.resume)["sum/a"]) == (3, b"at 1", b"[2.5]")
     assert sum(len(some.tag) for some in lines.readings) == 2, "the ledger counts readings, not what is derived"
 
 
@@ -147,11 +151,11 @@ def test_a_tick_gives_points_only_when_something_ends() -> None:
     assert made.tick(NOW + 1) is None
     lines = made.tick(NOW + 40 * SECOND)
     assert lines is not None
-    assert (lines.points, dict(lines.resume)) == (1, {"derive:sum/a": b"[0.0]"})
+    assert (lines.points, Kept(lines.resume)["sum/a"]) == (1, b"[0.0]")
 
 
 def test_rules_go_on_over_a_restart_and_over_another_configuration() -> None:
-    made = engine(Sum(), state={"derive:sum/a": b"[7.5]", "derive:sum/b": b'"no list"'})
+    made = engine(Sum(), state={"sum/a": b"[7.5]", "sum/b": b'"no list"'})
     read = source(made)
     read.encode(Delivery((scan_of([0], NOW, [1.0]),)), NOW)
     rules = (Sum("a"), Sum("b"))

@@ -39,17 +39,18 @@ class Process:
         self.journal.open()
         self.flow = Flow(self.journal, SystemClock(), FlowStats(), PLACE)
         self.engine = Engine(self.journal.resume)
-        self.share = Share("tp", "x", dict.fromkeys((KWH, SHOTS, LOT), "kpi"), {}, {"M": PLACE})
+        tags = (KWH, SHOTS, LOT)
+        self.share = Share("tp", "x", dict.fromkeys(tags, "aggregate"), dict.fromkeys(tags, 300.0), {"M": PLACE})
         rule = EnergyRule("M", {"meter": KWH, "total": SHOTS, "lot": LOT}, Meter(10 * STEP_NS), FACTORS)
         self.engine.follow([rule], {"M": PLACE}, [self.share])
         self.sources = [
             Source(
-                Connection(name=name, max_skew_s=1e6, tags=tuple(map(_tag, tags))),
-                [PLACE] * len(tags),
+                Connection(name=name, max_skew_s=1e6, tags=tuple(map(_tag, names))),
+                [PLACE] * len(names),
                 self.journal.resume,
                 engine=self.engine,
             )
-            for name, tags in (("meter", ["kwh"]), ("plc", ["shots", "lot"]))
+            for name, names in (("meter", ["kwh"]), ("plc", ["shots", "lot"]))
         ]
 
     async def reads(self, step: int) -> None:

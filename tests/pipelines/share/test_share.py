@@ -83,6 +83,8 @@ def test_only_what_is_shared_is_heard() -> None:
         ("state", "state", True),
         ("state", "secret", False),
         ("energy", "state", True),
+        ("battery", "state", False),
+        ("battery", "spm", True),
         ("alarm", "state", False),
         ("alarm", "spm", True),
         ("cycle", "spm", False),
@@ -94,12 +96,34 @@ def test_a_derived_point_leaves_where_all_it_is_made_of_may(measurement: str, ta
     one = share()
     ref = next(ref for ref in LEVELS if ref.tag == tag)
     point = Derived(measurement, ref.machine, M0, {"code": 1})
-    one.see(frozenset({ref}), [point])
+    text = b"%s,machine=%s code=1i %d\n" % (measurement.encode(), ref.machine.encode(), M0)
+    one.see(frozenset({ref}), [(point, text)])
     assert bool(sent(one)) is leaves
     secret = share()
-    secret.see(frozenset({ref, Ref("P1", "secret")}), [point])
-    secret.see(frozenset(), [point])
+    secret.see(frozenset({ref, Ref("P1", "secret")}), [(point, text)])
+    secret.see(frozenset(), [(point, text)])
     assert sent(secret) == []
+
+
+@pytest.mark.parametrize(
+    ("per", "tag", "leaves"), [("hour", "state", True), ("lot", "state", False), ("lot", "spm", True)]
+)
+def test_what_names_a_lot_is_no_key_figure(per: str, tag: str, leaves: bool) -> None:
+    one = share()
+    point = Derived("energy", "P1", M0, {"lot": "L-7", "kwh": 1.5}, (("per", per),))
+    one.see(frozenset({Ref("P1", tag)}), [(point, b"energy,machine=P1 kwh=1.5 %d\n" % M0)])
+    assert bool(sent(one)) is leaves
+
+
+def test_a_share_that_was_told_nothing_is_not_written_again() -> None:
+    one = share()
+    derived = engine(one, {})
+    derived.hear([(M0, Ref("P1", "spm"), 50, GOOD)])
+    lines = derived.gather(M0)
+    assert lines is not None
+    assert KEY + one.name in lines.resume
+    derived.hear([(M0 + S, Ref("P1", "secret"), 50, GOOD)])
+    assert derived.gather(M0 + S) is None
 
 
 def test_a_tag_that_nothing_names_has_the_default() -> None:

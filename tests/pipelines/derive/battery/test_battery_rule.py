@@ -10,6 +10,7 @@ from pipelines.derive.battery.channel import regrade
 from pipelines.derive.battery.grading import load
 from pipelines.derive.battery.rule import BatteryRule, record_fields
 from pipelines.derive.engine import Engine
+from pipelines.derive.kept import Kept
 from pipelines.derive.packed import pack
 from pipelines.derive.rule import Derived, Ref
 from pipelines.derive.settle import Reading
@@ -102,7 +103,9 @@ def test_a_state_of_something_else_is_refused(state: bytes) -> None:
 
 
 def test_an_engine_goes_on_after_it(tmp_path: Path) -> None:
-    engine = Engine({"derive:battery/CYC-01/ch1": b"of another"})
+    kept = Kept({})
+    kept["battery/CYC-01/ch1"] = b"of another"
+    engine = Engine(kept.resume())
     engine.follow([BatteryRule("CYC-01", "ch1", TAGS, STATES, load())], {"CYC-01": PLACE})
     engine.hear([(T0, TAGS["v"], 3.7, GOOD)])
     assert engine.gather(T0) is not None
