@@ -14,6 +14,7 @@ from agent.shares import shares_of
 from agent.site import Site
 from agent.timekeeping import Timekeeper
 from connectors.registry import AnyConnection, load
+from pipelines.derive.alarm_rule import removed_rules
 from pipelines.derive.chain import Chain
 from pipelines.derive.engine import Engine
 from pipelines.errors import ConfigError
@@ -155,7 +156,9 @@ class Links:
 
     def _follow(self, site: Site) -> None:
         self.shares = dict(zip(site.share, shares_of(site, self._flow.journal.epoch), strict=True))
-        self.engine.follow(rules_of(site, self.chain), site.machine_places(), list(self.shares.values()))
+        rules = rules_of(site, self.chain)
+        rules += removed_rules(self.engine.kept, rules, self.chain)
+        self.engine.follow(rules, site.machine_places(), list(self.shares.values()))
 
     def _reading(self, site: Site, connection: AnyConnection, absence: str) -> Reading:
         return Reading(site, connection, self._flow, self._keeper, self._state_dir, self.engine, absence)

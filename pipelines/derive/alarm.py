@@ -7,6 +7,7 @@ readings, ticks and actions give the same changes, with restarts anywhere betwee
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ class Changed:
     Attributes:
         time_ns: when, ns since 1970 UTC.
         event: `raised`, `cleared`, `acknowledged`, `shelved`, `unshelved`, `shelving_over`, `suppressed`,
-            `unsuppressed`.
+            `unsuppressed`, `removed`.
         state: the state it leads to.
         active: whether the condition holds, as far as is known.
         cause: of an active alarm: `condition`, or `fault`, an unknown value of a safety alarm.
@@ -51,6 +52,11 @@ class Changed:
     by: str = ""
     comment: str = ""
     until_ns: int = 0
+
+
+def stands(kept: Mapping[str, Any]) -> bool:
+    """Whether an alarm that was `kept` so is anything but normal to people."""
+    return bool(kept["state"] != State.NORM or kept.get("until") or kept.get("suppressed"))
 
 
 class Alarm:
@@ -190,6 +196,8 @@ class Alarm:
             "condition": self._condition.state(),
         }
         kept = {key: one for key, one in whole.items() if one}
+        if stands(kept):
+            kept["reads"] = [list(ref) for ref in sorted(self.reads)]
         if self._unknown_ns is not None:
             kept["unknown"] = self._unknown_ns
         if self._pending_ns is not None:

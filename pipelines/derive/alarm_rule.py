@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import orjson
 
-from pipelines.derive.alarm import Alarm, Changed
+from pipelines.derive.alarm import Alarm, Changed, stands
 from pipelines.derive.alarm_settings import SEVERITIES, AlarmSettings
 from pipelines.derive.chain import Chain
 from pipelines.derive.lifecycle import UNACKNOWLEDGED, State
-from pipelines.derive.rule import Derived, Ref, Value
+from pipelines.derive.rule import Derived, Ref, Rule, Value
 
 _CHAINED: Final = "alarms/chained"
+_ALONE: Final = "alarm/"
 
 
 class AlarmRule:
     """Some alarms that are kept together.
+
+    An alarm that stood and is configured no more is told once more, as `removed`: nobody else would end it in a store.
 
     Args:
         name: of the rule.
@@ -35,6 +38,8 @@ class AlarmRule:
         self.alarms = tuple(alarms)
         self.reads: frozenset[Ref] = frozenset().union(*(one.reads for one in alarms))
         self._chain = chain
+        self._removed: dict[str, dict[str, Any]] = {}
+        self._ended: list[tuple[str, int]] = []
 
     def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
         """One reading of `reads`."""
@@ -46,11 +51,14 @@ class AlarmRule:
         """Let come what is due."""
         for one in self.alarms:
             one.tick(now_ns)
+        self._ended += [(key, max(now_ns, kept.get("last", 0) + 1)) for key, kept in self._removed.items()]
+        self._removed = {}
 
     def lines(self) -> list[Derived]:
         """Points of everything that changed since the last call."""
         changes = [(one.settings, change) for one in self.alarms for change in one.changes()]
-        points = []
+        points = [point for key, time_ns in self._ended for point in _removed(key, time_ns, self._chain)]
+        self._ended = []
         for settings, change in sorted(changes, key=lambda one: one[1].time_ns):
             points.append(_event(settings, change))
             if change.by:
@@ -60,9 +68,11 @@ class AlarmRule:
         return points
 
     def state(self) -> bytes:
-        """State of each alarm, and of the chain: JSON."""
-        chain = self._chain.kept() if self._chain is not None else None
-        return orjson.dumps({"alarms": {_key(one.settings): one.kept() for one in self.alarms}, "chain": chain})
+        """State of each alarm, and of the chain: JSON; empty when there is nothing left to keep."""
+        alarms = self._removed | {_key(one.settings): one.kept() for one in self.alarms}
+        if not alarms and self._chain is None:
+            return b""
+        return orjson.dumps({"alarms": alarms, "chain": self._chain.kept() if self._chain is not None else None})
 
     def restore(self, state: bytes) -> None:
         """Go on where `state` was taken; an alarm that was not there begins anew.
@@ -72,9 +82,12 @@ class AlarmRule:
         """
         try:
             found = orjson.loads(state)
+            alarms = dict(found["alarms"])
             for one in self.alarms:
-                if kept := found["alarms"].get(_key(one.settings)):
+                if kept := alarms.pop(_key(one.settings), None):
                     one.restore(kept)
+            self._removed = {key: kept for key, kept in alarms.items() if stands(kept)}
+            self.reads |= {Ref(*ref) for kept in self._removed.values() for ref in kept.get("reads", ())}
             if self._chain is not None and found["chain"]:
                 self._chain.restore(found["chain"])
         except (KeyError, TypeError, AttributeError) as error:
@@ -83,9 +96,22 @@ class AlarmRule:
 
 def alarm_rules(settings: Sequence[AlarmSettings], chain: Chain) -> list[AlarmRule]:
     """The rules of a site's alarms: each by itself, but for those that share the hash-chained log."""
-    rules = [AlarmRule(f"alarm/{_key(one)}", [Alarm(one)]) for one in settings if not one.chained]
+    rules = [AlarmRule(_ALONE + _key(one), [Alarm(one)]) for one in settings if not one.chained]
     chained = [Alarm(one) for one in settings if one.chained]
     return [*rules, AlarmRule(_CHAINED, chained, chain)] if chained else rules
+
+
+def removed_rules(kept: Iterable[str], rules: Iterable[Rule], chain: Chain) -> list[AlarmRule]:
+    """Rules that end the alarms that are kept and are configured no more.
+
+    Args:
+        kept: names of rules that have a state.
+        rules: those of the configuration.
+        chain: takes the end of those that are chained.
+    """
+    gone = sorted(set(kept) - {one.name for one in rules})
+    ended = [AlarmRule(name, []) for name in gone if name.startswith(_ALONE)]
+    return [*ended, AlarmRule(_CHAINED, [], chain)] if _CHAINED in gone else ended
 
 
 def _key(settings: AlarmSettings) -> str:
@@ -127,19 +153,34 @@ def _action(settings: AlarmSettings, change: Changed) -> Derived:
 def _logged(chain: Chain, settings: AlarmSettings, change: Changed) -> Derived:
     """The change as the next entry of the chain."""
     said = {
-        "machine": settings.machine,
-        "alarm": settings.name,
         "priority": settings.priority,
         "kind": "safety" if settings.safety else "ccp",
-        "time_ns": str(change.time_ns),
         "event": change.event,
         "state": str(change.state),
     }
     more = {"cause": change.cause, "value": "" if change.value is None else repr(change.value)}
     more |= {"by": change.by, "comment": change.comment, "until_ns": str(change.until_ns or "")}
-    entry = chain.add(said | {key: one for key, one in more.items() if one})
+    whole = said | {key: one for key, one in more.items() if one}
+    return _entry(chain, settings.machine, settings.name, change.time_ns, whole)
+
+
+def _entry(chain: Chain, machine: str, name: str, time_ns: int, said: Mapping[str, str]) -> Derived:
+    """The next entry, and the point that holds it."""
+    entry = chain.add({"machine": machine, "alarm": name, "time_ns": str(time_ns), **said})
     fields: dict[str, Value] = {"seq": entry.seq, "hash": entry.hash, "prev": entry.prev}
-    return _point("event_log", settings, change, {**fields, "entry": entry.canonical().decode()})
+    fields["entry"] = entry.canonical().decode()
+    return Derived("event_log", machine, time_ns, fields, (("alarm", name),), once=True)
+
+
+def _removed(key: str, time_ns: int, chain: Chain | None) -> list[Derived]:
+    """The end of an alarm that is configured no more, and its entry where it was chained."""
+    machine, _, name = key.partition("/")
+    over = dict.fromkeys(("active", "shelved", "retain"), False) | {"acknowledged": True}
+    said = {"event": "removed", "state": str(State.NORM)}
+    points = [Derived("alarm", machine, time_ns, {**over, **said}, (("alarm", name),), once=True)]
+    if chain is not None:
+        points.append(_entry(chain, machine, name, time_ns, said))
+    return points
 
 
 def _point(measurement: str, settings: AlarmSettings, change: Changed, fields: dict[str, Value]) -> Derived:

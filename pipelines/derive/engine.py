@@ -53,7 +53,8 @@ class Engine:
             shares: rules that also see the points of all others.
         """
         states = self._shared | {one.name: one.state() for one in (*self._rules, *self._shares)}
-        self._rules, self._shares, self._places = tuple(rules), tuple(shares), places
+        self._rules, self._shares, self._places = tuple(rules), tuple(shares), {**self._kept.places, **places}
+        self._kept.places = self._places
         self._listeners = {}
         for rule in (*rules, *shares):
             if kept := states.get(rule.name) or self._kept[rule.name]:
@@ -61,8 +62,15 @@ class Engine:
                     rule.restore(kept)
                 except ValueError as error:
                     log.warning("derived_state_unreadable", rule=rule.name, reason=str(error))
+                if not rule.state():
+                    self._kept[rule.name] = b""  # an alarm that is configured no more, and was normal
             for ref in rule.reads:
                 self._listeners[ref] = (*self._listeners.get(ref, ()), rule)
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of rules that have a state, those of an earlier configuration included."""
+        return self._kept.names()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -113,7 +121,8 @@ class Engine:
             texts += (text for _, text in some)
             if share.touched and (some or shown or not quiet):
                 resume[KEY + share.name] = self._shared[share.name] = share.state()
-        resume |= self._kept.resume()
+        if points or not quiet:
+            resume |= self._kept.resume()
         if not points:
             return Lines(b"", 0, (now_ns, now_ns), resume) if resume else None
         self.points += len(points)

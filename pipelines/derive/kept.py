@@ -10,7 +10,12 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Final
+
+import orjson
+
+from pipelines.place import Place
 
 WHOLE: Final = "derived"
 """Key of all states."""
@@ -18,6 +23,7 @@ SINCE: Final = "derived+"
 """Key of those that are others since; an empty one = none."""
 _TIMES: Final = 8
 """A whole set is written when what was written since is so many times as large: it costs an eighth at most."""
+_PLACES: Final = "places"
 _LENGTHS: Final = struct.Struct("<HI")
 
 
@@ -44,9 +50,18 @@ class Kept:
             self._states[name] = self._since[name] = state
             self._changed = True
 
+    @property
+    def places(self) -> dict[str, Place]:
+        """Where machines stand, those of an earlier configuration included: what was told of them may have to end."""
+        return {name: Place(*place) for name, place in orjson.loads(self[_PLACES] or b"{}").items()}
+
+    @places.setter
+    def places(self, places: Mapping[str, Place]) -> None:
+        self[_PLACES] = orjson.dumps({name: astuple(place) for name, place in sorted(places.items())})
+
     def names(self) -> list[str]:
         """Rules that have a state, those that are gone included."""
-        return sorted(name for name, state in self._states.items() if state)
+        return sorted(name for name, state in self._states.items() if state and name != _PLACES)
 
     def resume(self) -> dict[str, bytes]:
         """What the next record must hold; nothing when no state changed since the last call."""
