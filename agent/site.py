@@ -72,7 +72,8 @@ class Site(Settings):
     exposure: tuple[ExposureSettings, ...] = ()
     """Gases whose 8-hour and 15-minute means are kept."""
     kpis: tuple[Kpi, ...] = ()
-    """Key performance indicators of the site, by their codes."""
+    """Key performance indicators that the site is judged by, by their codes: what reports will compute. The agent
+    itself computes none of them, and nothing else depends on this list yet."""
     share: Annotated[dict[Name, ShareSettings], Field(default_factory=dict)]
     """Destinations beside the own store, by name, and what each of them gets."""
     agent: AgentSettings = AgentSettings()

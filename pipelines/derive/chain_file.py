@@ -24,7 +24,10 @@ FOLDER: Final = "chain"
 FILE_BYTES: Final = 4 << 20
 """A file this large is followed by another one; an entry is about 450 bytes."""
 MOST_FILES: Final = 16
-"""So many files are kept: about 150,000 entries, 64 MiB."""
+"""So many files are kept: about 150,000 entries."""
+MOST_BYTES: Final = 80 << 20
+"""Bound of the folder, with one file more while the oldest goes, and what a write puts behind a file nearly full. It is
+no buffer, and does not count under the journal's cap."""
 _HEAD: Final = "head.json"
 
 

@@ -172,6 +172,6 @@ class DerivedSettings(Settings):
 
 Kpi = Literal[
     "P-UPH", "P-UTIL", "P-OEE", "P-LT", "P-CT", "P-QTY", "P-MTBF", "P-MTTR", "Q-PDR", "Q-FDR", "Q-CLM", "Q-CPK",
-    "C-MH", "C-KWH", "C-INV", "D-OTD", "S-ALM", "S-INJ", "E-CO2", "E-PEAK",
+    "C-MH", "C-KWH", "C-INV", "D-OTD", "D-O2S", "S-ALM", "S-INJ", "E-CO2", "E-PEAK",
 ]  # fmt: skip
-"""Code of a key performance indicator."""
+"""Code of a key performance indicator: productivity P, quality Q, cost C, delivery D, safety S, environment E."""

@@ -15,7 +15,9 @@ class JournalSettings(Settings):
     """The journal on disk."""
 
     max_bytes: Annotated[int, Field(ge=_MIB)] = 2048 * _MIB
-    """Hard cap on the bytes of all segments; 2 GiB holds 72 h of 100 points a second with room to spare."""
+    """Hard cap on the bytes of all segments, of the quarantine and of the ledger; 2 GiB holds 72 h of 100 points a
+    second with room to spare. The log of safety and CCP events is no buffer and has a bound of its own, 80 MiB; so have
+    destinations."""
     min_free_bytes: Annotated[int, Field(ge=0)] = 64 * _MIB
     """Bytes of the file system that are left free for others."""
     segment_bytes: Annotated[int, Field(ge=64 << 10, le=32 * _MIB)] = 4 * _MIB

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.derive.chain import FIRST_PREV, MOST_UNWRITTEN, Chain, Entry, Head, entry_after, verify
-from pipelines.derive.chain_file import FOLDER, ChainFile, verify_folder
+from pipelines.derive.chain_file import FILE_BYTES, FOLDER, MOST_BYTES, MOST_FILES, ChainFile, verify_folder
 from pipelines.errors import JournalError
 
 SAID: Final = {"machine": "GD-01", "alarm": "hcl_high", "event": "raised", "time_ns": "1750000000000000000"}
@@ -156,6 +156,13 @@ def test_the_oldest_file_goes_and_the_chain_says_so(tmp_path: Path) -> None:
     assert (found.head, found.broken) == (chain.head, "")
     files[0].unlink()
     assert "entries are missing" in verify_folder(tmp_path).broken
+
+
+def test_the_folder_has_a_bound() -> None:
+    """Files that are full, each with the largest write behind it, and one more while the oldest goes."""
+    texts = {"machine": "m" * 64, "alarm": "a" * 64, "by": "김" * 64, "comment": "환" * 500, "value": "-1.2345e-123"}
+    line = Chain().add(SAID | texts | {"cause": "condition", "state": "RTN_UNACK", "until_ns": "1" * 19}).line()
+    assert (MOST_FILES + 1) * (FILE_BYTES + MOST_UNWRITTEN * len(line)) <= MOST_BYTES
 
 
 def test_the_journal_remembers_what_the_file_has_not(tmp_path: Path) -> None:
