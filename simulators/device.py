@@ -27,6 +27,7 @@ class Signal:
         category: MTConnect only, as `type` and `units`: of the data item. A condition is a fault where its variable is
             not 0.
         open: Modbus: what the register holds while the sensor's wire is broken, raw.
+        bad: there is no value while this variable is not 0: the node is bad, a register holds `open`; empty = never.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Signal:
     type: str = ""
     units: str = ""
     open: int | None = None
+    bad: str = ""
 
     def raw(self, values: Values) -> Any:
         """What the register holds now."""
@@ -113,12 +115,12 @@ def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values,
         raise ValueError(f"device {name}: no type {body['type']!r}; there are {', '.join(kinds)}")
     make = kinds[body["type"]]
     signals = tuple(
-        make(_signal(first_id + i, name, key, spec, suffix), spec)
+        replace(make(_signal(first_id + i, name, key, spec, suffix), spec), bad=_bad(spec, suffix))
         for i, (key, spec) in enumerate(body["signals"].items())
     )
     for signal in signals:
-        if signal.of not in values:
-            raise ValueError(f"device {name}: signal {signal.name} shows {signal.of}, which is no variable")
+        if lost := [one for one in (signal.of, signal.bad) if one and one not in values]:
+            raise ValueError(f"device {name}: signal {signal.name} shows {lost[0]}, which is no variable")
     areas = frozenset((a.get("unit", 1), a["table"], a["first"], a["last"]) for a in body.get("areas", ()))
     return Device(
         name,
@@ -135,6 +137,10 @@ def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values,
 def _signal(number: int, device: str, name: str, spec: Mapping[str, Any], suffix: str) -> Signal:
     of = spec.get("of", name) + suffix
     return Signal(number, device, name, of, spec.get("datatype", "String"), spec.get("decimals", 0))
+
+
+def _bad(spec: Mapping[str, Any], suffix: str) -> str:
+    return f"{spec['bad']}{suffix}" if "bad" in spec else ""
 
 
 def _modbus_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:

@@ -20,6 +20,8 @@ Change = Callable[[Any], Any]
 SWAPPED: Final = {"ABCD": "CDAB", "CDAB": "ABCD", "BADC": "DCBA", "DCBA": "BADC"}
 ANY_BAD: Final = -1
 """Status in the truth log: which bad StatusCode stands for it is the client's choice."""
+BAD_OUT_OF_SERVICE: Final = 0x808D_0000
+"""The source of the value does not work (OPC 10000-4 Annex A)."""
 
 
 @dataclass(slots=True)
@@ -84,6 +86,8 @@ class Panel:
         """What its register holds now; for words in the wrong order, what a client makes of them."""
         if self._raws.get(signal.id):
             return self._raws[signal.id][-1]
+        if signal.open is not None and self._without(signal):
+            return signal.open
         raw = signal.raw(self._of(signal))
         if signal.id not in self._swapped:
             return raw
@@ -95,8 +99,11 @@ class Panel:
 
     def status(self, signal: Signal) -> int:
         """Its StatusCode."""
-        found = self._status.get(signal.id)
-        return found[-1] if found else 0
+        if found := self._status.get(signal.id):
+            return found[-1]
+        if signal.table or not self._without(signal):
+            return 0
+        return ANY_BAD if signal.category else BAD_OUT_OF_SERVICE
 
     @contextmanager
     def changed(self, changes: Mapping[int, Change]) -> Iterator[None]:
@@ -131,6 +138,10 @@ class Panel:
         """Show signals altered from now on for ever."""
         for number, change in changes.items():
             self._changes[number].append(change)
+
+    def _without(self, signal: Signal) -> bool:
+        """Whether there is no value of it now."""
+        return bool(signal.bad and self._values[signal.bad])
 
     def _of(self, signal: Signal) -> Values:
         changes = self._changes.get(signal.id)

@@ -6,6 +6,7 @@
     step_s: 0.05                           # seconds between two evaluations, where a variable has no step_s of its own
     variables: {NAME: {model: …, …}}       # evaluated in this order, see simulators/signals/__init__.py
     faults: {NAME: {label: {ko: …, en: …}, for_s: 600}}  # variables: NAME is 1 while active, NAME_t = s since it began
+    played: {file: …}                      # a history in Parquet that variables play, see simulators/signals/tape.py
     plot: [{ko: …, en: …, unit: ℃, of: [VARIABLE]}]      # panels of its picture, see simulators/plots.py
     devices:
       NAME:                                # equals the connection's name in site.yaml: the only join
@@ -13,6 +14,7 @@
         areas: [{unit: 1, table: holding, first: 0, last: 99}]   # the addresses that exist
         max_registers: 125                 # of one request; some devices take fewer
         signals: {NAME: {unit, table, address, datatype, decimals, words, open, of: VARIABLE}}  # open: raw, broken wire
+                                           # of every type: `bad: VARIABLE`, there is no value while it is not 0
       NAME:
         type: opcua
         namespace: http://…
@@ -29,6 +31,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -88,15 +92,23 @@ def line_names() -> list[str]:
 
 
 def document_of(line: str) -> dict[str, Any]:
-    """The parsed plant.yaml of a line.
+    """The parsed plant.yaml of a line: its name, or a folder that holds the file and the history that it plays.
 
     Raises:
-        ValueError: no such line.
+        ValueError: no such line, or no such file.
     """
-    file = resources.files("simulators") / "lines" / line / "plant.yaml"
-    if not file.is_file():
+    if line in line_names():
+        folder: Traversable = resources.files("simulators") / "lines" / line
+    elif (Path(line) / "plant.yaml").is_file():
+        folder = Path(line)
+    else:
         raise ValueError(f"no line {line}; there are {', '.join(line_names())}")
-    found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    try:
+        found: dict[str, Any] = yaml.safe_load((folder / "plant.yaml").read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{folder / 'plant.yaml'}: {' '.join(str(error).split())}") from error
+    if "file" in found.get("played", {}):
+        found["played"]["file"] = str(folder / found["played"]["file"])
     return found
 
 

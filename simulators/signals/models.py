@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from simulators.signals.expression import Rewriter, normals, uniforms
 from simulators.signals.schedule import WEEKDAYS, working
+from simulators.signals.tape import Tape
 
 Code = list[str]
 """Lines of Python at the left margin."""
@@ -24,10 +25,14 @@ class Variable:
         initials: local name → first value of this variable and of what it keeps beside it.
         made: global name → what the code calls.
         rewriter: of its expressions.
+        tape: the history that the line plays, or None.
     """
 
-    def __init__(self, name: str, params: Mapping[str, Any], dt_s: float, seed: str, number: int) -> None:
+    def __init__(
+        self, name: str, params: Mapping[str, Any], dt_s: float, seed: str, number: int, tape: Tape | None = None
+    ) -> None:
         self.name = name
+        self.tape = tape
         self.dt_s = dt_s
         self.rewriter = Rewriter(dt_s, self.draw)
         self.initials: dict[str, Any] = {name: params.get("initial", 0)}
@@ -212,6 +217,19 @@ def _schedule(v: Variable) -> Code:
     return [f"{v.name} = {v.keep('working', at)}(t)"]
 
 
+def _played(v: Variable) -> Code:
+    """Between two rows nothing is asked."""
+    if v.tape is None:
+        raise ValueError(f"{v.name}: model played needs `played` of the line, which names the file")
+    column = v.literal("column", v.name)
+    try:
+        take = v.keep("take", v.tape.reader(column))
+    except ValueError as error:
+        raise ValueError(f"{v.name}: {error}") from error
+    bad, due = v.own("bad", 1), v.own("due", 0)
+    return [f"if _step >= {due}: {v.name}, {bad}, {due} = {take}(_step)"]
+
+
 MODELS: Final[Mapping[str, Callable[[Variable], Code]]] = {
     "constant": _constant,
     "expr": _expr,
@@ -226,5 +244,6 @@ MODELS: Final[Mapping[str, Callable[[Variable], Code]]] = {
     "pid": _pid,
     "zone": _zone,
     "schedule": _schedule,
+    "played": _played,
 }
 """Model name in plant.yaml → what writes its code; `simulators.signals` tells their parameters."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from simulators.signals.expression import DRAWS, FUNCTIONS
 from simulators.signals.models import MODELS, Code, Variable
 from simulators.signals.schedule import DAY_S, START_S
+from simulators.signals.tape import Tape
 
 Values = dict[str, Any]
 STEP_NS: Final = 50_000_000
@@ -59,8 +60,9 @@ class Physics:
         self.faults = {f"{name}{suffix}": fault for name, fault in faults.items()}
         default_s = document.get("step_s", STEP_S)
         steps = {name: _every(name, params.get("step_s", default_s)) for name, params in document["variables"].items()}
+        tape = Tape(document["played"], STEP_NS) if "played" in document else None
         variables = [
-            Variable(name, params, steps[name] * STEP_S, f"{seed}{suffix}", number)
+            Variable(name, params, steps[name] * STEP_S, f"{seed}{suffix}", number, tape)
             for number, (name, params) in enumerate(document["variables"].items())
         ]
         blocks = [(steps[v.name], _code(v)) for v in variables]

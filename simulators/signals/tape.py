@@ -1,0 +1,120 @@
+"""A recorded history as it is played: rows of a Parquet file at their times, a few at a time, never the whole file.
+
+`played` of plant.yaml::
+
+    played: {file: history.parquet, loop: false, lead_s: 5, length_s: 86400}
+
+The file has `t_ns` (int64, ns since its first row, ascending) and the columns that variables of model `played` show.
+Its first row is shown from the plant's first step on, and stands for `lead_s` more; with `loop` it begins again
+`length_s` after its first row. Its last row stands for ever otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import duckdb
+
+TIME: Final = "t_ns"
+NEVER: Final = 2**62
+"""Number of a step that does not come."""
+_AT_ONCE: Final = 256
+"""Rows held."""
+_MEMORY: Final = "256MB"
+Taken = tuple[Any, int, int]
+"""Value, whether there is none (1; the value is the one before), and the step from which on there is another."""
+
+
+class Tape:
+    """The rows of one file.
+
+    Args:
+        played: the block of plant.yaml.
+        step_ns: plant time of one step, ns.
+
+    Raises:
+        ValueError: a key is missing or the file cannot be read.
+    """
+
+    def __init__(self, played: Mapping[str, Any], step_ns: int) -> None:
+        import duckdb  # noqa: PLC0415 — most plants play nothing
+
+        try:
+            self._path = Path(played["file"])
+            self._length_ns = round(played["length_s"] * 1e9) if played.get("loop") else 0
+        except KeyError as missing:
+            raise ValueError(f"played: {missing} is missing") from missing
+        if played.get("loop") and self._length_ns <= 0:
+            raise ValueError("played: length_s must be above 0 to loop")
+        self._step_ns = step_ns
+        self._lead_ns = round(played.get("lead_s", 0) * 1e9)
+        self._db = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": _MEMORY})
+        try:
+            found = self._db.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(self._path)}).fetchall()
+        except duckdb.Error as error:
+            raise ValueError(f"played: {self._path}: {str(error).splitlines()[0]}") from error
+        self._types = {name: kind for name, kind, *_ in found}
+        if TIME not in self._types:
+            raise ValueError(f"played: {self._path} has no column {TIME}")
+        self._columns: list[str] = []
+        self._values: list[Any] = []
+        self._empty: list[int] = []
+        self._rows: duckdb.DuckDBPyConnection | None = None
+        self._held: list[tuple[Any, ...]] = []
+        self._at = 0
+        self._begun_ns = 0
+        self._next = 1
+
+    def reader(self, column: str) -> Callable[[int], Taken]:
+        """What shows a column; it is asked with numbers of steps that never go down.
+
+        Raises:
+            ValueError: the file has no such column.
+        """
+        if column not in self._types:
+            raise ValueError(f"{self._path} has no column {column!r}")
+        index = len(self._columns)
+        self._columns.append(column)
+        self._values.append({"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0.0}.get(self._types[column], 0))
+        self._empty.append(1)
+
+        def take(step: int) -> Taken:
+            while self._next <= step:
+                self._turn()
+            return self._values[index], self._empty[index], self._next
+
+        return take
+
+    def _turn(self) -> None:
+        """Show the row that is due, and look at the next: when it is due."""
+        if row := self._row():
+            for index, value in enumerate(row[1:]):
+                self._empty[index] = int(value is None)
+                if value is not None:
+                    self._values[index] = value
+            self._at += 1
+        following = self._row()
+        if following is None and self._length_ns and row:
+            self._begun_ns += self._length_ns
+            self._rows = None
+            following = self._row()
+        self._next = self._due(following[0]) if following else NEVER
+
+    def _due(self, time_ns: int) -> int:
+        """The step at which a row is shown: the first that is not before it; row 0 at step 1, at once."""
+        passed_ns = self._begun_ns + time_ns + self._lead_ns if self._begun_ns + time_ns else 0
+        return 1 - (-passed_ns // self._step_ns)
+
+    def _row(self) -> tuple[Any, ...] | None:
+        """The row at hand; None behind the last one."""
+        if self._rows is None:
+            columns = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (TIME, *self._columns))
+            query = f"SELECT {columns} FROM read_parquet($path)"  # noqa: S608 — names that the file has
+            self._rows = self._db.execute(query, {"path": str(self._path)})
+            self._held, self._at = [], 0
+        if self._at == len(self._held):
+            self._held, self._at = self._rows.fetchmany(_AT_ONCE), 0
+        return self._held[self._at] if self._held else None
