@@ -22,6 +22,7 @@ from pipelines.errors import ConfigError, ShopfloorError
 COMMANDS: Final = {
     "init": "Start",
     "lines": "Start",
+    "import": "Start",
     "simulate": "Start",
     "run": "Start",
     "browse": "Connect",

@@ -31,6 +31,8 @@ from simulators.plant import Plant, line_names, load_plant
 from simulators.signals.physics import STEP_NS
 from simulators.truth import TruthLog
 
+_LEAD_S = 5.0
+"""Real seconds for which the first row of a history stands, so that whoever reads the plant is there for the others."""
 _BURST = 100
 """Steps caught up before the servers get their turn."""
 
@@ -150,10 +152,11 @@ def _ports(texts: list[str]) -> dict[str, int]:
 def main() -> int:
     """Parse the arguments and run; exit code 2 for bad arguments."""
     parser = argparse.ArgumentParser(prog="python -m simulators", description=__doc__)
-    parser.add_argument("--line", action="append", help=f"a line to run, repeatable: {', '.join(line_names())}")
+    parser.add_argument("--line", action="append", help=f"line or folder, repeatable: {', '.join(line_names())}")
     parser.add_argument("--truth", type=Path, required=True, help="file of the truth log, written anew")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=int, default=1, help="how often each line is there")
+    parser.add_argument("--loop", action="store_true", help="a history begins again at its end")
     parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per real second")
     parser.add_argument("--origin-ns", type=int, default=None, help="where the fast clock equals the real one")
     parser.add_argument("--port-map", nargs="*", default=[], metavar="DEVICE=PORT", help="default: free ports")
@@ -168,7 +171,8 @@ def main() -> int:
     parser.add_argument("--control", type=Path, help="Unix socket to take faults on while it runs")
     args = parser.parse_args()
     try:
-        plant = load_plant(args.line or line_names(), args.seed, args.scale)
+        played = {"lead_s": _LEAD_S * args.speed} | ({"loop": True} if args.loop else {})
+        plant = load_plant(args.line or line_names(), args.seed, args.scale, played)
         ports = _ports(args.port_map)
         script = read_script(args.faults.read_text(encoding="utf-8"), plant) if args.faults else []
     except ScriptError as reason:

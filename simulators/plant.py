@@ -112,13 +112,23 @@ def document_of(line: str) -> dict[str, Any]:
     return found
 
 
-def load_plant(lines: Iterable[str], seed: int = 1, scale: int = 1) -> Plant:
+def load_plant(lines: Iterable[str], seed: int = 1, scale: int = 1, played: Mapping[str, Any] | None = None) -> Plant:
     """The plant of the named lines, at its first step.
+
+    Args:
+        lines: names, or folders.
+        seed: of all random numbers.
+        scale: how often each line is there.
+        played: keys of `played` that hold for every line that plays a history, whatever its file says.
 
     Raises:
         ValueError: no such line, or its plant.yaml is not usable.
     """
-    return plant_of([document_of(line) for line in lines], seed, scale)
+    documents = [document_of(line) for line in lines]
+    for document in documents:
+        if "played" in document:
+            document["played"] |= played or {}
+    return plant_of(documents, seed, scale)
 
 
 def plant_of(documents: Iterable[Mapping[str, Any]], seed: int = 1, scale: int = 1) -> Plant:

@@ -29,13 +29,15 @@ def command(
 
 
 def template(line: str) -> Path:
-    """The configuration file of a line template.
+    """The configuration file of a line template, or in a folder that `agent import` made.
 
     Raises:
         ConfigError: there is no such line.
     """
     path = LINES / line / "site.yaml"
     if line not in {one.parent.name for one in LINES.glob("*/site.yaml")}:
+        if (Path(line) / "site.yaml").is_file() and (Path(line) / "plant.yaml").is_file():
+            return Path(line) / "site.yaml"
         known = ", ".join(sorted(one.parent.name for one in LINES.glob("*/site.yaml")))
         raise ConfigError(None, None, f"no line is called {line!r}; there are {known}")
     return path

@@ -21,6 +21,7 @@ from rich.live import Live
 from agent.broker import local_broker
 from agent.commands.init import template
 from agent.duration import duration_s
+from agent.imports.simulated import imported, played_s
 from agent.influx import influx_store
 from agent.logs import set_up_logs
 from agent.output import emit_json, say
@@ -51,6 +52,8 @@ def command(
     speed: Annotated[float, typer.Option(help="Plant seconds per real second.", min=0.01, max=3600)] = 1.0,
     scale: Annotated[int, typer.Option(help="How often each line is there.", min=1, max=MOST)] = 1,
     faults: Annotated[Path | None, typer.Option(help="YAML list: - {at: 5m, fault: comm_loss, device: …}.")] = None,
+    played: Annotated[Path | None, typer.Option("--import", help="CSV or Parquet to play, see docs/import.md.")] = None,
+    columns: Annotated[Path | None, typer.Option(help="YAML that says what its columns are.")] = None,
     broker: Annotated[str | None, typer.Option(help="mqtt://host:port instead of one of our own.")] = None,
     local: Annotated[str, typer.Option(help="Broker of our own: auto, mosquitto or embedded.")] = "auto",
     influx: Annotated[str | None, typer.Option(help="http://host:8086?db=NAME instead of the embedded store.")] = None,
@@ -59,6 +62,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of the plant's physics.")] = 1,
     port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.")] = 0,
     *,
+    loop: Annotated[bool, typer.Option("--loop", help="What is played begins again at its end.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line, nothing else on stdout.")] = False,
 ) -> int:
     """Run a simulated plant, the collector and the site server, and judge at the end whether anything was lost.
@@ -67,11 +71,11 @@ def command(
     accepted or published is not in the store.
     """
     set_up_logs("warning")
-    lines = tuple(line or DEFAULT_LINES)
+    lines = tuple(line or (DEFAULT_LINES if played is None else ()))
     if len(set(lines)) < len(lines):
         raise ConfigError(None, None, f"{' '.join(lines)}: a line can run once only; name each one time")
-    sites = tuple(template(one) for one in lines)
-    orders = _script(faults, load_plant(lines, seed, scale)) if faults else []
+    for one in lines:
+        template(one)
     seconds = duration_s("--for", duration) if duration else None
     if local not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
@@ -79,11 +83,14 @@ def command(
         folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sf-")))
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / "agent", ignore_errors=True)
-        sites = tuple(path for one in sites for path in copies(one, scale, folder / "sites"))
+        lines += imported(played, columns, folder / "imported" / played.stem) if played else ()
+        seconds = seconds or (None if loop else played_s(lines, speed))
+        orders = _script(faults, load_plant(lines, seed, scale)) if faults else []
+        sites = tuple(path for one in lines for path in copies(template(one), scale, folder / "sites"))
 
         def plan(mqtt: MqttSettings) -> Plan:
             kept = store or folder / "store"
-            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, faults, port, scale)
+            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, faults, port, scale, loop)
 
         given = mqtt_settings(broker) if broker else None
         if given is not None:

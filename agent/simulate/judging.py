@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -111,7 +112,7 @@ def result(simulation: Simulation, judged: Judged) -> dict[str, Any]:
     values = np.percentile(latency_ms, points) if len(latency_ms) else [None] * len(points)
     sites = [load_site(path) for path in simulation.plan.sites]
     return {
-        "lines": list(simulation.plan.lines),
+        "lines": [Path(one).name for one in simulation.plan.lines],
         "tags": sum(len(one.tag_list()) for site in sites for one in site.connections),
         "produced": total.produced,
         "suppressed": total.suppressed,

@@ -73,6 +73,7 @@ class Plan:
         scale: how often each line is there.
         faults: script for the plant (`simulators.faults.script`), or None.
         port: of the viewer, 0 = a free one.
+        loop: whether a history that is played begins again at its end.
         ways: what lies between the parts.
     """
 
@@ -87,6 +88,7 @@ class Plan:
     faults: Path | None
     port: int
     scale: int = 1
+    loop: bool = False
     ways: Ways = field(default_factory=Ways)
 
     @property
@@ -152,6 +154,7 @@ class Simulation:
         argv += ["--control", str(plan.control.absolute())]
         argv += ["--scale", str(plan.scale)] if plan.scale > 1 else []
         argv += ["--faults", str(plan.faults)] if plan.faults else []
+        argv += ["--loop"] if plan.loop else []
         if fast:
             argv += ["--speed", f"{plan.speed:g}", "--origin-ns", str(origin_ns)]
         sites = [word for path in plan.sites for word in ("--site", str(path))]

@@ -31,7 +31,7 @@ def as_yaml(settings: ConnectionSettings, found: Sequence[Found]) -> str:
     fields = settings.model_dump(mode="json", exclude_unset=True, exclude={"tags", "machine"}) | {"machine": "device"}
     lines = [f"    {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
     lines[0] = f"  - {lines[0].strip()}"
-    tags = [f"      - {_flow(tag)}{_comment(one)}" for tag, one in zip(tags_of(found), found, strict=True)]
+    tags = [f"      - {flow(tag)}{_comment(one)}" for tag, one in zip(tags_of(found), found, strict=True)]
     return _HEAD.format(where=settings.where()) + "\n".join([*lines, "    tags:", *tags]) + "\n"
 
 
@@ -64,10 +64,10 @@ def tags_of(found: Sequence[Found]) -> list[dict[str, Any]]:
     return out
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value as YAML on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
 
 

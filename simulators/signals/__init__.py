@@ -28,7 +28,7 @@ zone        heated zone: `mv` %, `full_k` rise at 100 %, `tau_s`, `ambient`, `ne
             ℃/s of cooling
 schedule    1 working, 0 break or closed: `shifts` ["08:00-20:00"], `breaks` ["12:00-13:00"], `days` [0, 1, 2, 3, 4]
 played      `column` of the history that the line plays (`tape`; default: its own name); NAME_bad = 1 where there is no
-            value
+            value; the column `row` counts rows
 ==========  ====================================================================================
 
 A step shorter than the one a variable reads with is not seen by it: NAME_n is 1 for one step of its cycle.

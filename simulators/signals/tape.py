@@ -1,12 +1,13 @@
 """A recorded history as it is played: rows of a Parquet file at their times, a few at a time, never the whole file.
 
-`played` of plant.yaml::
+`played` of plant.yaml; the file stands beside it::
 
     played: {file: history.parquet, loop: false, lead_s: 5, length_s: 86400}
 
-The file has `t_ns` (int64, ns since its first row, ascending) and the columns that variables of model `played` show.
+The file has `t_ns` (int64, ns since any moment, ascending) and the columns that variables of model `played` show.
 Its first row is shown from the plant's first step on, and stands for `lead_s` more; with `loop` it begins again
 `length_s` after its first row. Its last row stands for ever otherwise.
+The column `row` is always there: how many rows were shown so far.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 TIME: Final = "t_ns"
+ROW: Final = "row"
 NEVER: Final = 2**62
 """Number of a step that does not come."""
 _AT_ONCE: Final = 256
@@ -65,7 +67,7 @@ class Tape:
         self._rows: duckdb.DuckDBPyConnection | None = None
         self._held: list[tuple[Any, ...]] = []
         self._at = 0
-        self._begun_ns = 0
+        self._first_ns = self._begun_ns = self._shown = 0
         self._next = 1
 
     def reader(self, column: str) -> Callable[[int], Taken]:
@@ -74,6 +76,8 @@ class Tape:
         Raises:
             ValueError: the file has no such column.
         """
+        if column == ROW:
+            return lambda step: (self._until(step), 0, self._next)
         if column not in self._types:
             raise ValueError(f"{self._path} has no column {column!r}")
         index = len(self._columns)
@@ -82,11 +86,16 @@ class Tape:
         self._empty.append(1)
 
         def take(step: int) -> Taken:
-            while self._next <= step:
-                self._turn()
+            self._until(step)
             return self._values[index], self._empty[index], self._next
 
         return take
+
+    def _until(self, step: int) -> int:
+        """Show what is due at a step; how many rows were shown so far."""
+        while self._next <= step:
+            self._turn()
+        return self._shown
 
     def _turn(self) -> None:
         """Show the row that is due, and look at the next: when it is due."""
@@ -95,13 +104,15 @@ class Tape:
                 self._empty[index] = int(value is None)
                 if value is not None:
                     self._values[index] = value
+            self._first_ns = self._first_ns if self._shown else row[0]
+            self._shown += 1
             self._at += 1
         following = self._row()
         if following is None and self._length_ns and row:
             self._begun_ns += self._length_ns
             self._rows = None
             following = self._row()
-        self._next = self._due(following[0]) if following else NEVER
+        self._next = self._due(following[0] - self._first_ns) if following else NEVER
 
     def _due(self, time_ns: int) -> int:
         """The step at which a row is shown: the first that is not before it; row 0 at step 1, at once."""
