@@ -7,6 +7,7 @@ Pages: `/` machines, `/machine/{company}/{site}/{machine}` one machine ("-" stan
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -27,9 +28,9 @@ from pipelines.errors import DependencyError
 from viewer.catalog import Catalog
 from viewer.chart import BUCKETS, Chart, draw
 from viewer.headers import SecurityHeaders
-from viewer.overview import CODE, HOLDS_S, NS, MachineView, Summary, overview
-from viewer.states import draw_states, runs
-from viewer.stores.base import Place, Store, StoredGap, Trend
+from viewer.overview import CODE, HOLDS_S, NS, STATE, MachineView, Summary, TagView, overview
+from viewer.states import Run, draw_states, raw_runs, runs, within
+from viewer.stores.base import QUALITY, Latest, Place, Store, StoredGap, Trend
 from viewer.words import LANGUAGES, Words
 
 PERIODS_S: Final = {"10m": 600, "1h": 3600, "8h": 28_800, "1d": 86_400}
@@ -39,6 +40,8 @@ CARD_TAGS: Final = 6
 """Values shown on a machine's card."""
 EVERY_TAG: Final = "*"
 """Tag of a gap in all that an agent had, such as what was dropped at the journal's cap."""
+_LOOK_BACK_NS: Final = 86_400 * NS
+"""A raw state that is told on change is looked for so long before the start of a picture."""
 _LANGUAGE_COOKIE: Final = "lang"
 _YEAR_S: Final = 31_536_000
 _LAST_MS: Final = 4_102_444_800_000
@@ -85,7 +88,7 @@ class _Viewer:
 
     def _machines(self, request: Request) -> Response:
         now_ns = self.clock.now_ns()
-        views = overview(self.store.latest(), self.catalog, now_ns)
+        views = overview(self._latest(), self.catalog, now_ns)
         groups: dict[tuple[str, str, str], list[MachineView]] = {}
         for view in views:
             groups.setdefault((view.info.company, view.info.site, view.info.line), []).append(view)
@@ -101,7 +104,7 @@ class _Viewer:
     def _machine(self, request: Request) -> Response:
         now_ns = self.clock.now_ns()
         key = tuple("" if level == "-" else level for level in request.path_params.values())
-        views = overview(self.store.latest(), self.catalog, now_ns)
+        views = overview(self._latest(), self.catalog, now_ns)
         view = next((view for view in views if view.info.key == key), None)
         if view is None:
             raise HTTPException(404)
@@ -142,12 +145,12 @@ class _Viewer:
             found = self.store.trends(place, fields, start_ns, end_ns, BUCKETS)
             trends.update({(place, field): trend for field, trend in found.items()})
         charts = []
-        if view.states is not None:
-            codes = self.store.points(view.states, CODE, start_ns - int(HOLDS_S * NS), end_ns)
-            told = runs(codes, start_ns, min(end_ns, self.clock.now_ns()))
-            everywhere = [gap for gap in gaps if gap.tag == EVERY_TAG]
+        raw = _raw_state(view)
+        if view.states is not None or raw is not None:
+            states = self._states(view, raw, start_ns, min(end_ns, self.clock.now_ns()))
+            own = [gap for gap in gaps if gap.tag in {EVERY_TAG, raw.info.name if raw else EVERY_TAG}]
             label = words("state_band")
-            charts.append((label, "", draw_states(told, everywhere, start_ns, end_ns, words, label)))
+            charts.append((label, "", draw_states(states, own, start_ns, end_ns, words, label)))
         for tag in view.tags:
             if tag.place is None or isinstance(tag.value, str):
                 continue
@@ -156,6 +159,36 @@ class _Viewer:
             trend = trends[tag.place, tag.info.name]
             charts.append((label, tag.info.unit, draw(trend, own, start_ns, end_ns, words, label, tag.info.decimals)))
         return charts
+
+    def _states(self, view: MachineView, raw: TagView | None, start_ns: int, end_ns: int) -> list[Run]:
+        """Derived states, and where none was told those of the raw tag."""
+        on_change = raw is not None and raw.info.name in view.info.tags and raw.info.period_s is None
+        begin_ns = start_ns - (_LOOK_BACK_NS if on_change else int(HOLDS_S * NS))
+        told: list[Run] = []
+        if view.states is not None:
+            told = runs(self.store.points(view.states, CODE, begin_ns, end_ns), begin_ns, end_ns)
+        if raw is None or raw.place is None:
+            return within(told, start_ns, end_ns)
+        values, quality = (
+            self.store.points(raw.place, field, begin_ns, end_ns) for field in (raw.info.name, raw.info.name + QUALITY)
+        )
+        until_ns = min(end_ns, view.seen_ns or end_ns) if on_change else end_ns
+        code, span_ns = view.info.state_code, (begin_ns, max(begin_ns, until_ns))
+        return within([*told, *raw_runs(values, quality, code, told, span_ns, on_change=on_change)], start_ns, end_ns)
+
+    def _latest(self) -> list[Latest]:
+        """The newest of every tag; a state that was told of a time to come gives way to the one of now."""
+        now_ns = self.clock.now_ns()
+        holds_ns = int(HOLDS_S * NS)
+        found = []
+        for one in self.store.latest():
+            if one.place.measurement == STATE and one.field == CODE and (one.time_ns or 0) > now_ns + holds_ns:
+                codes = self.store.points(one.place, CODE, now_ns - holds_ns, now_ns + holds_ns)
+                value, time_ns = (codes.value[-1].item(), int(codes.time_ns[-1])) if len(codes.time_ns) else (None, 0)
+                found.append(replace(one, value=value, time_ns=time_ns))
+            else:
+                found.append(one)
+        return found
 
     def _language(self, request: Request) -> str:
         for language in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
@@ -187,6 +220,13 @@ def _zoom(query: Mapping[str, str]) -> tuple[int, int] | None:
         return None
     start_ms, end_ms = map(int, texts)
     return (start_ms * 1_000_000, end_ms * 1_000_000) if start_ms < end_ms < _LAST_MS else None
+
+
+def _raw_state(view: MachineView) -> TagView | None:
+    """The tag that says the state itself, as far as the store has it."""
+    if view.info.state_map is None:
+        return None
+    return next((tag for tag in view.tags if tag.info.name == view.info.state_tag and tag.place is not None), None)
 
 
 def _is_of(gap: StoredGap, view: MachineView) -> bool:

@@ -50,12 +50,21 @@ class MachineInfo:
     """Whether the site says where its state is taken from."""
     state_tag: str = ""
     """Its own tag that says the state, if there is one."""
+    state_map: Mapping[str, int] | None = None
+    """Raw value of that tag, as text, to canonical code; empty = the value is the code, None = the tag says no such."""
     tags: Mapping[str, TagInfo] = field(default_factory=dict)
 
     @property
     def key(self) -> MachineKey:
         """Company, site, machine."""
         return self.company, self.site, self.name
+
+    def state_code(self, value: object) -> int:
+        """Canonical code of a raw state value; 0 where the value means none."""
+        raw = _key(value)
+        if self.state_map:
+            return self.state_map.get(raw, UNKNOWN)
+        return int(raw) if raw.isdecimal() and int(raw) < len(STATES) else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,7 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 _label(machine),
                 bool(state),
                 state.get("tag") or "",
+                _state_map(state),
                 tags.get(name, {}),
             )
         )
@@ -104,6 +114,24 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
     exponent = Decimal(str(tag.get("scale") or 1)).normalize().as_tuple().exponent
     decimals = -exponent if isinstance(exponent, int) and -_MAX_DECIMALS <= exponent < 0 else None
     return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s)
+
+
+def _state_map(state: Mapping[str, Any]) -> dict[str, int] | None:
+    if not state.get("tag") or state.get("packml"):
+        return None
+    return {_key(raw): _code(code) for raw, code in (state.get("map") or {}).items()}
+
+
+def _key(value: object) -> str:
+    """A raw state as text, so that 1, 1.0, True and "1" are one."""
+    if isinstance(value, (bool, float)) and value == int(value):
+        return str(int(value))
+    return str(value)
+
+
+def _code(code: Any) -> int:
+    text = str(code).upper()
+    return STATES.index(text) if text in STATES else int(code)
 
 
 def _label(node: Mapping[str, Any]) -> dict[str, str]:

@@ -219,5 +219,5 @@ def _tag(info: TagInfo, latest: Latest | None) -> TagView:
 def _state(info: MachineInfo, said: Latest | None, now_ns: int) -> int | None:
     if said is None or said.time_ns is None:
         return UNKNOWN if info.has_state else None
-    code = said.value if isinstance(said.value, int) and now_ns - said.time_ns <= HOLDS_S * NS else UNKNOWN
+    code = said.value if isinstance(said.value, int) and abs(now_ns - said.time_ns) <= HOLDS_S * NS else UNKNOWN
     return code if 0 <= code < len(STATES) else UNKNOWN

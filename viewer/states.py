@@ -1,16 +1,24 @@
-"""Machine states over time as a coloured band: what was not told stays blank, what is unknown is 통신두절."""
+"""Machine states over time as a coloured band: what was not told stays blank, what is unknown is 통신두절.
+
+Agents derive states. Of the time before they did, and of agents that do not, there is the raw tag: where it says the
+state itself, it fills the stretches in which no derived state was told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
 import orjson
 from markupsafe import Markup, escape
 
 from viewer.axes import TOP, Axes, frame, time_axis
-from viewer.chart import Chart, shades
-from viewer.overview import HOLDS_S, NS
+from viewer.catalog import UNKNOWN
+from viewer.chart import Chart, shades, silence_ns
+from viewer.overview import HOLDS_S, NS, is_bad
 from viewer.stores.base import Points, StoredGap
 from viewer.words import Words, local
 
@@ -40,6 +48,60 @@ def runs(codes: Points, start_ns: int, end_ns: int) -> list[Run]:
         elif until >= begin:
             found.append((begin, until, code))
     return found
+
+
+def raw_runs(
+    values: Points,
+    quality: Points,
+    code: Callable[[object], int],
+    told: Sequence[Run],
+    span_ns: tuple[int, int],
+    *,
+    on_change: bool,
+) -> list[Run]:
+    """Stretches of one state by a raw tag, oldest first, between those that were `told`.
+
+    Args:
+        values: raw states.
+        quality: the StatusCodes stored for them, as int64.
+        code: canonical code of a raw state.
+        told: stretches of which the derived state is known, oldest first.
+        span_ns: from when to when.
+        on_change: a reading holds until the next one; else no longer than such readings are usually apart.
+    """
+    codes: dict[object, int] = {}
+    raw: dict[int, int] = {}
+    for time_ns, value in zip(values.time_ns.tolist(), values.value.tolist(), strict=True):
+        if value not in codes:
+            codes[value] = code(value)
+        raw[time_ns] = codes[value]
+    statuses = zip(quality.time_ns.tolist(), quality.value.tolist(), strict=True)
+    raw |= {time_ns: UNKNOWN for time_ns, status in statuses if is_bad(status)}
+    times = sorted(raw)
+    longest = math.inf if on_change else silence_ns(np.array(times, dtype=np.int64), 0)
+    found: list[Run] = []
+    for begin, end in _between(told, *span_ns):
+        inside = times[bisect_left(times, begin) : bisect_left(times, end)]
+        for at, following in zip(inside, [*inside[1:], end], strict=False):
+            # A bad reading may be told once and then holds until a good one.
+            until = following if raw[at] == UNKNOWN or following - at <= longest else at
+            if found and found[-1][1:] == (at, raw[at]):
+                found[-1] = (found[-1][0], until, raw[at])
+            else:
+                found.append((at, until, raw[at]))
+    return found
+
+
+def within(found: Sequence[Run], start_ns: int, end_ns: int) -> list[Run]:
+    """What of these lies in a span, oldest first."""
+    clipped = ((max(begin, start_ns), min(end, end_ns), state) for begin, end, state in sorted(found))
+    return [one for one in clipped if one[0] <= one[1]]
+
+
+def _between(told: Sequence[Run], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    ends = [start_ns, *(end for _, end, _ in told)]
+    begins = [*(begin for begin, _, _ in told), end_ns]
+    return [(end, begin) for end, begin in zip(ends, begins, strict=True) if end < begin]
 
 
 def draw_states(

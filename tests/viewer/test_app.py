@@ -97,6 +97,26 @@ def test_a_machine_with_charts_over_each_period(pages: Pages, period: str) -> No
     assert f'href="?period={shown}" aria-current="true"' in page
 
 
+def test_days_before_states_were_derived_have_the_raw_one(pages: Pages) -> None:
+    day_ns = 86_400 * NS
+    then_ns = time.time_ns() - 3 * day_ns
+    pages.write("\n".join(f"{series('PRS-02', 'press')} mode=1i {then_ns + at * NS}" for at in range(0, 60, 2)))
+    begin_ms = then_ns // 1_000_000
+    page = text(pages, f"{pages.machine('PRS-02')}?from={begin_ms - 60_000}&to={begin_ms + 120_000}")
+    assert '<rect class="s1"' in page
+    assert ">가동</text>" in page
+
+
+def test_a_state_of_a_time_to_come_does_not_hold(pages: Pages) -> None:
+    """As after a clock that was a year ahead: what is told now counts, and without that nothing is known."""
+    year_ns = 365 * 86_400 * NS
+    for name in ("PRS-02", "FUR-01"):
+        pages.write(f"{series(name, 'state')} code=3i {time.time_ns() + year_ns}")
+    page = text(pages, pages.url)
+    assert '"card edge3"' not in page
+    assert page.count('"card edge4"') == 1
+
+
 def test_a_zoomed_span(pages: Pages) -> None:
     end_ms = time.time_ns() // 1_000_000
     page = text(pages, f"{pages.machine('PRS-01')}?from={end_ms - 120_000}&to={end_ms}")

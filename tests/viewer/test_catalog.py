@@ -49,6 +49,19 @@ def test_digits_after_the_point_follow_the_scale(scale: float, decimals: int | N
     assert Catalog.of([site]).machines["", "", "M"].tags["t"].decimals == decimals
 
 
+def test_what_a_raw_state_means() -> None:
+    states = {
+        "A": {"tag": "mode", "map": {0: "OFF", 1: 1}},
+        "B": {"tag": "state"},
+        "C": {"tag": "current", "packml": "omac"},
+        "D": {"power": "kw"},
+    }
+    a, b, c, d = Catalog.of([{"machines": {name: {"state": one} for name, one in states.items()}}]).machines.values()
+    assert [a.state_code(one) for one in (0, 1.0, True, "1", 5)] == [7, 1, 1, 1, 0]
+    assert [b.state_code(one) for one in (8, 9, -1, "x", 4.0)] == [8, 0, 0, 0, 4]
+    assert (c.state_map, d.state_map) == (None, None)
+
+
 def test_whether_a_machine_has_a_state_and_which_tag_says_it() -> None:
     site = {"machines": {"A": {"state": {"tag": "mode"}}, "B": {"state": {"power": "kw"}}, "C": {}}}
     machines = Catalog.of([site]).machines.values()

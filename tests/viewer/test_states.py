@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
+from pipelines.point import BAD_NO_COMMUNICATION
 from viewer.overview import NS
-from viewer.states import draw_states, runs
+from viewer.states import draw_states, raw_runs, runs, within
 from viewer.stores.base import Place, Points, StoredGap
 from viewer.words import Words
 
@@ -38,6 +40,40 @@ def test_silence_is_blank() -> None:
 def test_what_was_told_before_the_start_holds_on() -> None:
     assert seconds((-50, 1), (10, 4), end_s=20) == [(0, 10, 1), (10, 20, 4)]
     assert seconds((-95, 1), (10, 4), end_s=20) == [(10, 20, 4)]
+
+
+NONE = Points(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+
+def points(*pairs: tuple[float, int]) -> Points:
+    return Points(np.array([round(at * NS) for at, _ in pairs]), np.array([value for _, value in pairs]))
+
+
+def raw_seconds(values: Points, *told: tuple[int, int, int], on_change: bool, bad: Points = NONE) -> list[Any]:
+    known = [(begin * NS, end * NS, state) for begin, end, state in told]
+    code = {1: 1, 3: 4}.get
+    found = raw_runs(values, bad, lambda one: code(one, 0), known, (0, 600 * NS), on_change=on_change)  # type: ignore[call-overload]
+    return [(begin // NS, end // NS, state) for begin, end, state in found]
+
+
+def test_of_the_time_before_states_were_derived_the_raw_tag_says_them() -> None:
+    assert raw_seconds(points((10, 1), (100, 3)), (400, 600, 2), on_change=True) == [(10, 100, 1), (100, 400, 4)]
+    polled = points(*((at, 1) for at in range(0, 100, 2)), *((at, 3) for at in range(300, 400, 2)))
+    assert raw_seconds(polled, (390, 600, 2), on_change=False) == [(0, 98, 1), (300, 390, 4)]
+    assert raw_seconds(points((10, 1)), on_change=True, bad=points((50, BAD_NO_COMMUNICATION))) == [
+        (10, 50, 1),
+        (50, 600, 0),
+    ]
+
+
+def test_the_raw_tag_says_nothing_of_time_whose_state_is_known_nor_of_silence_behind_it() -> None:
+    told = (0, 200, 2), (500, 600, 2)
+    assert raw_seconds(points((10, 1)), *told, on_change=True) == []
+    assert raw_seconds(points((10, 1), (300, 3)), *told, on_change=True) == [(300, 500, 4)]
+
+
+def test_what_is_drawn_lies_within_the_picture() -> None:
+    assert within([(50, 90, 2), (0, 20, 1), (20, 30, 4)], 25, 60) == [(25, 30, 4), (50, 60, 2)]
 
 
 @pytest.mark.parametrize("state", range(9))
