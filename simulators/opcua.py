@@ -19,8 +19,11 @@ from simulators.device import Signal
 from simulators.following import Follower
 from simulators.identity import Identity, identity
 from simulators.panel import Panel
-from simulators.subscriptions import Witness, WitnessServer, datetime_of
+from simulators.points import Point, encoded
+from simulators.space import Machine
+from simulators.subscriptions import WitnessServer
 from simulators.truth import TruthLog
+from simulators.witness import Witness
 
 HOST: Final = "127.0.0.1"
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -50,16 +53,6 @@ def _free_port() -> int:
     raise OSError(errno.EADDRINUSE, f"no free port between {ports.start} and {ports.stop}")
 
 
-def _data_value(value: Any, datatype: str, time_ns: int, status: int = 0) -> ua.DataValue:
-    when = datetime_of(time_ns)
-    return ua.DataValue(
-        ua.Variant(value, ua.VariantType[datatype]),
-        ua.StatusCode(status),
-        SourceTimestamp=when,
-        ServerTimestamp=when,
-    )
-
-
 def _swallow(data: bytes) -> None:
     """What is written to a connection that is forgotten."""
     del data
@@ -86,8 +79,7 @@ class OpcUaServer(Follower):
         self._now_ns = now_ns
         self._witness = Witness(panel, truth, now_ns)
         self._server: Server | None = None
-        self._nodes: dict[int, ua.NodeId] = {}
-        self._last: dict[int, tuple[Any, int]] = {}
+        self._rhythms: dict[int, list[tuple[Signal, Point]]] = {}
         self._silent = False
         self._certified = 0
         self._identity: Identity | None = None
@@ -192,46 +184,27 @@ class OpcUaServer(Follower):
         await self.follow()
         if self._server is None:
             return
-        space = self._server.iserver.aspace
-        for signal in self._device.signals:
-            if steps % signal.every_steps:
+        shown_ns = time_ns + self.panel.skew_ns
+        shown, status, write = self.panel.shown, self.panel.status, self._truth.write
+        for every, points in self._rhythms.items():
+            if steps % every:
                 continue
-            found = self.panel.shown(signal), self.panel.status(signal)
-            if found == self._last[signal.id]:
-                continue
-            self._last[signal.id] = found
-            shown_ns = time_ns + self.panel.skew_ns
-            self._truth.write("change", id=signal.id, value=found[0], time=shown_ns, status=found[1])
-            value = _data_value(found[0], signal.datatype, shown_ns, found[1])
-            await space.write_attribute_value(self._nodes[signal.id], ua.AttributeIds.Value, value)
+            for signal, point in points:
+                found = shown(signal), status(signal)
+                if found != point.found:
+                    write("change", id=signal.id, value=found[0], time=shown_ns, status=found[1])
+                    point.put(found, shown_ns, encoded(found[0], signal.datatype, found[1], shown_ns))
 
     async def _build(self, server: Server) -> None:
         for number in range(self.panel.renumbered):
             await server.register_namespace(f"{self._device.namespace}:{number + 1}")
         index = await server.register_namespace(self._device.namespace)
         time_ns = self._now_ns() // 1000 * 1000 + self.panel.skew_ns
-        self._witness.ids.clear()
-        machine = await server.nodes.objects.add_object(ua.NodeId(self._device.name, index), f"{index}:Machine")
-        folders: dict[str, Any] = {"": machine}
+        self._witness.points.clear()
+        self._rhythms.clear()
+        machine = Machine(server, self._device.name, index, self._witness.value)
         for signal in self._device.signals:
-            folder = await self._folder(folders, signal.node.rpartition("/")[0], index)
-            node = await self._variable(folder, signal, index)
-            self._nodes[signal.id] = node.nodeid
-            self._witness.ids[node.nodeid] = signal.id
-            value, status = self._last[signal.id] = self.panel.shown(signal), self.panel.status(signal)
-            await server.iserver.aspace.write_attribute_value(
-                node.nodeid, ua.AttributeIds.Value, _data_value(value, signal.datatype, time_ns, status)
-            )
-
-    async def _folder(self, folders: dict[str, Any], path: str, index: int) -> Any:
-        if path not in folders:
-            above, _, name = path.rpartition("/")
-            parent = await self._folder(folders, above, index)
-            folders[path] = await parent.add_object(ua.NodeId(path, index), f"{index}:{name}")
-        return folders[path]
-
-    async def _variable(self, folder: Any, signal: Signal, index: int) -> Any:
-        name = signal.node.rpartition("/")[2]
-        value = self.panel.shown(signal)
-        node_id = ua.NodeId(signal.node, index)
-        return await folder.add_variable(node_id, f"{index}:{name}", value, ua.VariantType[signal.datatype])
+            found = self.panel.shown(signal), self.panel.status(signal)
+            point = Point(signal.id, found, time_ns, encoded(found[0], signal.datatype, found[1], time_ns))
+            self._witness.points[await machine.add(signal, found[0])] = point
+            self._rhythms.setdefault(signal.every_steps, []).append((signal, point))

@@ -2,22 +2,26 @@
 # (asyncua re-exports by star import and declares its integers as classes that nobody makes instances of)
 """asyncua's server classes, extended where a real server does more, and with the truth log in the places that know.
 
+Values of the plant go their own way: encoded once per change (`simulators.points`), queued as bytes, and put together
+as the body of a DataChangeNotification when there is something to publish. asyncua's way, a deep copy and a new object
+per change and item, is left to other nodes and to events.
+
 What asyncua 2.1.0 lacks and these add: a transferred subscription takes its publish requests from the new connection
 (asyncua keeps asking the dead one); a republished notification stays until it is acknowledged (Part 4 §5.14.5), a
 missing one is answered `BadMessageNotAvailable`; an unknown acknowledgement is answered
 `BadSequenceNumberUnknown`; a session timeout leaves subscriptions to their own lifetime (Part 4 §5.7.2); transfer
-honours SendInitialValues; a queue that overflows says so in the oldest value that remains (Part 4 §5.13.1.5); writes
-and calls are refused and logged.
+honours SendInitialValues; a queue that overflows says so in the oldest value that remains (Part 4 §5.13.1.5); a message
+carries as many notifications as the client takes (MaxNotificationsPerPublish); a deadband is counted from the last
+value that was queued; writes and calls are refused and logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
+import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from asyncua import ua
@@ -25,119 +29,90 @@ from asyncua.common.utils import ServiceError
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
 from asyncua.server.internal_subscription import InternalSubscription
-from asyncua.server.monitored_item_service import MonitoredItemService
+from asyncua.server.monitored_item_service import MonitoredItemData
 from asyncua.server.subscription_service import SubscriptionService
+from asyncua.ua.ua_binary import struct_to_binary
 
-from simulators.panel import Panel
-from simulators.truth import TruthLog
+from simulators.items import Items
+from simulators.points import Point, flagged
+from simulators.space import add_standard_nodes
+from simulators.witness import Witness
 
-OVERFLOW: Final = 0x480
-"""StatusCode info bits: InfoType DataValue and Overflow (OPC 10000-4 §7.39)."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def datetime_of(time_ns: int) -> datetime:
-    """UTC datetime of ns since 1970, whole microseconds."""
-    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+_ANY: Final = 2**32
+_DATA_CHANGE: Final = ua.NodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
+_NO_DIAGNOSTICS: Final = struct.pack("<i", -1)
 
 
-def ns_of(when: datetime) -> int:
-    """Ns since 1970 UTC."""
-    return (when.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
+class Subscription(InternalSubscription):
+    """One subscription.
 
-
-@dataclass
-class Witness:
-    """What the server classes need to bear witness: the panel, the log, the clock and the known nodes.
-
-    Attributes:
-        ids: node id → signal id in the truth log.
+    Args:
+        most: notifications of one message that the client takes; 0 = any number.
     """
 
-    panel: Panel
-    truth: TruthLog
-    now_ns: Callable[[], int]
-    ids: dict[ua.NodeId, int] = field(default_factory=dict)
+    _triggered_datachanges: dict[Any, list[Any]]
 
-    def item(self, event: str, sub: int, item: int, node: ua.NodeId, value: ua.DataValue, queue: int) -> None:
-        """Log a monitored item that came or went."""
-        if node in self.ids:
-            shown = {"value": value.Value.Value, "time": ns_of(value.SourceTimestamp), "status": value.StatusCode.value}
-            self.truth.write("item", event=event, id=self.ids[node], sub=sub, item=item, queue=queue, **shown)
-
-    def overflow(self, sub: int, node: ua.NodeId, lost: ua.DataValue, oldest: ua.DataValue) -> None:
-        """Log a value that fell out of a full queue, and the one that says so."""
-        if node in self.ids:
-            times = {"lost": ns_of(lost.SourceTimestamp), "marked": ns_of(oldest.SourceTimestamp)}
-            self.truth.write("overflow", id=self.ids[node], sub=sub, **times)
-
-    def read(self, params: ua.ReadParameters, results: list[ua.DataValue], t0: int) -> None:
-        """Log a Read of values."""
-        pairs = [
-            (self.ids[asked.NodeId], value)
-            for asked, value in zip(params.NodesToRead, results, strict=True)
-            if asked.AttributeId == ua.AttributeIds.Value and asked.NodeId in self.ids
-        ]
-        if pairs:
-            self.truth.write(
-                "read",
-                device=self.panel.device.name,
-                t0=t0,
-                t1=self.now_ns(),
-                ids=[signal for signal, _ in pairs],
-                values=[value.Value.Value for _, value in pairs],
-                times=[ns_of(value.SourceTimestamp) for _, value in pairs],
-                status=[value.StatusCode.value for _, value in pairs],
-            )
-
-
-class _Items(MonitoredItemService):
-    def __init__(self, isub: InternalSubscription, aspace: Any, witness: Witness) -> None:
-        super().__init__(isub, aspace)
+    def __init__(self, *args: Any, witness: Witness, most: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.monitored_item_srv = Items(self, self.monitored_item_srv.aspace, witness)
         self._witness = witness
+        self._most = most or _ANY
 
-    def _log(self, event: str, mid: int) -> None:
-        data = self._monitored_items[mid]
-        asked = data.read_value_id
-        if asked.AttributeId == ua.AttributeIds.Value:
-            value = self.aspace.read_attribute_value(asked.NodeId, asked.AttributeId)
-            self._witness.item(event, self.isub.data.SubscriptionId, mid, asked.NodeId, value, data.queue_size)
+    def offer(self, item: MonitoredItemData, point: Point) -> None:
+        """Queue the value of a point for one of its items, unless the item or its filter wants none."""
+        if item.mode == ua.MonitoringMode.Disabled or not (item.filter is None or item.filter.passes(point.found)):
+            return
+        waiting = self._triggered_datachanges.get(item.monitored_item_id)
+        if waiting is None:
+            self._triggered_datachanges[item.monitored_item_id] = [point.data]
+            return
+        size = min(item.queue_size, self._witness.panel.queue) or item.queue_size
+        if len(waiting) >= size:
+            lost = waiting.pop(0)
+            if size > 1:
+                waiting[0] = flagged(waiting[0])
+                self._witness.overflow(self.data.SubscriptionId, point, lost, waiting[0])
+        waiting.append(point.data)
 
-    async def _create_data_change_monitored_item(
-        self, params: ua.MonitoredItemCreateRequest
-    ) -> ua.MonitoredItemCreateResult:
-        result = await super()._create_data_change_monitored_item(params)
-        if result.StatusCode.is_good():
-            self._log("created", result.MonitoredItemId)
+    def forget(self, mid: int) -> None:
+        """Drop what waits for an item."""
+        self._triggered_datachanges.pop(mid, None)
+
+    def _pop_publish_result(self) -> ua.PublishResult:
+        result = super()._pop_publish_result()
+        result.MoreNotifications = self._publishing_enabled and bool(self._triggered_datachanges)
         return result
 
-    def _delete_monitored_items(self, mid: int) -> ua.StatusCode:
-        if mid in self._monitored_items:
-            self._log("deleted", mid)
-        return super()._delete_monitored_items(mid)
-
-
-class _Subscription(InternalSubscription):
-    def __init__(self, *args: Any, witness: Witness, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.monitored_item_srv = _Items(self, self.monitored_item_srv.aspace, witness)
-        self._witness = witness
-
-    async def _enqueue_event(self, mid: int, eventdata: Any, size: int, queue: dict[int, list[Any]]) -> None:
-        size = min(size, self._witness.panel.queue) or size
-        waiting = queue.get(mid, [])
-        if 1 < size <= len(waiting) and isinstance(eventdata, ua.MonitoredItemNotification):
-            lost, oldest = waiting[0].Value, waiting[1].Value
-            flagged = ua.StatusCode(oldest.StatusCode.value | OVERFLOW)
-            waiting[1].Value = dataclasses.replace(oldest, StatusCode=flagged)  # the node's own value stays as it is
-            node = self.monitored_item_srv._monitored_items[mid].read_value_id.NodeId  # noqa: SLF001
-            self._witness.overflow(self.data.SubscriptionId, node, lost, oldest)
-        await super()._enqueue_event(mid, eventdata, size, queue)
+    def _pop_triggered_datachanges(self, result: ua.PublishResult) -> None:
+        """One DataChangeNotification (OPC 10000-4 §7.25.2) of what waits, items in the order of their oldest value."""
+        parts: list[bytes] = []
+        sent: list[int] = []
+        room = self._most
+        for mid, waiting in self._triggered_datachanges.items():
+            handle = struct.pack("<I", self.monitored_item_srv._monitored_items[mid].client_handle)  # noqa: SLF001
+            for value in waiting[:room]:
+                parts += (handle, value if isinstance(value, bytes) else struct_to_binary(value.Value))
+            if len(waiting) > room:
+                self._triggered_datachanges[mid] = waiting[room:]
+                break
+            room -= len(waiting)
+            sent.append(mid)
+        for mid in sent:
+            del self._triggered_datachanges[mid]
+        if parts:
+            body = struct.pack("<i", len(parts) // 2) + b"".join(parts) + _NO_DIAGNOSTICS
+            result.NotificationMessage.NotificationData.append(ua.ExtensionObject(_DATA_CHANGE, body))
 
     async def publish_results(self, requestdata: Any = None) -> bool:
-        return not self._witness.panel.queue and await super().publish_results(requestdata)
+        """Answer publish requests until nothing waits or none is left; False where not even the first was answered."""
+        if self._witness.panel.queue or not await super().publish_results(requestdata):
+            return False
+        while self._publishing_enabled and self._triggered_datachanges and await super().publish_results():
+            pass
+        return True
 
     def republish(self, nb: int) -> ua.NotificationMessage:
+        """A message that is not acknowledged yet."""
         result = self._not_acknowledged_results.get(nb)
         if result is None:
             raise ServiceError(ua.StatusCodes.BadMessageNotAvailable)
@@ -147,16 +122,6 @@ class _Subscription(InternalSubscription):
     def knows(self, nb: int) -> bool:
         """Whether notification `nb` waits for its acknowledgement."""
         return nb in self._not_acknowledged_results
-
-    async def send_again(self) -> None:
-        """Queue the current value of every item (SendInitialValues)."""
-        items = self.monitored_item_srv
-        for mid in list(items._monitored_datachange.values()):  # noqa: SLF001 — the subclass is the extension point
-            data = items._monitored_items[mid]  # noqa: SLF001
-            event = ua.MonitoredItemNotification()
-            event.ClientHandle = data.client_handle
-            event.Value = items.aspace.read_attribute_value(data.read_value_id.NodeId, data.read_value_id.AttributeId)
-            await self.enqueue_datachange_event(mid, event, data.queue_size)
 
 
 class _Subscriptions(SubscriptionService):
@@ -177,7 +142,7 @@ class _Subscriptions(SubscriptionService):
         result.RevisedMaxKeepAliveCount = self._clamp_keep_alive_count(params.RequestedMaxKeepAliveCount)
         self._sub_id_counter += 1
         result.SubscriptionId = self._sub_id_counter
-        subscription = _Subscription(
+        subscription = Subscription(
             result,
             self.aspace,
             callback,
@@ -188,6 +153,7 @@ class _Subscriptions(SubscriptionService):
             max_queue_size=self.iserver.max_monitored_item_queue_size,
             publishing_enabled=params.PublishingEnabled,
             witness=self._witness,
+            most=params.MaxNotificationsPerPublish,
         )
         await subscription.start()
         self.subscriptions[result.SubscriptionId] = subscription
@@ -217,7 +183,7 @@ class _Subscriptions(SubscriptionService):
             if sub is not None:
                 sub.pub_request_callback = callback.__self__.get_publish_request
                 if params.SendInitialValues:
-                    await sub.send_again()
+                    await sub.monitored_item_srv.offer_all()
         return results
 
 
@@ -266,6 +232,11 @@ class WitnessServer(InternalServer):
         return _Session(
             self, self.aspace, self.subscription_service, name, external=external, witness=self._witness, **given
         )
+
+    async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
+        """Namespace 0, which is made once per process."""
+        del shelf_file
+        await add_standard_nodes(self.aspace)
 
     async def stop(self) -> None:
         """End at once: asyncua waits for its clock, which sleeps for a second."""

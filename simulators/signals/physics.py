@@ -76,9 +76,8 @@ class Physics:
             raise ValueError(f"variable {twice} is defined twice")
         own |= CLOCK
         for v in variables:
-            unknown = v.rewriter.read - own.keys()
-            if unknown:
-                raise ValueError(f"{v.name}: {', '.join(sorted(unknown))} is no variable of the line")
+            if unknown := sorted(name for name in v.rewriter.read if name not in own):
+                raise ValueError(f"{v.name}: {', '.join(unknown)} is no variable of the line")
         made = {name: value for v in variables for name, value in v.made.items()}
         source = "\n".join(_function(keys, faults, blocks))
         scope: dict[str, Any] = {**FUNCTIONS, **made}
