@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.config import load_site
-from agent.simulate.kept import Readable, lost_after_publishing, lost_before_publishing
+from agent.simulate.kept import (
+    FOR_EVER,
+    Fields,
+    Readable,
+    lost_after_publishing,
+    lost_before_publishing,
+    stored_fields,
+    where,
+)
 from agent.simulate.session import Simulation
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import Request, plan, split
@@ -72,7 +80,6 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     frozen_ns = next((line["time"] for line in truth if line["k"] == "freeze"), None)
     mapping: dict[str, Key] = {}
     options: dict[str, TagOptions] = {}
-    stored: dict[str, StoredPoints] = {}
     places: dict[str, tuple[Place, str]] = {}
     for site in map(load_site, simulation.plan.sites):
         for connection in site.connections:
@@ -83,7 +90,8 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
                 if mapping[name] not in scaled:
                     options[name] = replace(options[name], scale=tag.scale, offset=tag.offset)
                 places[name] = (place, tag.name)
-                stored[name] = _points(store, place, tag.name, header["started_ns"])
+    fields = stored_fields(store, places.values(), header["started_ns"])
+    stored = {name: _points(fields, where(place), tag) for name, (place, tag) in places.items()}
     gaps = [
         GapPoint(f"{gap.place.machine}/{gap.tag}", gap.cause, gap.start_ns, gap.end_ns)
         for gap in store.gaps(start_ns=header["started_ns"])
@@ -91,7 +99,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     outages = _outages(simulation, truth)
     overruns = simulation.links("overruns")
     verdict = judge([truth], mapping, options, stored, gaps, outages, frozen_ns, overruns, simulation.shifts)
-    verdict.wrong += lost_after_publishing(simulation, store, places.values(), header["started_ns"])
+    verdict.wrong += lost_after_publishing(simulation, fields, header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
     kept += _alarms(store, simulation, header["started_ns"])
     verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not outages)
@@ -197,14 +205,12 @@ def requests_of(connection: ModbusConnection, index: int) -> tuple[tuple[int, in
     return tuple(found)
 
 
-def _points(store: Readable, place: Place, tag: str, start_ns: int) -> StoredPoints:
+def _points(fields: Fields, place: base.Place, tag: str) -> StoredPoints:
     """Values and qualities of one tag as readings: a time with a bad quality has no value.
 
     A quality that is not bad and stands alone is the agent's word that a quality before it is over, not a reading.
     """
-    where = base.Place(place.company, place.site, place.line, place.machine, place.measurement)
-    values = store.points(where, tag, start_ns)
-    marks = store.points(where, tag + base.QUALITY, start_ns)
+    values, marks = fields[place, tag], fields[place, tag + base.QUALITY]
     status = marks.value.astype(np.int64).astype(np.uint32)
     readings = (status >= BAD) | np.isin(marks.time_ns, values.time_ns)
     marked_ns, status = marks.time_ns[readings], status[readings]
@@ -220,8 +226,8 @@ def _alarms(store: Readable, simulation: Simulation, start_ns: int) -> int:
     """Stored alarm events; each has the field `event`."""
     sites = [load_site(path) for path in simulation.plan.sites]
     places = {place for site in sites for one in site.connections for place in site.event_places(one)}
-    where = [base.Place(one.company, one.site, one.line, one.machine, "alarm") for one in places]
-    return sum(len(store.points(one, "event", start_ns).time_ns) for one in where)
+    wanted = {(replace(where(one), measurement="alarm"), "event") for one in places}
+    return sum(len(points.time_ns) for points in store.readings(list(wanted), start_ns, FOR_EVER))
 
 
 def _outages(simulation: Simulation, truth: Sequence[dict[str, Any]]) -> list[InjectedOutage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,17 @@ from agent.simulate.session import Simulation
 from pipelines.place import Place
 from viewer.stores import base
 
+Fields = Mapping[tuple[base.Place, str], base.Points]
+"""What a store holds of each field of a place."""
+FOR_EVER: Final = 2**62
+"""The year 2116, ns since 1970 UTC."""
+
 
 class Readable(Protocol):
     """What is asked of a store to judge it."""
 
-    def points(self, place: base.Place, field: str, start_ns: int | None = None) -> base.Points:
-        """See `viewer.stores.base.Store.points`."""
+    def readings(self, wanted: Sequence[tuple[base.Place, str]], start_ns: int, end_ns: int) -> Sequence[base.Points]:
+        """See `viewer.stores.base.Store.readings`."""
         ...
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[base.StoredGap]:
@@ -25,27 +30,32 @@ class Readable(Protocol):
         ...
 
 
-def lost_after_publishing(
-    simulation: Simulation, store: Readable, places: Iterable[tuple[Place, str]], start_ns: int
-) -> list[str]:
-    """A sentence on each field of which a value crossed the broker and is not in the store.
-
-    Exact: series, field and time, values, qualities and source times alike. It can not see what was published while the
-    witness was not connected.
+def stored_fields(store: Readable, tags: Iterable[tuple[Place, str]], start_ns: int) -> Fields:
+    """Values, qualities and source times of tags, each with its place, from `start_ns` on.
 
     Raises:
         DependencyError: the store cannot be read.
     """
+    wanted = [(where(place), tag + suffix) for place, tag in tags for suffix in ("", base.QUALITY, base.SOURCE_TIME)]
+    return dict(zip(wanted, store.readings(wanted, start_ns, FOR_EVER), strict=True))
+
+
+def where(place: Place) -> base.Place:
+    """The same place as stores know it."""
+    return base.Place(place.company, place.site, place.line, place.machine, place.measurement)
+
+
+def lost_after_publishing(simulation: Simulation, stored: Fields, start_ns: int) -> list[str]:
+    """A sentence on each field of which a value crossed the broker and is not in the store.
+
+    Exact: series, field and time, values, qualities and source times alike. It can not see what was published while the
+    witness was not connected.
+    """
     wrong: list[str] = []
     published = simulation.witness.published
-    for place, tag in places:
-        where = base.Place(place.company, place.site, place.line, place.machine, place.measurement)
-        for field in (tag, tag + base.QUALITY, tag + base.SOURCE_TIME):
-            seen = published.get((place.machine, field), ())
-            if seen:
-                wrong += unkept(
-                    f"{place.machine}/{field}", seen, store.points(where, field, start_ns).time_ns, start_ns
-                )
+    for (place, field), points in stored.items():
+        if seen := published.get((place.machine, field), ()):
+            wrong += unkept(f"{place.machine}/{field}", seen, points.time_ns, start_ns)
     return wrong
 
 

@@ -74,11 +74,14 @@ class Kept:
         self._store = store
         self._aside = aside
 
-    def points(self, place: base.Place, field: str, start_ns: int | None = None) -> base.Points:
-        """See `viewer.stores.base.Store.points`."""
-        stored = self._store.points(place, field, start_ns)
-        kept = self._aside.points.get((place.machine, field))
-        return stored if kept is None else _joined([stored, kept])
+    def readings(self, wanted: Sequence[tuple[base.Place, str]], start_ns: int, end_ns: int) -> list[base.Points]:
+        """See `viewer.stores.base.Store.readings`."""
+        found = self._store.readings(wanted, start_ns, end_ns)
+        for which, (place, field) in enumerate(wanted):
+            kept = self._aside.points.get((place.machine, field))
+            if kept is not None:
+                found[which] = _joined([found[which], kept])
+        return found
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[base.StoredGap]:
         """See `viewer.stores.base.Store.gaps`."""

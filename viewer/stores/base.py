@@ -111,7 +111,19 @@ class StoredGap:
     filled: bool
 
 
-class Store(Protocol):
+class ExactStore(Protocol):
+    """A store that is asked for everything it holds. Every method raises DependencyError when it cannot be reached."""
+
+    def readings(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int) -> list[Points]:
+        """What `Store.points` says of each (place, field), asked for together; nothing where the store knows none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Store(ExactStore, Protocol):
     """A store to read from. Every method raises DependencyError when the store cannot be reached."""
 
     def series(self) -> list[SeriesInfo]:
@@ -136,22 +148,6 @@ class Store(Protocol):
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
         """Known gaps that start at or after `start_ns`, oldest first."""
-        ...
-
-    def close(self) -> None:
-        """Let go of connections."""
-        ...
-
-
-class ExactStore(Protocol):
-    """A store that is asked for everything it holds. Every method raises DependencyError when it cannot be reached."""
-
-    def readings(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int) -> list[Points]:
-        """What `Store.points` says of each (place, field), asked for together; nothing where the store knows none."""
-        ...
-
-    def close(self) -> None:
-        """Let go of connections."""
         ...
 
 
