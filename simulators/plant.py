@@ -104,7 +104,7 @@ def document_of(line: str) -> dict[str, Any]:
     else:
         raise ValueError(f"no line {line}; there are {', '.join(line_names())}")
     try:
-        found: dict[str, Any] = yaml.safe_load((folder / "plant.yaml").read_text(encoding="utf-8"))
+        found: dict[str, Any] = yaml.load((folder / "plant.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(f"{folder / 'plant.yaml'}: {' '.join(str(error).split())}") from error
     if "file" in found.get("played", {}):
