@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipelines.settings import Settings
 
@@ -79,14 +79,19 @@ class LampSettings(Settings):
     """Lit while it is down."""
 
 
+def _number_or_text(key: Any) -> Any:
+    """A key of YAML, which is a text, as the number it is written as."""
+    return int(key) if isinstance(key, str) and key.removeprefix("-").isdecimal() else key
+
+
 class StateSettings(Settings):
     """Where a machine's state is taken from: exactly one of `tag`, `packml`, `lamps`, `power` and `counter`."""
 
     tag: TagRef | None = None
     """Tag that holds the state; with `packml`, the tag of its StateCurrent."""
-    map: Annotated[dict[int, StateCode], Field(default_factory=dict)]
-    """Raw value → canonical state: 0 unknown, 1 run, 2 idle, 3 setup, 4 down, 5 planned, 6 maintenance, 7 off, 8 minor
-    stop. Empty = the raw value is canonical already."""
+    map: Annotated[dict[Annotated[int | str, BeforeValidator(_number_or_text)], StateCode], Field(default_factory=dict)]
+    """Raw value, a number or a text, → canonical state: 0 unknown, 1 run, 2 idle, 3 setup, 4 down, 5 planned,
+    6 maintenance, 7 off, 8 minor stop. Empty = the raw value is canonical already."""
     packml: Literal["omac", "opcua"] | None = None
     """`tag` holds a PackML state, by the numbers of OMAC (ISA-TR88) or of OPC 30060: Execute is 6 in the one, 4 in the
     other."""
@@ -125,6 +130,9 @@ class StateSettings(Settings):
                 raise ValueError(msg)
         if self.packml and self.map:
             msg = "packml has its own map; remove map"
+            raise ValueError(msg)
+        if len({type(value) for value in self.map}) > 1:
+            msg = "map has numbers and texts, and a tag holds one or the other"
             raise ValueError(msg)
         return self
 

@@ -62,7 +62,7 @@ class Word:
     """A tag that holds the state, by a map, or as it is."""
 
     tag: Ref
-    map: Mapping[int, int]
+    map: Mapping[int | str, int]
     hold_ns: int = 0
     discrete: bool = True
 
@@ -74,10 +74,11 @@ class Word:
     def judge(self, values: Mapping[Ref, Value], before: int) -> Verdict:
         """See `Signal`; a value that the map has not is unknown."""
         del before
-        raw = _whole(values[self.tag])
-        if raw is None or (raw not in self.map if self.map else not UNKNOWN <= raw <= MINOR):
-            return Verdict(UNKNOWN, f"no state: {values[self.tag]}")
-        return Verdict(self.map[raw] if self.map else raw, str(raw))
+        value = values[self.tag]
+        raw = value if isinstance(value, str) and value in self.map else _whole(value)
+        if raw is None or (raw not in self.map if self.map else not UNKNOWN <= int(raw) <= MINOR):
+            return Verdict(UNKNOWN, f"no state: {value}")
+        return Verdict(self.map[raw] if self.map else int(raw), str(raw))
 
 
 _PACKML: Final = {

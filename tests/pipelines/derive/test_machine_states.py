@@ -69,6 +69,13 @@ def test_a_word_by_its_map_or_as_it_is() -> None:
     assert Machine(Word(tag("s"), {})).says(s=4).says(s=9).says(s="6").says(s=True).codes == [DOWN, UNKNOWN, MAINT, RUN]
 
 
+def test_a_word_of_text_is_looked_up_as_it_is() -> None:
+    one = Machine(Word(tag("s"), {"ACTIVE": 1, "READY": 2, "4": 4}))
+    assert one.says(s="ACTIVE").says(s="active").says(s="READY").says(s="4").says(s="5").codes == [
+        RUN, UNKNOWN, IDLE, DOWN, UNKNOWN,
+    ]  # fmt: skip
+
+
 def test_a_point_comes_on_change_and_once_a_minute_and_says_since_when() -> None:
     one = Machine(Word(tag("s"), {})).says(s=1).waits(150)
     assert [(point.time_ns - NOW) // S for point in one.points] == [0, 61, 121]
