@@ -65,6 +65,22 @@ def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
                 yield place, Ref.of(name, text)
 
 
+def number_refs(site: Site) -> Iterator[tuple[Place, Ref]]:
+    """Those of `refs_of` that must be numbers."""
+    for place, ref in refs_of(site):
+        match place:
+            case ("alarms", int(index), "tag") if isinstance(site.alarms[index].equals, str):
+                continue
+            case ("machines", _, "state", "tag" | "mode") | ("machines", _, "energy", "lot" | "product"):
+                continue
+            case ("machines", _, "cycle", "values", _):
+                continue
+            case ("machines", _, "battery", "channels", _, "state" | "pack" | "model"):
+                continue
+            case _:
+                yield place, ref
+
+
 def _of_alarms(site: Site) -> Iterator[tuple[Place, Ref]]:
     for index, alarm in enumerate(site.alarms):
         if alarm.machine in site.machines:

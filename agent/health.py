@@ -20,6 +20,10 @@ def troubles(collector: Collector) -> list[str]:
         found.append(f"{refused}; the configuration from before is in use")
     found += collector.flow.troubles
     found += collector.alarming.troubles()
+    found += [
+        f"rule {name} is set aside: {reason}; what it derives is missing. `agent reload`, or a restart, tries it again"
+        for name, reason in collector.links.engine.aside.items()
+    ]
     if journal.bytes_used > _FULL * journal.settings.max_bytes:
         share = 100 * journal.bytes_used // journal.settings.max_bytes
         what = "the oldest points are given up" if journal.settings.at_cap == "drop_oldest" else "sources will wait"
@@ -63,6 +67,7 @@ def status(collector: Collector) -> dict[str, Any]:
         "clock": collector.time.status(),
         "share": {one.name: one.status() for one in collector.destinations},
         "alarms": collector.alarming.status(),
+        "rules": {"running": len(collector.links.engine.rules), "set_aside": collector.links.engine.aside},
     }
 
 

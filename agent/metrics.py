@@ -258,6 +258,13 @@ FAMILIES: Final = (
         "Alarms that have stood for more than a day.",
         lambda all_: [((), len(all_["alarms"]["stale"]))],
     ),
+    Family("shopfloor_rules_running", "gauge", "Rules that derive points.", _one("rules", "running")),
+    Family(
+        "shopfloor_rules_set_aside",
+        "gauge",
+        "Rules that failed and are left out until a reload or a restart: alert on anything but 0.",
+        lambda all_: [((), len(all_["rules"]["set_aside"]))],
+    ),
     Family(
         "shopfloor_troubles", "gauge", "Lines of trouble in `agent status`.", lambda all_: [((), len(all_["troubles"]))]
     ),

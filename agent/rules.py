@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.alarm_faults import alarm_faults
-from agent.derived import refs_of
+from agent.derived import number_refs, refs_of
 from agent.meters import bad_tables, wrong_units
 from agent.shares import misnamed
 from connectors.modbus.config import ModbusConnection
@@ -65,6 +65,7 @@ def check(site: Site) -> None:
         _totals,
         _alarms,
         _derived,
+        _numbers,
         _types,
         _among,
         _shares,
@@ -237,6 +238,19 @@ def _derived(site: Site) -> Iterator[Fault]:
         if (machine, tag) not in read and not whole and tag not in adrift:
             reason = f"no connection reads a tag {tag!r} of {machine}; add it to one, or remove {place[2]}"
             yield Fault(place, reason, str(place[2]))
+
+
+def _numbers(site: Site) -> Iterator[Fault]:
+    """Nothing can be counted, integrated or compared with a limit in a text."""
+    texts = {
+        (tag.machine or connection.machine, tag.name)
+        for connection in site.connections
+        for tag in connection.tag_list()
+        if _kind(tag) == "string"
+    }
+    for place, ref in number_refs(site):
+        if ref in texts:
+            yield Fault(place, f"needs a number, and {ref.tag!r} of {ref.machine} is a text; name another tag")
 
 
 def _shares(site: Site) -> Iterator[Fault]:

@@ -6,11 +6,11 @@ faulty. What is unknown is no alarm, and no return to normal.
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 from pipelines.derive.alarm_settings import AlarmSettings
 from pipelines.derive.rule import Ref, Value
+from pipelines.derive.usable import number
 from pipelines.point import BAD, SEVERITY_MASK, UNCERTAIN_LAST_USABLE
 
 _NO_COMMUNICATION_LAST_USABLE: Final = 0x408F_0000
@@ -22,8 +22,8 @@ _PARTS: Final = 32
 def is_known(value: Value, status: int) -> bool:
     """Whether a reading says what is there now: not bad, not an old value, and a number that is one."""
     old = status & _FLAGS in {UNCERTAIN_LAST_USABLE, _NO_COMMUNICATION_LAST_USABLE}
-    sound = not isinstance(value, float) or math.isfinite(value)
-    return status & SEVERITY_MASK != BAD and not old and sound
+    sound = status & SEVERITY_MASK != BAD if isinstance(value, str) else number(value, status) is not None
+    return sound and not old
 
 
 class Condition:

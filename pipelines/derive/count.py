@@ -8,9 +8,9 @@ from typing import Final
 
 import orjson
 
-from pipelines.derive.counter import USUAL, Total
+from pipelines.derive.counter import USUAL, Total, within
 from pipelines.derive.rule import Derived, Ref, Value
-from pipelines.point import BAD, SEVERITY_MASK
+from pipelines.derive.usable import whole
 
 _FASTER: Final = 3.0
 """So many times the ideal rate is implausible."""
@@ -43,7 +43,7 @@ class Counter:
             most = _FASTER * max(0, time_ns - self.changed_ns) / 1e9 / self.ideal_s + _SOME
         _, found = self.total.take(raw, most)
         self.changed_ns = time_ns
-        return (0 if first else self.total.total - before), found
+        return (0 if first else within(self.total.total - before)), found
 
     def state(self) -> list[int | None]:
         """For the next process."""
@@ -63,13 +63,6 @@ class Counter:
             case _:
                 msg = f"not the state of a counter: {state!r}"
                 raise ValueError(msg)
-
-
-def whole(value: Value, status: int) -> int | None:
-    """A counter's reading; None when it says nothing."""
-    if status & SEVERITY_MASK == BAD or isinstance(value, str):
-        return None
-    return int(value)
 
 
 class CountRule:
@@ -167,5 +160,5 @@ class CountRule:
         rest = {"total": ("good", "ng", 1), "good": ("total", "ng", -1), "ng": ("total", "good", -1)}
         for name, (one, other, sign) in rest.items():
             if name not in self._tags and one in known and other in known:
-                known[name] = known[one] + sign * known[other]
+                known[name] = within(known[one] + sign * known[other])
         return {"epoch": self._epoch, **known}

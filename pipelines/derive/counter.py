@@ -19,6 +19,11 @@ _WINDOW: Final = 16
 _INT64_MAX: Final = 2**63 - 1
 
 
+def within(count: int) -> int:
+    """A count that 64 bits hold, which no real one leaves."""
+    return max(-_INT64_MAX, min(count, _INT64_MAX))
+
+
 @dataclass(slots=True)
 class Total:
     """What has been counted so far.
@@ -52,9 +57,9 @@ class Total:
         if step < 0:
             step = self.over_the_end(before, raw, most)
         if step < 0:
-            self.total += raw if most is not None and raw <= most else 0
+            self.total = within(self.total + raw) if most is not None and raw <= most else self.total
             return UNCERTAIN, "reset"
-        self.total = min(self.total + step, _INT64_MAX)
+        self.total = within(self.total + step)
         return (UNCERTAIN, "implausible") if most is not None and step > most else (GOOD, "")
 
     def over_the_end(self, before: int, raw: int, most: float | None) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import orjson
 
-from pipelines.derive.count import Counter, whole
+from pipelines.derive.count import Counter
 from pipelines.derive.counter import USUAL, Total
 from pipelines.derive.rule import Derived, Ref, Value
+from pipelines.derive.usable import whole
 from pipelines.point import BAD, SEVERITY_MASK
 
 

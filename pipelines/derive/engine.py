@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Final
@@ -20,18 +21,34 @@ KEY: Final = "derive:"
 """In front of a share's name: the key of its state in the journal; those of the other rules are kept together."""
 Heard = tuple[int, Ref, Value, int]
 """Time, tag, value and StatusCode of a reading."""
+MISTAKES: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a fault in a rule raises: it reckons, and touches no file and no network."""
+_INT64: Final = 2**63
+Told = tuple[Derived, bytes]
+"""A point, and its line."""
 
 
 class Engine:
     """The rules of one agent, fed with the readings of all its connections.
 
-    What a delivery causes is gathered behind its readings, at once: between two deliveries nothing is pending.
+    What a delivery causes is gathered behind its readings, at once: between two deliveries nothing is pending. A rule
+    that makes a mistake is set aside, that rule alone, until `follow` has it go on from the state it had before.
 
     Args:
         state: resume state of the journal.
 
     Attributes:
         points: points that it gave since the start.
+        aside: why rules are set aside, by name.
     """
 
     def __init__(self, state: Mapping[str, bytes]) -> None:
@@ -43,24 +60,32 @@ class Engine:
         self._listeners: dict[Ref, tuple[Rule, ...]] = {}
         self._heard: list[Heard] = []
         self.points = 0
+        self.aside: dict[str, str] = {}
 
     def follow(self, rules: Sequence[Rule], places: Mapping[str, Place], shares: Sequence[Share] = ()) -> None:
         """Go on with these rules; one that is called like one before, or like one of an earlier process, goes on.
+
+        One that was set aside is tried again: a reload, like a restart, is a person who has done something about it.
 
         Args:
             rules: names are unique.
             places: where each machine stands.
             shares: rules that also see the points of all others.
         """
-        states = self._shared | {one.name: one.state() for one in (*self._rules, *self._shares)}
+        states = dict(self._shared)
+        for one in (*self._rules, *self._shares):
+            try:
+                states[one.name] = one.state()
+            except MISTAKES as error:
+                self._set_aside(one, error)
         self._rules, self._shares, self._places = tuple(rules), tuple(shares), {**self._kept.places, **places}
         self._kept.places = self._places
-        self._listeners = {}
+        self._listeners, self.aside = {}, {}
         for rule in (*rules, *shares):
             if kept := states.get(rule.name) or self._kept[rule.name]:
                 try:
                     rule.restore(kept)
-                except ValueError as error:
+                except MISTAKES as error:
                     log.warning("derived_state_unreadable", rule=rule.name, reason=str(error))
                 if not rule.state():
                     self._kept[rule.name] = b""  # an alarm that is configured no more, and was normal
@@ -74,7 +99,7 @@ class Engine:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules of now."""
+        """The rules of now, but for those that are set aside."""
         return self._rules
 
     def listens(self, ref: Ref) -> bool:
@@ -88,46 +113,82 @@ class Engine:
     def tick(self, now_ns: int) -> Lines | None:
         """What the time alone causes; None = nothing."""
         for rule in (*self._rules, *self._shares):
-            rule.tick(now_ns)
+            try:
+                rule.tick(now_ns)
+            except MISTAKES as error:
+                self._set_aside(rule, error)
         return self._lines(self._rules, now_ns, quiet=True)
 
     def gather(self, now_ns: int) -> Lines | None:
         """What the readings heard since the last call cause, and the state they lead to; None = they change nothing."""
+        heard, self._heard = self._heard, []
         told: dict[str, Rule] = {}
-        for time_ns, ref, value, status in sorted(self._heard, key=itemgetter(0)):
+        for time_ns, ref, value, status in sorted(heard, key=itemgetter(0)):
             for rule in self._listeners.get(ref, ()):
                 told[rule.name] = rule
-                rule.take(ref, time_ns, value, status)
-        self._heard.clear()
-        return self._lines(tuple(told.values()), now_ns, quiet=False)
+                try:
+                    rule.take(ref, time_ns, value, status)
+                except MISTAKES as error:
+                    self._set_aside(rule, error)
+        return self._lines([one for one in told.values() if one.name not in self.aside], now_ns, quiet=False)
 
     def _lines(self, rules: Sequence[Rule], now_ns: int, *, quiet: bool) -> Lines | None:
         """Points and changed states; when `quiet`, only of rules that have points, or were shown some."""
-        points: list[Derived] = []
-        texts: list[bytes] = []
+        points: list[Told] = []
         resume: dict[str, bytes] = {}
         for rule in (one for one in rules if one not in self._shares):
-            if some := [(one, self._line(one)) for one in rule.lines()]:
-                points += (one for one, _ in some)
-                texts += (text for _, text in some)
-                for share in self._shares:
-                    share.see(rule.reads, some)
-            if some or not quiet:
-                self._kept[rule.name] = rule.state()
+            some, state = self._asked(rule, save=not quiet)
+            points += some
+            if state is not None:
+                self._kept[rule.name] = state
+            self._show(rule.reads, some)
         shown = bool(points)  # what a share made of them must be kept with them
         for share in self._shares:
-            some = [(one, self._line(one)) for one in share.lines()]
-            points += (one for one, _ in some)
-            texts += (text for _, text in some)
-            if share.touched and (some or shown or not quiet):
-                resume[KEY + share.name] = self._shared[share.name] = share.state()
+            some, state = self._asked(share, save=shown or not quiet)
+            points += some
+            if state is not None:
+                resume[KEY + share.name] = self._shared[share.name] = state
         if points or not quiet:
             resume |= self._kept.resume()
         if not points:
             return Lines(b"", 0, (now_ns, now_ns), resume) if resume else None
         self.points += len(points)
-        times = [one.time_ns for one in points]
-        return Lines(b"".join(texts), len(points), (min(times), max(times)), resume, any(one.once for one in points))
+        times = [one.time_ns for one, _ in points]
+        body = b"".join(text for _, text in points)
+        return Lines(body, len(points), (min(times), max(times)), resume, any(one.once for one, _ in points))
+
+    def _asked(self, rule: Rule, *, save: bool) -> tuple[list[Told], bytes | None]:
+        """What a rule has to tell, and its state, where it has told something or is to `save` it."""
+        try:
+            some = [(one, self._line(one)) for one in rule.lines()]
+            wanted = (some or save) and (not isinstance(rule, Share) or rule.touched)
+            return some, rule.state() if wanted else None
+        except MISTAKES as error:
+            self._set_aside(rule, error)
+            return [], None
+
+    def _show(self, reads: frozenset[Ref], points: Sequence[Told]) -> None:
+        """Let the shares see points of another rule."""
+        for share in self._shares if points else ():
+            try:
+                share.see(reads, points)
+            except MISTAKES as error:
+                self._set_aside(share, error)
+
+    def _set_aside(self, rule: Rule, error: Exception) -> None:
+        """Go on without a rule: what it made of this delivery is dropped, its state is that of the record before."""
+        self.aside[rule.name] = f"{type(error).__name__}: {error}"
+        log.error("rule_set_aside", rule=rule.name, exc_info=error)
+        self._rules = tuple(one for one in self._rules if one is not rule)
+        self._shares = tuple(one for one in self._shares if one is not rule)
+        self._listeners = {
+            ref: tuple(one for one in heard if one is not rule) for ref, heard in self._listeners.items()
+        }
 
     def _line(self, one: Derived) -> bytes:
+        for name, value in one.fields.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}")
+            if isinstance(value, int) and not -_INT64 <= value < _INT64:
+                raise ValueError(f"{name} needs more than 64 bits")
         return line(self._places[one.machine].series(one.measurement, one.tags), one.fields, one.time_ns)

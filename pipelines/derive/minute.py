@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelines.point import BAD, BAD_NO_COMMUNICATION, SEVERITY_MASK
+from pipelines.derive.usable import usable
+from pipelines.point import BAD_NO_COMMUNICATION, SEVERITY_MASK
 
 MINUTE_NS: Final = 60 * 10**9
 
@@ -104,11 +105,11 @@ class Minute:
         self.held_ns = max(time_ns, self.held_ns)
         if time_ns >= self.lost_ns:
             self.lost_ns = 0
-        if status & SEVERITY_MASK == BAD:
-            self.held = None
+        self.held = usable(value, status)
+        if self.held is None:
             return ended
         self.count += 1
-        self.last = self.held = value if isinstance(value, str) else float(value)
+        self.last = self.held
         if not isinstance(self.last, str):
             self.low = self.last if self.low is None else min(self.low, self.last)
             self.high = self.last if self.high is None else max(self.high, self.last)

@@ -18,6 +18,7 @@ _MAINTENANCE: Final = 2
 _OFF_BELOW: Final = 0.05
 _IDLE_BELOW: Final = 0.25
 _HYSTERESIS: Final = 0.1
+_MOST_DIGITS: Final = 18
 
 
 class Verdict(NamedTuple):
@@ -217,5 +218,5 @@ class Counting:
 def _whole(value: Value) -> int | None:
     """The whole number a value is; None when it is none."""
     if isinstance(value, str):
-        return int(value) if value.isdecimal() else None
+        return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
     return int(value) if value == int(value) else None

@@ -20,7 +20,9 @@ from agent.control.client import SOCKET, _send
 from agent.control.server import serve_control
 from agent.metrics import BUILD, FAMILIES, FSYNC, StatusMetrics
 from pipelines.clock import SystemClock
+from pipelines.derive.rule import Ref
 from tests.agent.one_meter import SITE
+from tests.pipelines.derive.test_engine import NOW, Sum
 from tests.pipelines.waiting import until
 
 DEADLINE_S = 20.0
@@ -78,6 +80,20 @@ def test_a_point_in_no_account_is_trouble(collector: Collector) -> None:
     assert collector.status()["healthy"] is False
     (imbalance,) = scraped(collector)["shopfloor_points_imbalance"]
     assert imbalance.value == 1
+
+
+def test_a_rule_that_is_set_aside_is_trouble(collector: Collector) -> None:
+    (metric,) = scraped(collector)["shopfloor_rules_set_aside"]
+    assert (metric.value, collector.status()["rules"]["set_aside"]) == (0, {})
+    engine = collector.links.engine
+    engine.follow([Sum("power")], {})  # it gives points of a machine that is nowhere
+    engine.hear([(NOW, Ref("P1", "power"), 1.0, 0)])
+    lines = engine.gather(NOW)
+    assert lines is None or not lines.points
+    (said,) = [text for text in health.troubles(collector) if "set aside" in text]
+    assert said.startswith("rule sum/power is set aside: KeyError: 'P1'; what it derives is missing. `agent reload`")
+    (metric,) = scraped(collector)["shopfloor_rules_set_aside"]
+    assert metric.value == 1
 
 
 async def test_alive_is_not_ready(collector: Collector, tmp_path: Path) -> None:

@@ -16,12 +16,15 @@ from pipelines.derive.battery.steps import KINDS, Sample, Step, restored
 from pipelines.derive.battery.thermal import Thermal
 from pipelines.derive.rule import Value
 from pipelines.derive.settle import Reading
+from pipelines.derive.usable import number, whole
 from pipelines.point import BAD, SEVERITY_MASK
 
 _MOST_STEPS: Final = 200
 """Steps of one test; a longer one is cut into several records, of which only the last can be whole."""
 _ENDS: Final = ("IDLE", "END", "ALARM")
 TEXTS: Final = ("pack", "model")
+_WORDS: Final = ("state", *TEXTS)
+"""Roles that may be text."""
 _FACTS: Final = ("delta_mv", "insulation_mohm")
 
 
@@ -74,7 +77,7 @@ class Channel:
         """One reading; what the samples before it come to."""
         events = self.until(reading.time_ns)
         self.time_ns = max(self.time_ns, reading.time_ns)
-        self.force[reading.role] = None if reading.status & SEVERITY_MASK == BAD else reading.value
+        self.force[reading.role] = _usable(reading)
         return events
 
     def until(self, time_ns: int) -> list[Event]:
@@ -158,6 +161,15 @@ class Channel:
         self.steps = [restored(one) for one in state["steps"]]
         self.seen = Sample(**state["seen"]) if state["seen"] else None
         self.thermal = Thermal([(when, how) for when, how in state["thermal"]["past"]], state["thermal"]["rising"])
+
+
+def _usable(reading: Reading) -> Value | None:
+    """What a reading says of its role; None where it is bad, or no number and should be one."""
+    if reading.role == "step":
+        return whole(reading.value, reading.status)
+    if reading.role in _WORDS:
+        return None if reading.status & SEVERITY_MASK == BAD else reading.value
+    return number(reading.value, reading.status)
 
 
 def _key(raw: Value) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from pipelines.derive.counter import within
 from pipelines.derive.energy.span import HOUR_NS, Span
 
 QUARTER_NS: Final = HOUR_NS // 4
@@ -84,7 +85,8 @@ class Book:
     def energy(self, span: Span) -> list[Account]:
         """Take in a span; the accounts that are complete by it."""
         self.read_ns = max(self.read_ns, span.end_ns)
-        for start_ns in range(span.start_ns - span.start_ns % HOUR_NS, span.end_ns, HOUR_NS):
+        first_ns = max(span.start_ns, span.end_ns - _MOST * HOUR_NS)  # older hours would be given up at once
+        for start_ns in range(first_ns - first_ns % HOUR_NS, span.end_ns, HOUR_NS):
             self._hour(start_ns).add(span)
         for one in self.lots:
             one.add(span)
@@ -95,7 +97,7 @@ class Book:
         time_ns = max(time_ns, self.read_ns - self.read_ns % HOUR_NS)
         where = [self._hour(time_ns - time_ns % HOUR_NS), *[one for one in self.lots if one.start_ns <= time_ns][-1:]]
         for one in where:
-            one.pieces = (one.pieces or 0) + pieces
+            one.pieces = within((one.pieces or 0) + pieces)
             one.fresh = one.fresh or pieces > 0
 
     def lot(self, time_ns: int, lot: str) -> None:

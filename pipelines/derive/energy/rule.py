@@ -12,6 +12,7 @@ from pipelines.derive.energy.span import HOUR_NS, Meter, Power
 from pipelines.derive.packed import pack, unpack
 from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.derive.settle import Reading, Settle
+from pipelines.derive.usable import number, whole
 from pipelines.point import BAD, SEVERITY_MASK
 
 _AWAY_NS: Final = 60 * 10**9
@@ -123,7 +124,8 @@ class EnergyRule:
         self._heard_ns = max(self._heard_ns, one.time_ns)
         if role == "meter":
             self._lost = one.status & SEVERITY_MASK == BAD
-            if span := self._meter.take(one.time_ns, one.value, one.status):
+            said = number(one.value, one.status)
+            if span := self._meter.take(one.time_ns, said, one.status if said is not None else BAD):
                 self._tell(self._book.energy(span))
         elif one.status & SEVERITY_MASK == BAD:
             return
@@ -136,10 +138,11 @@ class EnergyRule:
 
     def _made(self, role: str, one: Reading) -> None:
         counter = self._counters.get(role)
-        if counter is None or isinstance(one.value, str):
+        raw = whole(one.value, one.status)
+        if counter is None or raw is None:
             return
         first, before = counter.raw is None, counter.total
-        counter.take(int(one.value), None)
+        counter.take(raw, None)
         pieces = 0 if first else counter.total - before
         self._book.made(one.time_ns, -pieces if role == "ng" else pieces)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import orjson
+import pytest
 
 from pipelines.derive.engine import Engine
 from pipelines.derive.kept import Kept
@@ -12,6 +14,7 @@ from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.place import Place
 from pipelines.point import BAD_NO_COMMUNICATION, Delivery, scan_of
 from pipelines.settings import ConnectionSettings, Deadband, TagSettings
+from pipelines.share.rule import Share
 from pipelines.source import Source
 
 NOW = 1_790_000_000_000_000_000
@@ -163,3 +166,70 @@ def test_rules_go_on_over_a_restart_and_over_another_configuration() -> None:
     read.follow_rules()
     read.encode(Delivery((scan_of([0, 1], NOW + 1, [1.0, 0.5]),)), NOW + 1)
     assert [rule.total for rule in rules] == [9.5, 0.5]
+
+
+class Breaks(Sum):
+    """A rule with a mistake in one of its methods, which shows at readings above 9."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("b")
+        self._where = where
+        self._broken = False
+
+    def _meet(self, where: str) -> None:
+        if self._broken and where == self._where:
+            raise TypeError(f"cannot {where}")
+
+    def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
+        self._broken = isinstance(value, float) and value > 9
+        self._meet("take")
+        super().take(ref, time_ns, value, status)
+
+    def tick(self, now_ns: int) -> None:
+        self._meet("tick")
+        super().tick(now_ns)
+
+    def lines(self) -> Sequence[Derived]:
+        self._meet("lines")
+        points = super().lines()
+        wrong = Derived("state", "P1", NOW, {"sum": inf}) if self._where == "encode" else None
+        lost = Derived("state", "nowhere", NOW, {"sum": 1}) if self._where == "place" else None
+        return [*points, *(one for one in (wrong, lost) if one and self._broken)]
+
+    def state(self) -> bytes:
+        self._meet("state")
+        return super().state()
+
+
+@pytest.mark.parametrize("where", ["take", "tick", "lines", "encode", "place", "state"])
+def test_a_rule_that_fails_is_set_aside_and_nothing_else_is_lost(where: str) -> None:
+    made = engine(Breaks(where), Sum("a"))
+    read = source(made)
+    read.encode(Delivery((scan_of([0, 1], NOW, [1.0, 2.0]),)), NOW)
+    out = read.encode(Delivery((scan_of([0, 1], NOW + 1, [1.0, 10.0]),), b"at 2"), NOW + 1)
+    for later in range(2, 5):
+        made.tick(NOW + later)
+        out += read.encode(Delivery((scan_of([0, 1], NOW + later, [1.0, 1.0]),)), NOW + later)
+    body = b"".join(one.body for one in out).decode()
+    assert body.count("press,") == 4, "the readings are stored whatever becomes of the rule"
+    assert [f"sum={total}.0" in body for total in range(2, 6)] == [True] * 4, "and so are the points of the other one"
+    assert out[0].resume["link:plc"] == b"at 2"
+    assert list(made.aside) == ["sum/b"]
+    assert [rule.name for rule in made.rules] == ["sum/a"]
+    (again, other) = (Sum("b"), Sum("a"))
+    made.follow((again, other), PLACES)
+    assert not made.aside
+    assert again.total == (12.0 if where == "tick" else 2.0), "as it was in the last record before its mistake"
+    assert other.total == 5.0
+
+
+def test_a_share_that_fails_is_set_aside_and_the_own_store_gets_everything() -> None:
+    class Blind(Share):
+        def see(self, reads: frozenset[Ref], points: Sequence[tuple[Derived, bytes]]) -> None:
+            raise KeyError(len(points) + len(reads))
+
+    made = Engine({})
+    made.follow([Sum("a")], PLACES, [Blind("park", "o", {Ref("P1", "a"): "raw"}, {}, PLACES)])
+    (lines,) = source(made).encode(Delivery((scan_of([0], NOW, [1.0]),)), NOW)
+    assert lines.body.count(b"\n") == 2
+    assert list(made.aside) == ["share/park"]
