@@ -31,8 +31,8 @@ from simulators.plant import Plant, line_names, load_plant
 from simulators.signals.physics import STEP_NS
 from simulators.truth import TruthLog
 
-_LEAD_S = 5.0
-"""Real seconds for which the first row of a history stands, so that whoever reads the plant is there for the others."""
+_MOST_WAIT_S = 60.0
+"""Longest real time for which histories wait at their first row until every device was read."""
 _BURST = 100
 """Steps caught up before the servers get their turn."""
 
@@ -103,7 +103,11 @@ class Process:
         servers: list[Follower] = list(self.servers.values())
         self.board.start_ns = begin_ns = self.clock.now_ns() // 1000 * 1000 - self.plant.steps * STEP_NS
         steps = self.plant.steps
+        waits = True
         while True:
+            if waits and self._read_or_late(steps):
+                waits = False
+                self.plant.begin()
             for _ in range(_BURST):
                 due_ns = begin_ns + (steps + 1) * STEP_NS
                 if due_ns > self.clock.now_ns():
@@ -115,6 +119,11 @@ class Process:
                     await (server.follow() if self.plant.frozen else server.update(steps, due_ns))
             wait_ns = begin_ns + (steps + 1) * STEP_NS - self.clock.now_ns()
             await asyncio.sleep(max(0.0, self.clock.real_s(wait_ns / 1e9)))
+
+    def _read_or_late(self, steps: int) -> bool:
+        """Whether every device was read, or will not be."""
+        late = self.clock.real_s(steps * STEP_NS / 1e9) > _MOST_WAIT_S
+        return late or all(panel.asked for panel in self.plant.panels.values())
 
     def freeze(self) -> None:
         """Stop every signal and end what keeps them from being read; servers go on answering."""
@@ -171,7 +180,7 @@ def main() -> int:
     parser.add_argument("--control", type=Path, help="Unix socket to take faults on while it runs")
     args = parser.parse_args()
     try:
-        played = {"lead_s": _LEAD_S * args.speed} | ({"loop": True} if args.loop else {})
+        played = {"wait": True} | ({"loop": True} if args.loop else {})
         plant = load_plant(args.line or line_names(), args.seed, args.scale, played)
         ports = _ports(args.port_map)
         script = read_script(args.faults.read_text(encoding="utf-8"), plant) if args.faults else []

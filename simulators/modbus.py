@@ -225,6 +225,7 @@ class ModbusServer(Follower):
         if not reply(answer, 0):  # nobody waits for it any more: it answers nothing
             return
         left_ns = self.now_ns()
+        self.panel.asked = True
         self.truth.write(
             "poll",
             device=self.name,

@@ -236,6 +236,7 @@ class MtConnectServer(Follower):
         if device and device != [self.name]:
             raise Refusal(404, "NO_DEVICE", f"no device {device[0]}")
         self.asked[request] += 1
+        self.panel.asked |= request != "probe"
         if request == "probe":
             size = f'bufferSize="{self.buffer.size}" assetBufferSize="0" assetCount="0"'
             return self._enclosed("Devices", size, f"<Devices>{self._device_xml()}</Devices>")

@@ -60,6 +60,7 @@ class Panel:
         queue: OPC UA: longest queue of a monitored item while nothing is published; 0 = all is well.
         skew_ns: its clock is off by this much.
         exchange: what goes wrong with requests, or None.
+        asked: whether anybody has read a value of it.
     """
 
     def __init__(self, device: Device, values: Values) -> None:
@@ -67,6 +68,7 @@ class Panel:
         self.closed = self.silent = self.deaf = self.renumbered = self.queue = self.skew_ns = 0
         self.lives = self.certificate = 1
         self.exchange: Exchange | None = None
+        self.asked = False
         self._values = values
         self._changes: dict[int, list[Change]] = defaultdict(list)
         self._raws: dict[int, list[Any]] = defaultdict(list)

@@ -71,6 +71,11 @@ class Plant:
             line.advance(self.steps, steps)
         self.steps += steps
 
+    def begin(self) -> None:
+        """Let the histories that waited at their first row go on, at the next step."""
+        for line in self.physics:
+            line.begin(self.steps + 1)
+
     def set_fault(self, name: str, *, active: bool) -> None:
         """Begin or end a fault of a line's own, from the next step on.
 

@@ -46,6 +46,7 @@ class Witness:
 
     def item(self, event: str, sub: int, item: int, point: Point, queue: int) -> None:
         """Log a monitored item that came or went."""
+        self.panel.asked = True
         shown = {"value": point.found[0], "time": point.time_ns, "status": point.found[1]}
         self.truth.write("item", event=event, id=point.number, sub=sub, item=item, queue=queue, **shown)
 
@@ -61,6 +62,7 @@ class Witness:
             if asked.AttributeId == ua.AttributeIds.Value and asked.NodeId in self.points
         ]
         if pairs:
+            self.panel.asked = True
             self.truth.write(
                 "read",
                 device=self.panel.device.name,

@@ -13,8 +13,9 @@ CREATE MACRO filled(x) AS nullif(trim(x), '');
 CREATE MACRO meant(x) AS CASE WHEN lower(filled(x)) IN ('nan', 'null', 'none', 'na', 'n/a', '#n/a', '-', '--')
     THEN NULL ELSE filled(x) END;
 CREATE MACRO finite(d) AS CASE WHEN isfinite(d) THEN d END;
-CREATE MACRO number(x) AS finite(CASE WHEN regexp_full_match(filled(x), '[+-]?\d{1,3}(,\d{3})+(\.\d*)?')
-    THEN try_cast(replace(x, ',', '') AS DOUBLE) WHEN contains(x, '_') THEN NULL ELSE try_cast(x AS DOUBLE) END);
+CREATE MACRO number(x) AS finite(CASE WHEN NOT contains(x, ',') AND NOT contains(x, '_') THEN try_cast(x AS DOUBLE)
+    WHEN regexp_full_match(filled(x), '[+-]?\d{1,3}(,\d{3})+(\.\d*)?') THEN try_cast(replace(x, ',', '') AS DOUBLE)
+    END);
 CREATE MACRO truth(x) AS CASE WHEN lower(filled(x)) IN ('true', 'y', '1') THEN true
     WHEN lower(filled(x)) IN ('false', 'n', '0') THEN false END;
 """
@@ -23,12 +24,12 @@ _COUNTS: Final = (
     "count(number({0}))",
     "count(CASE WHEN lower(filled({0})) IN ('true', 'false') THEN 1 END)",
     "count(CASE WHEN lower(filled({0})) IN ('y', 'n') THEN 1 END)",
-    "count(CASE WHEN regexp_matches({0}, '^\\s*0\\d') THEN 1 END)",
+    "count(CASE WHEN filled({0})[1] = '0' AND filled({0})[2] BETWEEN '0' AND '9' THEN 1 END)",
     "count(CASE WHEN contains({0}, '.') OR contains(lower({0}), 'e') THEN 1 END)",
     "coalesce(min(number({0})), 0.0)",
     "coalesce(max(number({0})), 0.0)",
     "coalesce(max(strlen(filled({0}))), 0)",
-    "coalesce(max(length(regexp_extract({0}, '\\.(\\d+)\\s*$', 1))), 0)",
+    "coalesce(max(CASE WHEN contains({0}, '.') THEN strlen(split_part(trim({0}), '.', 2)) END), 0)",
     "coalesce(min(filled({0})) = max(filled({0})), true)",
     "coalesce(any_value(CASE WHEN number({0}) IS NULL THEN meant({0}) END), '')",
 )

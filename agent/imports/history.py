@@ -90,7 +90,6 @@ def _copy(source: Source, query: str, target: Path) -> None:
 def _looked_at(source: Source, path: Path, notes: list[str]) -> History:
     past = "lag(t_ns) OVER ()"
     read = f"SELECT t_ns, {past} AS past, file_row AS n FROM read_parquet({text(str(path))})"
-    source.db.execute("SET threads = 1")  # an approximate quantile depends on how the rows were shared
     ((count, first_ns, last_ns, usual_ns, same, first_same),) = source.rows(
         "SELECT count(*), min(t_ns), max(t_ns), approx_quantile(t_ns - past, 0.5) FILTER (t_ns > past), "
         f"count(*) FILTER (t_ns = past), min(n) FILTER (t_ns = past) FROM ({read})"

@@ -11,7 +11,7 @@ from pipelines.errors import ConfigError
 from simulators.plant import document_of, load_plant
 
 _AFTER_S = 8.0
-"""Real seconds beside the history's own: its first row stands for five, and the last one has to be read."""
+"""Real seconds beside the history's own: its first row waits for the collector, and its last has to be read."""
 
 
 def imported(path: Path, columns: Path | None, folder: Path) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ import duckdb
 from agent.imports.text import as_utf8, heading_line
 from pipelines.errors import ConfigError
 
-MEMORY: Final = "400MB"
-THREADS: Final = 2
+MEMORY: Final = "256MB"
+THREADS: Final = 1
+"""An approximate quantile depends on how rows were shared among threads."""
 _PARQUET: Final = {".parquet", ".pq"}
 _MOST_TOLD: Final = 1000
 _SHOWN: Final = 3
@@ -99,7 +100,9 @@ class Source:
             yield
         except duckdb.Error as error:
             words = " ".join(str(error).split())[:300]
-            raise ConfigError(self.path, None, f"cannot be read: {words}") from error
+            raise ConfigError(self.path, None, f"cannot be imported: {words}") from error
+        except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from error
 
 
 def _each_once(headings: Sequence[str]) -> list[str]:

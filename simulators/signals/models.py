@@ -13,6 +13,7 @@ from simulators.signals.tape import Tape
 
 Code = list[str]
 """Lines of Python at the left margin."""
+_DUE: Final = "due"
 _ABSENT: Final = object()
 
 
@@ -217,6 +218,11 @@ def _schedule(v: Variable) -> Code:
     return [f"{v.name} = {v.keep('working', at)}(t)"]
 
 
+def due_of(name: str) -> str:
+    """What a variable of model `played` keeps: the step at which it asks again."""
+    return f"{name}_{_DUE}"
+
+
 def _played(v: Variable) -> Code:
     """Between two rows nothing is asked."""
     if v.tape is None:
@@ -226,7 +232,7 @@ def _played(v: Variable) -> Code:
         take = v.keep("take", v.tape.reader(column))
     except ValueError as error:
         raise ValueError(f"{v.name}: {error}") from error
-    bad, due = v.own("bad", 1), v.own("due", 0)
+    bad, due = v.own("bad", 1), v.own(_DUE, 0)
     return [f"if _step >= {due}: {v.name}, {bad}, {due} = {take}(_step)"]
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from simulators.signals.expression import DRAWS, FUNCTIONS
-from simulators.signals.models import MODELS, Code, Variable
+from simulators.signals.models import MODELS, Code, Variable, due_of
 from simulators.signals.schedule import DAY_S, START_S
 from simulators.signals.tape import Tape
 
@@ -60,7 +60,7 @@ class Physics:
         self.faults = {f"{name}{suffix}": fault for name, fault in faults.items()}
         default_s = document.get("step_s", STEP_S)
         steps = {name: _every(name, params.get("step_s", default_s)) for name, params in document["variables"].items()}
-        tape = Tape(document["played"], STEP_NS) if "played" in document else None
+        tape = self._tape = Tape(document["played"], STEP_NS) if "played" in document else None
         variables = [
             Variable(name, params, steps[name] * STEP_S, f"{seed}{suffix}", number, tape)
             for number, (name, params) in enumerate(document["variables"].items())
@@ -83,8 +83,15 @@ class Physics:
         scope: dict[str, Any] = {**FUNCTIONS, **made}
         exec(compile(source, f"<{document['line']}>", "exec"), scope)  # noqa: S102 — our own plant.yaml, never user input
         self._advance = scope["advance"]
+        self._due = [keys[due_of(v.name)] for v in variables if v.params.get("model") == "played"]
         self._values = values
         values.update({keys[name]: value for name, value in own.items()})
+
+    def begin(self, step: int) -> None:
+        """Let a history that waited go on from its first row at a step."""
+        if self._tape is not None:
+            self._tape.begin(step)
+            self._values.update(dict.fromkeys(self._due, step))
 
     def advance(self, done: int, steps: int) -> None:
         """Do `steps` more steps after `done`."""

@@ -2,11 +2,11 @@
 
 `played` of plant.yaml; the file stands beside it::
 
-    played: {file: history.parquet, loop: false, lead_s: 5, length_s: 86400}
+    played: {file: history.parquet, loop: false, wait: false, length_s: 86400}
 
 The file has `t_ns` (int64, ns since any moment, ascending) and the columns that variables of model `played` show.
-Its first row is shown from the plant's first step on, and stands for `lead_s` more; with `loop` it begins again
-`length_s` after its first row. Its last row stands for ever otherwise.
+Its first row is shown from the plant's first step on; with `wait` the others follow once `begin` was called. With
+`loop` it begins again `length_s` after its first row; its last row stands for ever otherwise.
 The column `row` is always there: how many rows were shown so far.
 """
 
@@ -52,7 +52,7 @@ class Tape:
         if played.get("loop") and self._length_ns <= 0:
             raise ValueError("played: length_s must be above 0 to loop")
         self._step_ns = step_ns
-        self._lead_ns = round(played.get("lead_s", 0) * 1e9)
+        self._start = None if played.get("wait") else 1
         self._db = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": _MEMORY})
         try:
             found = self._db.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(self._path)}).fetchall()
@@ -91,6 +91,11 @@ class Tape:
 
         return take
 
+    def begin(self, step: int) -> None:
+        """Count the time of the rows from this step on."""
+        self._start = step
+        self._next = self._due()
+
     def _until(self, step: int) -> int:
         """Show what is due at a step; how many rows were shown so far."""
         while self._next <= step:
@@ -98,7 +103,7 @@ class Tape:
         return self._shown
 
     def _turn(self) -> None:
-        """Show the row that is due, and look at the next: when it is due."""
+        """Show the row that is due, and look when the next is."""
         if row := self._row():
             for index, value in enumerate(row[1:]):
                 self._empty[index] = int(value is None)
@@ -107,17 +112,20 @@ class Tape:
             self._first_ns = self._first_ns if self._shown else row[0]
             self._shown += 1
             self._at += 1
-        following = self._row()
-        if following is None and self._length_ns and row:
-            self._begun_ns += self._length_ns
-            self._rows = None
-            following = self._row()
-        self._next = self._due(following[0] - self._first_ns) if following else NEVER
+            if self._row() is None and self._length_ns:
+                self._begun_ns += self._length_ns
+                self._rows = None
+        self._next = self._due()
 
-    def _due(self, time_ns: int) -> int:
-        """The step at which a row is shown: the first that is not before it; row 0 at step 1, at once."""
-        passed_ns = self._begun_ns + time_ns + self._lead_ns if self._begun_ns + time_ns else 0
-        return 1 - (-passed_ns // self._step_ns)
+    def _due(self) -> int:
+        """The step at which the row at hand is shown, the first that is not before it."""
+        row = self._row()
+        if row is None:
+            return NEVER
+        passed_ns = self._begun_ns + row[0] - self._first_ns if self._shown else 0
+        if passed_ns and self._start is None:
+            return NEVER
+        return (self._start or 1) - (-passed_ns // self._step_ns)
 
     def _row(self) -> tuple[Any, ...] | None:
         """The row at hand; None behind the last one."""

@@ -73,13 +73,15 @@ def test_rows_are_shown_at_their_times_and_an_empty_cell_is_bad(tmp_path: Path) 
 
 
 def test_it_waits_and_begins_again(tmp_path: Path) -> None:
-    plant = plant_of([document(tmp_path, lead_s=2, loop=True, length_s=7)])
-    assert at(plant, 2.95) == (1.5, 1)
-    assert at(plant, 3) == (BAD, 2)
-    assert at(plant, 8.95) == (6.0, 5)
-    assert at(plant, 9) == (1.5, 1)
-    assert at(plant, 10) == (BAD, 2)
-    assert at(plant, 7 * 1000 + 4.5) == (3.75, -(2**31))
+    plant = plant_of([document(tmp_path, wait=True, loop=True, length_s=7)])
+    assert at(plant, 100) == (1.5, 1)
+    plant.begin()
+    assert at(plant, 101) == (1.5, 1)
+    assert at(plant, 101.05) == (BAD, 2)
+    assert at(plant, 107) == (6.0, 5)
+    assert at(plant, 107.05) == (1.5, 1)
+    assert at(plant, 108.05) == (BAD, 2)
+    assert at(plant, 7 * 100 + 102.55) == (3.75, -(2**31))
 
 
 def test_a_copy_and_long_strides_see_the_same(tmp_path: Path) -> None:
