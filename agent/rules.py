@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from agent.alarm_faults import alarm_faults
 from agent.derived import number_refs, refs_of
 from agent.meters import bad_tables, wrong_units
+from agent.serving import LOOPBACK
 from agent.shares import misnamed
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.tag import ModbusTag
@@ -70,6 +71,7 @@ def check(site: Site) -> None:
         _among,
         _shares,
         _meters,
+        _serve,
     )
     _raise([fault for rule in rules for fault in rule(site)])
 
@@ -92,7 +94,7 @@ def _clashes(first: Site, other: Site) -> Iterator[Fault]:
     for level in ("company", "site"):
         if getattr(first, level) != getattr(other, level):
             yield Fault((level,), f"is {getattr(first, level)!r} in the first file; files of one site agree")
-    for part in ("calendar", "kpis", "share", "agent", "mqtt", "journal"):
+    for part in ("calendar", "kpis", "share", "serve", "agent", "mqtt", "journal"):
         if part in other.model_fields_set and getattr(first, part) != getattr(other, part):
             yield Fault((part,), "differs from the first file; write it in the first file only")
     for name in other.machines:
@@ -267,6 +269,13 @@ def _meters(site: Site) -> Iterator[Fault]:
     """Energy and batteries need their tables, and meters that say what they are taken for."""
     for place, reason in (*bad_tables(site), *wrong_units(site)):
         yield Fault(place, reason)
+
+
+def _serve(site: Site) -> Iterator[Fault]:
+    """The site server brings a broker of its own, on loopback and without TLS."""
+    mqtt = site.mqtt
+    if site.serve is not None and (mqtt.host not in LOOPBACK or mqtt.tls is not None or mqtt.user is not None):
+        yield Fault(("serve",), f"brings a broker on this PC, and mqtt names {mqtt.endpoint}; remove one of the two")
 
 
 def _types(site: Site) -> Iterator[Fault]:

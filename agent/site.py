@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from agent.rules import PlacedError, check, check_together
+from agent.serving import ServeSettings
 from connectors.registry import AnyConnection
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.derive.alarm_settings import AlarmSettings
@@ -76,6 +77,8 @@ class Site(Settings):
     itself computes none of them, and nothing else depends on this list yet."""
     share: Annotated[dict[Name, ShareSettings], Field(default_factory=dict)]
     """Destinations beside the own store, by name, and what each of them gets."""
+    serve: ServeSettings | None = None
+    """Site server beside the agent; default: broker, store and screen are elsewhere."""
     agent: AgentSettings = AgentSettings()
     """This edge PC."""
     mqtt: MqttSettings = MqttSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from agent.config import load_sites
 from agent.logs import set_up_logs
 from agent.output import say
 from agent.paths import STATE_DIR
+from agent.serving import command as serve_command
+from agent.serving import serving
 from agent.site import Site
 from agent.stopping import when_told
 from agent.urls import mqtt_settings
@@ -36,6 +39,7 @@ def command(
 ) -> int:
     """Collect until told to stop: reads the devices, keeps everything on disk, publishes it, never gives up.
 
+    With `serve` in the file it also runs the site server, unless `--mqtt` names a broker that is there.
     SIGHUP, or `agent reload`, takes a changed configuration over without a restart.
     """
     set_up_logs(log_level)
@@ -46,7 +50,9 @@ def command(
             return site
         return site.model_copy(update={"mqtt": mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file, site.mqtt)})
 
-    return asyncio.run(_run(read(), read, state_dir, drain_s))
+    site = read()
+    server = serve_command(site.serve, site.mqtt.port, config, state_dir) if site.serve and not mqtt else None
+    return asyncio.run(_run(site, read, state_dir, drain_s, server))
 
 
 def elsewhere(site: Site, endpoints: list[str]) -> Site:
@@ -64,14 +70,15 @@ def elsewhere(site: Site, endpoints: list[str]) -> Site:
         raise ConfigError(None, None, f"--endpoint: {error}") from error
 
 
-async def _run(site: Site, read: Callable[[], Site], state_dir: Path, drain_s: float) -> int:
+async def _run(site: Site, read: Callable[[], Site], state_dir: Path, drain_s: float, server: list[str] | None) -> int:
     stop = asyncio.Event()
     when_told(stop.set)
     collector = Collector(site, state_dir, clock_from_environment(), read)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, collector.reload.wanted.set)
     tags = sum(len(one.tag_list()) for one in site.connections)
     say(f"agent {collector.agent}: {len(site.connections)} connections, {tags} tags, broker {site.mqtt.endpoint}")
-    done = await collector.run(stop, drain_s)
+    async with serving(server) if server else nullcontext():
+        done = await collector.run(stop, drain_s)
     if not done:
         say(f"{collector.flow.points_queued} points wait in {state_dir} and are sent after the next start")
     return 0

@@ -44,6 +44,7 @@ SECTIONS: Final = {
     "OpcUaTag": "`connections[].tags[]` of OPC UA",
     "Range": "`range` of a tag",
     "Deadband": "`deadband` of a tag",
+    "ServeSettings": "`serve`",
     "AgentSettings": "`agent`",
     "MqttSettings": "`mqtt`",
     "TlsSettings": "`mqtt.tls`",

@@ -1,0 +1,86 @@
+"""`agent run` alone: its file says `serve`, and broker, store and screen are there, come back, and end with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import urllib3
+
+from agent.control.client import ask
+from agent.serving import ServeSettings, command
+from pipelines.errors import DependencyError
+from tests.agent.one_meter import SITE
+from tests.services.ports import free_port
+
+pytestmark = pytest.mark.wire
+DEADLINE_S = 60.0
+
+
+def until(met: Callable[[], Any]) -> Any:
+    """What is waited for, once it is there."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (found := met()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one started and that still run."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(one) for one in found.split()]
+
+
+def test_everything_runs_beside_the_agent_and_ends_with_it(tmp_path: Path) -> None:
+    viewer, mqtt = free_port(), free_port()
+    site, state = tmp_path / "site.yaml", tmp_path / "state"
+    site.write_text(f"{SITE}serve: {{port: {viewer}}}\nmqtt: {{port: {mqtt}}}\n", encoding="utf-8")
+    pool = urllib3.PoolManager(retries=False)
+
+    def answers() -> bool:
+        try:
+            return bool(pool.request("GET", f"http://127.0.0.1:{viewer}/").status == 200)
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def stored() -> int:
+        try:
+            return int(orjson.loads(ask(state))["points"]["stored"])
+        except DependencyError:
+            return 0
+
+    argv = [sys.executable, "-m", "agent.cli", "run", str(site), "--state-dir", str(state)]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(argv, stderr=log) as agent:
+        try:
+            until(answers)
+            until(stored)
+            assert (state / "store/points.duckdb").exists()
+            (server,) = children(agent.pid)
+            os.kill(server, signal.SIGKILL)
+            until(lambda: children(agent.pid) not in ([], [server]))
+            until(answers)
+            (server,) = children(agent.pid)
+        finally:
+            agent.send_signal(signal.SIGTERM)
+            assert agent.wait(DEADLINE_S) == 0
+    assert not Path(f"/proc/{server}").exists()
+    assert not answers()
+    assert "agent serve" in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+def test_the_store_stands_in_the_state_folder_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    sites = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    argv = command(ServeSettings(port=8081), 1884, sites, tmp_path)
+    assert argv[argv.index("--store") + 1] == str(tmp_path / "store")
+    assert argv[argv.index("--mqtt-port") + 1] == "1884"
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "--site"] == [str(one) for one in sites]
+    assert "/srv/points" in command(ServeSettings(store=Path("/srv/points")), 1883, sites, tmp_path)
