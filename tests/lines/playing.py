@@ -90,6 +90,10 @@ class Line:
         """What every tag is now."""
         return {row.ref: _reading(row) for row in self._rows}
 
+    def signals(self) -> dict[Ref, Signal]:
+        """What its devices show as each tag."""
+        return {row.ref: row.signal for row in self._rows}
+
     def raised(self, since: int = 0) -> set[str]:
         """Names of the alarms that came among the points from number `since` on."""
         came = (one for one in self.points[since:] if one.measurement == "alarm" and one.fields["event"] == "raised")

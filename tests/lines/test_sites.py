@@ -1,35 +1,83 @@
-"""What a line's configuration says of each tag is whole: labels in both languages, source, range, unit."""
+"""What a line's configuration says of each tag is whole: labels in both languages, source, period, range, unit."""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 import pytest
 
 from connectors.modbus.config import ModbusConnection
-from tests.lines.playing import site_of
+from connectors.mtconnect.config import MtConnectConnection
+from connectors.opcua.config import OpcUaConnection
+from pipelines.derive.rule import Ref
+from pipelines.settings import TagSettings
+from simulators.device import Signal
+from simulators.plant import line_names
+from tests.lines.playing import Line, site_of
 from tests.lines.test_faults import TABLES
 
-BARE = {"power_factor", "pf", "li_ratio"}
-"""Fractions without a unit."""
+WITHOUT_UNIT: Final = {
+    "a code whose numbers stand for words": {
+        "alarm_code", "bms_fault", "job_status", "laser_state", "mode", "model", "phase", "segment", "state",
+        "state_current", "status", "trip", *(f"ch{number}_step" for number in range(1, 9)),
+    },
+    "the number of a lot, a product, a tool, a person or a procedure": {
+        "batch_id", "lot", "lot_id", "product", "product_code", "tool_no", "welder", "wps",
+    },
+    "a ratio of two quantities of one unit": {"li_ratio", "pf", "power_factor"},
+}  # fmt: skip
+"""Why some tags have no unit; nothing else is let off."""
+EXEMPT: Final = frozenset().union(*WITHOUT_UNIT.values())
 
 
-@pytest.mark.parametrize("name", TABLES)
+def is_number(tag: TagSettings, signal: Signal) -> bool:
+    """Neither text nor a bit: these have neither unit nor range."""
+    bit = getattr(tag, "bit", None) is not None or signal.table in {"coil", "discrete"}
+    return not bit and signal.category != "CONDITION" and signal.datatype not in {"String", "Boolean"}
+
+
+def period_s(connection: Any, tag: TagSettings) -> float:
+    """How often it is looked at, at the latest: polled, sampled by its server, or asked for with all others."""
+    if isinstance(connection, MtConnectConnection):
+        return connection.period_s
+    if isinstance(connection, OpcUaConnection):
+        return connection.polled_s(tag) or connection.sampling_interval_s
+    return connection.polled_s(tag) or 0.0
+
+
+@pytest.mark.parametrize("name", line_names())
 def test_every_tag_says_what_it_is(name: str) -> None:
-    for connection in site_of(name).connections:
+    site, signals = site_of(name), Line(name).signals()
+    lacking = []
+    for connection in site.connections:
         facts = connection.facts() if isinstance(connection, ModbusConnection) else {}
         for row, tag in enumerate(connection.tag_list()):
-            where = f"{connection.name}.{tag.name}"
-            assert tag.label.ko, where
-            assert tag.label.en, where
-            assert tag.source or (row in facts and facts[row].description), where
-            if getattr(tag, "datatype", "") in {"bool", "string"} or tag.name == "model":  # what proves a profile
-                continue
-            fraction = tag.scale != 1 or getattr(tag, "datatype", "").startswith("float")
-            assert tag.engineering_unit or tag.name in BARE or not fraction, where
-            if getattr(tag, "datatype", ""):
-                assert tag.range, where
+            machine = site.place(connection, tag).machine
+            number = is_number(tag, signals[Ref(machine, tag.name)])
+            found = {
+                "Korean label": tag.label.ko,
+                "English label": tag.label.en,
+                "source": tag.source or (row in facts and facts[row].description),
+                "period": period_s(connection, tag) > 0,
+                "range": tag.range or not number,
+                "unit": tag.engineering_unit or tag.name in EXEMPT or not number,
+            }
+            lacking += [f"{machine}/{tag.name}: no {key}" for key, there in found.items() if not there]
+    assert lacking == []
 
 
-@pytest.mark.parametrize("name", TABLES)
+def test_no_exemption_is_left_over() -> None:
+    bare = {
+        tag.name
+        for name in line_names()
+        for connection in site_of(name).connections
+        for tag in connection.tag_list()
+        if not tag.engineering_unit
+    }
+    assert bare >= EXEMPT
+
+
+@pytest.mark.parametrize("name", line_names())
 def test_every_machine_and_alarm_is_named_in_both_languages(name: str) -> None:
     site = site_of(name)
     for label in [*(one.label for one in site.machines.values()), *(one.label for one in site.alarms)]:
@@ -40,3 +88,8 @@ def test_every_machine_and_alarm_is_named_in_both_languages(name: str) -> None:
         assert alarm.action.en, alarm.name
     assert site.calendar is not None
     assert site.kpis
+    assert site.alarms
+
+
+def test_every_line_has_a_table_of_faults() -> None:
+    assert sorted(TABLES) == line_names()
