@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 _ROUNDS: Final = 12
 """Times a file is looked at without what was found; each takes out at least one more level."""
 _SECRETS: Final = ("password_file", "key_file", "user_private_key_file", "private_key_file")
+_PLACEHOLDER: Final = re.compile(r"\.invalid\b")
+_FILL_IN: Final = "stands for an address of yours; write it here"
 _BELOW: Final = ("tls", "security")
 
 
@@ -87,7 +90,7 @@ def secrets_not_there(paths: Sequence[Path]) -> list[Remark]:
 
 
 def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
-    """A note for everything that connections of valid files find worth a look in themselves, and on exposure limits.
+    """A note for what valid files leave to be filled in, what connections find in themselves, and exposure limits.
 
     Raises:
         ConfigFaults: as `load_sites`.
@@ -95,6 +98,9 @@ def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
     site, roots = _load_all(paths)
     remarks, first, gases = [], 0, iter(site.exposure)
     for path, root in zip(paths, roots, strict=True):
+        remarks += [
+            Remark(path, below.line, f"{path_of(root, place)}: {_FILL_IN}") for place, below in _open_ends(root)
+        ]
         count = len(root.below["connections"].below)
         for position in range(count):
             one = site.connections[first + position]
@@ -194,6 +200,15 @@ def _once(root: Node, findings: Sequence[Finding]) -> list[Finding]:
         node = locate(root, one.place)[1]
         seen.setdefault((one.line, id(node) if node else one.place, one.message.rpartition(": ")[2]), one)
     return list(seen.values())
+
+
+def _open_ends(node: Node, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Node]]:
+    """Addresses under `.invalid`, which no network has (RFC 6761 §6.4), and where they stand."""
+    for step, below in node.below.items():
+        if isinstance(below.data, str) and _PLACEHOLDER.search(below.data):
+            yield (*place, step), below
+        elif step != "tags":
+            yield from _open_ends(below, (*place, step))
 
 
 def _absent(path: Path, root: Node) -> Iterator[Remark]:

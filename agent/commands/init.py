@@ -10,34 +10,22 @@ import typer
 from agent.config import load_site
 from agent.files import write_new
 from agent.output import say
-from agent.paths import LINES
-from pipelines.errors import ConfigError
+from agent.templates.compose import compose, template
+from agent.templates.levels import Level
+from agent.templates.scales import Scale
 
 
 def command(
     output: Annotated[Path, typer.Argument(help="File to write.")] = Path("site.yaml"),
     line: Annotated[str, typer.Option(help="Line template; `agent lines` lists them.")] = "auto_press_machining",
+    scale: Annotated[Scale | None, typer.Option(help="소공인, 소기업 or 중기업; default: as the template.")] = None,
+    level: Annotated[Level | None, typer.Option(help="기초, 중간1, 중간2 or 고도화; default: all of it.")] = None,
     *,
     force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
 ) -> int:
-    """Write a configuration to begin with, from a line template."""
+    """Write a configuration to begin with: a line's template, for a company of some scale at some level."""
     source = template(line)
     load_site(source)
-    write_new(output, source.read_text(encoding="utf-8"), force=force)
+    write_new(output, compose(source.read_text(encoding="utf-8"), scale, level), force=force)
     say(f"{output}: change company, site and the addresses, then `agent check {output}` and `agent run {output}`")
     return 0
-
-
-def template(line: str) -> Path:
-    """The configuration file of a line template, or in a folder that `agent import` made.
-
-    Raises:
-        ConfigError: there is no such line.
-    """
-    path = LINES / line / "site.yaml"
-    if line not in {one.parent.name for one in LINES.glob("*/site.yaml")}:
-        if (Path(line) / "site.yaml").is_file() and (Path(line) / "plant.yaml").is_file():
-            return Path(line) / "site.yaml"
-        known = ", ".join(sorted(one.parent.name for one in LINES.glob("*/site.yaml")))
-        raise ConfigError(None, None, f"no line is called {line!r}; there are {known}")
-    return path

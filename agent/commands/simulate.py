@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.live import Live
 
 from agent.broker import local_broker
-from agent.commands.init import template
 from agent.duration import duration_s
 from agent.imports.simulated import imported, played_s
 from agent.influx import influx_store
@@ -32,6 +31,7 @@ from agent.simulate.scale import MOST, copies
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
 from agent.stopping import told_to_stop
+from agent.templates.compose import template
 from agent.urls import mqtt_settings
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import ConfigError, DependencyError

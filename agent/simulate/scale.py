@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +9,10 @@ from typing import Any, Final
 import yaml
 
 from agent.document import read_document
+from agent.templates.numbering import numbered, renamed_machines
 from pipelines.errors import ConfigError
 
 MOST: Final = 1000
-_NUMBERED: Final = re.compile(r"(.*?)(\d+)$")
-_LAST: Final = re.compile(r"(.*?)(\d+)(\D*)$")
 
 
 def copies(template: Path, number: int, folder: Path) -> list[Path]:
@@ -38,35 +36,17 @@ def copies(template: Path, number: int, folder: Path) -> list[Path]:
 
 
 def _copy(site: Mapping[str, Any], copy: int, folder: Path) -> Any:
-    machines = _machines(list(site["machines"]), copy)
+    machines = renamed_machines(list(site["machines"]), copy)
     connections = {one["name"]: f"{one['name']}-{copy:02d}" for one in site["connections"]}
     changed = _renamed(site, machines)
     for name, machine in changed["machines"].items():
         if "label" in machine:
-            machine["label"] = {key: _numbered(text, name, copy) for key, text in machine["label"].items()}
+            machine["label"] = {key: numbered(text, name, copy) for key, text in machine["label"].items()}
     for one in changed["connections"]:
         one["name"] = connections[one["name"]]
         if "tags_file" in one:
             one["tags_file"] = str(folder / one["tags_file"])
     return changed
-
-
-def _numbered(label: str, machine: str, copy: int) -> str:
-    """프레스 1호기 of PRS-02 is 프레스 2호기; a label without a number gets that of the copy."""
-    match, number = _LAST.fullmatch(label), _NUMBERED.fullmatch(machine)
-    return f"{match[1]}{int(number[2])}{match[3]}" if match and number else f"{label} {copy}"
-
-
-def _machines(names: list[str], copy: int) -> dict[str, str]:
-    """PRS-01 and PRS-02 of the first become PRS-03 and PRS-04 of the second."""
-    kinds = [match[1] if (match := _NUMBERED.fullmatch(name)) else "" for name in names]
-    found = {}
-    for name, kind in zip(names, kinds, strict=True):
-        match = _NUMBERED.fullmatch(name)
-        digits = match[2] if match else ""
-        number = int(digits or 0) + (copy - 1) * kinds.count(kind)
-        found[name] = f"{kind}{number:0{len(digits)}d}" if match else f"{name}-{copy:02d}"
-    return found
 
 
 def _renamed(value: Any, machines: Mapping[str, str]) -> Any:

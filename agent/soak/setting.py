@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from agent.broker.process import HOST
-from agent.commands.init import template
 from agent.influx import influx_store
 from agent.paths import STORE_FILE
 from agent.simulate.session import Plan as Simulated
@@ -25,6 +24,7 @@ from agent.soak.plan import Plan
 from agent.soak.proxy import Proxy
 from agent.soak.stage import Link, Stage
 from agent.soak.store_proxy import StoreProxy
+from agent.templates.compose import template
 from pipelines.delivery.mqtt_settings import MqttSettings
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore

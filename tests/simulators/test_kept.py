@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.commands.init import template
 from agent.config import load_site
 from agent.simulate.judging import requests_of
 from agent.simulate.kept import overclaimed, repeated_reads, unkept
 from agent.simulate.wire import Witness
+from agent.templates.compose import template
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import plan
 from connectors.modbus.tag import ModbusTag
