@@ -99,7 +99,8 @@ class Alarming:
     async def run(self) -> NoReturn:
         """Write the log behind the records; ends by cancellation."""
         while True:
-            if entries := self._links.chain.unwritten:
+            entries = self._links.chain.unwritten
+            if entries or (self._file and self._file.behind):
                 await self._durable()  # an entry is in the file only when the same one is among the records
                 await asyncio.to_thread(self._write, entries)
                 self._written()

@@ -98,6 +98,7 @@ class Links:
         self._state_dir = state_dir
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ticking = False
         self.engine = Engine(flow.journal.resume)
         self.chain = Chain()
         self._follow(site)
@@ -146,13 +147,22 @@ class Links:
     async def derive(self) -> NoReturn:
         """Tell the rules of the time about once a second, for what ends without a reading; ends by cancellation."""
         while True:
-            self.tick()
+            self.pulse()
             await asyncio.sleep(max(_LEAST_TICK_S, _TICK_S / self._keeper.clock.rate))
+
+    def pulse(self) -> None:
+        """A tick, unless what came of the last one waits for the disk: they must not fill the memory meanwhile."""
+        if not self._ticking:
+            self.tick()
 
     def tick(self) -> None:
         """Tell the rules of the time, and take what comes of it."""
         if (derived := self.engine.tick(self._keeper.clock.now_ns())) is not None:
-            self._flow.put(derived)
+            self._ticking = True
+            self._flow.put(derived, self._ticked)
+
+    def _ticked(self) -> None:
+        self._ticking = False
 
     def _follow(self, site: Site) -> None:
         self.shares = dict(zip(site.share, shares_of(site, self._flow.journal.epoch), strict=True))

@@ -42,6 +42,7 @@ class ChainFile:
     Attributes:
         head: the last entry on disk.
         trouble: what is not well with it, in words; empty = nothing.
+        behind: whether `head.json` does not say yet what the files hold.
         rotated: number of the last entry that was deleted; 0 = none was.
 
     Raises:
@@ -58,6 +59,7 @@ class ChainFile:
             first, written = _read_head(self._folder)
             self._first = first
             self.head = self._mended(written)
+            self.behind = self.head != written
         except OSError as error:
             raise JournalError(self._folder, f"cannot open the log: {error.strerror}") from error
 
@@ -67,21 +69,22 @@ class ChainFile:
         return self._first - 1
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries behind the last one; they are on disk for good when it returns.
+        """Write entries behind the last one, each once; they are on disk for good when it returns.
 
         Raises:
-            JournalError: the disk takes nothing; the next call begins where this one was.
+            JournalError: the disk takes nothing; the next call begins where this one was, which `head` says.
         """
         new = [one for one in entries if one.seq > self.head.seq]
-        if not new:
-            return
-        if new[0].prev != self.head.hash:
+        if new and new[0].prev != self.head.hash:
             self.trouble = f"{self._folder}: entries after {self.head.seq} are missing; `agent chain verify` says where"
         try:
-            self._write(new)
+            if new:
+                self._write(new)
+                self.head, self.behind = new[-1].head, True
+            if self.behind:
+                self._note()
         except OSError as error:
             raise JournalError(self._folder, f"cannot write: {error.strerror}") from error
-        self.head = new[-1].head
 
     def _write(self, new: Sequence[Entry]) -> None:
         files = _files(self._folder)
@@ -97,19 +100,19 @@ class ChainFile:
                 raise
         finally:
             os.close(fd)
-        if path not in files:
-            files.append(path)
+
+    def _note(self) -> None:
+        """Say in `head.json` what the files hold, and only then let the oldest go."""
+        files = _files(self._folder)
         if len(files) > self._most_files:
             self._first = int(files[-self._most_files].stem)
-        self._write_head(new[-1].head)
-        for old in files[: -self._most_files]:
-            old.unlink()
-
-    def _write_head(self, head: Head) -> None:
         fresh = self._folder / f"{_HEAD}.new"
-        write_synced(fresh, orjson.dumps({"first": self._first, "seq": head.seq, "hash": head.hash}))
+        write_synced(fresh, orjson.dumps({"first": self._first, "seq": self.head.seq, "hash": self.head.hash}))
         fresh.rename(self._folder / _HEAD)
         sync_folder(self._folder)
+        self.behind = False
+        for old in files[: -self._most_files]:
+            old.unlink()
 
     def _path(self, seq: int) -> Path:
         return self._folder / f"{seq:010}.jsonl"

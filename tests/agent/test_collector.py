@@ -16,10 +16,12 @@ from agent.collector import Collector
 from agent.config import load_site
 from pipelines.clock import SystemClock
 from pipelines.delivery.mqtt import Message
+from pipelines.derive.rule import Derived
 from pipelines.journal import recovery
 from pipelines.journal.journal import Journal, JournalSettings
 from pipelines.watched import Jump
 from tests.agent.test_health import SITE
+from tests.pipelines.derive.test_engine import PLACES, Sum
 
 
 @pytest.fixture
@@ -83,6 +85,25 @@ async def test_heartbeats_do_not_gather_while_the_disk_takes_nothing(collector: 
     assert len(collector.flow._lines) == 1
     await collector.flow.flush()
     collector._beat()
+    assert len(collector.flow._lines) == 1
+
+
+class Talkative(Sum):
+    """A rule that has something to tell at each tick."""
+
+    def tick(self, now_ns: int) -> None:
+        self._points.append(Derived("state", "P1", now_ns, {"sum": self.total}))
+
+
+async def test_what_ticks_derive_does_not_gather_while_the_disk_takes_nothing(collector: Collector) -> None:
+    collector.links.engine.follow([Talkative()], PLACES)
+    for _ in range(3):
+        collector.links.pulse()
+    assert len(collector.flow._lines) == 1
+    collector.links.tick()
+    assert len(collector.flow._lines) == 2, "what people do with alarms is taken all the same"
+    await collector.flow.flush()
+    collector.links.pulse()
     assert len(collector.flow._lines) == 1
 
 

@@ -214,17 +214,3 @@ class Plc:
         """Time by value of a counter, from the server's own log; a torn last line is left."""
         lines = self.log.read_text().rpartition("\n")[0].splitlines()
         return {int(value): int(time_ns) for one, value, time_ns in map(str.split, lines) if one == name}
-
-
-def fill(folder: Path) -> Path:
-    """A file of somebody else that takes what room there is."""
-    path = folder / "somebody-elses.bin"
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    size = 1 << 20
-    while size:
-        try:
-            os.write(fd, b"\0" * size)
-        except OSError:
-            size //= 2
-    os.close(fd)
-    return path

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pipelines.point import BAD_NO_COMMUNICATION, BAD_SENSOR_FAILURE
 from tests.connectors.opcua.conftest import run_foreign
-from tests.e2e.foreign_parts import Places, Plc, Store, agent, bridge, collector, fill, site_of, write_site
+from tests.e2e.foreign_parts import Places, Plc, Store, agent, bridge, collector, site_of, write_site
 from tests.services.influxd import free_port
 from tests.services.mosquitto import Mosquitto
+from tests.small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
@@ -160,20 +158,6 @@ def test_a_type_the_database_refuses(places: Places, plc: Plc, tmp_path: Path) -
     assert [value for name in names[1:] for _, value in rows[name]] == ["한글 프레스 1호기", -(2**63)]
     counted = [value for _, value in rows["Counter0"]]
     assert counted == list(range(counted[0], counted[-1] + 1))
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if made.returncode:
-        pytest.fail(f"this test mounts a small tmpfs and needs root with CAP_SYS_ADMIN: {made.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("min_free_bytes", [0, 256 << 10], ids=["no space left", "below min_free_bytes"])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipelines.derive.chain import FIRST_PREV, MOST_UNWRITTEN, Chain, Entry, Head, entry_after, verify
 from pipelines.derive.chain_file import FILE_BYTES, FOLDER, MOST_BYTES, MOST_FILES, ChainFile, verify_folder
 from pipelines.errors import JournalError
+from tests.small_disk import fill, small_disk
 
 SAID: Final = {"machine": "GD-01", "alarm": "hcl_high", "event": "raised", "time_ns": "1750000000000000000"}
 
@@ -112,6 +113,27 @@ def test_a_torn_tail_is_cut_off_and_written_again(tmp_path: Path, left: int) -> 
     file.append(chain.unwritten)
     found = verify_folder(tmp_path)
     assert (found.entries, found.head, found.torn, found.broken, file.trouble) == (4, last.head, False, "", "")
+
+
+@pytest.mark.parametrize("more", [1, 30], ids=["the note does not fit", "the entries do not fit"])
+def test_a_full_disk_takes_each_entry_once(tmp_path: Path, more: int) -> None:
+    chain = Chain()
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        file = ChainFile(disk)
+        file.append(entries(chain, 2))
+        somebody_elses = fill(disk)
+        new = entries(chain, more)
+        for _ in range(3):
+            with pytest.raises(JournalError, match="No space left"):
+                file.append(new)
+        assert verify_folder(disk).broken == ""
+        somebody_elses.unlink()
+        file.append(new)
+        found = verify_folder(disk)
+        assert (found.entries, found.head, found.broken, file.trouble) == (2 + more, chain.head, "", "")
+        assert not file.behind
+        again = ChainFile(disk)
+        assert (again.head, again.behind, again.trouble) == (chain.head, False, "")
 
 
 def test_a_torn_entry_that_was_written_for_good_is_missing(tmp_path: Path) -> None:
