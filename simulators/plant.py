@@ -112,7 +112,9 @@ def document_of(line: str) -> dict[str, Any]:
         found: dict[str, Any] = yaml.load((folder / "plant.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ValueError(f"{folder / 'plant.yaml'}: {' '.join(str(error).split())}") from error
-    if "file" in found.get("played", {}):
+    if not isinstance(found, dict):
+        raise ValueError(f"{folder / 'plant.yaml'}: holds no keys")  # noqa: TRY004 — the file is at fault
+    if "file" in (found.get("played") or {}):
         found["played"]["file"] = str(folder / found["played"]["file"])
     return found
 

@@ -20,7 +20,7 @@ from rich.live import Live
 
 from agent.broker import local_broker
 from agent.duration import duration_s
-from agent.imports.simulated import imported, played_s
+from agent.imports.simulated import prepared
 from agent.influx import influx_store
 from agent.logs import set_up_logs
 from agent.output import emit_json, say
@@ -83,8 +83,8 @@ def command(
         folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sf-")))
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / "agent", ignore_errors=True)
-        lines += imported(played, columns, folder / "imported" / played.stem) if played else ()
-        seconds = seconds or (None if loop else played_s(lines, speed))
+        lines, most_s = prepared(lines, played, columns, folder / "imported", loop=loop, speed=speed)
+        seconds = seconds or most_s
         orders = _script(faults, load_plant(lines, seed, scale)) if faults else []
         sites = tuple(path for one in lines for path in copies(template(one), scale, folder / "sites"))
 

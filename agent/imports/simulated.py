@@ -14,31 +14,47 @@ _AFTER_S = 8.0
 """Real seconds beside the history's own: its first row waits for the collector, and its last has to be read."""
 
 
-def imported(path: Path, columns: Path | None, folder: Path) -> tuple[str, ...]:
-    """The folder of a file that was imported just now, as a line; its notes are said.
+def prepared(
+    lines: Sequence[str], file: Path | None, columns: Path | None, folder: Path, *, loop: bool, speed: float
+) -> tuple[tuple[str, ...], float | None]:
+    """The lines of a run, with the folder of a file that is imported for it, and the real seconds until it is over.
+
+    Args:
+        lines: names, or folders that `agent import` made.
+        file: CSV or Parquet to play beside them, or None; its notes are said.
+        columns: map of its columns, or None.
+        folder: where to import it.
+        loop: whether histories begin again, and the run does not end by itself.
+        speed: plant seconds per real second.
 
     Raises:
-        ConfigError: the file cannot be used.
+        ConfigError: the file or a folder cannot be used, or an option has nothing to act on.
     """
-    done = import_file(path, folder, columns, force=True)
-    for note in (*done.notes, *(f"{one.heading}: {'; '.join(one.notes)}" for one in done.columns if one.notes)):
-        say(f"note: {note}")
-    return (str(folder),)
+    if columns and file is None:
+        raise ConfigError(None, None, "--columns goes with --import FILE")
+    if file is not None:
+        done = import_file(file, folder / file.stem, columns, force=True)
+        for note in (*done.notes, *(f"{one.heading}: {'; '.join(one.notes)}" for one in done.columns if one.notes)):
+            say(f"note: {note}")
+        lines = (*lines, str(done.folder))
+    lengths_s = [length_s for line in lines if (length_s := _length_s(line)) is not None]
+    if loop and not lengths_s:
+        raise ConfigError(None, None, "--loop goes with --import FILE, or a folder that `agent import` made")
+    ends = lengths_s and len(lengths_s) == len(lines) and not loop
+    return tuple(lines), max(lengths_s) / speed + _AFTER_S if ends else None
 
 
-def played_s(lines: Sequence[str], speed: float) -> float | None:
-    """Real seconds until every history among the lines is over; None where a line goes on without one.
+def _length_s(line: str) -> float | None:
+    """Plant seconds of the history that a line plays; None where it plays none.
 
     Raises:
-        ConfigError: a line's plant cannot be used.
+        ConfigError: its plant cannot be used.
     """
-    found = []
-    for line in lines:
-        try:
-            played = document_of(line).get("played")
-            if played:
-                load_plant([line])
-                found.append(float(played["length_s"]) / speed + _AFTER_S)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(Path(line) / "plant.yaml", None, str(error)) from error
-    return max(found) if len(found) == len(lines) else None
+    try:
+        played = document_of(line).get("played")
+        if played is None:
+            return None
+        load_plant([line])
+        return float(played["length_s"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(Path(line) / "plant.yaml", None, str(error)) from error

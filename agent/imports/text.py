@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,10 @@ _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def as_utf8(path: Path, encoding: str | None, copy: Path) -> tuple[Path, str]:
-    """The file itself where it is UTF-8, else a copy that is; and the encoding it has.
+    """The file itself where it is UTF-8 with one kind of line end, else a copy that is; and the encoding it has.
+
+    All of it is looked at before any of it is believed. DuckDB drops rows without a word where line ends differ, as
+    within and behind a cell of two lines.
 
     Args:
         path: the file.
@@ -28,51 +32,66 @@ def as_utf8(path: Path, encoding: str | None, copy: Path) -> tuple[Path, str]:
         ConfigError: it cannot be read, or has not that encoding, or none that is known.
     """
     try:
-        found = encoding or _encoding(path)
-        if found == "utf-8":
-            for _ in _pieces(path, found):  # all of it is looked at before any of it is believed
-                pass
-            return path, found
-        with copy.open("w", encoding="utf-8", newline="") as out:
-            for text in _pieces(path, found):
+        found = encoding or _marked(path)
+        if found in {"", "utf-8"}:
+            try:
+                ends = Pieces(path, "utf-8").ends()
+            except ConfigError:
+                if found:
+                    raise
+                found = "cp949"
+            else:
+                found = "utf-8"
+                if not isinstance(ends, tuple):
+                    return path, found
+        with copy.open("w", encoding="utf-8", newline="\n") as out:
+            for text in Pieces(path, found):
                 out.write(text)
     except OSError as error:
         raise ConfigError(path, None, f"cannot read: {error.strerror}") from error
     return copy, found
 
 
-def _encoding(path: Path) -> str:
+def _marked(path: Path) -> str:
     with path.open("rb") as file:
-        if file.read(2) in _UTF16:
-            return "utf-16"
-    try:
-        for _ in _pieces(path, "utf-8"):
+        return "utf-16" if file.read(2) in _UTF16 else ""
+
+
+class Pieces:
+    r"""The text of a file, a piece at a time, every line end as `\n`."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._path = path
+        self._encoding = encoding
+        plain = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+        self._decoder = io.IncrementalNewlineDecoder(plain, translate=True)
+
+    def ends(self) -> str | tuple[str, ...] | None:
+        """The kind of line end that the file has, a tuple of several, or None."""
+        for _ in self:
             pass
-    except ConfigError:
-        return "cp949"
-    return "utf-8"
+        return self._decoder.newlines
 
+    def __iter__(self) -> Iterator[str]:
+        """The pieces, once.
 
-def _pieces(path: Path, encoding: str) -> Iterator[str]:
-    """The text of a file.
-
-    Raises:
-        ConfigError: it is not of that encoding; names the line.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
-    line = 1
-    with path.open("rb") as file:
-        while True:
-            piece = file.read(_PIECE)
-            try:
-                text = decoder.decode(piece, final=not piece)
-            except UnicodeDecodeError as error:
-                line += error.object.count(b"\n", 0, error.start)
-                raise ConfigError(path, line, f"is not {encoding}; name the encoding in --columns") from error
-            line += text.count("\n")
-            yield text
-            if not piece:
-                return
+        Raises:
+            ConfigError: the file is not of that encoding; names the line.
+        """
+        line = 1
+        with self._path.open("rb") as file:
+            while True:
+                piece = file.read(_PIECE)
+                try:
+                    text = self._decoder.decode(piece, final=not piece)
+                except UnicodeDecodeError as error:
+                    line += error.object.count(b"\n", 0, error.start)
+                    words = f"is not {self._encoding}; name the encoding in --columns"
+                    raise ConfigError(self._path, line, words) from error
+                line += text.count("\n")
+                yield text
+                if not piece:
+                    return
 
 
 def heading_line(path: Path) -> tuple[str, list[str]]:
@@ -83,8 +102,8 @@ def heading_line(path: Path) -> tuple[str, list[str]]:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD).decode("utf-8-sig", errors="ignore")
-    first = next((line for line in head.splitlines() if line.strip()), "")
-    if not first:
+    if not head.strip():
         raise ConfigError(path, None, "the file is empty")
-    delimiter = max(_DELIMITERS, key=first.count)
-    return delimiter, [one.strip() for one in next(csv.reader([first], delimiter=delimiter))]
+    delimiter = max(_DELIMITERS, key=head.partition("\n")[0].count)
+    first = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
+    return delimiter, [" ".join(one.split()) for one in first]

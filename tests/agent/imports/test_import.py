@@ -46,12 +46,10 @@ def kinds(done: Imported) -> dict[str, str]:
     ("encoding", "delimiter"), [("utf-8", ";"), ("utf-8-sig", ","), ("cp949", ","), ("utf-16", "\t")]
 )
 def test_encodings_and_delimiters(encoding: str, delimiter: str, tmp_path: Path) -> None:
-    text = "시간,온도(℃),메모\r\n2024-01-01 00:00:00,20.5,똠방각하\r\n2024-01-01 00:00:01,21,\r\n".replace(
-        ",", delimiter
-    )
-    done = taken(tmp_path, text.encode(encoding))
+    text = '시간,"온도\n(℃)",메모\r\n2024-01-01 00:00:00,20.5,똠방각하\r\n2024-01-01 00:00:01,21,\r\n'
+    done = taken(tmp_path, text.replace(",", delimiter).encode(encoding))
     assert [(one.heading, one.name, one.kind, one.unit) for one in done.columns] == [
-        ("온도(℃)", "온도", "number", "℃"),
+        ("온도 (℃)", "온도", "number", "℃"),
         ("메모", "메모", "text", ""),
     ]
     assert history(done) == [(20.5, "똠방각하"), (21.0, None)]
@@ -115,6 +113,16 @@ def test_everything_that_was_left_out_or_odd_is_told(tmp_path: Path) -> None:
     assert notes["cushion"] == ("holds 653 to 1653.4, and 0 to 1000 mm is known: no unit, no range",)
     for name in ("site.yaml", "plant.yaml"):
         assert "# - the time goes back" in (done.folder / name).read_text(encoding="utf-8")
+
+
+def test_no_row_goes_without_a_word_whatever_ends_the_lines(tmp_path: Path) -> None:
+    rows = ['"a\nb",1\r\n', "c,2\n", "d,1,234.5\r\n", "e,4\r\n", '"open,5\n', "f,6\r\n"]
+    text = "time,memo,n\r\n" + "".join(f"2024-01-01 00:00:0{number},{row}" for number, row in enumerate(rows))
+    done = taken(tmp_path, text)
+    assert history(done) == [("a\nb", 1), ("c", 2), ("e", 4)]
+    assert done.notes == (
+        "2 lines are no rows of the table and are left out: line 4 (too many columns), line 6 (unquoted value)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from agent.imports.run import import_file
-from agent.imports.simulated import played_s
+from agent.imports.simulated import prepared
 from pipelines.errors import ConfigError
 from simulators.plant import Plant, load_plant
 
@@ -44,7 +44,6 @@ def test_a_day_is_played_cell_by_cell(day: Path) -> None:
         pressure = None if row[1] is None else float(row[1].replace(",", ""))
         assert shown(plant) == [pressure, row[2], row[3]]
         plant.step(EVERY_S * 20)
-    assert played_s([str(day)], 3600) == pytest.approx(DAY_S / 3600 + 8)
 
 
 def test_a_fault_can_be_laid_over_a_history(day: Path, tmp_path: Path) -> None:
@@ -59,6 +58,23 @@ def test_a_fault_can_be_laid_over_a_history(day: Path, tmp_path: Path) -> None:
     plant.set_fault("drift", active=True)
     plant.step(DAY_S * 20)
     assert shown(plant)[0] == pytest.approx(900 + DAY_S / 120, abs=0.5)
-    (day / "plant.yaml").write_text(text.replace("length_s", "size"), encoding="utf-8")
+
+
+def test_a_run_ends_with_its_histories(day: Path, tmp_path: Path) -> None:
+    def ends(*lines: str, loop: bool = False, columns: Path | None = None) -> float | None:
+        return prepared(lines, None, columns, tmp_path, loop=loop, speed=3600)[1]
+
+    assert ends(str(day)) == pytest.approx(DAY_S / 3600 + 8)
+    assert ends(str(day), "cnc_turning") is ends("cnc_turning") is ends(str(day), loop=True) is None
+    with pytest.raises(ConfigError, match="--loop goes with --import"):
+        ends("cnc_turning", loop=True)
+    with pytest.raises(ConfigError, match="--columns goes with --import"):
+        ends(str(day), columns=tmp_path)
+    other = shutil.copytree(day, tmp_path / "other")
+    text = (other / "plant.yaml").read_text(encoding="utf-8")
+    (other / "plant.yaml").write_text(text.replace("length_s", "size"), encoding="utf-8")
     with pytest.raises(ConfigError, match="length_s"):
-        played_s([str(day)], 1)
+        ends(str(other))
+    (other / "plant.yaml").write_text("- 1", encoding="utf-8")
+    with pytest.raises(ConfigError, match="holds no keys"):
+        ends(str(other))
