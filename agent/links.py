@@ -99,7 +99,7 @@ class Links:
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ticking = False
-        self.engine = Engine(flow.journal.resume)
+        self.engine = Engine(flow.journal.resume, keeper.shift_ns)
         self.chain = Chain()
         self._follow(site)
         load(one.type for one in site.connections)

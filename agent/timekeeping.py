@@ -56,6 +56,10 @@ class Timekeeper:
         """What goes into every record."""
         return {STATE_KEY: self.watched.state()} if self.watched else {}
 
+    def shift_ns(self) -> int:
+        """By how much the clock was set since the start, all together, ns."""
+        return self.watched.shift_ns if self.watched else 0
+
     async def run(self, flow: Flow, place: Place) -> NoReturn:
         """Look every second and tell what was seen; ends by cancellation."""
         while True:

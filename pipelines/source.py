@@ -132,7 +132,7 @@ class Source:
         Args:
             now_ns: the agent's time, ns since 1970 UTC; the link must be up.
         """
-        self._ear.recall(now_ns)
+        self._ear.recall(now_ns, self._steady(now_ns))
         return self._ear.gather(now_ns)
 
     def encode(self, delivery: Delivery, now_ns: int) -> list[Lines]:

@@ -52,6 +52,11 @@ class Activity:
             self._quiet_ns += max(0, now_ns - self._ticked_ns)
         self._ticked_ns = now_ns
 
+    def moved(self, by_ns: int) -> None:
+        """The agent's clock was set."""
+        if self._ticked_ns is not None:
+            self._ticked_ns += by_ns
+
     @property
     def stage(self) -> int:
         """0 it counts, 1 minor stop, 2 stop: what of it is kept over a restart."""

@@ -138,6 +138,17 @@ class Alarm:
             else:
                 self._raise(at_ns, what)
 
+    def moved(self, by_ns: int) -> None:
+        """The clock was set: what is pending, shelved or unknown stays so for as long as it would have."""
+        self._last_ns += by_ns
+        self._seen_ns += by_ns
+        self.raised_ns += by_ns if self.raised_ns else 0
+        self.until_ns += by_ns if self.until_ns else 0
+        self._pending_ns = None if self._pending_ns is None else self._pending_ns + by_ns
+        self._unknown_ns = None if self._unknown_ns is None else self._unknown_ns + by_ns
+        self.raises = deque((one + by_ns for one in self.raises), maxlen=MOST_RAISES)
+        self._condition.moved(by_ns)
+
     def changes(self) -> list[Changed]:
         """What changed since the last call, oldest first."""
         found, self._changes = self._changes, []

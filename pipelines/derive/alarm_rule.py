@@ -54,6 +54,12 @@ class AlarmRule:
         self._ended += [(key, max(now_ns, kept.get("last", 0) + 1)) for key, kept in self._removed.items()]
         self._removed = {}
 
+    def moved(self, by_ns: int) -> None:
+        """The agent's clock was set."""
+        for one in self.alarms:
+            one.moved(by_ns)
+        self._removed = {key: kept | {"last": kept.get("last", 0) + by_ns} for key, kept in self._removed.items()}
+
     def lines(self) -> list[Derived]:
         """Points of everything that changed since the last call."""
         changes = [(one.settings, change) for one in self.alarms for change in one.changes()]

@@ -46,6 +46,7 @@ class Condition:
         self._known = dict.fromkeys(self.refs, False)
         self._values: dict[Ref, Any] = {}
         self._lowest: list[tuple[int, float]] = []
+        self._width_ns = max(1, int((settings.per_s or 0.0) * 1e9 / _PARTS))
         self._met = False
         self.value: float | None = None
 
@@ -92,8 +93,7 @@ class Condition:
 
     def _lowest_before(self, time_ns: int, x: float) -> float:
         """Lowest value of the last `per_s` seconds, with this one; what cannot be the lowest any more is not kept."""
-        width_ns = max(1, int((self._settings.per_s or 0.0) * 1e9 / _PARTS))
-        part = time_ns // width_ns
+        part = time_ns // self._width_ns
         lowest = [one for one in self._lowest if one[0] >= part - _PARTS]
         into = max(part, lowest[-1][0]) if lowest else part  # what comes late counts for the newest part
         while lowest and lowest[-1][1] >= x:
@@ -102,6 +102,11 @@ class Condition:
             lowest.append((into, x))
         self._lowest = lowest
         return lowest[0][1]
+
+    def moved(self, by_ns: int) -> None:
+        """The clock was set: what `rises_by` compares with is as old as before, to a part."""
+        parts = -(-by_ns // self._width_ns)
+        self._lowest = [(part + parts, x) for part, x in self._lowest]
 
     def state(self) -> list[Any]:
         """What `restore` needs, for JSON; values only where the next comparison needs them."""

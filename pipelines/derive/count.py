@@ -45,6 +45,11 @@ class Counter:
         self.changed_ns = time_ns
         return (0 if first else within(self.total.total - before)), found
 
+    def moved(self, by_ns: int) -> None:
+        """The agent's clock was set."""
+        if self.total.raw is not None:
+            self.changed_ns += by_ns
+
     def state(self) -> list[int | None]:
         """For the next process."""
         return [self.total.raw, self.total.total, self.changed_ns]
@@ -116,6 +121,12 @@ class CountRule:
 
     def tick(self, now_ns: int) -> None:
         """See `Rule`: totals hold until they change."""
+
+    def moved(self, by_ns: int) -> None:
+        """See `Rule`."""
+        self._last_ns += by_ns
+        for one in self._counters.values():
+            one.moved(by_ns)
 
     def lines(self) -> Sequence[Derived]:
         """See `Rule`."""

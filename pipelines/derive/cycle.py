@@ -64,6 +64,11 @@ class CycleRule:
     def tick(self, now_ns: int) -> None:
         """See `Rule`: a cycle ends with a reading."""
 
+    def moved(self, by_ns: int) -> None:
+        """See `Rule`."""
+        self._last_ns += by_ns
+        self._counter.moved(by_ns)
+
     def lines(self) -> Sequence[Derived]:
         """See `Rule`."""
         self._tell()

@@ -73,15 +73,19 @@ class Ear:
         heard = rows[self._mask[rows]].tolist()
         self._engine.hear([(now_ns, self._refs[row], 0, status) for row in heard])
 
-    def recall(self, now_ns: int) -> None:
+    def recall(self, now_ns: int, steady_ns: int) -> None:
         """The link is up: what says nothing for `SETTLED_NS` says what it said before it was lost.
 
         A subscription that outlived the link tells what changed meanwhile, and one that is new tells everything.
+
+        Args:
+            now_ns: the agent's time, ns since 1970 UTC.
+            steady_ns: the same on a scale that leaves out the jumps of its clock.
         """
         if not self._away:
             return
-        self._back_ns = now_ns if self._back_ns is None else self._back_ns
-        if now_ns - self._back_ns >= SETTLED_NS:
+        self._back_ns = steady_ns if self._back_ns is None else self._back_ns
+        if steady_ns - self._back_ns >= SETTLED_NS:
             self._engine.hear([(now_ns, self._refs[row], value, code) for row, (value, code) in self._away.items()])
             self._last |= self._away
             self._away = {}

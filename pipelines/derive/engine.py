@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -33,6 +33,8 @@ MISTAKES: Final = (
 )
 """What a fault in a rule raises: it reckons, and touches no file and no network."""
 _INT64: Final = 2**63
+_UNDERWAY_NS: Final = 60 * 10**9
+"""How long after the clock was set readings may come that were stamped before."""
 Told = tuple[Derived, bytes]
 """A point, and its line."""
 
@@ -45,13 +47,17 @@ class Engine:
 
     Args:
         state: resume state of the journal.
+        shift_ns: by how much the agent's clock was set since the start, all together, ns.
 
     Attributes:
         points: points that it gave since the start.
         aside: why rules are set aside, by name.
     """
 
-    def __init__(self, state: Mapping[str, bytes]) -> None:
+    def __init__(self, state: Mapping[str, bytes], shift_ns: Callable[[], int] = int) -> None:
+        self._shift_ns = shift_ns
+        self._shifted_ns = shift_ns()
+        self._step_ns = self._underway_ns = 0
         self._kept = Kept(state)
         self._shared = {key.removeprefix(KEY): one for key, one in state.items() if key.startswith(KEY)}
         self._rules: tuple[Rule, ...] = ()
@@ -112,17 +118,20 @@ class Engine:
 
     def tick(self, now_ns: int) -> Lines | None:
         """What the time alone causes; None = nothing."""
+        moved = self._follow_clock(now_ns)
         for rule in (*self._rules, *self._shares):
             try:
                 rule.tick(now_ns)
             except MISTAKES as error:
                 self._set_aside(rule, error)
-        return self._lines(self._rules, now_ns, quiet=True)
+        return self._lines(self._rules, now_ns, quiet=not moved)
 
     def gather(self, now_ns: int) -> Lines | None:
         """What the readings heard since the last call cause, and the state they lead to; None = they change nothing."""
         heard, self._heard = self._heard, []
-        told: dict[str, Rule] = {}
+        told: dict[str, Rule] = {one.name: one for one in self._rules} if self._follow_clock(now_ns) else {}
+        if now_ns < self._underway_ns:
+            heard = [(self._meant(one[0], now_ns), *one[1:]) for one in heard]
         for time_ns, ref, value, status in sorted(heard, key=itemgetter(0)):
             for rule in self._listeners.get(ref, ()):
                 told[rule.name] = rule
@@ -131,6 +140,25 @@ class Engine:
                 except MISTAKES as error:
                     self._set_aside(rule, error)
         return self._lines([one for one in told.values() if one.name not in self.aside], now_ns, quiet=False)
+
+    def _follow_clock(self, now_ns: int) -> bool:
+        """Tell the rules of a clock that was set since the last call; whether it was."""
+        by_ns = self._shift_ns() - self._shifted_ns
+        if not by_ns:
+            return False
+        self._shifted_ns += by_ns
+        self._step_ns, self._underway_ns = by_ns, now_ns + _UNDERWAY_NS
+        for rule in (*self._rules, *self._shares):
+            try:
+                rule.moved(by_ns)
+            except MISTAKES as error:
+                self._set_aside(rule, error)
+        return True
+
+    def _meant(self, time_ns: int, now_ns: int) -> int:
+        """The time of a reading that may have been on its way when the clock was set: the nearer one, not to come."""
+        after_ns = time_ns + self._step_ns
+        return after_ns if after_ns <= now_ns and now_ns - after_ns < abs(now_ns - time_ns) else time_ns
 
     def _lines(self, rules: Sequence[Rule], now_ns: int, *, quiet: bool) -> Lines | None:
         """Points and changed states; when `quiet`, only of rules that have points, or were shown some."""

@@ -20,14 +20,14 @@ from pipelines.derive.rule import Derived, Ref, Value
 LEAST_COVERAGE: Final = 0.75
 """A window known for less has no mean: partial-period samples stand for 70-80 % of a shift at least (NIOSH 77-173)."""
 _MINUTE_NS: Final = 60 * 10**9
-_STEL_MINUTES: Final = 15
-_TWA_QUARTERS: Final = 32
-_QUARTER_MINUTES: Final = 15
+_QUARTER_NS: Final = 15 * _MINUTE_NS
+_STEL_NS: Final = 15 * _MINUTE_NS
+_TWA_NS: Final = 8 * 60 * _MINUTE_NS
 _FORGOTTEN_NS: Final = 8 * 3600 * 10**9
 _HOLE_NS: Final = 60 * 10**9
 """Without a reading or tick for so long the agent did not run."""
-Part = tuple[float, float]
-"""Sum of concentration times seconds, and the seconds that are known."""
+Part = tuple[float, float, int]
+"""Sum of concentration times seconds, the seconds that are known, and how long it is, ns."""
 
 
 class ExposureRule:
@@ -48,10 +48,10 @@ class ExposureRule:
         self.reads = frozenset({Ref(settings.machine, settings.tag)})
         self._at_ns = 0
         self._value: float | None = None
-        self._minute: list[float] = [0.0, 0.0]
-        self._minutes: deque[Part] = deque(maxlen=_STEL_MINUTES)
+        self._minute: Part = (0.0, 0.0, 0)
+        self._minutes: deque[Part] = deque()
         self._quarter: list[Part] = []
-        self._quarters: deque[Part] = deque(maxlen=_TWA_QUARTERS)
+        self._quarters: deque[Part] = deque()
         self._closed_ns = 0
         self._points: list[Derived] = []
 
@@ -67,6 +67,11 @@ class ExposureRule:
     def tick(self, now_ns: int) -> None:
         """The value holds until now."""
         self._go_to(now_ns)
+
+    def moved(self, by_ns: int) -> None:
+        """The clock was set: the minute in progress is over when the clock says so, as long as it took."""
+        self._at_ns += by_ns if self._at_ns else 0
+        self._closed_ns += by_ns if self._closed_ns else 0
 
     def lines(self) -> list[Derived]:
         """The means since the last call."""
@@ -87,9 +92,9 @@ class ExposureRule:
         try:
             closed_ns, minutes, quarter, quarters = orjson.loads(state)
             self._closed_ns = self._at_ns = int(closed_ns)
-            self._minutes.extend((float(total), float(known)) for total, known in minutes)
-            self._quarter = [(float(total), float(known)) for total, known in quarter]
-            self._quarters.extend((float(total), float(known)) for total, known in quarters)
+            self._minutes.extend((float(total), float(known), int(length)) for total, known, length in minutes)
+            self._quarter = [(float(total), float(known), int(length)) for total, known, length in quarter]
+            self._quarters.extend((float(total), float(known), int(length)) for total, known, length in quarters)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {error}") from error
 
@@ -102,32 +107,31 @@ class ExposureRule:
         if time_ns - self._at_ns > _FORGOTTEN_NS:
             self._minutes.clear()
             self._quarters.clear()
-            self._quarter, self._minute, self._at_ns = [], [0.0, 0.0], time_ns
+            self._quarter, self._minute, self._at_ns = [], (0.0, 0.0, 0), time_ns
         while (end_ns := (self._at_ns // _MINUTE_NS + 1) * _MINUTE_NS) <= time_ns:
             self._hold(end_ns)
             self._close(end_ns)
         self._hold(time_ns)
 
     def _hold(self, until_ns: int) -> None:
+        total, known_s, length_ns = self._minute
+        passed_ns = until_ns - self._at_ns
         if self._value is not None:
-            seconds = (until_ns - self._at_ns) / 1e9
-            self._minute[0] += self._value * seconds
-            self._minute[1] += seconds
-        self._at_ns = until_ns
+            total, known_s = total + self._value * passed_ns / 1e9, known_s + passed_ns / 1e9
+        self._minute, self._at_ns = (total, known_s, length_ns + passed_ns), until_ns
 
     def _close(self, end_ns: int) -> None:
         """A minute is over."""
-        minute, self._minute, self._closed_ns = (self._minute[0], self._minute[1]), [0.0, 0.0], end_ns
-        self._minutes.append(minute)
+        minute, self._minute, self._closed_ns = self._minute, (0.0, 0.0, 0), end_ns
+        _put(self._minutes, minute, _STEL_NS)
         self._quarter.append(minute)
-        fields = _mean("stel", self._minutes, _STEL_MINUTES * 60, self._stel_limit)
-        if end_ns % (_QUARTER_MINUTES * _MINUTE_NS) == 0:
-            self._quarters.append(_sum(self._quarter))
+        fields = _mean("stel", self._minutes, _STEL_NS, self._stel_limit)
+        if end_ns % _QUARTER_NS == 0:
+            _put(self._quarters, _sum(self._quarter), _TWA_NS)
             self._quarter = []
-            window_s = _TWA_QUARTERS * _QUARTER_MINUTES * 60
-            fields |= _mean("twa", self._quarters, window_s, self._twa_limit)
+            fields |= _mean("twa", self._quarters, _TWA_NS, self._twa_limit)
             if fields["twa_coverage"]:
-                fields["twa_at_least"] = _sum(self._quarters)[0] / window_s
+                fields["twa_at_least"] = _sum(self._quarters)[0] * 1e9 / _TWA_NS
         tags = (("tag", self._settings.tag), ("substance", self._settings.substance))
         self._points.append(Derived("exposure", self._settings.machine, end_ns, fields, tags))
 
@@ -137,14 +141,21 @@ def exposure_rules(settings: tuple[ExposureSettings, ...]) -> list[ExposureRule]
     return [ExposureRule(one) for one in settings]
 
 
+def _put(parts: deque[Part], part: Part, window_ns: int) -> None:
+    """The newest part of a window, which is never longer than it should be."""
+    parts.append(part)
+    while len(parts) > 1 and sum(length for *_, length in parts) > window_ns:
+        parts.popleft()
+
+
 def _sum(parts: deque[Part] | list[Part]) -> Part:
-    return sum(total for total, _ in parts), sum(known for _, known in parts)
+    return sum(one[0] for one in parts), sum(one[1] for one in parts), sum(one[2] for one in parts)
 
 
-def _mean(name: str, parts: deque[Part], window_s: float, limit: float | None) -> dict[str, Value]:
+def _mean(name: str, parts: deque[Part], window_ns: int, limit: float | None) -> dict[str, Value]:
     """Mean over what is known of a window, its coverage 0-1, and the mean as a part of its limit."""
-    total, known_s = _sum(parts)
-    coverage = min(1.0, known_s / window_s)
+    total, known_s, _ = _sum(parts)
+    coverage = min(1.0, known_s * 1e9 / window_ns)
     fields: dict[str, Value] = {f"{name}_coverage": coverage}
     if coverage >= LEAST_COVERAGE:
         fields[name] = total / known_s

@@ -124,6 +124,16 @@ class Minute:
         self.fresh = False
         return self._figures()
 
+    def moved(self, by_ns: int) -> Figures | None:
+        """The clock was set; the minute, where it went back before its beginning and holds what was not told."""
+        self.held_ns += by_ns if self.held_ns else 0
+        self.lost_ns += by_ns if self.lost_ns else 0
+        if self.held_ns >= self.start_ns:
+            return None
+        ended = self._figures() if self.fresh else None
+        self.start_ns, self.fresh = -1, False
+        return ended
+
     def forget(self) -> None:
         """Nobody listened since the last reading: its value is not known to hold."""
         self.lost_ns = self.lost_ns or self.held_ns

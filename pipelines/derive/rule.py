@@ -77,6 +77,13 @@ class Rule(Protocol):
         """The agent's time, ns since 1970 UTC, about once a second: for what ends without a reading."""
         ...
 
+    def moved(self, by_ns: int) -> None:
+        """The agent's clock was set: from now on times are so much later, or earlier where it is below 0, ns.
+
+        No time passed by it: what it waits for, and what it measures, goes on as if nothing had happened.
+        """
+        ...
+
     def lines(self) -> Sequence[Derived]:
         """The points since it was last asked: it is, behind the last reading of a delivery and behind each tick."""
         ...

@@ -53,6 +53,10 @@ class Settle:
         settled, self.waiting = self.waiting[:count], self.waiting[count:]
         return settled
 
+    def moved(self, by_ns: int) -> None:
+        """The agent's clock was set."""
+        self.waiting = [one._replace(time_ns=one.time_ns + by_ns) for one in self.waiting]
+
     def state(self) -> list[Any]:
         """Everything, for JSON."""
         return [list(one) for one in self.waiting]

@@ -87,6 +87,18 @@ class StateRule:
         if self._told:
             self._beat_ns, self._told = now_ns, False
 
+    def moved(self, by_ns: int) -> None:
+        """See `Rule`."""
+        self._since_ns += by_ns
+        self._last_ns += by_ns
+        self._candidate_since = {clock: since_ns + by_ns for clock, since_ns in self._candidate_since.items()}
+        if self._patient_until_ns is not None:
+            self._patient_until_ns += by_ns
+        if self._beat_ns is not None:
+            self._beat_ns += by_ns
+        if self._activity:
+            self._activity.moved(by_ns)
+
     def lines(self) -> Sequence[Derived]:
         """See `Rule`."""
         points, self._points = self._points, []

@@ -133,11 +133,7 @@ class Share:
         for ref, minute in self._minutes.items():
             if over := minute.over(now_ns - _GRACE_NS):
                 self._ended.setdefault((over.start_ns, ref.machine), {})[ref.tag] = over
-        for start_ns, machine in sorted(self._ended):
-            if start_ns + MINUTE_NS + _GRACE_NS <= now_ns:
-                tags = self._ended.pop((start_ns, machine))
-                fields = {key: one for tag, figures in sorted(tags.items()) for key, one in _fields(tag, figures)}
-                self._add(machine, start_ns, line(self._places[machine].series("aggregate"), fields, start_ns))
+        self._tell_ended(now_ns - _GRACE_NS)
         if self._counts and (self._open or now_ns - self._told_ns >= MINUTE_NS):
             self._told_ns, self.touched = now_ns, True
             whom = (("destination", self._destination),)
@@ -146,6 +142,16 @@ class Share:
                 for machine, points in sorted(self._counts.items())
             ]
             self._counts.clear()
+
+    def moved(self, by_ns: int) -> None:
+        """The agent's clock was set: minutes that it is before again are told as they are."""
+        self.touched = True
+        self._told_ns += by_ns
+        for ref, minute in self._minutes.items():
+            if over := minute.moved(by_ns):
+                self._ended.setdefault((over.start_ns, ref.machine), {})[ref.tag] = over
+        if by_ns < 0:
+            self._tell_ended(max((start_ns for start_ns, _ in self._ended), default=0) + MINUTE_NS)
 
     def lines(self) -> Sequence[Derived]:
         """How much left the edge, now and then, for the own store: the account of what was shared."""
@@ -221,6 +227,14 @@ class Share:
             fields[f"{ref.tag}_quality"] = status
         self._said[ref] = status
         self._add(ref.machine, time_ns, line(self._places[ref.machine].series(), fields, time_ns))
+
+    def _tell_ended(self, by_ns: int) -> None:
+        """The minutes that ended by this time."""
+        for start_ns, machine in sorted(self._ended):
+            if start_ns + MINUTE_NS <= by_ns:
+                tags = self._ended.pop((start_ns, machine))
+                fields = {key: one for tag, figures in sorted(tags.items()) for key, one in _fields(tag, figures)}
+                self._add(machine, start_ns, line(self._places[machine].series("aggregate"), fields, start_ns))
 
     def _add(self, machine: str, time_ns: int, text: bytes) -> None:
         self.touched = True

@@ -107,6 +107,22 @@ async def test_what_ticks_derive_does_not_gather_while_the_disk_takes_nothing(co
     assert len(collector.flow._lines) == 1
 
 
+async def test_rules_learn_that_the_clock_was_set(collector: Collector) -> None:
+    moved: list[int] = []
+
+    class Told(Sum):
+        def moved(self, by_ns: int) -> None:
+            moved.append(by_ns)
+
+    collector.links.engine.follow([Told()], PLACES)
+    collector.links.tick()
+    assert collector.time.watched is not None
+    collector.time.watched.shift_ns -= 5 * 10**9
+    for _ in range(2):
+        collector.links.tick()
+    assert moved == [-5 * 10**9]
+
+
 async def test_a_rival_that_cannot_be_noted_is_an_alarm_all_the_same(collector: Collector) -> None:
     (collector.state_dir / "epochs.new").mkdir()
     birth = orjson.dumps({"epoch": "ab" * 16, "host": "other", "session": "1"})

@@ -88,6 +88,15 @@ class Channel:
         self.time_ns = 0
         return events
 
+    def moved(self, by_ns: int) -> None:
+        """The clock was set."""
+        self.time_ns += by_ns if self.time_ns else 0
+        self.start_ns += by_ns
+        self.seen = self.seen and self.seen.moved(by_ns)
+        self.thermal.past = [(time_ns + by_ns, celsius) for time_ns, celsius in self.thermal.past]
+        for step in self.steps:
+            step.moved(by_ns)
+
     def _sample(self, time_ns: int) -> list[Event]:
         events: list[Event] = []
         celsius = max(

@@ -47,6 +47,11 @@ class BatteryRule:
         self._tell(self._settle.until(now_ns))
         self._points += [self._point(one) for one in self._channel.until(now_ns - WAIT_NS)]
 
+    def moved(self, by_ns: int) -> None:
+        """See `Rule`."""
+        self._settle.moved(by_ns)
+        self._channel.moved(by_ns)
+
     def lines(self) -> Sequence[Derived]:
         """See `Rule`."""
         points, self._points = self._points, []

@@ -33,6 +33,10 @@ class Sample:
     ampere: float
     celsius: float | None
 
+    def moved(self, by_ns: int) -> Sample:
+        """The same at another time, ns later."""
+        return replace(self, time_ns=self.time_ns + by_ns)
+
 
 @dataclass(slots=True)
 class Step:
@@ -89,6 +93,12 @@ class Step:
         self.last, self.end_ns, self.volt_end = sample, sample.time_ns, sample.volt
         if sample.celsius is not None:
             self.celsius_max = sample.celsius if self.celsius_max is None else max(sample.celsius, self.celsius_max)
+
+    def moved(self, by_ns: int) -> None:
+        """The clock was set."""
+        self.start_ns += by_ns
+        self.end_ns += by_ns
+        self.last = self.last and self.last.moved(by_ns)
 
     def lose(self) -> None:
         """Voltage or current are not known behind the last sample."""

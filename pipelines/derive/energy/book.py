@@ -18,6 +18,7 @@ _PATIENCE_NS: Final = 120 * 10**9
 """Longest wait for the meter after the end of an hour or a lot."""
 _MOST: Final = 72
 """Hours, and lots, that are kept open for a meter that is silent; the oldest are given up beyond."""
+_MOST_CLOSED: Final = 2
 _WHOLE: Final = 0.95
 """Part of a quarter of an hour that must be known for its mean to count as demand."""
 
@@ -75,11 +76,13 @@ class Book:
     Attributes:
         hours: open ones by their beginning, oldest first.
         lots: the same; the last one is in force. Time without a lot is a lot without a name.
+        closed: the hours that were closed last: a clock that is set back, or forward and back, opens them again.
         read_ns: end of the energy that is in the accounts.
     """
 
     hours: list[Account] = field(default_factory=list)
     lots: list[Account] = field(default_factory=list)
+    closed: list[Account] = field(default_factory=list)
     read_ns: int = 0
 
     def energy(self, span: Span) -> list[Account]:
@@ -125,20 +128,40 @@ class Book:
         ]
         return _told(late)
 
+    def moved(self, by_ns: int) -> list[Account]:
+        """The clock was set: lots that are over, and hours that are to come again, are told as they are.
+
+        The lot in force is as old as before.
+        """
+        self.read_ns += by_ns
+        over = [one for one in self.lots if one.end_ns is not None]
+        self.lots = [one for one in self.lots if one.end_ns is None]
+        for one in self.lots:
+            one.start_ns += by_ns
+        ahead = [one for one in self.hours if one.start_ns > self.read_ns]
+        self._close(ahead)
+        return _told([one for one in [*ahead, *over] if one.fresh])
+
     def _hour(self, start_ns: int) -> Account:
         for one in reversed(self.hours):
             if one.start_ns == start_ns:
                 return one
-        made = Account(start_ns, start_ns + HOUR_NS, quarters=[(0.0, 0)] * 4)
+        again = [one for one in self.closed if one.start_ns == start_ns]
+        self.closed = [one for one in self.closed if one.start_ns != start_ns]
+        made = again[0] if again else Account(start_ns, start_ns + HOUR_NS, quarters=[(0.0, 0)] * 4)
         self.hours = sorted([*self.hours, made], key=lambda one: one.start_ns)[-_MOST:]
         return made
 
     def _complete(self) -> list[Account]:
         """Those whose energy is known to their end; they are closed."""
         ended = [one for one in [*self.hours, *self.lots] if one.end_ns is not None and one.end_ns <= self.read_ns]
-        self.hours = [one for one in self.hours if one not in ended]
+        self._close([one for one in self.hours if one in ended])
         self.lots = [one for one in self.lots if one not in ended]
         return _told([one for one in ended if one.fresh])
+
+    def _close(self, hours: list[Account]) -> None:
+        self.hours = [one for one in self.hours if one not in hours]
+        self.closed = [*self.closed, *hours][-_MOST_CLOSED:]
 
     def state(self) -> dict[str, Any]:
         """Everything, for JSON."""
@@ -147,8 +170,8 @@ class Book:
     @classmethod
     def restored(cls, state: dict[str, Any]) -> Book:
         """The inverse of `state`."""
-        hours, lots = ([_restored(one) for one in state[key]] for key in ("hours", "lots"))
-        return cls(hours, lots, state["read_ns"])
+        hours, lots, closed = ([_restored(one) for one in state[key]] for key in ("hours", "lots", "closed"))
+        return cls(hours, lots, closed, state["read_ns"])
 
 
 def _restored(state: dict[str, Any]) -> Account:

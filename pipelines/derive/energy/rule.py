@@ -83,6 +83,13 @@ class EnergyRule:
         # Readings may be behind ticks, by much in a simulation that runs fast; a meter that is gone has none to come.
         self._tell(self._book.due(now_ns if self._lost else self._heard_ns))
 
+    def moved(self, by_ns: int) -> None:
+        """See `Rule`."""
+        self._settle.moved(by_ns)
+        self._meter.moved(by_ns)
+        self._heard_ns += by_ns
+        self._tell(self._book.moved(by_ns))
+
     def lines(self) -> Sequence[Derived]:
         """See `Rule`."""
         points, self._points = self._points, []
@@ -151,7 +158,7 @@ class EnergyRule:
 
     def _point(self, one: Account) -> Derived:
         per, length_ns = ("hour", HOUR_NS) if one.quarters else ("lot", (one.end_ns or 0) - one.start_ns)
-        fields: dict[str, Value] = {"cover": round(100 * one.known_ns / length_ns, 3)}
+        fields: dict[str, Value] = {"cover": min(100.0, round(100 * one.known_ns / length_ns, 3))}
         if one.lot:
             fields["lot"], fields["end"] = one.lot, one.end_ns or 0
             if one.product:

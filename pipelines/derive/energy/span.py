@@ -79,6 +79,11 @@ class Power:
         self.read_ns = time_ns
         return Span(before[0], time_ns, before[1], float(kw) if linear else before[1])
 
+    def moved(self, by_ns: int) -> None:
+        """The clock was set."""
+        self.last = (self.last[0] + by_ns, self.last[1]) if self.last else None
+        self.read_ns += by_ns
+
     def until(self, time_ns: int) -> Span | None:
         """What a value that holds comes to by now; None where it is polled."""
         return self.take(time_ns, self.last[1], 0) if self.held and self.last is not None else None
@@ -109,6 +114,10 @@ class Meter:
         if step < 0 and self.rollover_kwh is not None and step + self.rollover_kwh <= self.rollover_kwh / _WINDOW:
             step += self.rollover_kwh
         return None if step < 0 else of_counter(before[0], time_ns, step, self.max_gap_ns)
+
+    def moved(self, by_ns: int) -> None:
+        """The clock was set."""
+        self.last = (self.last[0] + by_ns, self.last[1]) if self.last else None
 
 
 def of_counter(start_ns: int, end_ns: int, kwh: float, max_gap_ns: int) -> Span:

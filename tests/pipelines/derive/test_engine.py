@@ -47,6 +47,8 @@ class Sum:
         if now_ns % (60 * SECOND) == 0:
             self._points.append(Derived("state", "P1", now_ns, {"sum": self.total}))
 
+    def moved(self, by_ns: int) -> None: ...
+
     def lines(self) -> Sequence[Derived]:
         points, self._points = self._points, []
         return points

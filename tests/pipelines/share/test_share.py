@@ -169,6 +169,8 @@ class Doubler:
 
     def tick(self, now_ns: int) -> None: ...
 
+    def moved(self, by_ns: int) -> None: ...
+
     def lines(self) -> Sequence[Derived]:
         points, self._points = self._points, []
         return points
