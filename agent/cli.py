@@ -7,17 +7,17 @@ Exit codes: 0 done, 1 the answer is no, 2 bad configuration or arguments, 3 a de
 from __future__ import annotations
 
 import difflib
-import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from agent.commands import version
+from agent.stdout import give_up_stdout, open_stdout
 from agent.urls import refuse_secrets
-from pipelines.errors import ConfigError, ShopfloorError
+from pipelines.errors import ConfigError, DependencyError, ShopfloorError
 
 COMMANDS: Final = {
     "init": "Start",
@@ -79,8 +79,20 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        version.command()
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    *,
+    shown: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version, as `agent version` does.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
     """Reads PLC tags over OPC UA, Modbus and MTConnect, loses nothing, and shows them.
 
     To begin: `agent simulate`, or `agent init site.yaml`, `agent check`, `agent read`, `agent run`.
@@ -89,13 +101,15 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # Korean labels on a terminal that knows none
+    open_stdout()
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _unread()
+    except DependencyError as error:
+        code = code or _fail(error)
+        give_up_stdout()
     sys.exit(code)
 
 
@@ -120,8 +134,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _usual(arguments: list[str]) -> list[str]:
-    """What every program understands: nothing at all is `--help`, and `--version` alone is `version`."""
-    return ["version"] if arguments == ["--version"] else arguments or ["--help"]
+    """What every program understands: nothing at all is `--help`."""
+    return arguments or ["--help"]
 
 
 def _first(error: Exception) -> Exception:
@@ -144,7 +158,7 @@ def _usage(error: Any) -> str:
 
 def _unread() -> int:
     """Nobody reads the output any more, as after `| head -1`: end as other programs do, without a word."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    give_up_stdout()
     return 141
 
 

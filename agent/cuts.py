@@ -13,10 +13,10 @@ Place = tuple[str | int, ...]
 _NAMED: Final = 2
 """Steps to a machine or a connection."""
 _LOOKED_AT: Final = {
-    "state": {"tags", "machine", "name"},
+    "read": {"tags", "tags_file", "devices", "profile", "prefix", "items", "machine", "name"},
     "type": {"tags", "machine", "name", "class", "datatype", "scale", "offset", "store_as"},
 }
-"""Keys that a rule across the file compares."""
+"""Keys that a rule across the file compares: which tags there are, and their types."""
 
 
 class Cuts:
@@ -83,7 +83,7 @@ class Cuts:
         return any(difflib.get_close_matches(one, keys, 1, 0.6) for one in self._extra.get(group, ()))
 
     def _touched(self) -> set[str]:
-        """Which rules across the file cannot be judged any more: `state`, `type`, or `machines` for its names."""
+        """Which rules across the file cannot be judged any more: `read`, `type`, or `machines` for its names."""
         if self._rules is None:
             unnamed = any(one[0] == "machines" and len(one) == _NAMED for one in self.places)
             self._rules = {"machines"} if unnamed else set()

@@ -15,6 +15,7 @@ from agent.document import Finding, Node, cut, path_step
 from agent.rules import PlacedError
 from agent.site import Site
 from connectors.registry import KINDS
+from pipelines.settings import words_of
 
 _SECRET: Final = re.compile(r"pass|secret|token|credential|api_?key|^pw$|^pwd$", re.IGNORECASE)
 _FEW: Final = 12
@@ -156,7 +157,7 @@ def _words(root: Node, place: Place, node: Node | None, fault: Any) -> str:
 
 def _own_words(fault: Any) -> str:
     """What a model's own check says."""
-    text = " ".join(str(fault["msg"]).removeprefix("Value error, ").split())
+    text = " ".join(words_of(fault).split())
     return f"{text[0].lower()}{text[1:]}"
 
 

@@ -239,7 +239,7 @@ def _derived(site: Site) -> Iterator[Fault]:
         whole = any(machine == other and tag.startswith(f"{name}_") for other, name in read)
         if (machine, tag) not in read and not whole and tag not in adrift:
             reason = f"no connection reads a tag {tag!r} of {machine}; add it to one, or remove {place[2]}"
-            yield Fault(place, reason, str(place[2]))
+            yield Fault(place, reason, "read")
 
 
 def _numbers(site: Site) -> Iterator[Fault]:
@@ -258,7 +258,7 @@ def _numbers(site: Site) -> Iterator[Fault]:
 def _shares(site: Site) -> Iterator[Fault]:
     """Who shares by name means a tag there is: one that is misspelt would stay at home, or leave it, unseen."""
     for place, reason in misnamed(site):
-        yield Fault(place, f"{reason}; correct the name, or remove it", "connections")
+        yield Fault(place, f"{reason}; correct the name, or remove it", "read")
     for name, one in site.share.items():
         host = ("share", name, "mqtt", "host")
         if one.mqtt is not None and not _HOST.fullmatch(one.mqtt.host) and not _is_address(one.mqtt.host):

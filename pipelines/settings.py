@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 _NAME: Final = re.compile(r"[\w][\w.\-]*", re.UNICODE)
 _HOST: Final = re.compile(r"[\w.\-]+|\[[0-9A-Fa-f:.]+\]")
@@ -31,6 +31,18 @@ def _field_name(text: str) -> str:
         msg = f"must not end in {' or '.join(RESERVED_ENDINGS)}: these names carry a reading's quality and source time"
         raise ValueError(msg)
     return text
+
+
+def words_of(fault: Any) -> str:
+    """What pydantic says of one fault, without what it puts in front of a validator's own words."""
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault that pydantic found: where, and what."""
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(map(str, fault["loc"]))
+    return f"{where}: {words_of(fault)}" if where else words_of(fault)
 
 
 def is_field_name(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -20,6 +21,8 @@ from pipelines.derive.alarm_settings import PRIORITIES
 from pipelines.derive.lifecycle import LABELS, State
 from pipelines.errors import ConfigError
 
+_UNCUT: Final = 10_000
+"""Columns that no row needs."""
 Action = Literal["list", "ack", "shelve", "unshelve"]
 _ROUTES: Final = {"ack": "acknowledge", "shelve": "shelve", "unshelve": "unshelve"}
 _DONE: Final = {"ack": "확인됨 acknowledged", "shelve": "보류 shelved", "unshelve": "보류 해제 unshelved"}
@@ -83,11 +86,18 @@ def _list(state_dir: Path, *, everything: bool, json: bool) -> int:
     if not found:
         say("경보 없음: no alarms")
         return 0
-    table = Table("등급 Priority", "경보 Alarm", "내용 Label", "상태 State", "발생 Raised", "조치 Action")
-    for one in found:
-        table.add_row(*map(escape, _row(one)))
-    Console().print(table)
+    show(found, Console())
     return 0
+
+
+def show(alarms: Sequence[dict[str, Any]], console: Console) -> None:
+    """A table as wide as the terminal: what does not fit goes on in the next line; in a file or pipe no line is cut."""
+    table = Table()
+    for heading in ("등급 Priority", "경보 Alarm", "내용 Label", "상태 State", "발생 Raised", "조치 Action"):
+        table.add_column(heading, overflow="fold")
+    for one in alarms:
+        table.add_row(*map(escape, _row(one)))
+    console.print(table, width=None if console.is_terminal else _UNCUT, crop=False)
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from connectors.base import Browsable, Found, LinkContext
 from connectors.registry import KINDS, kind_of, make_link
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError
-from pipelines.settings import ConnectionSettings
+from pipelines.settings import ConnectionSettings, words_of
 from pipelines.stats import LinkStats
 
 _BARE: Final = re.compile(r"[\w.\-]+:\d{1,5}(/[\w./\-]*)?|\[[0-9a-fA-F:]+\]:\d{1,5}(/[\w./\-]*)?")
@@ -122,7 +122,7 @@ def _settings(kind: str, endpoint: str, asked: dict[str, Any]) -> ConnectionSett
         fault = error.errors()[0]
         first, *below = [str(one) for one in fault["loc"]] or [""]
         what = "the endpoint " if first == "endpoint" else f"--{below[0]} " if below else ""
-        reason = fault["msg"].removeprefix("Value error, ")
+        reason = words_of(fault)
         if fault["type"] == "extra_forbidden":
             what, reason = "", f"{kind} has no {first}; leave that option out"
         raise ConfigError(None, None, f"browse: {what}{reason}") from None

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from agent.duration import duration_s
-from agent.output import emit, emit_json
-from agent.simulate.plant import newest_plant, tell_plant
+from agent.output import emit, emit_json, say
+from agent.simulate.plant import only_plant, tell_plant
 from pipelines.errors import ConfigError
 
 
@@ -21,7 +21,7 @@ def command(
         str | None, typer.Option("--for", help="Plant time: 30s, 10m, 2h; default: the fault's own.")
     ] = None,
     parameter: Annotated[list[str] | None, typer.Option("--with", help="KEY=VALUE of the fault, repeatable.")] = None,
-    work: Annotated[Path | None, typer.Option(help="Work folder of the simulation; default: the newest one.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Work folder of the simulation; needed where several run.")] = None,
     *,
     end: Annotated[bool, typer.Option("--end", help="End it now.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="Show what can be injected, and what is under way.")] = False,
@@ -31,7 +31,8 @@ def command(
 
     Exit code 1 when `--end` finds nothing under way.
     """
-    plant = work / "plant.sock" if work else newest_plant()
+    plant = work / "plant.sock" if work else only_plant()
+    say(f"시뮬레이션 / simulation: {plant.parent}")
     if listing or not name:
         answer = tell_plant(plant, list=True)
         emit_json(answer) if json else _show(answer)

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -25,6 +24,7 @@ from agent.influx import influx_store
 from agent.logs import set_up_logs
 from agent.output import emit_json, say
 from agent.paths import STORE_FILE
+from agent.simulate.folder import work_folder
 from agent.simulate.judging import details, judge_run, result
 from agent.simulate.keys import Keys, keep_keys
 from agent.simulate.scale import MOST, copies
@@ -80,8 +80,7 @@ def command(
     if local not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
     with ExitStack() as stack:
-        folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sf-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = stack.enter_context(work_folder(work, "sf-"))
         shutil.rmtree(folder / "agent", ignore_errors=True)
         lines, most_s = prepared(lines, played, columns, folder / "imported", loop=loop, speed=speed)
         seconds = seconds or most_s

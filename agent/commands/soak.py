@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +12,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from agent.config import ConfigFaults
 from agent.logs import set_up_logs
 from agent.output import emit, emit_json, say
+from agent.simulate.folder import work_folder
 from agent.simulate.judging import details, judge_run
 from agent.soak.aside import Kept, aside_of
 from agent.soak.plan import Plan, load_plan, plan_names
@@ -49,10 +50,14 @@ def command(
         return _list(json=json)
     if plan is None:
         raise ConfigError(None, None, f"which plan? There are {', '.join(plan_names())}; see `agent soak --list`")
-    loaded = load_plan(plan)
+    try:
+        loaded = load_plan(plan)
+    except ConfigFaults as error:
+        for fault in error.faults:
+            say(str(fault))
+        return 2
     with ExitStack() as stack:
-        folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sf-soak-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = stack.enter_context(work_folder(work, "sf-soak-"))
         for old in ("store", "influxd", "state", "broker"):
             shutil.rmtree(folder / old, ignore_errors=True)
         try:

@@ -30,7 +30,10 @@ def command(
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
-    """Compare what the agent released with what the store holds, per tag and hour; exit code 1 when they differ."""
+    """Compare what the agent released with what the store holds, per tag and hour.
+
+    Exit code 1 when they differ, or when there was nothing to compare.
+    """
     if (influx_url is None) == (store is None):
         raise ConfigError(None, None, "say --store DIR or --influx URL, one of the two")
     if not state_dir.is_dir():
@@ -48,7 +51,7 @@ def command(
         emit_json(report.as_json())
     else:
         report.show()
-    return 1 if report.wrong else 0
+    return 0 if report.agrees else 1
 
 
 def _progress(done: int, total: int) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from agent.document import read_document
 from agent.explain import locate, path_of
 from pipelines.errors import ConfigError
-from pipelines.settings import FieldName, Labels, Name, Range, Settings
+from pipelines.settings import FieldName, Labels, Name, Range, Settings, words_of
 
 Kind = Literal["number", "bool", "text"]
 
@@ -85,7 +85,7 @@ def load_map(path: Path) -> ImportSettings:
     except ValidationError as error:
         fault = error.errors()[0]
         place = tuple(part for part in fault["loc"] if part not in {"str", "tuple[str, ...]"})
-        reason = fault["msg"].removeprefix("Value error, ")
+        reason = words_of(fault)
         if fault["type"] == "extra_forbidden":
             reason = "there is no such key"
         raise ConfigError(path, locate(root, place)[0], f"{path_of(root, place)}: {reason}") from None

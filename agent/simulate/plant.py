@@ -1,4 +1,4 @@
-"""Talking to a running plant: which one is the newest, and what it is asked for."""
+"""Talking to a running plant: which one it is, and what it is asked for."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ _START: Final = 19
 _PATIENCE_S: Final = 5.0
 
 
-def newest_plant() -> Path:
-    """The control socket of the plant that was started last by this user.
+def only_plant() -> Path:
+    """The control socket of the one plant of this user.
 
     Raises:
+        ConfigError: several run.
         DependencyError: none runs.
     """
     found = running_plants()
     if not found:
         raise DependencyError("agent simulate", "no simulation runs here; start one with `agent simulate`")
+    if len(found) > 1:
+        works = ", ".join(str(one.parent) for one in found)
+        raise ConfigError(None, None, f"{len(found)} simulations run here; say which with --work: {works}")
     return found[0]
 
 

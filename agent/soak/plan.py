@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from agent.config import ConfigFaults, Remark
 from agent.document import Node, read_document
 from agent.duration import duration_s
 from agent.paths import LINES
 from agent.soak.fault import Fault
 from agent.soak.registry import FAULTS, fault_class
 from pipelines.errors import ConfigError
-from pipelines.settings import Settings
+from pipelines.settings import Settings, words_of
 
 PLANS: Final = Path(__file__).parent / "plans"
 """Plans that come with the product."""
@@ -119,7 +121,7 @@ def load_plan(name: str) -> Plan:
     """The plan of that name, or in that file.
 
     Raises:
-        ConfigError: there is none, or it is not valid; names file and line.
+        ConfigFaults: there is none, or it is not valid: every mistake with file and line.
     """
     shipped = PLANS / f"{name}.yaml"
     path = shipped if shipped.exists() and not Path(name).is_file() else Path(name)
@@ -127,45 +129,50 @@ def load_plan(name: str) -> Plan:
         names = ", ".join(sorted(one.stem for one in PLANS.glob("*.yaml")))
         raise ConfigError(None, None, f"no plan {name!r}; there are {names}, or name a YAML file")
     root, findings = read_document(path)
-    if findings or root is None:
-        raise ConfigError(path, findings[-1].line, findings[-1].message)
-    try:
-        plan = Plan.model_validate_json(json.dumps(root.data), strict=True)
-    except ValidationError as error:
-        first = min(error.errors(include_url=False), key=lambda one: _line(root, one["loc"]))
-        raise ConfigError(path, _line(root, first["loc"]), _words(first)) from error
-    _check_names(path, root, plan)
+    faults = [(one.line or 1, one.message) for one in findings]
+    plan = None
+    if root is not None and not faults:
+        try:
+            plan = Plan.model_validate_json(json.dumps(root.data), strict=True)
+        except ValidationError as error:
+            faults = [(_line(root, one["loc"]), _words(one)) for one in error.errors(include_url=False)]
+        else:
+            faults = list(_names(root, plan))
+    if plan is None or faults:
+        raise ConfigFaults([Remark(path, line, words) for line, words in sorted(set(faults))])
     return plan
 
 
-def _check_names(path: Path, root: Node, plan: Plan) -> None:
-    """What refers to something by name: lines, faults and their parameters.
-
-    Raises:
-        ConfigError: one of them is not there, or does not fit.
-    """
+def _names(root: Node, plan: Plan) -> Iterator[tuple[int, str]]:
+    """What refers to something by name and is not there, or does not fit: lines, faults and their parameters."""
     lines = sorted(one.parent.name for one in LINES.glob("*/site.yaml"))
     for number, line in enumerate(plan.lines):
         if line not in lines:
-            raise ConfigError(path, _line(root, ("lines", number)), f"lines: {_unknown(line, lines)}")
+            yield _line(root, ("lines", number)), f"lines: {_unknown(line, lines)}"
     for number, step in enumerate(plan.steps):
-        place = ("steps", number, "fault")
-        if step.fault not in FAULTS:
-            raise ConfigError(path, _line(root, place), f"fault: {_unknown(step.fault, list(FAULTS))}")
-        known = [one.name for one in dataclasses.fields(fault_class(step.fault))]  # type: ignore[arg-type]
-        for key in step.with_:
-            if key not in known:
-                reason = _unknown(key, known) if known else f"{step.fault} has no parameters; remove it"
-                raise ConfigError(path, _line(root, ("steps", number, "with", key)), f"with: {reason}")
-        try:
-            step.made()
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ("steps", number, "with", *first["loc"])
-            raise ConfigError(path, _line(root, where), _words({**first, "loc": where})) from error
+        here = _line(root, ("steps", number, "fault"))
+        if step.fault in FAULTS:
+            yield from _parameters(root, number, step)
+        else:
+            yield here, f"fault: {_unknown(step.fault, list(FAULTS))}"
         last = step.at if step.at is not None else (step.between or (0.0, 0.0))[-1]
         if last > plan.duration:
-            raise ConfigError(path, _line(root, place), f"fault: {step.fault} comes after the end of the plan")
+            yield here, f"fault: {step.fault} comes after the end of the plan"
+
+
+def _parameters(root: Node, number: int, step: Step) -> Iterator[tuple[int, str]]:
+    known = [one.name for one in dataclasses.fields(fault_class(step.fault))]  # type: ignore[arg-type]
+    unknown = [key for key in step.with_ if key not in known]
+    for key in unknown:
+        reason = _unknown(key, known) if known else f"{step.fault} has no parameters; remove it"
+        yield _line(root, ("steps", number, "with", key)), f"with: {reason}"
+    try:
+        if not unknown:
+            step.made()
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            where = ("steps", number, "with", *one["loc"])
+            yield _line(root, where), _words({**one, "loc": where})
 
 
 def _unknown(given: str, known: list[str]) -> str:
@@ -191,4 +198,4 @@ def _words(fault: Any) -> str:
         return f"{where}: {_unknown(where, [name.rstrip('_') for name in known])}"
     if fault["type"] == "missing":
         return f"{where}: is missing"
-    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {words_of(fault)}"

@@ -47,6 +47,11 @@ class Report:
         """Where store and ledger differ."""
         return [one for one in self.findings if not one[2].agrees]
 
+    @property
+    def agrees(self) -> bool:
+        """Whether something was compared, and nothing differs."""
+        return bool(self.cells) and not self.wrong
+
     def total(self, what: str) -> int:
         """Sum over all findings."""
         return sum(int(getattr(finding, what)) for _, _, finding in self.findings)
@@ -55,7 +60,7 @@ class Report:
         """For `--json`."""
         counts = ("missing", "extra", "altered", "open", "unclaimed", "repeated", "doubtful")
         return {
-            "agree": not self.wrong,
+            "agree": self.agrees,
             "from": None if self.hours is None else _hour(self.hours[0]),
             "to": None if self.hours is None else _hour(self.hours[1] + 1),
             "vouches_since": None if self.since_hour is None else _hour(self.since_hour),
@@ -99,10 +104,14 @@ class Report:
             emit(f"차이 differs: {_series(key)} {_hour(hour)}: {_what(finding)}")
         if len(self.wrong) > _SHOWN:
             emit(f"… and {len(self.wrong) - _SHOWN} more; --json lists all")
-        if not self.wrong:
-            emit(f"일치 agrees: {self.cells} series and hours")
-        else:
-            emit(f"불일치 differs in {len(self.wrong)} of {self.cells} series and hours")
+        emit(self._conclusion())
+
+    def _conclusion(self) -> str:
+        if not self.cells:
+            return "비교한 것 없음 nothing was compared, which is no agreement: is it the right state folder, and time?"
+        if self.wrong:
+            return f"불일치 differs in {len(self.wrong)} of {self.cells} series and hours"
+        return f"일치 agrees: {self.cells} series and hours"
 
 
 def _series(key: SeriesKey) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.endpoint import SERIAL
 from pipelines.errors import ConfigError
+from pipelines.settings import words_of
 
 _TRANSPORTS: Final = {
     "modbus": "tcp", "modbus+tcp": "tcp", "modbus+udp": "udp", "modbus+tls": "tls", "modbus+rtu": "rtu",
@@ -56,7 +57,7 @@ def settings_of(endpoint: str, **more: Any) -> ModbusConnection:
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{one}: " for one in first["loc"])
-        raise ConfigError(None, None, f"{endpoint}: {where}{first['msg'].removeprefix('Value error, ')}") from None
+        raise ConfigError(None, None, f"{endpoint}: {where}{words_of(first)}") from None
 
 
 def _place(endpoint: str, parts: SplitResult, port: int | None) -> dict[str, Any]:

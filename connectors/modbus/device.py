@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from connectors.modbus.profile import Item, Profile, ProfileName, load_profile
 from connectors.modbus.tag import ADDRESSES, ByteOrder, DataType, Encoding, ModbusTag, Sentinel, WordOrder
 from pipelines.point import TagFacts
-from pipelines.settings import Name, Settings, TagSettings
+from pipelines.settings import Name, Settings, TagSettings, words_of
 
 _SHOWN: Final = 12
 _OF_THE_MAP: Final = {"description", "source", "on_request", "plus"}
@@ -189,7 +189,7 @@ class DeviceSettings(Settings):
             _ = self.expanded
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            told = str(first["msg"]).removeprefix("Value error, ")
+            told = words_of(first)
             what = f"{'.'.join(map(str, first['loc']))}: {told}" if first["loc"] else told
             msg = f"{'tags' if self.tags else 'prefix'}: {what}"
             raise ValueError(msg) from None

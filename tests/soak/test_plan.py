@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import cli
 from agent.soak.plan import PLANS, load_plan, plan_names
 from agent.soak.registry import FAULTS, fault_class
 from agent.soak.schedule import schedule
@@ -57,6 +58,23 @@ def test_a_bad_plan_is_told_with_its_line(tmp_path: Path, text: str, line: int, 
         load_plan(str(path))
     assert (caught.value.path, caught.value.line) == (path, line)
     assert re.search(words, caught.value.reason), caught.value.reason
+
+
+def test_every_mistake_of_a_plan_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "plan.yaml"
+    steps = "  - {at: 1s, fault: kil}\n  - {at: 30s, fault: kill, with: {pat: serve}}\n"
+    path.write_text(f"{GOOD}{steps}".replace("molding", "moulding"))
+    assert cli.run(["soak", str(path)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(f"{path}:").split(": ")[:2] for line in said] == [
+        ["1", "lines"],
+        ["4", "fault"],
+        ["5", "fault"],
+        ["5", "with"],
+    ]
+    path.write_text("lines: 3\nduration: soon\nbridges: 20\n")
+    assert cli.run(["soak", str(path)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 3
 
 
 def test_no_such_plan() -> None:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from pipelines.errors import ConfigError
-from pipelines.settings import Range, Settings
+from pipelines.settings import Range, Settings, first_fault
 
 RULE: Final = Path(__file__).with_name("grading.yaml")
 HOLD: Final = "보류"
@@ -103,7 +103,9 @@ def load(path: Path = RULE) -> GradingRule:
         return GradingRule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+    except ValidationError as error:
+        raise ConfigError(path, None, f"is no grading rule: {first_fault(error)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(path, None, f"is no grading rule: {error}") from error
 
 

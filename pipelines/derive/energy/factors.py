@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from pipelines.errors import ConfigError
-from pipelines.settings import Settings
+from pipelines.settings import Settings, first_fault
 
 TABLE: Final = Path(__file__).with_name("factors.yaml")
 
@@ -52,7 +52,9 @@ def load(path: Path = TABLE) -> tuple[Factor, ...]:
         return FactorTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).factors
     except OSError as error:
         raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+    except ValidationError as error:
+        raise ConfigError(path, None, f"is no table of emission factors: {first_fault(error)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(path, None, f"is no table of emission factors: {error}") from error
 
 
