@@ -146,6 +146,18 @@ def test_what_was_released_agrees(agent: Agent, store: Store, capsys: pytest.Cap
     assert answer["differences"] == []
 
 
+def test_where_nothing_is_compared_nothing_agrees(
+    agent: Agent, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = verify(agent, store, capsys, 1, "--from", "2001-01-01T00:00Z", "--to", "2001-01-02T00:00Z")
+    assert (answer["agree"], answer["compared"], answer["differences"]) == (False, 0, [])
+    early = ["--from", "2001-01-01T00:00Z", "--to", "2001-01-02T00:00Z"]
+    assert run(["verify", "--state-dir", str(agent.folder), *store.arguments, *early]) == 1
+    said = capsys.readouterr().out
+    assert "비교한 것 없음 nothing was compared" in said
+    assert "agrees" not in said
+
+
 def test_what_waits_in_the_journal_may_be_there(agent: Agent, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     store.write(reading(agent.readings))
     answer = verify(agent, store, capsys, 0)
@@ -188,7 +200,8 @@ def test_a_change_is_found_where_it_is(
     assert run(["verify", "--state-dir", str(agent.folder), *store.arguments]) == 1
     assert f"differs: press,company=demo,machine=P1 t (float) {hour(time_ns)}: " in capsys.readouterr().out
     later = datetime.fromtimestamp(time_ns // SECOND_NS + 3600, UTC).isoformat()
-    assert verify(agent, store, capsys, 0, "--from", later)["differences"] == []
+    answer = verify(agent, store, capsys, 1, "--from", later)
+    assert (answer["differences"], answer["compared"]) == ([], 0), "everything lies before, and nothing was compared"
 
 
 def test_a_tag_that_is_not_there_is_missing_whole(
