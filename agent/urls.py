@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pipelines.delivery.mqtt_settings import MqttSettings, TlsSettings
 from pipelines.errors import ConfigError
-from pipelines.settings import words_of
+from pipelines.settings import first_fault
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://.*", re.DOTALL)
 _WHERE: Final = ("host", "port", "user", "password_file", "tls")
@@ -76,5 +76,5 @@ def mqtt_settings(
         found = MqttSettings(host=parts.hostname, port=port, user=user, password_file=password_file, tls=tls)
         return found if base is None else base.model_copy(update={name: getattr(found, name) for name in _WHERE})
     except ValidationError as error:
-        reason = words_of(error.errors(include_url=False)[0])
+        reason = first_fault(error)
         raise ConfigError(None, None, f"{parts.scheme}://{parts.hostname}: {reason}") from None

@@ -97,7 +97,9 @@ def show(alarms: Sequence[dict[str, Any]], console: Console) -> None:
         table.add_column(heading, overflow="fold")
     for one in alarms:
         table.add_row(*map(escape, _row(one)))
-    console.print(table, width=None if console.is_terminal else _UNCUT, crop=False)
+    if not console.is_terminal:
+        console.width = _UNCUT
+    console.print(table)
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:

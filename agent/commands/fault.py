@@ -9,7 +9,7 @@ import typer
 
 from agent.duration import duration_s
 from agent.output import emit, emit_json, say
-from agent.simulate.plant import only_plant, tell_plant
+from agent.simulate.plant import only_plant, running_plants, tell_plant
 from pipelines.errors import ConfigError
 
 
@@ -31,7 +31,7 @@ def command(
 
     Exit code 1 when `--end` finds nothing under way.
     """
-    plant = work / "plant.sock" if work else only_plant()
+    plant = work / "plant.sock" if work else only_plant(running_plants())
     say(f"시뮬레이션 / simulation: {plant.parent}")
     if listing or not name:
         answer = tell_plant(plant, list=True)

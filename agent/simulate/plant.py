@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +20,13 @@ _START: Final = 19
 _PATIENCE_S: Final = 5.0
 
 
-def only_plant() -> Path:
-    """The control socket of the one plant of this user.
+def only_plant(found: Sequence[Path]) -> Path:
+    """The one plant of those that run.
 
     Raises:
         ConfigError: several run.
         DependencyError: none runs.
     """
-    found = running_plants()
     if not found:
         raise DependencyError("agent simulate", "no simulation runs here; start one with `agent simulate`")
     if len(found) > 1:

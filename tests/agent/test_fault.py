@@ -14,9 +14,9 @@ from rich.console import Console
 
 from agent import cli
 from agent.simulate.keys import Keys
-from agent.simulate.plant import running_plants, tell_plant
+from agent.simulate.plant import only_plant, running_plants, tell_plant
 from agent.simulate.table import table
-from pipelines.errors import DependencyError
+from pipelines.errors import ConfigError, DependencyError
 
 ROWS: list[dict[str, Any]] = [
     {"fault": "heater_break", "ko": "히터 단선", "en": "heater break", "devices": {}},
@@ -82,6 +82,15 @@ def test_a_bad_script_is_told_by_file_and_line(tmp_path: Path, capsys: pytest.Ca
     assert "cannot read: No such file" in capsys.readouterr().err
 
 
+def test_which_simulation_is_meant_where_several_run() -> None:
+    one, other = Path("/a/plant.sock"), Path("/b/plant.sock")
+    assert only_plant([one]) == one
+    with pytest.raises(ConfigError, match="2 simulations run here; say which with --work: /a, /b"):
+        only_plant([one, other])
+    with pytest.raises(DependencyError, match="no simulation runs here"):
+        only_plant([])
+
+
 @pytest.mark.wire
 def test_orders_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     work = tmp_path / "run"
@@ -99,7 +108,9 @@ def test_orders_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
             there = ["--device", "trn", "--work", str(work)]
             order = ["fault", "comm_loss", "--for", "10m", "--with", "how=silent"]
             assert cli.run([*order, *there]) == 0
-            assert capsys.readouterr().out == "comm_loss device=trn how=silent: 600 s\n"
+            said = capsys.readouterr()
+            assert said.out == "comm_loss device=trn how=silent: 600 s\n"
+            assert said.err == f"시뮬레이션 / simulation: {work}\n"
             while not tell_plant(control, list=True)["active"]:
                 pass
             assert cli.run(["fault", "--list", "--work", str(work)]) == 0
