@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "probe": "Connect",
     "read": "Connect",
     "check": "Connect",
+    "record": "Connect",
     "trust": "Connect",
     "serve": "Serve",
     "bridge": "Serve",

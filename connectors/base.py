@@ -43,6 +43,8 @@ class LinkContext:
             kept.
         note: tells the log of something worth a line, such as the sequence numbers recovered after a reconnect: an
             event name in snake_case and its values. Never on the hot path.
+        heard: for a recording, takes everything the device answers as it came, by the kinds and keys that
+            `simulators.replay.recording` lists (bytes as bytes, without `k`, `c` and `t`); None: nobody records.
     """
 
     settings: Any
@@ -53,6 +55,7 @@ class LinkContext:
     parts: Parts = None  # type: ignore[assignment]
     state_dir: Path | None = None
     note: Note = _unheard
+    heard: Note | None = None
 
     def __post_init__(self) -> None:
         """A context without parts gets its own."""

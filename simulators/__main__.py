@@ -1,7 +1,7 @@
 """`python -m simulators`: one plant process that serves every device of the named lines on 127.0.0.1.
 
-One JSON line on stdout when ready, one when frozen. SIGUSR1 freezes the signals (servers keep answering), SIGTERM
-stops cleanly. Faults come from a script, at their plant time, or over a Unix socket, at once.
+One JSON line on stdout when ready, one when a recording is over, one when frozen. SIGUSR1 freezes the signals (servers
+keep answering), SIGTERM stops cleanly. Faults come from a script, at their plant time, or over a Unix socket, at once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ from simulators.faults.board import Board
 from simulators.faults.orders import Order
 from simulators.faults.script import ScriptError, read_script
 from simulators.following import Follower
-from simulators.modbus import ModbusServer
-from simulators.mtconnect import MtConnectServer
 from simulators.plant import Plant, line_names, load_plant
+from simulators.replay.plant import replay_of
 from simulators.signals.physics import STEP_NS
 from simulators.truth import TruthLog
 
@@ -71,14 +70,7 @@ class Process:
         """
         gc.disable()
         for name, panel in self.plant.panels.items():
-            if panel.device.type == "opcua":
-                from simulators.opcua import OpcUaServer  # noqa: PLC0415 — a Modbus-only plant needs no asyncua
-
-                self.servers[name] = OpcUaServer(panel, self.truth, self.clock.now_ns)
-            elif panel.device.type == "mtconnect":
-                self.servers[name] = MtConnectServer(panel, self.truth, self.clock.now_ns)
-            else:
-                self.servers[name] = ModbusServer(panel, self.truth, self.clock.now_ns)
+            self.servers[name] = self.plant.server(panel, self.truth, self.clock.now_ns)
             await self.servers[name].start(ports.get(name, 0))
         gc.freeze()
         gc.enable()
@@ -102,12 +94,15 @@ class Process:
         """
         servers: list[Follower] = list(self.servers.values())
         self.board.start_ns = begin_ns = self.clock.now_ns() // 1000 * 1000 - self.plant.steps * STEP_NS
-        steps = self.plant.steps
+        steps, told = self.plant.steps, False
         waits = True
         while True:
             if waits and self._read_or_late(steps):
                 waits = False
                 self.plant.begin()
+            if self.plant.over and not told:
+                told = True
+                _say(over=True)
             for _ in range(_BURST):
                 due_ns = begin_ns + (steps + 1) * STEP_NS
                 if due_ns > self.clock.now_ns():
@@ -128,7 +123,7 @@ class Process:
     def freeze(self) -> None:
         """Stop every signal and end what keeps them from being read; servers go on answering."""
         if not self.plant.frozen:
-            self.plant.frozen = True
+            self.plant.freeze()
             self.board.heal()
             self.truth.write("freeze", time=self.clock.now_ns())
             _say(frozen=True)
@@ -158,6 +153,14 @@ def _ports(texts: list[str]) -> dict[str, int]:
     return {name: int(port) for name, _, port in (text.partition("=") for text in texts)}
 
 
+def _plant(args: argparse.Namespace, clock: SimClock) -> Plant:
+    """Lines, or a recording."""
+    if args.replay is None:
+        played = {"wait": True} | ({"loop": True} if args.loop else {})
+        return load_plant(args.line or line_names(), args.seed, args.scale, played)
+    return replay_of(args.replay, args.seen, clock, loop=args.loop)
+
+
 def main() -> int:
     """Parse the arguments and run; exit code 2 for bad arguments."""
     parser = argparse.ArgumentParser(prog="python -m simulators", description=__doc__)
@@ -165,7 +168,7 @@ def main() -> int:
     parser.add_argument("--truth", type=Path, required=True, help="file of the truth log, written anew")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=int, default=1, help="how often each line is there")
-    parser.add_argument("--loop", action="store_true", help="a history begins again at its end")
+    parser.add_argument("--loop", action="store_true", help="a history or a recording begins again at its end")
     parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per real second")
     parser.add_argument("--origin-ns", type=int, default=None, help="where the fast clock equals the real one")
     parser.add_argument("--port-map", nargs="*", default=[], metavar="DEVICE=PORT", help="default: free ports")
@@ -176,25 +179,26 @@ def main() -> int:
         metavar="DEVICE=TRANSPORT:WHERE",
         help="a Modbus device on a second line: rtu:PATH, ascii:PATH, rtu_over_tcp:PORT, udp:PORT, tls:PORT:CERT:KEY",
     )
+    parser.add_argument("--replay", type=Path, help="serve this recording instead of lines")
+    parser.add_argument("--seen", type=Path, help="what a client reads of the recording (simulators.replay.seen)")
     parser.add_argument("--faults", type=Path, help="YAML list: - {at: 5m, fault: comm_loss, device: …, for: 30s}")
     parser.add_argument("--control", type=Path, help="Unix socket to take faults on while it runs")
     args = parser.parse_args()
+    if args.speed <= 0:
+        parser.error("--speed must be above 0")
+    clock = SimClock(args.origin_ns if args.origin_ns is not None else real_now_ns(), args.speed)
     try:
-        played = {"wait": True} | ({"loop": True} if args.loop else {})
-        plant = load_plant(args.line or line_names(), args.seed, args.scale, played)
+        plant = _plant(args, clock)
         ports = _ports(args.port_map)
         script = read_script(args.faults.read_text(encoding="utf-8"), plant) if args.faults else []
     except ScriptError as reason:
         parser.error(f"{args.faults}:{reason.line}: {reason}")
-    except ValueError as reason:
+    except (OSError, ValueError) as reason:
         parser.error(str(reason))
-    if args.speed <= 0:
-        parser.error("--speed must be above 0")
-    origin_ns = args.origin_ns if args.origin_ns is not None else real_now_ns()
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # a client that dies is no news here
     truth = TruthLog(args.truth)
     try:
-        process = Process(plant, truth, SimClock(origin_ns, args.speed), args.seed, script)
+        process = Process(plant, truth, clock, args.seed, script)
         asyncio.run(process.run(ports, args.also, args.control))
     finally:
         truth.close()

@@ -170,7 +170,8 @@ class _File:
             self._device[signal["id"]] = signal["device"]
             if tags and "table" in signal:
                 first = signal["address"]
-                self._spans.append((key[:3], first, first + register_count(signal["datatype"]), tags))
+                width = signal.get("registers") or register_count(signal["datatype"])
+                self._spans.append((key[:3], first, first + width, tags))
 
     def _stall(self, line: Mapping[str, Any]) -> None:
         self._stalls.append((line["start_ns"], line["end_ns"]))
@@ -199,9 +200,10 @@ class _File:
         shape = (line["fc"], line["address"], line["count"])
         if line["status"] == 0:
             for signal, value in zip(line["ids"], line["values"], strict=True):
+                status = value["status"] if isinstance(value, dict) else 0
                 for tag in self._of(signal, POLL):
                     swapped = line["t0"] < self._swapped_until.get(line["device"], 0)
-                    tag.items.append(Item(line["t0"], line["t1"], value, 0, line["t1"], shape, swapped=swapped))
+                    tag.items.append(Item(line["t0"], line["t1"], value, status, line["t1"], shape, swapped=swapped))
             return
         where, end = (line["device"], line["unit"], _TABLES.get(line["fc"])), line["address"] + line["count"]
         for key, first, last, tags in self._spans:

@@ -28,7 +28,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -38,8 +38,12 @@ from typing import Any
 import yaml
 
 from simulators.device import Device, Signal, device_of
+from simulators.following import Follower
+from simulators.modbus import ModbusServer
+from simulators.mtconnect import MtConnectServer
 from simulators.panel import Panel
 from simulators.signals.physics import Fault, Physics, Values
+from simulators.truth import TruthLog
 
 
 @dataclass
@@ -88,6 +92,25 @@ class Plant:
         """Every signal, in the order of its id."""
         for device in self.devices.values():
             yield from device.signals
+
+    def server(self, panel: Panel, truth: TruthLog, now_ns: Callable[[], int]) -> Follower:
+        """The server of a device of this plant, not started."""
+        if panel.device.type == "opcua":
+            from simulators.opcua import OpcUaServer  # noqa: PLC0415 — a Modbus-only plant needs no asyncua
+
+            return OpcUaServer(panel, truth, now_ns)
+        if panel.device.type == "mtconnect":
+            return MtConnectServer(panel, truth, now_ns)
+        return ModbusServer(panel, truth, now_ns)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is to come any more; physics never ends."""
+        return False
+
+    def freeze(self) -> None:
+        """No signal changes any more."""
+        self.frozen = True
 
 
 def line_names() -> list[str]:

@@ -4,10 +4,12 @@ Every line has `k` (kind) and `n` (its own sequence number, from 0, without hole
 UTC. `ids` are the integer ids of the header's table. Kinds:
 
 - ``header`` {lines, seed, rate, origin_ns, started_ns, signals: [{id, device, type, name, …}]}; a Modbus signal has
-  {unit, table, address, datatype, decimals, words}, an OPC UA signal {node, datatype}.
+  {unit, table, address, datatype, decimals, words}, an OPC UA signal {node, datatype}. In a replay a Modbus signal may
+  have {registers}, how many it takes; an OPC UA signal with `judged` false has values that cannot stand here.
 - ``poll`` {device, unit, fc, address, count, t0, t1, ids, values, status}: a Modbus request that arrived at t0 and
   whose response left at t1; `ids` = signals wholly covered, `values` = engineering values as served (raw /
-  10^decimals), `status` 0, or the exception code with empty ids.
+  10^decimals; {status: code} where registers of a replay mean no value), `status` 0, or the exception code with empty
+  ids.
 - ``read`` {device, t0, t1, ids, values, times, status: […]}: an OPC UA Read of values.
 - ``change`` {id, value, time, status}: an OPC UA value changed; `time` = source time, strictly increasing per id.
 - ``item`` {event: created|deleted, id, sub, item, queue, value, time, status}: a monitored item came (with the

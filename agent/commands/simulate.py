@@ -27,6 +27,7 @@ from agent.paths import STORE_FILE
 from agent.simulate.folder import work_folder
 from agent.simulate.judging import details, judge_run, result
 from agent.simulate.keys import Keys, keep_keys
+from agent.simulate.replay import replayed
 from agent.simulate.scale import MOST, copies
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
@@ -47,13 +48,17 @@ _REACH_S: Final = 3.0
 
 
 def command(
-    line: Annotated[list[str] | None, typer.Argument(help="Line templates; default: two together.")] = None,
+    line: Annotated[
+        list[str] | None,
+        typer.Argument(help="Line templates; default: two together. With --replay: another configuration."),
+    ] = None,
     duration: Annotated[str | None, typer.Option("--for", help="Stop by itself after 30s, 10m, 2h …")] = None,
     speed: Annotated[float, typer.Option(help="Plant seconds per real second.", min=0.01, max=3600)] = 1.0,
     scale: Annotated[int, typer.Option(help="How often each line is there.", min=1, max=MOST)] = 1,
     faults: Annotated[Path | None, typer.Option(help="YAML list: - {at: 5m, fault: comm_loss, device: …}.")] = None,
     played: Annotated[Path | None, typer.Option("--import", help="CSV or Parquet to play, see docs/import.md.")] = None,
     columns: Annotated[Path | None, typer.Option(help="YAML that says what its columns are.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Serve this recording (`agent record`) instead of lines.")] = None,
     broker: Annotated[str | None, typer.Option(help="mqtt://host:port instead of one of our own.")] = None,
     local: Annotated[str, typer.Option(help="Broker of our own: auto, mosquitto or embedded.")] = "auto",
     influx: Annotated[str | None, typer.Option(help="http://host:8086?db=NAME instead of the embedded store.")] = None,
@@ -71,25 +76,28 @@ def command(
     accepted or published is not in the store.
     """
     set_up_logs("warning")
-    lines = tuple(line or (DEFAULT_LINES if played is None else ()))
-    if len(set(lines)) < len(lines):
-        raise ConfigError(None, None, f"{' '.join(lines)}: a line can run once only; name each one time")
-    for one in lines:
-        template(one)
+    if replay is not None and (faults or scale > 1 or played):
+        raise ConfigError(None, None, "--replay serves what was recorded; leave --faults, --scale and --import away")
+    lines = _lines(line or [], others=played is not None) if replay is None else ()
     seconds = duration_s("--for", duration) if duration else None
     if local not in {"auto", "mosquitto", "embedded"}:
         raise ConfigError(None, None, f"--local {local}: expected auto, mosquitto or embedded")
     with ExitStack() as stack:
         folder = stack.enter_context(work_folder(work, "sf-"))
         shutil.rmtree(folder / "agent", ignore_errors=True)
-        lines, most_s = prepared(lines, played, columns, folder / "imported", loop=loop, speed=speed)
+        again = loop and replay is None  # a recording has a loop of its own
+        lines, most_s = prepared(lines, played, columns, folder / "imported", loop=again, speed=speed)
         seconds = seconds or most_s
         orders = _script(faults, load_plant(lines, seed, scale)) if faults else []
         sites = tuple(path for one in lines for path in copies(template(one), scale, folder / "sites"))
+        tape = None
+        if replay is not None:
+            tape = replayed(replay, [Path(one) for one in line or ()], folder)
+            lines, sites = (replay.stem,), (tape.site,)
 
         def plan(mqtt: MqttSettings) -> Plan:
             kept = store or folder / "store"
-            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, faults, port, scale, loop)
+            return Plan(lines, sites, folder, kept, mqtt, influx, seed, speed, faults, port, scale, loop, tape=tape)
 
         given = mqtt_settings(broker) if broker else None
         if given is not None:
@@ -136,8 +144,11 @@ async def _simulate(
         keys = Keys()
 
         async def beside(ended: asyncio.Event) -> None:
-            if live is not None and sys.stdin.isatty():
-                await keep_keys(keys, simulation.plan.control, ended)
+            async with asyncio.TaskGroup() as group:
+                if live is not None and sys.stdin.isatty():
+                    group.create_task(keep_keys(keys, simulation.plan.control, ended))
+                if simulation.plan.tape is not None and not simulation.plan.loop and seconds is None:
+                    group.create_task(simulation.over(ended))
 
         def show(running: Simulation, status: dict[str, Any]) -> None:
             nonlocal told
@@ -189,6 +200,16 @@ def _reach(what: str, host: str, port: int, remedy: str) -> None:
             return
     except OSError as error:
         raise DependencyError(what, f"{error.strerror or error}; {remedy}") from error
+
+
+def _lines(named: list[str], *, others: bool) -> tuple[str, ...]:
+    """The lines to run, each once; without a name the default ones, unless there are others."""
+    lines = tuple(named or (() if others else DEFAULT_LINES))
+    if len(set(lines)) < len(lines):
+        raise ConfigError(None, None, f"{' '.join(lines)}: a line can run once only; name each one time")
+    for one in lines:
+        template(one)
+    return lines
 
 
 def _script(path: Path, plant: Plant) -> list[Order]:

@@ -77,6 +77,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     truth += [{"k": "stall", "start_ns": start_ns, "end_ns": end_ns} for start_ns, end_ns in simulation.stalls]
     header = next(line for line in truth if line["k"] == "header")
     scaled = {_scaled_key(signal) for signal in header["signals"] if signal.get("decimals")}
+    unjudged = {opcua_key(one["device"], one["node"]) for one in header["signals"] if not one.get("judged", True)}
     frozen_ns = next((line["time"] for line in truth if line["k"] == "freeze"), None)
     mapping: dict[str, Key] = {}
     options: dict[str, TagOptions] = {}
@@ -86,7 +87,10 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
             for index, tag in enumerate(connection.tag_list()):
                 place = site.place(connection, tag)
                 name = f"{place.machine}/{tag.name}"
-                mapping[name], options[name] = _expectation(connection, index, tag, header["rate"])
+                key, expected = _expectation(connection, index, tag, header["rate"])
+                if key in unjudged:
+                    continue
+                mapping[name], options[name] = key, expected
                 if mapping[name] not in scaled:
                     options[name] = replace(options[name], scale=tag.scale, offset=tag.offset)
                 places[name] = (place, tag.name)
@@ -102,7 +106,7 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     verdict.wrong += lost_after_publishing(simulation, fields, header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
     kept += _alarms(store, simulation, header["started_ns"])
-    verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not outages)
+    verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not (outages or unjudged))
     left, accepted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for name, points in stored.items():
         heard_ns = simulation.witness.accepted_ns(places[name][0].machine, places[name][1], points.time_ns)
@@ -179,7 +183,7 @@ def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> 
         return opcua_key(connection.name, tag.data_item), TagOptions("subscribe", 0, 1, deadband, bounds)
     assert isinstance(tag, OpcUaTag)
     mode = "subscribe" if tag.mode == "subscribe" else "read"
-    return opcua_key(connection.name, tag.node), TagOptions(mode, 0, 1, deadband, bounds)
+    return opcua_key(connection.name, tag.node or tag.path), TagOptions(mode, 0, 1, deadband, bounds)
 
 
 def _scaled_key(signal: dict[str, Any]) -> Key:

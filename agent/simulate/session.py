@@ -25,6 +25,7 @@ from simulators.clocks import Shift
 _LOOK_S: Final = 0.5
 _QUIET_S: Final = 2.0
 _QUIET_LIMIT_S: Final = 20.0
+_NEVER_S: Final = 1e9
 DRAIN_S: Final = 60.0
 _WAITING: Final = "are sent after the next start"
 """What `agent run` says last when its journal is not empty."""
@@ -58,6 +59,21 @@ class Ways:
 
 
 @dataclass(frozen=True, slots=True)
+class Tape:
+    """A recording that is served instead of lines.
+
+    Attributes:
+        file: the recording.
+        seen: what is read of it (`simulators.replay.seen`).
+        site: the configuration that reads it.
+    """
+
+    file: Path
+    seen: Path
+    site: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to simulate.
 
@@ -71,9 +87,10 @@ class Plan:
         seed: of the plant's physics.
         speed: plant seconds per real second.
         scale: how often each line is there.
+        tape: a recording instead of lines, or None.
         faults: script for the plant (`simulators.faults.script`), or None.
         port: of the viewer, 0 = a free one.
-        loop: whether a history that is played begins again at its end.
+        loop: whether a history or a recording begins again at its end.
         ways: what lies between the parts.
     """
 
@@ -90,6 +107,7 @@ class Plan:
     scale: int = 1
     loop: bool = False
     ways: Ways = field(default_factory=Ways)
+    tape: Tape | None = None
 
     @property
     def truth(self) -> Path:
@@ -105,6 +123,14 @@ class Plan:
     def state_dir(self) -> Path:
         """State of the collector."""
         return self.ways.state_dir or self.work / "agent"
+
+
+def _plant_of(plan: Plan) -> list[str]:
+    """Which plant, as its process is told."""
+    if plan.tape is not None:
+        return ["--replay", str(plan.tape.file), "--seen", str(plan.tape.seen)]
+    scale = ["--scale", str(plan.scale)] if plan.scale > 1 else []
+    return [word for line in plan.lines for word in ("--line", line)] + scale
 
 
 @dataclass(slots=True)
@@ -150,9 +176,8 @@ class Simulation:
         if fast:
             env["SHOPFLOOR_CLOCK"] = f"{origin_ns}:{plan.speed:g}"
         argv = ["-m", "simulators", "--truth", str(plan.truth), "--seed", str(plan.seed)]
-        argv += [word for line in plan.lines for word in ("--line", line)]
+        argv += _plant_of(plan)
         argv += ["--control", str(plan.control.absolute())]
-        argv += ["--scale", str(plan.scale)] if plan.scale > 1 else []
         argv += ["--faults", str(plan.faults)] if plan.faults else []
         argv += ["--loop"] if plan.loop else []
         if fast:
@@ -254,6 +279,15 @@ class Simulation:
             for one in reversed(children):
                 await one.end(patience_s)
 
+    async def over(self, stop: asyncio.Event) -> None:
+        """Set `stop` when the plant says that its recording is over, unless it is set before."""
+        async with asyncio.TaskGroup() as group:
+            both = [group.create_task(self.plant.line(_NEVER_S)), group.create_task(stop.wait())]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for task in both:
+                task.cancel()
+        stop.set()
+
     async def status(self) -> dict[str, Any]:
         """The collector's status; empty while it does not answer."""
         self.collector.measure()
@@ -288,7 +322,8 @@ class Simulation:
     async def _freeze(self) -> None:
         """Stop the plant's signals and wait until the collector hears nothing new of them."""
         self.plant.signal(signal.SIGUSR1)
-        await self.plant.line(10)
+        while "frozen" not in await self.plant.line(10):
+            pass
         quiet_since = limit = time.monotonic()
         before: object = None
         while time.monotonic() - quiet_since < _QUIET_S and time.monotonic() - limit < _QUIET_LIMIT_S:

@@ -18,7 +18,7 @@ from connectors.modbus.tick import Tick, resume_ns
 from connectors.modbus.values import Values
 from connectors.modbus.wire import Question, Reply, Wire, question
 from connectors.ticker import pause, ticks
-from pipelines.errors import LinkError
+from pipelines.errors import LinkError, LinkTimeout
 from pipelines.point import BAD_NO_COMMUNICATION, Gap
 
 if TYPE_CHECKING:
@@ -186,17 +186,36 @@ class ModbusLink(Connector):
             try:
                 reply = await answer
             except LinkError as error:
+                self._hear(poll, wire, asked_s, error)
                 if wire is self._wire:
                     # What the consumer made it wait is no unit's fault.
                     await self._isolate(tick, error, self.context.clock.monotonic_s() - max(asked_s, back_s))
                 waiting.appendleft(poll)
             else:
+                self._hear(poll, wire, asked_s, reply)
                 waiting.extendleft(reversed(self._take(tick, poll, reply)))
                 now_s = self.context.clock.monotonic_s()
                 if (waiting or flying) and now_s - handed_s >= _HAND_OVER_S and (early := self._delivery(tick)):
                     handed_s = now_s
                     yield early
                     back_s = self.context.clock.monotonic_s()
+
+    def _hear(self, poll: Poll, wire: Wire, asked_s: float, came: Reply | LinkError) -> None:
+        """Tell a recording what came of a request; one that ended with another's trouble was not answered at all."""
+        heard, clock = self.context.heard, self.context.clock
+        if heard is None:
+            return
+        asked = self._question(poll)
+        if isinstance(came, LinkError) and wire.culprit is not None and wire.culprit.unit != asked.unit:
+            return
+        asked_ns = clock.now_ns() - int((clock.monotonic_s() - asked_s) * 1e9)
+        what = {"q": asked_ns, "unit": asked.unit, "fc": asked.function, "at": asked.address, "n": asked.count}
+        if isinstance(came, LinkError):
+            heard("modbus", **what, silence="timeout" if isinstance(came, LinkTimeout) else "closed")
+        elif came.exception:
+            heard("modbus", **what, s=came.time_ns, exception=came.exception)
+        else:
+            heard("modbus", **what, s=came.time_ns, data=came.data)
 
     async def _pause(self) -> None:
         """The pause that the device wants; a line without transaction ids keeps it itself."""

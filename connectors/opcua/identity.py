@@ -38,6 +38,7 @@ class Identity:
         self._session = session
         self._tags = session.settings.tags
         self._note = context.note
+        self._heard = context.heard
         self._limits = limits
         self.nodes: dict[int, NodeId] = {}
         self.unknown: dict[int, int] = {}
@@ -59,6 +60,9 @@ class Identity:
                 self._set(index, None, BAD_NODE_ID_UNKNOWN)
         await self._translate([index for index, path in by_path.items() if path is not None], by_path)
         self._tell()
+        if self._heard is not None:
+            nodes = [(index, node.to_string(), self._tags[index].path) for index, node in self.nodes.items()]
+            self._heard("nodes", namespaces=list(self._session.namespaces), nodes=nodes)
 
     async def again(self, tags: Iterable[int]) -> None:
         """The same for tags whose node was refused: the NamespaceArray is read again first.

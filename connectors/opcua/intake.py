@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from connectors.base import LinkContext
 from connectors.opcua.columnar.columns import Columns, oldest_first, scan_of_columns
+from connectors.opcua.columnar.skip import Skipper
 from connectors.opcua.identity import GONE
+from connectors.opcua.messages import Notification
 from connectors.opcua.values.readings import VALUE_FAULTS, Values
 from pipelines.point import Gap, Scan
 
@@ -97,10 +99,23 @@ class Intake:
         self.back: set[int] = set()
         self._stats = context.stats
         self._tag_ns = np.full(tags, context.clock.now_ns(), np.int64)
+        self._heard = context.heard
 
     def since(self, tags: Iterable[int], time_ns: int) -> None:
         """What is said of `tags` next follows what was known at `time_ns`, ns since 1970 UTC."""
         self._tag_ns[list(tags)] = time_ns
+
+    def hear(self, message: Notification, handles: Handles) -> None:
+        """Tell a recording of the values in a message as they came."""
+        if self._heard is None:
+            return
+        for raw, start, end in message.bodies:
+            found = list(Skipper(raw, start, end).items(handles=True))
+            tags, known = handles.tags(np.array([handle for handle, _ in found], np.int64))
+            items = [
+                (tag, value) for tag, good, (_, value) in zip(tags.tolist(), known.tolist(), found, strict=True) if good
+            ]
+            self._heard("opcua", via="subscription", items=items)
 
     async def scans(self, columns: Columns, handles: Handles) -> list[Scan]:
         """Columns by tag; overflows of the server's queue become gaps.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ class Notification:
         keepalive: whether it holds nothing.
         events: fields of events, in the order they were sent.
         device_ns: the server's clock when it answered, or when it made this; None = it does not say.
+        bodies: where the data changes lie, as they came: (bytes, start, end).
     """
 
     sequence: int
@@ -75,6 +76,7 @@ class Notification:
     keepalive: bool = False
     events: list[EventFields] = field(default_factory=list)
     device_ns: int | None = None
+    bodies: list[tuple[bytes, int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,16 @@ class Wire:
         # asyncua's server answers with an empty message, number 0, instead of BadMessageNotAvailable
         return message if message.sequence == sequence and not message.keepalive else None
 
-    async def read(self, body: bytes, timeout_s: float, now_ns: int) -> list[Columns]:
+    async def read(
+        self, body: bytes, timeout_s: float, now_ns: int, heard: Callable[[bytes, int], None] | None = None
+    ) -> list[Columns]:
         """Send a Read made by `read_body`; `Columns.handle` is the position in it.
+
+        Args:
+            body: of the request.
+            timeout_s: longest wait, seconds.
+            now_ns: time for values without any, ns since 1970 UTC.
+            heard: is given the bytes of the response and where its values begin.
 
         Raises:
             TimeoutError, ConnectionError, ua.UaStatusCodeError, ValueError: no usable answer.
@@ -155,6 +165,8 @@ class Wire:
             data = await self.send(_READ, body, timeout_s)
         raw, at = checked(data)
         self.device_time_ns = _sent_ns(raw)
+        if heard is not None:
+            heard(raw, at)
         return decode_array(raw, at, len(raw), now_ns, handles=False)[0]
 
     async def read_objects(self, nodes: Sequence[NodeId], attribute: int, timeout_s: float) -> list[Any]:
@@ -268,6 +280,7 @@ def _notification(raw: bytes, at: int, message: Notification) -> int:
     except BROKEN as error:
         raise ValueError(f"a notification is malformed: {error}") from error
     if kind.NamespaceIndex == 0 and kind.Identifier == _DATA_CHANGE:
+        message.bodies.append((raw, body, buffer.cur_pos))
         message.columns.extend(decode_array(raw, body, buffer.cur_pos, message.publish_ns, handles=True)[0])
     elif kind.NamespaceIndex == 0 and kind.Identifier == _EVENTS:
         message.events.extend(event_list(raw, body, buffer.cur_pos))

@@ -12,6 +12,7 @@ from connectors.base import LinkContext
 from connectors.missed import Missed, cause_of
 from connectors.opcua import plan
 from connectors.opcua.columnar.columns import Columns, oldest_first, scan_of_columns
+from connectors.opcua.columnar.skip import Skipper
 from connectors.opcua.identity import GONE, Identity
 from connectors.opcua.library import ua
 from connectors.opcua.limits import LEAST, TOO_MUCH, Limits
@@ -188,7 +189,15 @@ class Reader:
 
     async def _read(self, tags: NDArray[np.int32], body: bytes) -> list[Scan]:
         self._context.stats.requests += 1
-        found = await self._session.wire.read(body, self._session.settings.timeout_s, self._context.clock.now_ns())
+        heard, now_ns = self._context.heard, self._context.clock.now_ns()
+
+        def hear(raw: bytes, at: int) -> None:
+            assert heard is not None
+            values = Skipper(raw, at, len(raw)).items(handles=False)
+            heard("opcua", via="read", items=[(int(tags[position]), value) for position, value in values])
+
+        deadline_s = self._session.settings.timeout_s
+        found = await self._session.wire.read(body, deadline_s, now_ns, hear if heard is not None else None)
         if sum(len(columns.handle) for columns in found) != len(tags):
             raise ValueError("a read answers for another number of nodes")
         rows = [one for columns in found for one in await self._rows(tags[columns.handle], columns)]

@@ -353,6 +353,7 @@ class Subscription:
 
         Between taking a number and handing over nothing may be waited for: others tell the state in between.
         """
+        self._intake.hear(message, self._handles)
         if self._events and message.events:
             await self._events.prepare(message.events)
         return tuple([one for columns in message.columns for one in await self._intake.scans(columns, self._handles)])

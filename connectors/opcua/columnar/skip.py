@@ -5,7 +5,7 @@ asyncua would build such values, and takes negative lengths and two thousand mil
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from asyncua.common.utils import Buffer, NotEnoughData
@@ -93,6 +93,18 @@ class Skipper:
         """
         for _ in range(self._count(1)):
             self._data_value(0)
+
+    def items(self, *, handles: bool) -> Iterator[tuple[int, bytes]]:
+        """The bytes of each DataValue of an array, with the handle in front of it, or else its position.
+
+        Raises:
+            ValueError: it is malformed or does not end before `end`.
+        """
+        for position in range(self._count(1)):
+            handle = self._int32() & 0xFFFF_FFFF if handles else position
+            first = self.at
+            self._data_value(0)
+            yield handle, self.data[first : self.at]
 
     def rest_of_header(self) -> None:
         """Pass what stands behind the ServiceResult of a ResponseHeader (OPC 10000-4 §7.33).

@@ -1,0 +1,1 @@
+"""`agent record`: what devices answer, written down as it comes."""
