@@ -155,7 +155,7 @@ ONE = {
 
 
 def troubled(path: Path) -> None:
-    """Half a second of everything that can go wrong with a Modbus device."""
+    """Everything that can go wrong with a Modbus device."""
     writer, began = Writer(path), SystemClock().now_ns()
     connections = [{"name": "plc", "type": "modbus"}]
     writer.write("header", format=FORMAT, version=VERSION, started=began, site=ONE, connections=connections)
@@ -181,10 +181,10 @@ def troubled(path: Path) -> None:
     link(1.7, "closed")
     link(1.8, "opening")
     link(1.8, "refused")
-    link(2.1, "opening")
-    link(2.1, "open")
-    poll(2.2, data="00040000")
-    writer.write("end", t=began + round(2.3 * S))
+    link(4.3, "opening")  # longer than the collector waits between two attempts by then
+    link(4.3, "open")
+    poll(4.4, data="00040000")
+    writer.write("end", t=began + round(4.5 * S))
     writer.close()
 
 
