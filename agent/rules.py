@@ -236,8 +236,9 @@ def _derived(site: Site) -> Iterator[Fault]:
     }
     adrift = {tag for machine, tag in read if machine not in site.machines}  # told already: of no machine there is
     for place, (machine, tag) in refs_of(site):
-        whole = any(machine == other and tag.startswith(f"{name}_") for other, name in read)
-        if (machine, tag) not in read and not whole and tag not in adrift:
+        if (machine, tag) in read or tag in adrift:
+            continue
+        if not any(machine == other and tag.startswith(f"{name}_") for other, name in read):
             reason = f"no connection reads a tag {tag!r} of {machine}; add it to one, or remove {place[2]}"
             yield Fault(place, reason, "read")
 

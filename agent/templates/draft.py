@@ -15,12 +15,20 @@ import yaml
 from agent.document import plain
 from agent.site import Site
 
-_PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BLANKS: Final = re.compile(r"\n{3,}")
 Place = tuple[str | int, ...]
 """Keys and positions from the top of the file."""
 Edit = tuple[int, int, str]
 """Begin and end of a piece of the text, in characters, and what stands there instead."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Nodes without the types of YAML 1.1, which are half of the work and not ours."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """No type."""
+        del kind, value, implicit
+        return ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ class Draft:
             for step, _, value in _entries(node):
                 walk((*place, step), value)
 
-        walk((), yaml.compose(self.text, Loader=_PARSER))
+        walk((), yaml.compose(self.text, Loader=_Loader))
         return found
 
     @cached_property

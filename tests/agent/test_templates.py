@@ -76,8 +76,9 @@ def test_without_scale_and_level_it_is_the_template() -> None:
 def test_every_combination_is_valid_and_keeps_what_must_stay(line: str) -> None:
     text = template(line).read_text(encoding="utf-8")
     comments = [one for one in text.splitlines() if one.startswith("#")]
-    tags = {level: at_level(Draft(text), level) for level in LEVELS}
-    for level, draft in tags.items():
+    whole = Draft(text)
+    for level in LEVELS:
+        draft = at_level(whole, level)
         kept = names(draft.site)
         for scale in SCALES:
             composed = at_scale(draft, scale)
@@ -90,7 +91,7 @@ def test_every_combination_is_valid_and_keeps_what_must_stay(line: str) -> None:
             assert (site.serve is None) == (scale == "medium") == (site.mqtt.tls is not None)
             assert list(site.share) == (["technopark"] if level == "advanced" else [])
             if scale != "workshop":
-                assert critical(site) == times * critical(Draft(text).site)
+                assert critical(site) == times * critical(whole.site)
             copied = [one.where() for one in site.connections if ".invalid" in one.where()]
             assert len(copied) == len(set(copied)) == len(site.connections) * (times - 1) // times
             assert site.journal.max_bytes == buffer_bytes(points_per_s(site))
