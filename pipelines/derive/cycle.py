@@ -9,7 +9,7 @@ import orjson
 from pipelines.derive.count import Counter
 from pipelines.derive.counter import USUAL, Total
 from pipelines.derive.rule import Derived, Ref, Value
-from pipelines.derive.usable import whole
+from pipelines.derive.usable import field_of, whole
 from pipelines.point import BAD, SEVERITY_MASK
 
 
@@ -18,7 +18,8 @@ class CycleRule:
 
     A point has `number` (what the counter counted in all), `counts` (cycles since the record before: more than one
     where readings are farther apart than cycles, or were missed), `duration_s` (of one of them, on the average) and, by
-    their tags, the values that are not bad. What comes with a reset, or first, has no known duration and no record.
+    their tags, the values that are not bad (`field_of`). What comes with a reset, or first, has no known duration and
+    no record.
 
     Args:
         machine: whose cycles they are.
@@ -97,7 +98,7 @@ class CycleRule:
         (time_ns, counts, duration_s), self._ended = self._ended, None
         self._last_ns = max(time_ns, self._last_ns + 1)
         own: dict[str, Value] = {"number": self._counter.total.total, "counts": counts, "duration_s": duration_s}
-        fields = {**self._known(), **own}
+        fields = dict(field_of(name, value) for name, value in self._known().items()) | own
         self._points.append(Derived("cycle", self._machine, self._last_ns, fields, once=True))
 
     def _known(self) -> dict[str, Value]:

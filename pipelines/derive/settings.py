@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from pipelines.derive.usable import OWN_VALUES
 from pipelines.settings import Settings
 
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
@@ -164,7 +165,15 @@ class CycleSettings(Settings):
     at: TagRef
     """Counter that goes up when a cycle ends."""
     values: tuple[TagRef, ...] = ()
-    """Tags whose newest value goes into the record."""
+    """Tags whose newest value goes into the record; none called `number`, `counts` or `duration_s`."""
+
+    @model_validator(mode="after")
+    def _own_fields(self) -> Self:
+        for text in self.values:
+            if text in OWN_VALUES:
+                msg = f"{text!r} is a field of every cycle; give the tag another name"
+                raise ValueError(msg)
+        return self
 
 
 class DerivedSettings(Settings):

@@ -260,7 +260,7 @@ def _fields(tag: str, one: Figures) -> list[tuple[str, object]]:
         mean = float(f"{one.mean:.9g}")
         found += [(f"{tag}_min", one.low), (f"{tag}_mean", mean), (f"{tag}_max", one.high)]
     if one.last is not None:
-        found.append((f"{tag}_last", one.last))
+        found.append((f"{tag}_text" if isinstance(one.last, str) else f"{tag}_last", one.last))
     found.append((f"{tag}_count", one.count))
     if one.quality != GOOD:
         found.append((f"{tag}_quality", one.quality))
