@@ -8,7 +8,7 @@ ARGS ?=
 # A part of the tests may be in one of the two runs only; pytest says 5 where it has none.
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? -eq 5 ])
 
-.PHONY: simulate test check venv venv-dev bench campaign plots package lock clean
+.PHONY: simulate test check venv venv-dev bench campaign scale plots package lock clean
 
 simulate: venv  ## run the default lines on embedded defaults: make simulate ARGS="--for 30s --json"
 	@$(BIN)/agent simulate $(ARGS)
@@ -30,6 +30,9 @@ bench: venv-dev  ## values per CPU-second of each stage; the last line is one JS
 campaign: venv-dev  ## the long fault runs: ARGS="connectors", "reliability", "kills" or "soak" for one, "reliability -k NAME" for some tests
 	@deploy/test-components.sh
 	@$(BIN)/python -m tests.campaign $(ARGS)
+
+scale: venv-dev  ## 20,000 tags of one OPC UA server, each changing once a second, read and judged: docs/results/scale.md
+	@$(BIN)/python -m tests.campaign scale
 
 plots: venv-dev  ## one simulated shift per line as pictures into docs/lines/: ARGS="heat_treatment" for one
 	@$(BIN)/python -m simulators.plots $(ARGS)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import broker, ledger, modbus, opcua, pipeline
+from benchmarks import broker, ledger, modbus, opcua, opcua_server, pipeline
 from benchmarks.timing import measure
 
 
@@ -18,6 +18,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sf-bench-") as folder, broker.Background(Path(folder)) as background:
         stages = [
             *opcua.stages(),
+            *opcua_server.stages(),
             *modbus.stages(),
             *pipeline.stages(Path(folder)),
             *ledger.stages(),

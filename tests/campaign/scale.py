@@ -1,0 +1,156 @@
+"""One OPC UA server with 20,000 tags that change once a second, read for a while: docs/results/scale.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from simulators.truth import read_truth
+from tests.campaign import RESULTS
+from tests.campaign.big_line import write_line
+
+TAGS = int(os.environ.get("TAGS", "20000"))
+RUN_S = int(os.environ.get("RUN_S", "30"))
+SETTLE_S = 5
+"""Real seconds after the last subscription that do not count: initial values are on their way."""
+PARTS = ("plant", "collector", "serve")
+_TICKS = os.sysconf("SC_CLK_TCK")
+HEAD = """# One server, very many tags
+
+`make scale`: a plant of one OPC UA server whose tags (Double, Float, UInt32, Boolean) each change once a second, read
+by `agent simulate FOLDER --json` with broker and embedded store, and judged. CPU of each process, per cent of one core,
+is that from 5 s after everything is subscribed until the plant is frozen; start is that of `python -m simulators` until
+it is ready. `TAGS` and `RUN_S` change the size.
+
+"""
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process so far (proc(5))."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / _TICKS
+
+
+def start(line: Path, folder: Path) -> tuple[float, float]:
+    """Seconds and CPU seconds until the plant is ready."""
+    began = time.monotonic()
+    argv = [sys.executable, "-m", "simulators", "--line", str(line), "--truth", str(folder / "start.jsonl")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as plant:
+        assert plant.stdout is not None
+        plant.stdout.readline()
+        found = time.monotonic() - began, cpu_s(plant.pid)
+        plant.terminate()
+    return found
+
+
+class Subscribed:
+    """Whether every tag is subscribed, by the truth log as it grows."""
+
+    def __init__(self, truth: Path) -> None:
+        self._truth = truth
+        self._at = self._items = 0
+
+    def all(self) -> bool:
+        """Look at what was written since the last look."""
+        if self._truth.is_file():
+            with self._truth.open("rb") as file:
+                file.seek(self._at)
+                text = file.read()
+            self._at += len(text)
+            self._items += text.count(b'"k":"item"')
+        return self._items >= TAGS
+
+
+def watched(argv: Sequence[str], work: Path) -> tuple[dict[str, Any], list[tuple[int, dict[str, float]]]]:
+    """Run it for `RUN_S` after every tag was subscribed and told.
+
+    Returns:
+        What it printed, and CPU seconds of each part once a second with the time, ns since 1970.
+    """
+    samples: list[tuple[int, dict[str, float]]] = []
+    subscribed = Subscribed(work / "truth.jsonl")
+    due_s: float | None = None
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as run:
+        while run.poll() is None:
+            if due_s is None and subscribed.all():
+                due_s = time.monotonic() + SETTLE_S + RUN_S
+            elif due_s is not None and time.monotonic() > due_s:
+                due_s = float("inf")
+                run.send_signal(signal.SIGINT)
+            try:
+                pids = json.loads((work / "pids.json").read_bytes())
+                samples.append((time.time_ns(), {name: cpu_s(pids[name]) for name in PARTS}))
+            except (FileNotFoundError, ProcessLookupError, KeyError):
+                pass
+            time.sleep(1)
+        assert run.stdout is not None
+        return json.loads(run.stdout.read()), samples
+
+
+def window(truth: Path) -> tuple[int, int, int]:
+    """From `SETTLE_S` after the last subscription to the freeze, ns since 1970, and changes between the two."""
+    begin_ns = end_ns = changes = 0
+    for line in read_truth(truth):
+        if line["k"] == "item" and line["event"] == "created":
+            begin_ns = line["time"] + SETTLE_S * 1_000_000_000
+        elif line["k"] == "change" and begin_ns and line["time"] >= begin_ns:
+            changes += 1
+        elif line["k"] == "freeze":
+            end_ns = line["time"]
+            break
+    return begin_ns, end_ns, changes
+
+
+def main() -> bool:
+    """Run once and write the page; whether nothing was lost, doubled or altered."""
+    with tempfile.TemporaryDirectory(prefix="sf-scale-") as name:
+        folder = Path(name)
+        line, work = write_line(folder / "big", TAGS), folder / "work"
+        load = os.getloadavg()[0]
+        start_s, start_cpu_s = start(line, folder)
+        argv = [sys.executable, "-m", "agent.cli", "simulate", str(line), "--work", str(work), "--json"]
+        answer, samples = watched(argv, work)
+        begin_ns, end_ns, changes = window(work / "truth.jsonl")
+    within = [one for one in samples if begin_ns <= one[0] <= end_ns]
+    (first_ns, first), (last_ns, last) = within[0], within[-1]
+    took_s = (last_ns - first_ns) / 1e9
+    row = {
+        "tags": TAGS,
+        "run_s": round((end_ns - begin_ns) / 1e9, 1),
+        "changes_per_s": round(changes / ((end_ns - begin_ns) / 1e9)),
+        "start_s": round(start_s, 1),
+        "start_cpu_s": round(start_cpu_s, 1),
+        "load": round(load, 1),
+        "cpu": {part: round((last[part] - first[part]) / took_s, 3) for part in PARTS},
+        **{key: answer[key] for key in ("produced", "stored", "missing", "gap_explained", "duplicated", "altered")},
+        "latency_ms": answer["latency_ms"],
+        "agent_rss_mib": answer["agent_rss_mib"],
+    }
+    with (RESULTS / "scale.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    write_page()
+    sys.stdout.write(json.dumps(row) + "\n")
+    return not (row["missing"] or row["duplicated"] or row["altered"] or row["gap_explained"])
+
+
+def write_page() -> None:
+    """docs/results/scale.md of the rows of scale.jsonl."""
+    rows = [json.loads(text) for text in (RESULTS / "scale.jsonl").read_text(encoding="utf-8").splitlines()]
+    heads = ("tags", "s", "changes/s", "start s (CPU s)", "server CPU", "collector CPU", "site server CPU")
+    heads += ("produced", "missing", "duplicated", "altered", "p50 ms", "p95 ms", "collector MiB", "load before")
+    page = [HEAD, f"| {' | '.join(heads)} |", f"|{'--:|' * len(heads)}"]
+    for row in rows:
+        cells = [row["tags"], row["run_s"], row["changes_per_s"], f"{row['start_s']} ({row['start_cpu_s']})"]
+        cells += [f"{row['cpu'][part]:.0%}" for part in PARTS]
+        cells += [row[key] for key in ("produced", "missing", "duplicated", "altered")]
+        cells += [row["latency_ms"]["p50"], row["latency_ms"]["p95"], row["agent_rss_mib"], row["load"]]
+        page.append(f"| {' | '.join(map(str, cells))} |")
+    (RESULTS / "scale.md").write_text("\n".join(page) + "\n", encoding="utf-8")
