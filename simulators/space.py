@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Final
 
 from asyncua import Node, Server, ua
@@ -18,15 +18,58 @@ from asyncua.server.standard_address_space.standard_address_space import fill_ad
 
 from simulators.device import Signal
 
-_STANDARD: Final = AddressSpace()
+_STANDARD: Final[dict[ua.NodeId, NodeData]] = {}
 
 
-async def add_standard_nodes(space: AddressSpace) -> None:
-    """Fill an address space with namespace 0; its nodes' values are its own, what describes them is shared."""
-    if not _STANDARD.keys():
-        await asyncio.to_thread(fill_address_space, NodeManagementService(_STANDARD))
-    for node_id in _STANDARD.keys():  # noqa: SIM118 — an address space is no mapping
-        space[node_id] = _copy(_STANDARD[node_id])
+async def standard_nodes() -> Nodes:
+    """Namespace 0 for one server."""
+    if not _STANDARD:
+        space = AddressSpace()
+        await asyncio.to_thread(fill_address_space, NodeManagementService(space))
+        _STANDARD.update((node_id, space[node_id]) for node_id in space.keys())  # noqa: SIM118 — it is no mapping
+    return Nodes(_STANDARD)
+
+
+class Nodes(MutableMapping[ua.NodeId, NodeData]):
+    """The nodes of one server: its own, and standard ones that are copied when they are first asked for.
+
+    What describes a standard node is shared by all servers, its values and the list of its references are not.
+    """
+
+    def __init__(self, standard: Mapping[ua.NodeId, NodeData]) -> None:
+        self._standard = standard
+        self._own: dict[ua.NodeId, NodeData] = {}
+
+    def __getitem__(self, node_id: ua.NodeId) -> NodeData:
+        """The node, to change at will.
+
+        Raises:
+            KeyError: there is none.
+        """
+        if node_id not in self._own:
+            self._own[node_id] = _copy(self._standard[node_id])
+        return self._own[node_id]
+
+    def __setitem__(self, node_id: ua.NodeId, node: NodeData) -> None:
+        """Add or replace a node."""
+        self._own[node_id] = node
+
+    def __delitem__(self, node_id: ua.NodeId) -> None:
+        """Remove a node of its own."""
+        del self._own[node_id]
+
+    def __contains__(self, node_id: object) -> bool:
+        """Whether there is such a node."""
+        return node_id in self._own or node_id in self._standard
+
+    def __iter__(self) -> Iterator[ua.NodeId]:
+        """Every node's id."""
+        yield from self._own
+        yield from (node_id for node_id in self._standard if node_id not in self._own)
+
+    def __len__(self) -> int:
+        """How many nodes there are."""
+        return sum(1 for _ in self)
 
 
 def _copy(node: NodeData) -> NodeData:

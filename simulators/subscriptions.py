@@ -35,7 +35,7 @@ from asyncua.ua.ua_binary import struct_to_binary
 
 from simulators.items import Items
 from simulators.points import Point, flagged
-from simulators.space import add_standard_nodes
+from simulators.space import standard_nodes
 from simulators.witness import Witness
 
 _ANY: Final = 2**32
@@ -236,7 +236,8 @@ class WitnessServer(InternalServer):
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         """Namespace 0, which is made once per process."""
         del shelf_file
-        await add_standard_nodes(self.aspace)
+        # as asyncua's own load_aspace_shelf does
+        self.aspace._nodes = await standard_nodes()  # type: ignore[assignment]  # noqa: SLF001
 
     async def stop(self) -> None:
         """End at once: asyncua waits for its clock, which sleeps for a second."""
