@@ -26,6 +26,8 @@ connections:
     security: {policy: none}
     machine: BIG-01
     sampling_interval_s: 0
+    timeout_s: 20
+    keepalive_s: 5
     tags_file: tags.csv
 """
 
