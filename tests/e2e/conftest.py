@@ -15,7 +15,7 @@ from tests.services.mosquitto import Mosquitto
 __all__ = ["libmodbus", "modbus_serial", "places", "plc"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     folder = tmp_path_factory.mktemp("places")
     with Mosquitto(folder / "mosquitto") as mosquitto, running_influxd() as influx:
@@ -24,7 +24,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
             yield Places(broker, influx)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plc]:
     folder = tmp_path_factory.mktemp("plc")
     with run_foreign(folder / "certificates", LOG=str(folder / "log")) as server:

@@ -93,8 +93,8 @@ def _started(server: Influxd, log: Path, *, last: bool) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def influxd() -> Iterator[Influxd]:
-    """One server for the session; a test makes a database of its own."""
+    """One server for a folder of tests, or a file that imports it; a test makes a database of its own."""
     with running_influxd() as server:
         yield server

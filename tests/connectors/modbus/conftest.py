@@ -108,7 +108,7 @@ def _serve(command: list[str], what: str, cwd: Path) -> Iterator[int]:
             process.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def modbus_serial() -> Iterator[int]:
     """Port of a server made with npm modbus-serial."""
     need("node", "npm")
@@ -118,7 +118,7 @@ def modbus_serial() -> Iterator[int]:
     yield from _serve(["node", "server.js"], "tests/foreign/modbus-serial", folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def libmodbus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Port of a server made with Debian's libmodbus."""
     need("gcc")

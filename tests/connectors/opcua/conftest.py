@@ -101,7 +101,7 @@ def run_foreign(folder: Path, *before: str, script: str = "server.js", **environ
         yield Foreign(process, **said)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
     with run_foreign(tmp_path_factory.mktemp("certificates")) as server:
         yield server
