@@ -16,6 +16,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from agent.heap import keep_compact
 from agent.urls import refuse_secrets
 from pipelines.errors import ConfigError, ShopfloorError
 
@@ -85,6 +86,7 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line."""
+    keep_compact()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # Korean labels on a terminal that knows none
     code = run(sys.argv[1:])
