@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from agent.commands import version
+from agent.heap import keep_compact
 from agent.stdout import give_up_stdout, open_stdout
 from agent.urls import refuse_secrets
 from pipelines.errors import ConfigError, DependencyError, ShopfloorError
@@ -102,6 +103,7 @@ def root(
 
 def main() -> None:
     """Run the command line."""
+    keep_compact()
     open_stdout()
     code = run(sys.argv[1:])
     try:

@@ -18,6 +18,7 @@ from pipelines.encode.line import Series
 from pipelines.journal.counters import Counters
 from pipelines.journal.segment import Segment
 from pipelines.journal.stored import Stored
+from pipelines.ledger.columns import Columns
 from pipelines.ledger.mix import mixed
 from pipelines.ledger.readings import Number, Points, is_counted
 from pipelines.ledger.tally import SeriesKey
@@ -66,7 +67,7 @@ class Load:
 
     segment: Segment
     counters: Counters = field(default_factory=Counters)
-    points: list[Points] = field(default_factory=list)
+    points: Columns = field(default_factory=Columns)
 
 
 class Carried:
@@ -104,11 +105,12 @@ class Carried:
             self._open = None
 
     def _pack(self, load: Load) -> None:
-        """Loose readings as columns of series, time and mix: 20 bytes each, however few came together."""
+        """Loose readings behind the others of their segment."""
         groups: dict[tuple[Names, str], list[Readings]] = {}
         for one in self._loose:
             groups.setdefault((one.names, one.value.dtype.kind), []).append(one)
-        load.points += [self._points(names, kind, some) for (names, kind), some in groups.items()]
+        for (names, kind), some in groups.items():
+            load.points.add(self._points(names, kind, some))
         self._loose, self._size = [], 0
 
     def _points(self, names: Names, kind: str, readings: Sequence[Readings]) -> Points:

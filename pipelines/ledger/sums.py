@@ -13,7 +13,6 @@ from pipelines.journal.stored import Stored
 from pipelines.ledger.book import FileNumbers, Numbers
 from pipelines.ledger.carried import Carried, Load, Readings
 from pipelines.ledger.format import Entry, Head, entries, ranged, runs_of
-from pipelines.ledger.readings import joined
 from pipelines.ledger.tally import Tally, tally_of
 
 _IN_MEMORY: Final = 4
@@ -82,7 +81,7 @@ class Sums:
         self._worker.submit(self._write_down, _IN_MEMORY)
 
     def _sum(self, load: Load) -> tuple[set[int], Tally]:
-        return set(load.counters), tally_of(*joined(load.points))
+        return set(load.counters), tally_of(*load.points.all())
 
     def _write_down(self, most: int) -> None:
         while True:
