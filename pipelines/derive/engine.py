@@ -91,10 +91,10 @@ class Engine:
             if kept := states.get(rule.name) or self._kept[rule.name]:
                 try:
                     rule.restore(kept)
+                    if not rule.state():
+                        self._kept[rule.name] = b""  # an alarm that is configured no more, and was normal
                 except MISTAKES as error:
                     log.warning("derived_state_unreadable", rule=rule.name, reason=str(error))
-                if not rule.state():
-                    self._kept[rule.name] = b""  # an alarm that is configured no more, and was normal
             for ref in rule.reads:
                 self._listeners[ref] = (*self._listeners.get(ref, ()), rule)
 

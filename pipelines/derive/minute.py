@@ -18,6 +18,8 @@ from pipelines.derive.usable import usable
 from pipelines.point import BAD_NO_COMMUNICATION, SEVERITY_MASK
 
 MINUTE_NS: Final = 60 * 10**9
+_AS_LAST: Final = [0]
+"""In a state, for a value in force that is the last one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +178,22 @@ class Minute:
         return Figures(self.start_ns, self.low, mean, self.high, self.last, self.count, self.quality, percent)
 
     def state(self) -> list[Any]:
-        """Everything but the period, for JSON."""
-        head = [self.start_ns, self.count, self.total, self.known_ns, self.low, self.high, self.last]
-        return [*head, self.quality, self.held, self.held_ns, self.lost_ns, self.fresh]
+        """Everything but the period, for JSON; short, since it goes with each record: times are from the minute on."""
+        start_ns = self.start_ns
+        held_ns, lost_ns = self.held_ns - start_ns, self.lost_ns - start_ns if self.lost_ns else None
+        told = [self.count, self.total, self.known_ns, self.low, self.high, self.last, self.quality]
+        held = _AS_LAST if self.held == self.last else self.held
+        return [start_ns // MINUTE_NS, *told, held, held_ns, lost_ns, int(self.fresh)]
 
     @classmethod
     def restored(cls, period_s: float | None, state: list[Any]) -> Minute:
         """The inverse of `state`."""
-        return cls(period_s, *state)
+        minute, count, total, known_ns, low, high, last, quality, held, held_ns, lost_ns, fresh = state
+        start_ns = minute * MINUTE_NS
+        held = last if held == _AS_LAST else held
+        lost_ns = 0 if lost_ns is None else start_ns + lost_ns
+        figures = (count, total, known_ns, low, high, last, quality)
+        return cls(period_s, start_ns, *figures, held, start_ns + held_ns, lost_ns, bool(fresh))
 
 
 def worse(one: int, other: int) -> int:
