@@ -21,6 +21,7 @@ from agent.rules import PlacedError
 from agent.site import Site
 from agent.tags.table import add_tag_lists, file_of
 from pipelines.errors import ConfigError
+from pipelines.place import MOVED_CLASSES, measurement_of
 
 _SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 _ROUNDS: Final = 12
@@ -101,6 +102,7 @@ def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
         remarks += [
             Remark(path, below.line, f"{path_of(root, place)}: {_FILL_IN}") for place, below in _open_ends(root)
         ]
+        remarks += _moved_classes(site, path, root)
         count = len(root.below["connections"].below)
         for position in range(count):
             one = site.connections[first + position]
@@ -114,6 +116,16 @@ def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
             if words := unconfirmed(next(gases)):
                 remarks.append(Remark(path, locate(root, place)[0], f"{path_of(root, place)}: {words}"))
     return remarks
+
+
+def _moved_classes(site: Site, path: Path, root: Node) -> Iterator[Remark]:
+    """Machines of this file whose readings are not stored under the name of their class."""
+    for name, machine in site.machines.items():
+        called, place = machine.machine_class, ("machines", name, "class")
+        if called in MOVED_CLASSES and name in root.below["machines"].below:
+            stored = f"what it reads is stored as {measurement_of(called)!r}"
+            words = f"{path_of(root, place)}: {stored}, since the agent makes points called {called!r}"
+            yield Remark(path, locate(root, place)[0], words)
 
 
 def model_schema(model: type[BaseModel] = Site) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from agent.shares import misnamed
 from connectors.modbus.config import ModbusConnection
 from connectors.modbus.tag import ModbusTag
 from pipelines.errors import ConfigError
-from pipelines.place import OWN_MEASUREMENTS
+from pipelines.place import MOVED_CLASSES, OWN_MEASUREMENTS, measurement_of
 
 if TYPE_CHECKING:
     from agent.site import Site
@@ -134,7 +134,7 @@ def _is_address(host: str) -> bool:
 
 def _machines(site: Site) -> Iterator[Fault]:
     for name, machine in site.machines.items():
-        if machine.machine_class in OWN_MEASUREMENTS:
+        if machine.machine_class in OWN_MEASUREMENTS - MOVED_CLASSES:
             place = ("machines", name, "class")
             yield Fault(place, f"{machine.machine_class!r} is a measurement of the product; name another")
 
@@ -290,7 +290,7 @@ def _types(site: Site) -> Iterator[Fault]:
             if not kind or machine not in site.machines or (machine, tag.name) in seen:
                 continue
             seen.add((machine, tag.name))
-            series = site.machines[machine].machine_class
+            series = measurement_of(site.machines[machine].machine_class)
             first, other = kinds.setdefault((series, tag.name), (kind, machine))
             if first != kind:
                 place = ("connections", position, *connection.tag_place(index))

@@ -17,7 +17,7 @@ from pipelines.derive.energy.settings import EnergySettings
 from pipelines.derive.exposure_limits import ExposureSettings
 from pipelines.derive.settings import CalendarSettings, DerivedSettings, Kpi
 from pipelines.journal.journal import JournalSettings
-from pipelines.place import Place
+from pipelines.place import Place, measurement_of
 from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
 from pipelines.share.settings import ShareSettings
 
@@ -30,7 +30,8 @@ class MachineSettings(DerivedSettings):
     """A machine."""
 
     machine_class: Annotated[Name, Field(alias="class")]
-    """Class of machine, for example `press`, `furnace`, `meter`; it becomes the measurement."""
+    """Class of machine, for example `press`, `furnace`, `meter`; it becomes the measurement. Where the agent makes
+    points of that name itself (`energy`, `battery`, `count` …) the measurement is `<class>_machine`."""
     line: Name | None = None
     """Production line; default: the site's `line`."""
     label: Labels = Labels()
@@ -101,7 +102,9 @@ class Site(Settings):
 
     def _place(self, name: str) -> Place:
         machine = self.machines[name]
-        return Place(machine.machine_class, self.company, self.site, machine.line or self.line or "", name)
+        return Place(
+            measurement_of(machine.machine_class), self.company, self.site, machine.line or self.line or "", name
+        )
 
     def places(self, connection: AnyConnection) -> list[Place]:
         """Where each tag of a connection stands, in table order."""

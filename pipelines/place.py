@@ -26,9 +26,18 @@ OWN_MEASUREMENTS: Final = frozenset(
         "state",
     }
 )
-"""Measurements of the agent's own making: no machine class is called so, the ledger does not count them, since they
+"""Measurements of the agent's own making: no readings are stored there, the ledger does not count them, since they
 update themselves or are not of a machine's tags, and each of their lines is one point, but for `agent`: that is none.
 """
+MOVED_CLASSES: Final = frozenset(
+    {"aggregate", "battery", "clock", "count", "energy", "event_log", "exposure", "shared"},
+)
+"""Of these, the ones that machine classes may be called all the same, as before the agent derived anything."""
+
+
+def measurement_of(machine_class: str) -> str:
+    """Where readings of a class are stored: under its name, or as `<class>_machine` where that name is the agent's."""
+    return f"{machine_class}_machine" if machine_class in MOVED_CLASSES else machine_class
 
 
 @dataclass(frozen=True, slots=True)

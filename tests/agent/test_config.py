@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from agent.cli import run
 from agent.config import ConfigFaults, load_site, load_sites
 from pipelines.errors import ConfigError
+from pipelines.place import MOVED_CLASSES, OWN_MEASUREMENTS
 
 HERE: Final = Path(__file__).parent
 GOOD: Final = HERE / "good.yaml"
@@ -405,3 +406,27 @@ def test_mutated_bytes(data: st.DataObject) -> None:
         st.binary(max_size=3) | st.sampled_from([b"\t", b"\n", b": ", b"- ", b"{", b"]", b'"', b"'", b"*a", b"&a "])
     )
     loads_or_names_the_line(raw[:start] + new + raw[end:])
+
+
+@pytest.mark.parametrize("name", sorted(MOVED_CLASSES))
+def test_a_class_that_is_called_like_what_the_agent_derives_now_goes_on(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its readings are the ledger's, the bridge's and the viewer's as those of any class are."""
+    path = tmp_path / "site.yaml"
+    path.write_text(GOOD.read_text(encoding="utf-8").replace("class: meter", f"class: {name}"), encoding="utf-8")
+    site = load_site(path)
+    stored = {place.measurement for one in site.connections for place in site.places(one)}
+    assert f"{name}_machine" in stored
+    assert stored.isdisjoint(OWN_MEASUREMENTS)
+    assert run(["check", str(path)]) == 0
+    assert f"what it reads is stored as '{name}_machine'" in capsys.readouterr().err
+
+
+def test_two_classes_that_are_stored_as_one_agree_on_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (HERE / "bad" / "one_field_two_types.yaml").read_text(encoding="utf-8")
+    text = text.replace("{class: meter, label", "{class: energy, label").replace(
+        "class: meter}", "class: energy_machine}"
+    )
+    (found,) = faults_of(tmp_path / "site.yaml", text, capsys)
+    assert "in one class (energy_machine) they must agree" in found
