@@ -90,12 +90,13 @@ class Process:
     async def run_signals(self) -> None:
         """Step the plant along its clock: faults, variables, then what each device shows.
 
-        Once the plant is frozen its clock goes on, so that faults come to their end.
+        Once the plant is frozen its clock goes on, so that faults come to their end. Where nothing new can be shown for
+        some steps, and no fault is about, they are done at once.
         """
         servers: list[Follower] = list(self.servers.values())
         self.board.start_ns = begin_ns = self.clock.now_ns() // 1000 * 1000 - self.plant.steps * STEP_NS
         steps, told = self.plant.steps, False
-        waits = True
+        stride, waits = self.plant.stride(self.clock.rate), True
         while True:
             if waits and self._read_or_late(steps):
                 waits = False
@@ -104,15 +105,16 @@ class Process:
                 told = True
                 _say(over=True)
             for _ in range(_BURST):
-                due_ns = begin_ns + (steps + 1) * STEP_NS
+                following = steps + 1 if self.board.busy else steps - steps % stride + stride
+                due_ns = begin_ns + following * STEP_NS
                 if due_ns > self.clock.now_ns():
                     break
-                self.board.turn(steps + 1)
-                self.plant.step()
-                steps += 1
+                self.board.turn(following)
+                self.plant.step(following - steps)
+                steps = following
                 for server in servers:
                     await (server.follow() if self.plant.frozen else server.update(steps, due_ns))
-            wait_ns = begin_ns + (steps + 1) * STEP_NS - self.clock.now_ns()
+            wait_ns = due_ns - self.clock.now_ns()
             await asyncio.sleep(max(0.0, self.clock.real_s(wait_ns / 1e9)))
 
     def _read_or_late(self, steps: int) -> bool:

@@ -28,6 +28,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -74,6 +75,15 @@ class Plant:
         for line in self.physics:
             line.advance(self.steps, steps)
         self.steps += steps
+
+    def stride(self, rate: float) -> int:
+        """Steps that may be done at once: nodes show nothing new meanwhile, and they take no longer than one does.
+
+        Args:
+            rate: plant seconds per real second.
+        """
+        every = math.gcd(*(signal.every_steps for signal in self.signals() if not signal.table))
+        return max(steps for steps in range(1, max(1, min(int(rate), every)) + 1) if every % steps == 0)
 
     def begin(self) -> None:
         """Let the histories that waited at their first row go on, at the next step."""

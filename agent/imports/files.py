@@ -17,6 +17,8 @@ HISTORY_FILE: Final = "history.parquet"
 _MOST_DECIMALS: Final = 6
 _NODE_DECIMALS: Final = 15
 _TYPES: Final = {"number": "Double", "integer": "Int32", "bool": "Boolean", "text": "String"}
+_LATE_S: Final = 86_400.0
+"""Plant seconds by which nodes may be late: at 3600 times the speed 24 seconds of a busy machine."""
 _PERIOD_S: Final = (0.2, 1.0)
 """Shortest and longest time between two polls; half of the time between two rows."""
 
@@ -98,7 +100,8 @@ def site_yaml(
     lines.append("connections:")
     if nodes or machine.shot_s is not None:
         shared = {"type": "opcua", "endpoint": "opc.tcp://127.0.0.1:4840", "security": {"policy": "none"}}
-        lines += _connection({"name": NODES, **shared, "machine": machine.name})
+        late = {"max_skew_s": _LATE_S}
+        lines += _connection({"name": NODES, **shared, "machine": machine.name, **late})
         for one in nodes:
             limits = {"range": one.range.model_dump()} if one.range else {}
             lines.append(_tag(one, {"node": _node(machine, one.name), **limits}))

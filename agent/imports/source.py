@@ -52,9 +52,13 @@ class Source:
     def __init__(self, path: Path, encoding: str | None, scratch: Path) -> None:
         self.path = path
         self.encoding = ""
-        limits: dict[str, Any] = {"threads": THREADS, "memory_limit": MEMORY, "temp_directory": str(scratch)}
+        limits: dict[str, Any] = {
+            "threads": THREADS,
+            "memory_limit": MEMORY,
+            "temp_directory": str(scratch),
+        }
         self.db = duckdb.connect(":memory:", config=limits)
-        self.db.execute("SET TimeZone = 'UTC'")
+        self.db.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         if not path.is_file():
             raise ConfigError(path, None, "no such file")
         if path.suffix.lower() in _PARQUET:

@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.base import LinkContext
 from connectors.opcua import plan
+from connectors.opcua.columnar.turns import in_turn
 from connectors.opcua.events.notifiers import Events
 from connectors.opcua.identity import Identity
 from connectors.opcua.intake import Handles, Intake
@@ -356,7 +357,8 @@ class Subscription:
         self._intake.hear(message, self._handles)
         if self._events and message.events:
             await self._events.prepare(message.events)
-        return tuple([one for columns in message.columns for one in await self._intake.scans(columns, self._handles)])
+        found = [one for columns in message.columns for one in await self._intake.scans(columns, self._handles)]
+        return tuple(in_turn(found))
 
     async def _deliver(self, message: Notification, scans: tuple[Scan, ...], *, late: bool = False) -> None:
         complete_ns = self._complete_ns(scans)

@@ -67,6 +67,11 @@ class Board:
             if _cuts(one.order):
                 one.until = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether a fault is under way or planned."""
+        return bool(self.active or self._planned)
+
     def turn(self, step: int) -> None:
         """Begin and end what is due, right before this step."""
         for one in [one for one in self.active if one.until <= step]:
