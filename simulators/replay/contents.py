@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from simulators.replay.recording import Recording
+from simulators.replay.values import moved
 
 LOSSES: Final = frozenset({"refused", "timeout", "closed", "untrusted"})
 """Events of a link that did not come up, or ended."""
@@ -27,6 +28,7 @@ class Connection:
         units: unit ids that were asked.
         nodes: row → (node id, browse path), as they were first.
         namespaces: of the server, as they were first.
+        first_ns: row → source time of its first value, or its arrival where it has none, ns since 1970 UTC.
         types: row → type of the first value that had one, by its number (OPC 10000-6 §5.1.2) with the array bits.
     """
 
@@ -39,6 +41,7 @@ class Connection:
     units: set[int] = field(default_factory=set)
     nodes: dict[int, tuple[str, str]] = field(default_factory=dict)
     namespaces: list[str] = field(default_factory=list)
+    first_ns: dict[int, int] = field(default_factory=dict)
     types: dict[int, int] = field(default_factory=dict)
 
     def take(self, line: dict[str, Any]) -> None:
@@ -54,6 +57,8 @@ class Connection:
         elif kind == "opcua":
             self.answers["values"] += len(line["items"])
             for row, text in line["items"]:
+                if row not in self.first_ns:
+                    self.first_ns[row] = moved(b64decode(text), 0, line["t"])[1]
                 if row not in self.types:
                     head = b64decode(text[:4])
                     if head[0] & _HAS_VALUE and head[1] & _TYPE:

@@ -27,6 +27,7 @@ OWN_NAMESPACE: Final = "urn:shopfloor-agent:replay"
 """Of the folders on the way to nodes whose browse path is known, and of nothing else."""
 _SCALAR: Final = 0x3F
 _NOBODY: Final = -1
+_BEFORE_NS: Final = 1_000_000
 _PATIENCE_NS: Final = 30_000_000_000
 """Longest time until a client has noticed that its connection is forgotten and has a new one."""
 
@@ -68,7 +69,8 @@ class ReplayedOpcUa(OpcUaServer):
         """A line of the recording whose time has come."""
         if line["k"] == "opcua":
             received_ns = line["t"] + shift_ns
-            self._due += [(row, moved(b64decode(text), shift_ns, received_ns)) for row, text in line["items"]]
+            since_ns = self._tape.again_ns
+            self._due += [(row, moved(b64decode(text), shift_ns, received_ns, since_ns)) for row, text in line["items"]]
         elif line["k"] == "link":
             self._link(line["event"])
 
@@ -133,10 +135,16 @@ class ReplayedOpcUa(OpcUaServer):
             node = ua.NodeId.from_string(text)
             await tree.add(node, path, self._recorded.types.get(row, ua.VariantType.Double.value) & _SCALAR)
             before = self._points.get(row)
-            shown = (before.found, before.time_ns, before.data) if before else waiting(self._now_ns())
+            shown = (before.found, before.time_ns, before.data) if before else self._waiting(row)
             judged = [one.id for one in self._rows.get(row, ()) if one.judged]
             self._points[row] = self._witness.points[node] = Point(judged[0] if judged else _NOBODY, *shown)
             server.iserver.aspace.set_attribute_value_callback(node, ua.AttributeIds.Value, self._witness.value)
+
+    def _waiting(self, row: int) -> Shown:
+        """What a node says first: older than its first value, which may be of long before the recording."""
+        now_ns = self._now_ns()
+        first_ns = self._recorded.first_ns.get(row, now_ns) + self._tape.shift_ns(now_ns)
+        return waiting(min(now_ns, first_ns - _BEFORE_NS))
 
 
 class _Tree:

@@ -26,7 +26,7 @@ from simulators.truth import TruthLog
 
 
 class ReplayPlant(Plant):
-    """The devices of a recording.
+    """The devices of a recording of which anything is read.
 
     Args:
         path: the recording.
@@ -45,7 +45,8 @@ class ReplayPlant(Plant):
         self._contents = contents_of(recording)
         self._tape = Tape(recording, self._contents, clock.rate, loop=loop, stopped=lambda: self.frozen)
         self._seen = seen_of(seen)
-        for one in self._contents.connections:
+        read = {one.device for one in self._seen}
+        for one in (one for one in self._contents.connections if one.name in read):
             self.devices[one.name] = Device(one.name, one.type, ())
             self.panels[one.name] = Panel(self.devices[one.name], self.values)
         self._seen = [self._judgeable(one) for one in self._seen]
@@ -67,8 +68,8 @@ class ReplayPlant(Plant):
 
     def server(self, panel: Panel, truth: TruthLog, now_ns: Callable[[], int]) -> Follower:
         """The server of a device."""
-        position = list(self.panels).index(panel.device.name)
-        recorded = self._contents.connections[position]
+        found = enumerate(self._contents.connections)
+        position, recorded = next(pair for pair in found if pair[1].name == panel.device.name)
         mine = [one for one in self._seen if one.device == recorded.name]
         made: Any
         if recorded.type == "opcua":

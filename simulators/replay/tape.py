@@ -35,8 +35,9 @@ class Tape:
         stopped: whether time stands still for good.
 
     Attributes:
-        devices: by position of the connection.
+        devices: by position of the connection; nobody is told of others.
         over: whether its end is a second ago, for good.
+        again_ns: when it began again, plant time; 0 = it runs for the first time.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Tape:
     ) -> None:
         self.devices: dict[int, Heard] = {}
         self.over = False
+        self.again_ns = 0
         self._recording = recording
         self._contents = contents
         self._lead_ns = round(LEAD_S * rate * 1e9)
@@ -55,10 +57,14 @@ class Tape:
         self._count = 0
         self._read_ns = 0
 
+    def shift_ns(self, now_ns: int) -> int:
+        """What is added to recorded times, or would be if the tape began now."""
+        return now_ns - self._contents.started_ns if self._shift_ns is None else self._shift_ns
+
     def begin(self, now_ns: int) -> None:
         """A client is there; only the first one matters."""
         if self._shift_ns is None:
-            self._shift_ns = now_ns - self._contents.started_ns
+            self._shift_ns = self.shift_ns(now_ns)
             self._rewind()
 
     def advance(self, now_ns: int) -> None:
@@ -68,12 +74,14 @@ class Tape:
             self._fill(due_ns + self._contents.ahead_ns)
             if self._ahead and self._ahead[0][0] <= due_ns:
                 _, _, line = heapq.heappop(self._ahead)
-                self.devices[line["c"]].take(line, self._shift_ns)
+                if line["c"] in self.devices:
+                    self.devices[line["c"]].take(line, self._shift_ns)
             elif not self._loop:
                 self.over = not self._ahead and due_ns > self._contents.ended_ns + _AFTER * self._lead_ns
                 return
             elif not self._ahead and due_ns > self._contents.ended_ns:
                 self._shift_ns += max(self._contents.ended_ns - self._contents.started_ns, self._lead_ns)
+                self.again_ns = self._contents.started_ns + self._shift_ns
                 self._rewind()
             else:
                 return

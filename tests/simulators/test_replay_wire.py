@@ -207,3 +207,10 @@ async def test_what_went_wrong_comes_back(tmp_path: Path) -> None:
     cuts = [line for line in read_truth(truth) if line["k"] == "fault"]
     assert all(line["cuts"] for line in cuts)
     assert sum("ended" in line for line in cuts) == len(cuts) / 2, "each loss is told when it begins and when it ends"
+
+
+def test_a_device_of_which_nothing_is_read_is_not_served(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "deploy" / "examples" / "press-shop.recording"
+    site = Site.model_validate(Recording(example).header["site"])
+    seen = [one for one in seen_by(site) if one["device"] == "mtr"]
+    assert list(ReplayPlant(example, seen, SimClock(0)).panels) == ["mtr"]
