@@ -161,15 +161,9 @@ def test_a_medium_company_by_hand(tmp_path: Path) -> None:
     site = composed("lite_workshop", tmp_path, scale="medium", level="advanced")
     assert {name: one.label.ko for name, one in site.machines.items()} == {
         "MCH-01": "범용 밀링 1호기",
-        "MTR-01": "밀링 전력계",
         "MCH-02": "범용 밀링 2호기",
-        "MTR-02": "밀링 전력계 2",
         "MCH-03": "범용 밀링 3호기",
-        "MTR-03": "밀링 전력계 3",
     }
-    state = site.machines["MCH-03"].state
-    assert state is not None
-    assert state.power == "MTR-03/power_kw"
     assert {one.name: one.where() for one in site.connections} == {
         "lite_mtr": "modbus://192.168.0.20:502",
         "lite_mtr-02": "modbus://lite_mtr-02.invalid:502",
@@ -178,6 +172,16 @@ def test_a_medium_company_by_hand(tmp_path: Path) -> None:
     watched = {tag.name: site.connections[0].polled_s(tag) for tag in site.connections[0].tag_list()}
     assert (watched["demand_kw"], watched["i_l1"]) == (1, 5)
     assert site.mqtt.endpoint == "mqtts://broker.invalid:8883"
+
+
+def test_what_names_another_machine_follows_it(tmp_path: Path) -> None:
+    site = composed("heat_treatment", tmp_path, scale="medium")
+    furnace = site.machines["FUR-03"]
+    assert furnace.label.ko == "연속로 3호기"
+    assert furnace.energy is not None
+    assert furnace.cycle is not None
+    assert (furnace.energy.kwh, furnace.cycle.values[-1]) == ("MTR-03/kwh", "QT-03/oil_temp")
+    assert {one.machine for one in site.alarms if one.name == "oil_hot"} == {"QT-01", "QT-02", "QT-03"}
 
 
 def test_a_bus_keeps_its_periods_at_the_highest_level(tmp_path: Path) -> None:
