@@ -115,8 +115,9 @@ class Plant:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is to come any more; physics never ends."""
-        return False
+        """Whether nothing is to come any more: all lines play histories, and the last rows were shown."""
+        shown = self.steps - 2 * max((signal.every_steps for signal in self.signals()), default=1)
+        return bool(self.physics) and all(line.over(shown) for line in self.physics)
 
     def freeze(self) -> None:
         """No signal changes any more."""

@@ -86,8 +86,7 @@ def command(
         folder = stack.enter_context(work_folder(work, "sf-"))
         shutil.rmtree(folder / "agent", ignore_errors=True)
         again = loop and replay is None  # a recording has a loop of its own
-        lines, most_s = prepared(lines, played, columns, folder / "imported", loop=again, speed=speed)
-        seconds = seconds or most_s
+        lines = prepared(lines, played, columns, folder / "imported", loop=again)
         orders = _script(faults, load_plant(lines, seed, scale)) if faults else []
         sites = tuple(path for one in lines for path in copies(template(one), scale, folder / "sites"))
         tape = None
@@ -147,7 +146,7 @@ async def _simulate(
             async with asyncio.TaskGroup() as group:
                 if live is not None and sys.stdin.isatty():
                     group.create_task(keep_keys(keys, simulation.plan.control, ended))
-                if simulation.plan.tape is not None and not simulation.plan.loop and seconds is None:
+                if not simulation.plan.loop and seconds is None:
                     group.create_task(simulation.over(ended))
 
         def show(running: Simulation, status: dict[str, Any]) -> None:

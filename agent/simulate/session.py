@@ -280,7 +280,7 @@ class Simulation:
                 await one.end(patience_s)
 
     async def over(self, stop: asyncio.Event) -> None:
-        """Set `stop` when the plant says that its recording is over, unless it is set before."""
+        """Set `stop` when the plant says that what it plays is over, unless it is set before."""
         async with asyncio.TaskGroup() as group:
             both = [group.create_task(self.plant.line(_NEVER_S)), group.create_task(stop.wait())]
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)

@@ -93,6 +93,10 @@ class Physics:
             self._tape.begin(step)
             self._values.update(dict.fromkeys(self._due, step))
 
+    def over(self, step: int) -> bool:
+        """Whether it plays a history, and that is over."""
+        return self._tape is not None and self._tape.over(step)
+
     def advance(self, done: int, steps: int) -> None:
         """Do `steps` more steps after `done`."""
         self._advance(self._values, done, steps)

@@ -46,10 +46,11 @@ class Tape:
 
         try:
             self._path = Path(played["file"])
-            self._length_ns = round(played["length_s"] * 1e9) if played.get("loop") else 0
         except KeyError as missing:
             raise ValueError(f"played: {missing} is missing") from missing
-        if played.get("loop") and self._length_ns <= 0:
+        self._length_ns = round(played.get("length_s", 0) * 1e9)
+        self._loop = bool(played.get("loop"))
+        if self._loop and self._length_ns <= 0:
             raise ValueError("played: length_s must be above 0 to loop")
         self._step_ns = step_ns
         self._start = None if played.get("wait") else 1
@@ -91,6 +92,10 @@ class Tape:
 
         return take
 
+    def over(self, step: int) -> bool:
+        """Whether its length has passed and it does not begin again."""
+        return not self._loop and self._start is not None and (step - self._start) * self._step_ns >= self._length_ns
+
     def begin(self, step: int) -> None:
         """Count the time of the rows from this step on."""
         self._start = step
@@ -112,7 +117,7 @@ class Tape:
             self._first_ns = self._first_ns if self._shown else row[0]
             self._shown += 1
             self._at += 1
-            if self._row() is None and self._length_ns:
+            if self._loop and self._row() is None:
                 self._begun_ns += self._length_ns
                 self._rows = None
         self._next = self._due()

@@ -60,21 +60,32 @@ def test_a_fault_can_be_laid_over_a_history(day: Path, tmp_path: Path) -> None:
     assert shown(plant)[0] == pytest.approx(900 + DAY_S / 120, abs=0.5)
 
 
-def test_a_run_ends_with_its_histories(day: Path, tmp_path: Path) -> None:
-    def ends(*lines: str, loop: bool = False, columns: Path | None = None) -> float | None:
-        return prepared(lines, None, columns, tmp_path, loop=loop, speed=3600)[1]
+def test_it_is_over_when_its_last_row_was_shown(day: Path) -> None:
+    plant = load_plant([str(day)], played={"wait": True})
+    plant.step(600 * 20)
+    assert not plant.over
+    plant.begin()
+    plant.step((DAY_S + EVERY_S) * 20)
+    assert not plant.over
+    plant.step(2 * EVERY_S * 20)
+    assert plant.over
+    assert not load_plant([str(day), "cnc_turning"]).over
+    loop = load_plant([str(day)], played={"loop": True})
+    loop.step((DAY_S + 60) * 20)
+    assert not loop.over
 
-    assert ends(str(day)) == pytest.approx(DAY_S / 3600 + 8)
-    assert ends(str(day), "cnc_turning") is ends("cnc_turning") is ends(str(day), loop=True) is None
-    with pytest.raises(ConfigError, match="--loop goes with --import"):
-        ends("cnc_turning", loop=True)
-    with pytest.raises(ConfigError, match="--columns goes with --import"):
-        ends(str(day), columns=tmp_path)
+
+def test_what_a_run_cannot_play_is_refused(day: Path, tmp_path: Path) -> None:
+    def refused(words: str, *lines: str, loop: bool = False, columns: Path | None = None) -> None:
+        with pytest.raises(ConfigError, match=words):
+            prepared(lines, None, columns, tmp_path, loop=loop)
+
+    assert prepared([str(day), "cnc_turning"], None, None, tmp_path, loop=True) == (str(day), "cnc_turning")
+    refused("--loop goes with --import", "cnc_turning", loop=True)
+    refused("--columns goes with --import", str(day), columns=tmp_path)
     other = shutil.copytree(day, tmp_path / "other")
     text = (other / "plant.yaml").read_text(encoding="utf-8")
-    (other / "plant.yaml").write_text(text.replace("length_s", "size"), encoding="utf-8")
-    with pytest.raises(ConfigError, match="length_s"):
-        ends(str(other))
+    (other / "plant.yaml").write_text(text.replace("file:", "fiel:"), encoding="utf-8")
+    refused("'file' is missing", str(other))
     (other / "plant.yaml").write_text("- 1", encoding="utf-8")
-    with pytest.raises(ConfigError, match="holds no keys"):
-        ends(str(other))
+    refused("holds no keys", str(other))
