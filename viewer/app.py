@@ -29,7 +29,7 @@ from viewer.catalog import Catalog
 from viewer.chart import BUCKETS, Chart, draw
 from viewer.headers import SecurityHeaders
 from viewer.overview import CODE, HOLDS_S, NS, STATE, MachineView, Summary, TagView, overview
-from viewer.states import Run, draw_states, raw_runs, runs, within
+from viewer.states import Run, draw_states, raw_runs, runs, untold, within
 from viewer.stores.base import QUALITY, Latest, Place, Store, StoredGap, Trend
 from viewer.words import LANGUAGES, Words
 
@@ -167,8 +167,9 @@ class _Viewer:
         told: list[Run] = []
         if view.states is not None:
             told = runs(self.store.points(view.states, CODE, begin_ns, end_ns), begin_ns, end_ns)
-        if raw is None or raw.place is None:
-            return within(told, start_ns, end_ns)
+        seen = within(told, start_ns, end_ns)
+        if raw is None or raw.place is None or not untold(seen, start_ns, end_ns):
+            return seen
         values, quality = (
             self.store.points(raw.place, field, begin_ns, end_ns) for field in (raw.info.name, raw.info.name + QUALITY)
         )

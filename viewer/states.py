@@ -80,7 +80,7 @@ def raw_runs(
     times = sorted(raw)
     longest = math.inf if on_change else silence_ns(np.array(times, dtype=np.int64), 0)
     found: list[Run] = []
-    for begin, end in _between(told, *span_ns):
+    for begin, end in untold(told, *span_ns):
         inside = times[bisect_left(times, begin) : bisect_left(times, end)]
         for at, following in zip(inside, [*inside[1:], end], strict=False):
             # A bad reading may be told once and then holds until a good one.
@@ -98,7 +98,8 @@ def within(found: Sequence[Run], start_ns: int, end_ns: int) -> list[Run]:
     return [one for one in clipped if one[0] <= one[1]]
 
 
-def _between(told: Sequence[Run], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+def untold(told: Sequence[Run], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    """The parts of a span in which nothing was told."""
     ends = [start_ns, *(end for _, end, _ in told)]
     begins = [*(begin for begin, _, _ in told), end_ns]
     return [(end, begin) for end, begin in zip(ends, begins, strict=True) if end < begin]
