@@ -161,7 +161,7 @@ def _connections(site: Site) -> Iterator[Fault]:
                 homeless = True
                 continue
             if machine not in site.machines:
-                listed = (*(place if tag.machine else here), "machine")
+                listed = (*here, *connection.machine_place(index), "machine")
                 reason = f"{machine!r} is not in machines; add it there (there are {_few(site.machines)})"
                 yield Fault(listed, reason, "machine")
             if other := seen.get((machine, tag.name)):

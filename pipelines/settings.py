@@ -241,6 +241,10 @@ class ConnectionSettings(Settings):
         """Where a tag of `tag_list()` is written, below the connection; a model that makes tags says what makes it."""
         return ("tags", index)
 
+    def machine_place(self, index: int) -> tuple[str | int, ...]:
+        """Where the machine of a tag of `tag_list()` is written, below the connection; empty = at the connection."""
+        return self.tag_place(index) if self.tag_list()[index].machine else ()
+
     def event_list(self) -> tuple[EventSettings, ...]:
         """Every source of events: the index an `AlarmEvent.source` refers to."""
         events: Any = getattr(self, "events", ())

@@ -95,6 +95,13 @@ class ModbusConnection(ModbusEndpoint):
             return super().tag_place(index)
         return self._places[index - len(self.tags)]
 
+    def machine_place(self, index: int) -> tuple[str | int, ...]:
+        """Where the machine of a tag is written: a tag of a device has its device's unless it says another."""
+        match self.tag_place(index):
+            case ("devices", int(device), "tags", int(tag)) if self.devices[device].tags[tag].machine is None:
+                return ("devices", device) if self.devices[device].machine else ()
+        return super().machine_place(index)
+
     def most_registers(self, unit: int) -> int:
         """Most registers in one request to a unit, by the connection and by the profiles of that unit."""
         return min(self.max_registers, self._most.get(unit, self.max_registers)) if self.devices else self.max_registers
