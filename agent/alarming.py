@@ -158,8 +158,8 @@ class Alarming:
 
     def _alarms(self) -> Iterator[Alarm]:
         for rule in self._links.engine.rules:
-            if isinstance(rule, AlarmRule):
-                yield from rule.alarms
+            if isinstance(rule, AlarmRule) and rule.alarm:
+                yield rule.alarm
 
     def _chosen(self, said: dict[str, Any]) -> dict[str, Alarm]:
         """The alarms that are meant.

@@ -9,102 +9,109 @@ import orjson
 
 from pipelines.derive.alarm import Alarm, Changed, stands
 from pipelines.derive.alarm_settings import SEVERITIES, AlarmSettings
-from pipelines.derive.chain import Chain
+from pipelines.derive.chain import Chain, Head
 from pipelines.derive.lifecycle import UNACKNOWLEDGED, State
 from pipelines.derive.rule import Derived, Ref, Rule, Value
 
-_CHAINED: Final = "alarms/chained"
-_ALONE: Final = "alarm/"
+_PREFIX: Final = "alarm/"
 
 
 class AlarmRule:
-    """Some alarms that are kept together.
+    """One alarm, or the end of one that is configured no more.
 
     An alarm that stood and is configured no more is told once more, as `removed`: nobody else would end it in a store.
 
     Args:
-        name: of the rule.
-        alarms: in it.
-        chain: takes their events too; None = they are not chained.
+        key: `MACHINE/NAME` of the alarm.
+        alarm: it; None = it is configured no more.
+        chain: of the site; takes its events where they are chained.
 
     Attributes:
         name: of the rule.
-        alarms: the same.
-        reads: tags they look at.
+        alarm: the same.
+        reads: tags it looks at.
     """
 
-    def __init__(self, name: str, alarms: Sequence[Alarm], chain: Chain | None = None) -> None:
-        self.name = name
-        self.alarms = tuple(alarms)
-        self.reads: frozenset[Ref] = frozenset().union(*(one.reads for one in alarms))
+    def __init__(self, key: str, alarm: Alarm | None, chain: Chain) -> None:
+        self.name = _PREFIX + key
+        self.alarm = alarm
+        self.reads: frozenset[Ref] = alarm.reads if alarm else frozenset()
+        self._key = key
         self._chain = chain
-        self._removed: dict[str, dict[str, Any]] = {}
-        self._ended: list[tuple[str, int]] = []
+        self._chained = alarm is not None and alarm.settings.chained
+        self._head = Head()
+        self._removed: dict[str, Any] | None = None
+        self._ended_ns: int | None = None
 
     def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
         """One reading of `reads`."""
-        for one in self.alarms:
-            if ref in one.reads:
-                one.take(ref, time_ns, value, status)
+        if self.alarm:
+            self.alarm.take(ref, time_ns, value, status)
 
     def tick(self, now_ns: int) -> None:
         """Let come what is due."""
-        for one in self.alarms:
-            one.tick(now_ns)
-        self._ended += [(key, max(now_ns, kept.get("last", 0) + 1)) for key, kept in self._removed.items()]
-        self._removed = {}
+        if self.alarm:
+            self.alarm.tick(now_ns)
+        elif self._removed:
+            self._ended_ns, self._removed = max(now_ns, self._removed.get("last", 0) + 1), None
 
     def moved(self, by_ns: int) -> None:
         """The agent's clock was set."""
-        for one in self.alarms:
-            one.moved(by_ns)
-        self._removed = {key: kept | {"last": kept.get("last", 0) + by_ns} for key, kept in self._removed.items()}
+        if self.alarm:
+            self.alarm.moved(by_ns)
+        elif self._removed:
+            self._removed["last"] = self._removed.get("last", 0) + by_ns
 
     def lines(self) -> list[Derived]:
         """Points of everything that changed since the last call."""
-        changes = [(one.settings, change) for one in self.alarms for change in one.changes()]
-        points = [point for key, time_ns in self._ended for point in _removed(key, time_ns, self._chain)]
-        self._ended = []
-        for settings, change in sorted(changes, key=lambda one: one[1].time_ns):
+        points: list[Derived] = []
+        chain = self._chain if self._chained else None
+        if self._ended_ns is not None:
+            points += _removed(self._key, self._ended_ns, chain)
+            self._ended_ns = None
+        changes = [(self.alarm.settings, one) for one in self.alarm.changes()] if self.alarm else []
+        for settings, change in changes:
             points.append(_event(settings, change))
             if change.by:
                 points.append(_action(settings, change))
-            if self._chain is not None:
-                points.append(_logged(self._chain, settings, change))
+            if chain is not None:
+                points.append(_logged(chain, settings, change))
+        if points and chain is not None:
+            self._head = chain.head
         return points
 
     def state(self) -> bytes:
-        """State of each alarm, and of the chain: JSON; empty when there is nothing left to keep."""
-        alarms = self._removed | {_key(one.settings): one.kept() for one in self.alarms}
-        if not alarms and self._chain is None:
+        """State of the alarm, and of the chain where it gave the last entry: JSON; empty = nothing is left to keep."""
+        alarm = self.alarm.kept() if self.alarm else self._removed
+        last = self._head.seq > 0 and self._head.seq == self._chain.head.seq
+        if not alarm and not last:
             return b""
-        return orjson.dumps({"alarms": alarms, "chain": self._chain.kept() if self._chain is not None else None})
+        return orjson.dumps({"alarm": alarm, "chain": self._chain.kept() if last else None, "chained": self._chained})
 
     def restore(self, state: bytes) -> None:
-        """Go on where `state` was taken; an alarm that was not there begins anew.
+        """Go on where `state` was taken.
 
         Raises:
-            ValueError: it is not of these rules.
+            ValueError: it is not of this rule.
         """
         try:
             found = orjson.loads(state)
-            alarms = dict(found["alarms"])
-            for one in self.alarms:
-                if kept := alarms.pop(_key(one.settings), None):
-                    one.restore(kept)
-            self._removed = {key: kept for key, kept in alarms.items() if stands(kept)}
-            self.reads |= {Ref(*ref) for kept in self._removed.values() for ref in kept.get("reads", ())}
-            if self._chain is not None and found["chain"]:
+            if found["chain"]:
                 self._chain.restore(found["chain"])
+                self._head = Head(found["chain"]["seq"], found["chain"]["hash"])
+            kept = found["alarm"]
+            if self.alarm and kept:
+                self.alarm.restore(kept)
+            elif kept and stands(kept):
+                self._removed, self._chained = kept, found["chained"]
+                self.reads = frozenset(Ref(*ref) for ref in kept.get("reads", ()))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{self.name}: {error!r}") from error
 
 
 def alarm_rules(settings: Sequence[AlarmSettings], chain: Chain) -> list[AlarmRule]:
-    """The rules of a site's alarms: each by itself, but for those that share the hash-chained log."""
-    rules = [AlarmRule(_ALONE + _key(one), [Alarm(one)]) for one in settings if not one.chained]
-    chained = [Alarm(one) for one in settings if one.chained]
-    return [*rules, AlarmRule(_CHAINED, chained, chain)] if chained else rules
+    """The rules of a site's alarms, each by itself; those that are chained share the log."""
+    return [AlarmRule(_key(one), Alarm(one), chain) for one in settings]
 
 
 def removed_rules(kept: Iterable[str], rules: Iterable[Rule], chain: Chain) -> list[AlarmRule]:
@@ -116,8 +123,7 @@ def removed_rules(kept: Iterable[str], rules: Iterable[Rule], chain: Chain) -> l
         chain: takes the end of those that are chained.
     """
     gone = sorted(set(kept) - {one.name for one in rules})
-    ended = [AlarmRule(name, []) for name in gone if name.startswith(_ALONE)]
-    return [*ended, AlarmRule(_CHAINED, [], chain)] if _CHAINED in gone else ended
+    return [AlarmRule(name.removeprefix(_PREFIX), None, chain) for name in gone if name.startswith(_PREFIX)]
 
 
 def _key(settings: AlarmSettings) -> str:

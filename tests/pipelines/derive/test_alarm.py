@@ -263,7 +263,7 @@ def play(found: list[AlarmRule], step: tuple[int, Any], now_ns: int) -> list[Der
             for rule in found:
                 rule.tick(now_ns)
         case _:
-            alarms = {one.settings.name: one for rule in found for one in rule.alarms}
+            alarms = {rule.alarm.settings.name: rule.alarm for rule in found if rule.alarm}
             one = alarms[VARIANTS[what[0]]["name"]]
             with suppress(ValueError):
                 getattr(one, kind)(now_ns, *([7.0] if kind == "shelve" else []), "김반장")
@@ -290,9 +290,9 @@ def test_any_order_of_events_keeps_legal_states(steps: list[tuple[int, Any]]) ->
             assert name != "off"
             times[name], last[name] = point.time_ns, fields["state"]
         for rule in found:
-            for one in rule.alarms:
-                assert one.state in State
-                assert one.state in BELOW or not one.settings.safety
+            assert rule.alarm is not None
+            assert rule.alarm.state in State
+            assert rule.alarm.state in BELOW or not rule.alarm.settings.safety
 
 
 @given(st.lists(STEP, max_size=60), st.sets(st.integers(0, 60)))

@@ -86,8 +86,8 @@ def told(wall: Wall, heard: list[tuple[int, str, float, bool]], shelve_s: int, l
         lines = [made.gather(now_ns)]
         if second == shelve_s:
             for rule in made.rules:
-                if isinstance(rule, AlarmRule):
-                    rule.alarms[-1].shelve(now_ns, 20.0, "김반장") if not rule.alarms[-1].settings.safety else None
+                if isinstance(rule, AlarmRule) and rule.alarm and not rule.alarm.settings.safety:
+                    rule.alarm.shelve(now_ns, 20.0, "김반장")
         lines.append(made.tick(wall.at(second + 0.5)))
         text = b"".join(one.body for one in lines if one is not None).decode()
         moved = re.sub(r"\d{17,19}", lambda one: str(int(one[0]) - wall.shift_ns), text)

@@ -102,3 +102,22 @@ def test_the_log_of_safety_events_has_its_end(left: tuple[str, ...]) -> None:
     assert agent.chain.head.seq == seq + 1
     agent.starts({"FUR-01": FUR}, *(alarm(one, safety=True) for one in left))
     assert agent.ticks() == []
+
+
+def test_a_safety_alarm_depends_on_no_other_one() -> None:
+    """One that fails is set aside alone; the log goes on, also behind a restart."""
+    agent, one, other = Agent(), alarm("one", safety=True), alarm("other", safety=True)
+    agent.starts({"FUR-01": FUR}, one, other)
+    agent.engine.hear([(NOW - S, PV, 120, 0)])
+    assert len(agent.keeps(agent.engine.gather(NOW - S))) == 4
+    (broken, _) = agent.engine.rules
+    broken.take = None  # type: ignore[method-assign, assignment]
+    assert [text.split(",")[1] for text in agent.reads(20)] == ["alarm=other"] * 2
+    assert list(agent.engine.aside) == ["alarm/FUR-01/one"]
+    head = agent.chain.head
+    agent.starts({"FUR-01": FUR}, one, other)
+    assert (agent.chain.head, head.seq) == (head, 3)
+    assert not agent.engine.aside
+    agent.engine.hear([(NOW + 2 * S, PV, 20, 0)])
+    assert [text.split(",")[1] for text in agent.keeps(agent.engine.gather(NOW + 2 * S))] == ["alarm=one"] * 2
+    assert agent.chain.head.seq == 4
