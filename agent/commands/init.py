@@ -10,7 +10,7 @@ import typer
 from agent.config import load_site
 from agent.files import write_new
 from agent.output import say
-from agent.templates.compose import compose, template
+from agent.templates.compose import compose, line_names, no_line, template
 from agent.templates.levels import Level
 from agent.templates.scales import Scale
 
@@ -24,6 +24,8 @@ def command(
     force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
 ) -> int:
     """Write a configuration to begin with: a line's template, for a company of some scale at some level."""
+    if (scale or level) and line not in line_names():
+        raise no_line(line)  # a folder of `agent import` is no template: nothing is known of what its tags are for
     source = template(line)
     load_site(source)
     write_new(output, compose(source.read_text(encoding="utf-8"), scale, level), force=force)

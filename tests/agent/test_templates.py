@@ -121,6 +121,16 @@ def test_check_accepts_what_init_writes(line: str, scale: Scale | None, level: L
     assert compose(template(line).read_text(encoding="utf-8"), scale, level) == path.read_text(encoding="utf-8")
 
 
+def test_scale_and_level_are_for_line_templates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "imported"
+    folder.mkdir()
+    for name in ("site.yaml", "plant.yaml"):
+        (folder / name).write_bytes(template("lite_workshop").read_bytes())
+    assert cli.run(["init", str(tmp_path / "a.yaml"), "--line", str(folder)]) == 0
+    assert cli.run(["init", str(tmp_path / "b.yaml"), "--line", str(folder), "--level", "basic"]) == 2
+    assert "lite_workshop" in capsys.readouterr().err
+
+
 def test_basic_heat_treatment_by_hand(tmp_path: Path) -> None:
     """State and count of the furnace, its lot, and what its urgent alarms watch; nothing of belt and meter."""
     site = composed("heat_treatment", tmp_path, level="basic")
