@@ -21,7 +21,7 @@ from agent.supervise import DEVICE_CAP_S, in_time, keep_open
 from connectors.base import LinkContext
 from connectors.registry import AnyConnection, load, make_link
 from pipelines.clock import Clock
-from pipelines.errors import LinkError, LinkRefused, LinkTimeout, LinkUntrusted
+from pipelines.errors import DependencyError, LinkError, LinkRefused, LinkTimeout, LinkUntrusted
 from pipelines.parts import Parts
 from pipelines.point import Gap
 from pipelines.stats import LinkStats
@@ -84,7 +84,7 @@ class Recorder:
         """Record until `stop`, or until the file is as large as it may be; the file is whole then.
 
         Raises:
-            OSError: the disk takes nothing.
+            DependencyError: the disk takes nothing.
         """
         async with asyncio.TaskGroup() as group:
             links = [
@@ -95,12 +95,15 @@ class Recorder:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_SYNC_S):
                         await stop.wait()
-                self._writer.flush()
-                await asyncio.to_thread(self._writer.sync)
+                try:
+                    self._writer.flush()
+                    await asyncio.to_thread(self._writer.sync)
+                except OSError as error:
+                    self._broken = error
             for task in links:
                 task.cancel()
         if self._broken is not None:
-            raise self._broken
+            raise DependencyError(str(self._writer.path), f"cannot write: {self._broken.strerror}")
         self._writer.write("end", t=self._clock.now_ns())
 
     def heard(self, position: int, kind: str, /, **fields: Any) -> None:

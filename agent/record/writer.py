@@ -26,6 +26,7 @@ class Writer:
     """One file, made anew.
 
     Attributes:
+        path: where it is.
         bytes_written: size of the file.
 
     Raises:
@@ -34,6 +35,7 @@ class Writer:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._file: IO[bytes] = path.open("xb", buffering=0)
         self._lines: list[bytes] = []
         self._waiting = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from agent.record.writer import Writer
 from agent.site import Site
 from connectors.registry import KINDS
 from pipelines.clock import SystemClock
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, DependencyError
 from simulators.replay.recording import FORMAT, VERSION, Recording, frames
 from tests.services.ports import free_port
 
@@ -99,6 +100,16 @@ def test_anonymous_is_without_company_site_and_hosts(tmp_path: Path) -> None:
     assert nodes["namespaces"] == ["http://opcfoundation.org/UA/", "urn:anonymous:server", "urn:anonymous:cell"]
     assert bytes.fromhex(modbus["data"]) == b"*" * 12
     assert orjson.loads(orjson.dumps(opcua["items"]))[0][1] != ""
+
+
+def test_a_disk_that_takes_nothing_ends_the_recording(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "r")
+    writer._file.close()
+    with Path("/dev/full").open("wb", buffering=0) as writer._file:
+        writer.write("header", format=FORMAT, version=VERSION)
+        recorder = Recorder(site().connections[:1], writer, SystemClock(), tmp_path, Mask([]))
+        with pytest.raises(DependencyError, match="r: cannot write: No space left on device"):
+            asyncio.run(recorder.run(asyncio.Event(), 10**9))
 
 
 def test_two_meanings_of_one_address_are_told() -> None:
