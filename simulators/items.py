@@ -42,7 +42,7 @@ class Items(MonitoredItemService):
             self._commit_monitored_item(result, item)
             self._points[result.MonitoredItemId] = point
             point.watchers[item] = self.isub
-            self.isub.offer(item, point)
+            self._tell(item, point)
             self._log("created", item, point)
         return result
 
@@ -66,7 +66,7 @@ class Items(MonitoredItemService):
         item = self._monitored_items[mid]
         before, item.mode = item.mode, mode
         if before == ua.MonitoringMode.Disabled:
-            self.isub.offer(item, point)
+            self._tell(item, point)
         return ua.StatusCode()
 
     def _delete_monitored_items(self, mid: int) -> ua.StatusCode:
@@ -79,10 +79,16 @@ class Items(MonitoredItemService):
         self._log("deleted", item, point)
         return ua.StatusCode()
 
+    def _tell(self, item: MonitoredItemData, point: Point) -> None:
+        """Queue the current value, whatever the filter let through before."""
+        if item.filter is not None:
+            item.filter.begin()
+        self.isub.offer(item, point)
+
     async def offer_all(self) -> None:
         """Queue the current value of every item."""
         for mid, point in self._points.items():
-            self.isub.offer(self._monitored_items[mid], point)
+            self._tell(self._monitored_items[mid], point)
         for handle, mid in self._monitored_datachange.items():
             asked = self._monitored_items[mid].read_value_id
             await self.trigger_datachange(handle, asked.NodeId, asked.AttributeId)

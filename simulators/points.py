@@ -97,6 +97,10 @@ class Gate:
         self._deadband = deadband
         self._last: tuple[Any, int] | None = None
 
+    def begin(self) -> None:
+        """Whatever comes next passes."""
+        self._last = None
+
     def passes(self, found: tuple[Any, int]) -> bool:
         """Whether a value and StatusCode that are not the last ones pass; if so they are the last ones from now on."""
         if self._last is not None and self._last[1] == found[1]:

@@ -79,6 +79,11 @@ class Cell:
             )
         )
 
+    async def mode(self, mode: ua.MonitoringMode, item: int) -> None:
+        session = self.client.uaclient.session
+        (status,) = await session.set_monitoring_mode(ua.SetMonitoringModeParameters(self.number, mode, [item]))
+        assert status.is_good()
+
     async def next(self, *acknowledged: int) -> tuple[ua.PublishResult, list[tuple[int, Any]]]:
         """What the next Publish brings: its result, and (client handle, value) of each notification."""
         acks = [ua.SubscriptionAcknowledgement(self.number, number) for number in acknowledged]
@@ -134,6 +139,9 @@ async def test_filters_modes_and_queues_of_single_items(cell: Cell) -> None:
         ua.DeleteMonitoredItemsParameters(cell.number, [gone.MonitoredItemId, 4711])
     ) == [ua.StatusCode(0), ua.StatusCode(ua.StatusCodes.BadMonitoredItemIdInvalid)]
     assert (await cell.next())[1] == [(0, 1), (0, 4)]
+    for mode in (ua.MonitoringMode.Disabled, ua.MonitoringMode.Reporting):
+        await cell.mode(mode, wide.MonitoredItemId)
+    assert (await cell.next())[1] == [(0, 5)]  # inside the deadband, but nothing was told since it is enabled
     modify = ua.MonitoredItemModifyRequest(
         wide.MonitoredItemId, ua.MonitoringParameters(ClientHandle=70, QueueSize=2, Filter=None)
     )
@@ -141,9 +149,7 @@ async def test_filters_modes_and_queues_of_single_items(cell: Cell) -> None:
         ua.ModifyMonitoredItemsParameters(SubscriptionId=cell.number, ItemsToModify=[modify])
     )
     assert (modified.StatusCode.value, modified.RevisedQueueSize) == (0, 2)
-    await cell.client.uaclient.session.set_monitoring_mode(
-        ua.SetMonitoringModeParameters(cell.number, ua.MonitoringMode.Reporting, [off.MonitoredItemId])
-    )
+    await cell.mode(ua.MonitoringMode.Reporting, off.MonitoredItemId)
     await cell.step(4)
     assert (await cell.next())[1] == [(0, count) for count in range(5, 10)] + [(70, 8), (70, 9)]
     (overflow,) = [line for line in cell.log.lines if line["k"] == "overflow"][-1:]
