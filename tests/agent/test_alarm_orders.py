@@ -15,6 +15,7 @@ import pytest
 from agent.cli import run
 from agent.collector import Collector
 from agent.commands.status import _show
+from agent.links import compare
 from agent.site import Site
 from pipelines.clock import ScaledClock
 from pipelines.derive.alarm import FAULT_S
@@ -175,6 +176,23 @@ async def test_a_log_that_takes_nothing_is_trouble_and_costs_no_entry(tmp_path: 
         async with running(site_of(device.port), folder) as collector:
             await until(lambda: not collector.links.chain.unwritten)
             assert collector.status()["alarms"]["log"]["entries"] == 1
+    assert run(["chain", "--state-dir", str(folder)]) == 0
+
+
+async def test_an_alarm_that_a_reload_or_a_start_takes_away_is_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    async with Device(registers={GAS: 30, LEVEL: 95}) as device:
+        site = site_of(device.port)
+        only_gas = site.model_copy(update={"alarms": site.alarms[:1]})
+        async with running(site, folder) as collector:
+            await until(lambda: sum(collector.status()["alarms"]["unacknowledged"].values()) == 2)
+            await collector.follow(compare(site, only_gas), only_gas)
+            assert collector.status()["alarms"]["configured"] == 1
+            await until(lambda: "alarm/GD-01/level_high" not in collector.links.engine.kept)
+        async with running(only_gas.model_copy(update={"alarms": ()}), folder) as collector:
+            await until(lambda: collector.links.chain.head.seq == 2 and not collector.links.chain.unwritten)
+    events = [event for _, event in points(folder, "alarm", "event")]
+    assert events == ["raised", "removed", "removed"], "both came with one reading, at one time"
     assert run(["chain", "--state-dir", str(folder)]) == 0
 
 
