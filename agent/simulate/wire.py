@@ -42,7 +42,8 @@ class Witness:
     wire_duplicates: int = 0
     patience_s: float = 30.0
     retold_gaps: int = 0
-    _told: dict[tuple[object, int], set[str]] = field(default_factory=dict)
+    _told: set[tuple[object, int]] = field(default_factory=set)
+    _heard: set[str] = field(default_factory=set)
     _waiting: dict[str, list[Column]] = field(default_factory=dict)
     _stored: dict[Series, dict[int, int]] = field(default_factory=dict)
 
@@ -97,12 +98,14 @@ class Witness:
         self._waiting[record] = columns
 
     def _gaps(self, record: str, columns: Iterable[Column]) -> None:
-        """A gap that grows is told again in another record, and is one point all the same."""
+        """A gap that grows, or is over, is told again, also within one record, and is one point all the same."""
+        if record in self._heard:  # crossed the wire twice
+            return
+        self._heard.add(record)
         for column in columns:
             for time_ns in column.time_ns.tolist():
-                records = self._told.setdefault((column.tags, time_ns), set())
-                self.retold_gaps += bool(records) and record not in records
-                records.add(record)
+                self.retold_gaps += (column.tags, time_ns) in self._told
+                self._told.add((column.tags, time_ns))
 
     def _confirmed(self, message: Message) -> None:
         now_ns = self.now_ns()

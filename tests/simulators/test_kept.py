@@ -65,7 +65,8 @@ def test_a_gap_that_grows_is_one_point_told_again() -> None:
         ("e-2", gap % (b"a", 9) + gap % (b"b", 9)),
         ("e-2", gap % (b"a", 9)),
         ("e-3", gap % (b"a", 10)),
+        ("e-4", gap % (b"c", 9) + gap % (b"c", 10)),
     ]
     for record, payload in sent:
         witness._on_message(Message("sf/c/s/a/data", payload, {"record": record}, 1, 1))
-    assert witness.retold_gaps == 2
+    assert witness.retold_gaps == 3
