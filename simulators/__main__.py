@@ -59,7 +59,7 @@ class Process:
             seed=seed,
             rate=clock.rate,
             origin_ns=clock.origin_ns,
-            started_ns=clock.now_ns(),
+            started_ns=plant.since_ns(clock.now_ns()),
             signals=[s.header() | {"type": plant.devices[s.device].type} for s in plant.signals()],
         )
 

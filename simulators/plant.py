@@ -113,6 +113,10 @@ class Plant:
             return MtConnectServer(panel, truth, now_ns)
         return ModbusServer(panel, truth, now_ns)
 
+    def since_ns(self, now_ns: int) -> int:
+        """Oldest source time that anything shows which starts now: physics begin when they do."""
+        return now_ns
+
     @property
     def over(self) -> bool:
         """Whether nothing is to come any more: all lines play histories, and the last rows were shown."""

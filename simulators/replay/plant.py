@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -23,6 +23,8 @@ from simulators.replay.seen import Seen, seen_of
 from simulators.replay.tape import Tape
 from simulators.replay.values import PLAIN
 from simulators.truth import TruthLog
+
+_MARGIN_NS: Final = 1_000_000_000
 
 
 class ReplayPlant(Plant):
@@ -56,6 +58,11 @@ class ReplayPlant(Plant):
         """Count on; what is shown follows the tape."""
         if not self.frozen:
             self.steps += steps
+
+    def since_ns(self, now_ns: int) -> int:
+        """Oldest source time: what had not changed for long before the recording bears a time of then."""
+        firsts = [time_ns for one in self._contents.connections for time_ns in one.first_ns.values()]
+        return min([now_ns, *(time_ns + self._tape.shift_ns(now_ns) - _MARGIN_NS for time_ns in firsts)])
 
     @property
     def over(self) -> bool:

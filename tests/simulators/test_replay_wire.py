@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import struct_from_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from agent.config import load_site
 from agent.paths import LINES
@@ -31,7 +31,7 @@ from simulators.replay.recording import FORMAT, VERSION, Recording
 from simulators.replay.tape import LEAD_S
 from simulators.replay.values import WAITING
 from simulators.truth import TruthLog, read_truth
-from simulators.witness import ns_of
+from simulators.witness import datetime_of, ns_of
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 S = 1_000_000_000
@@ -214,3 +214,15 @@ def test_a_device_of_which_nothing_is_read_is_not_served(tmp_path: Path) -> None
     site = Site.model_validate(Recording(example).header["site"])
     seen = [one for one in seen_by(site) if one["device"] == "mtr"]
     assert list(ReplayPlant(example, seen, SimClock(0)).panels) == ["mtr"]
+
+
+def test_values_older_than_the_recording_belong_to_the_run(tmp_path: Path) -> None:
+    writer, began = Writer(tmp_path / "r"), SystemClock().now_ns()
+    connections = [{"name": "cell", "type": "opcua"}]
+    writer.write("header", format=FORMAT, version=VERSION, started=began, site={}, connections=connections)
+    old = ua.DataValue(ua.Variant(1.5), SourceTimestamp=datetime_of(began - 3600 * S))
+    items = [(0, b64encode(struct_to_binary(old)).decode())]
+    writer.write("opcua", c=0, t=began + S, via="subscription", items=items)
+    writer.close()
+    since = ReplayPlant(tmp_path / "r", [], SimClock(0)).since_ns(began + 60 * S)
+    assert -3545 * S < since - began < -3540 * S, "an hour before the run, and a little more"
