@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from pipelines.calendar import KST_NS
 from pipelines.errors import ConfigError
 from pipelines.settings import Settings, first_fault
 
@@ -59,14 +60,14 @@ def load(path: Path = TABLE) -> tuple[Factor, ...]:
 
 
 def factor_at(factors: Sequence[Factor], carrier: str, time_ns: int) -> Factor | None:
-    """The factor for what is used at a time; None before the first one.
+    """The factor for what is used on the Korean day of a time; None before the first one.
 
     Args:
         factors: the table.
         carrier: what is used.
         time_ns: when, ns since 1970 UTC.
     """
-    day = datetime.fromtimestamp(time_ns / 1e9, UTC).date()
+    day = datetime.fromtimestamp((time_ns + KST_NS) // 10**9, UTC).date()
     known = [one for one in factors if one.carrier == carrier and one.valid_from <= day]
     return max(known, key=lambda one: one.valid_from, default=None)
 

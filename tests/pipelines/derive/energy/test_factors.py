@@ -53,3 +53,9 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
         load(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path / "none.yaml")
+
+
+def test_a_factor_begins_at_midnight_in_korea() -> None:
+    midnight = ns(2023) - 9 * 3600 * 10**9
+    factors = [factor_at(TABLE, "electricity", time_ns) for time_ns in (midnight - 1, midnight)]
+    assert [one.value for one in factors if one] == [0.4541, 0.4173]
