@@ -11,6 +11,7 @@ from agent.imports.cells import VALUES
 from agent.imports.columns import Column
 from agent.imports.source import Source, quoted, text
 from pipelines.errors import ConfigError
+from simulators.signals.tape import parquet
 
 _GRIDS_MS: Final = (60_000, 30_000, 20_000, 10_000, 5000, 2000, 1000, 500, 250, 200, 100, 50)
 """Steps of a plant that may hold the times of a history."""
@@ -66,7 +67,7 @@ def write_history(
     values = ", ".join(f"{VALUES[one.kind].format(quoted(one.heading))} AS {quoted(one.name)}" for one in columns)
     rows = f"SELECT {time} AS t_ns, row_number() OVER () AS file_row, {values} FROM {source.told} WHERE {where}"
     _copy(source, f"FROM ({rows}) WHERE t_ns IS NOT NULL", unsorted)
-    read = f"read_parquet({text(str(unsorted))})"
+    read = parquet(unsorted)
     notes = [source.unreadable()]
     before = f"SELECT t_ns, lag(t_ns) OVER () AS past, file_row AS n FROM {read}"
     ((count, back, first_back),) = source.rows(
@@ -89,7 +90,7 @@ def _copy(source: Source, query: str, target: Path) -> None:
 
 def _looked_at(source: Source, path: Path, notes: list[str]) -> History:
     past = "lag(t_ns) OVER ()"
-    read = f"SELECT t_ns, {past} AS past, file_row AS n FROM read_parquet({text(str(path))})"
+    read = f"SELECT t_ns, {past} AS past, file_row AS n FROM {parquet(path)}"
     ((count, first_ns, last_ns, usual_ns, same, first_same),) = source.rows(
         "SELECT count(*), min(t_ns), max(t_ns), approx_quantile(t_ns - past, 0.5) FILTER (t_ns > past), "
         f"count(*) FILTER (t_ns = past), min(n) FILTER (t_ns = past) FROM ({read})"

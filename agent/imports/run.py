@@ -20,6 +20,7 @@ from agent.imports.source import Source, quoted, text
 from agent.imports.times import find_time
 from pipelines.errors import ConfigError
 from pipelines.settings import Labels
+from simulators.signals.tape import parquet
 
 SITE_FILE: Final = "site.yaml"
 PLANT_FILE: Final = "plant.yaml"
@@ -136,7 +137,7 @@ def _machine(
     if shots:
         shot_s = history.usual_s
         if any(one.name == kamp.CYCLE and one.kind in NUMBERS for one in columns):
-            query = f"SELECT approx_quantile({kamp.CYCLE}, 0.5) FROM read_parquet({text(str(path))})"
+            query = f"SELECT approx_quantile({kamp.CYCLE}, 0.5) FROM {parquet(path)}"
             shot_s = source.rows(query)[0][0] or shot_s
         shot_s = max(_SHOT_S, round(float(shot_s), 1))
     name = settings.machine or (kamp.MACHINE if shots else "M-01")

@@ -14,6 +14,7 @@ import duckdb
 
 from agent.imports.text import as_utf8, heading_line
 from pipelines.errors import ConfigError
+from simulators.signals.tape import literal, parquet
 
 MEMORY: Final = "256MB"
 THREADS: Final = 1
@@ -62,17 +63,18 @@ class Source:
         if not path.is_file():
             raise ConfigError(path, None, "no such file")
         if path.suffix.lower() in _PARQUET:
-            found = self.rows(f"DESCRIBE SELECT * FROM read_parquet({text(str(path))})")
+            found = self.rows(f"DESCRIBE SELECT * FROM {parquet(path)}")
             self.headings = [str(row[0]) for row in found]
             columns = ", ".join(f"CAST({quoted(one)} AS VARCHAR) AS {quoted(one)}" for one in self.headings)
-            self.table = f"(SELECT {columns} FROM read_parquet({text(str(path))}))"
+            self.table = f"(SELECT {columns} FROM {parquet(path)})"
             self.told = self.table
             return
         plain, self.encoding = as_utf8(path, encoding, scratch / "utf-8.csv")
         delimiter, headings = heading_line(plain)
         self.headings = _each_once(headings)
         columns = ", ".join(f"{text(one)}: 'VARCHAR'" for one in self.headings)
-        read = f"read_csv({text(str(plain))}, auto_detect = false, header = true, delim = {text(delimiter)}, "
+        read = f"read_csv({literal(plain)}, auto_detect = false, hive_partitioning = false, header = true, "
+        read += f"delim = {text(delimiter)}, "
         read += f"quote = '\"', escape = '\"', columns = {{{columns}}}, ignore_errors = true"
         self.table = f"{read})"
         self.told = f"{read}, store_rejects = true, rejects_limit = {_MOST_TOLD})"

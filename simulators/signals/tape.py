@@ -12,6 +12,7 @@ The column `row` is always there: how many rows were shown so far.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,17 @@ _AT_ONCE: Final = 256
 _MEMORY: Final = "256MB"
 Taken = tuple[Any, int, int]
 """Value, whether there is none (1; the value is the one before), and the step from which on there is another."""
+
+
+def parquet(path: Path) -> str:
+    """SQL for the rows of this one file."""
+    return f"read_parquet({literal(path)}, hive_partitioning = false)"
+
+
+def literal(path: Path) -> str:
+    """A file's name as SQL writes it: DuckDB takes `[1]`, `*` and `?` in it for a pattern, and reads other files."""
+    name = re.sub(r"[\[*?]", r"[\g<0>]", str(path)).replace("'", "''")
+    return f"'{name}'"
 
 
 class Tape:
@@ -55,8 +67,9 @@ class Tape:
         self._step_ns = step_ns
         self._start = None if played.get("wait") else 1
         self._db = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": _MEMORY})
+        query = f"DESCRIBE SELECT * FROM {parquet(self._path)}"  # noqa: S608 — a name as SQL writes it
         try:
-            found = self._db.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": str(self._path)}).fetchall()
+            found = self._db.execute(query).fetchall()
         except duckdb.Error as error:
             raise ValueError(f"played: {self._path}: {str(error).splitlines()[0]}") from error
         self._types = {name: kind for name, kind, *_ in found}
@@ -136,8 +149,8 @@ class Tape:
         """The row at hand; None behind the last one."""
         if self._rows is None:
             columns = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (TIME, *self._columns))
-            query = f"SELECT {columns} FROM read_parquet($path)"  # noqa: S608 — names that the file has
-            self._rows = self._db.execute(query, {"path": str(self._path)})
+            query = f"SELECT {columns} FROM {parquet(self._path)}"  # noqa: S608 — names that the file has
+            self._rows = self._db.execute(query)
             self._held, self._at = [], 0
         if self._at == len(self._held):
             self._held, self._at = self._rows.fetchmany(_AT_ONCE), 0

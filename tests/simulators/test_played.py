@@ -59,6 +59,14 @@ def at(plant: Plant, second: float) -> tuple[Any, Any]:
     return seen(plant), seen(plant, "mb")
 
 
+def test_the_file_is_the_one_that_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "day[1]"
+    for name in ("day[1]", "day1"):
+        (tmp_path / name).mkdir()
+    duckdb.connect().execute(f"COPY (SELECT 0::BIGINT AS t_ns, 9.0 AS a, 9 AS b) TO '{tmp_path}/day1/history.parquet'")
+    assert at(plant_of([document(folder)]), 0) == (1.5, 1)
+
+
 def test_rows_are_shown_at_their_times_and_an_empty_cell_is_bad(tmp_path: Path) -> None:
     plant = plant_of([document(tmp_path)])
     assert at(plant, 0) == (1.5, 1)

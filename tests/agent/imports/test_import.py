@@ -244,6 +244,20 @@ def test_parquet_is_the_same_as_csv(tmp_path: Path) -> None:
     assert plants[0] == plants[1]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_file_is_the_one_that_is_named(ending: str, tmp_path: Path) -> None:
+    """DuckDB takes a name for a pattern, and a folder `x=3` for a column."""
+    folder = tmp_path / "x=3"
+    folder.mkdir()
+    for name, value in (("day[1]", 100), ("day1", 900)):
+        rows = f"SELECT '2024-01-01 00:00:0' || i AS time, {value} + i AS a FROM range(3) r(i)"  # noqa: S608
+        duckdb.connect().execute(f"COPY ({rows}) TO '{folder / name}.{ending}'")
+    done = import_file(folder / f"day[1].{ending}", folder / "out*")
+    assert [one.name for one in done.columns] == ["a"]
+    found = (done.folder / "history.parquet").rename(tmp_path / "history.parquet")
+    assert duckdb.connect().execute(f"SELECT a FROM '{found}'").fetchall() == [(100,), (101,), (102,)]  # noqa: S608
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = tmp_path / "kamp.csv", tmp_path / "out"
     file.write_text(KAMP + SHOTS, encoding="cp949")
