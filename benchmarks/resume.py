@@ -18,7 +18,7 @@ import orjson
 from pipelines.derive.alarm_rule import alarm_rules
 from pipelines.derive.alarm_settings import AlarmSettings
 from pipelines.derive.chain import Chain
-from pipelines.derive.engine import Engine
+from pipelines.derive.engine import Engine, Heard
 from pipelines.derive.rule import Ref
 from pipelines.journal.format import pack_state
 from pipelines.place import Place
@@ -48,7 +48,7 @@ def record_bytes(engine: Engine, refs: Sequence[Ref], polls: int, share: Share |
     sizes = []
     for poll in range(polls):
         now_ns = _FIRST_NS + poll * _S
-        engine.hear([(now_ns, ref, round(840 + noise.gauss(0, 0.8), 1), 0) for ref in refs])
+        engine.hear([Heard(now_ns, ref, round(840 + noise.gauss(0, 0.8), 1), 0) for ref in refs])
         lines = engine.gather(now_ns)
         sizes.append(len(pack_state(lines.resume)) if lines else 0)
         engine.tick(now_ns)

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from pipelines.alarms import Alarms
 from pipelines.derive.ear import Ear
 from pipelines.derive.engine import Engine
+from pipelines.derive.own_time import OwnTime
 from pipelines.derive.rule import Ref
-from pipelines.encode.line import Column, LineEncoder, line
+from pipelines.encode.gap import gap_line
+from pipelines.encode.line import Column, LineEncoder
 from pipelines.ledger.carried import Names, Readings
 from pipelines.lines import Lines
 from pipelines.normalize import Normalizer
@@ -109,6 +111,7 @@ class Source:
         self.stale: set[int] = set()
         self.link_resume = state.get(self._keys["link"])
         self._ear = Ear(engine or Engine({}))
+        self._own_time = OwnTime()
         self.follow_rules()
 
     @property
@@ -147,6 +150,7 @@ class Source:
             self._normalizer.forget_deadband(behind)
         if delivery.events:
             out.append(self._events(delivery.events, now_ns))
+        self._see_times(delivery, now_ns)
         columns: list[Column] = []
         points, again_ns = 0, self._again_ns(delivery, now_ns) if delivery.scans else 0
         for part in _chunks(delivery.scans):
@@ -165,13 +169,26 @@ class Source:
         return out
 
     def _stored(self, scan: Scan, delivery: Delivery, now_ns: int, again_ns: int) -> list[Scan]:
-        """The readings as they are stored; rules hear live ones, at the source's time where that can be right."""
+        """The readings as they are stored; rules hear live ones, at their time by the agent's clock."""
         typed = self._normalizer.typed(scan)
         believed = self._clock is None or self._clock.believed
         for one in () if delivery.historical else filter(None, map(self._ear.wanted, typed)):
             skewed = self._stamper.skewed(one, now_ns, delivery.device_time_ns, believed=believed)
-            self._ear.hear(one, np.where(skewed, now_ns, one.time_ns))
+            own_ns = np.where(skewed, now_ns, self._own_time.of(one.time_ns, now_ns))
+            self._ear.hear(one, own_ns, np.where(skewed, now_ns, one.time_ns))
         return self._normalizer.kept(typed, historical=delivery.historical, known_from_ns=again_ns)
+
+    def _see_times(self, delivery: Delivery, now_ns: int) -> None:
+        """Take note of how far the clock behind these readings is off; times that cannot be right say nothing."""
+        believed = self._clock is None or self._clock.believed
+        newest = 0
+        for scan in () if delivery.historical else delivery.scans:
+            if len(scan):
+                skewed = self._stamper.skewed(scan, now_ns, delivery.device_time_ns, believed=believed)
+                newest = max(newest, int(np.where(skewed, 0, scan.time_ns).max()))
+        if newest:
+            shift_ns = 0 if self._clock is None else self._clock.shift_ns
+            self._own_time.see(newest, now_ns, time.monotonic(), shift_ns)
 
     def _again_ns(self, delivery: Delivery, now_ns: int) -> int:
         """Readings before this time may be told for the second time: one process stored them and forgot it.
@@ -221,6 +238,7 @@ class Source:
         self.stale.clear()
         said = self._say(np.arange(len(self.tags), dtype=np.int32), status, now_ns)
         self._ear.lost(status, now_ns)
+        self._own_time.lost()
         derived = self._ear.gather(now_ns)
         return said.followed_by(derived) if derived else said
 
@@ -379,13 +397,3 @@ def _chunks(scans: Sequence[Scan]) -> Iterator[Scan]:
 
 def _resolved(tag: TagSettings, place: Place) -> TagSettings:
     return tag.model_copy(update={"machine": place.machine})
-
-
-def gap_line(place: Place, tag: str, gap: Gap) -> bytes:
-    """The point of one gap; a later one with the same tag, cause and start updates it."""
-    fields: dict[str, object] = {"filled": gap.filled}
-    if gap.end_ns is not None:
-        fields["end"] = gap.end_ns
-    if gap.count is not None:
-        fields["count"] = gap.count
-    return line(place.series("gap", (("tag", tag), ("cause", gap.cause))), fields, gap.start_ns)

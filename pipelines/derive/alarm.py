@@ -125,10 +125,9 @@ class Alarm:
         """Let come what is due by this time."""
         if not self.settings.in_service:
             return
-        if self._pending_ns is not None:
-            if time_ns - self._seen_ns > _HOLE_NS:
-                self._condition.forget()
-            self._seen_ns = max(self._seen_ns, time_ns)
+        if self._pending_ns is not None and time_ns - self._seen_ns > _HOLE_NS:
+            self._condition.forget()
+        self._seen_ns = max(self._seen_ns, time_ns)
         if self._condition.met is None and self._unknown_ns is None and self.settings.safety:
             self._unknown_ns = time_ns
         while due := self._due(time_ns):
@@ -249,7 +248,7 @@ class Alarm:
             self._count = min(self._count + counted, self.settings.times)
             calm = not self.active or self._cause == "fault"
             if calm and self._pending_ns is None and self._count >= self.settings.times:
-                self._pending_ns = self._seen_ns = time_ns
+                self._pending_ns = time_ns
             if self._pending_ns is not None and time_ns - self._pending_ns >= self._delay_ns:
                 self._raise(time_ns, "condition")  # at once, or now that it is known again
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.derive.engine import Engine
+from pipelines.derive.engine import Engine, Heard
 from pipelines.derive.rule import Ref, Value
 from pipelines.lines import Lines
 from pipelines.point import Scan
@@ -52,11 +52,17 @@ class Ear:
         wanted = self._mask[scan.tag]
         return scan.take(wanted) if wanted.any() else None
 
-    def hear(self, scan: Scan, time_ns: NDArray[np.int64]) -> None:
-        """Wanted readings, normalized, before a deadband, at these times: int64, shape (n,), ns since 1970 UTC."""
+    def hear(self, scan: Scan, own_ns: NDArray[np.int64], time_ns: NDArray[np.int64]) -> None:
+        """Wanted readings, normalized, before a deadband.
+
+        Args:
+            scan: they.
+            own_ns: their times by the agent's clock, shape (n,), ns since 1970 UTC.
+            time_ns: their times as they are stored.
+        """
         rows, values, codes = scan.tag.tolist(), scan.value.tolist(), scan.status.tolist()
         refs = [self._refs[row] for row in rows]
-        self._engine.hear(list(zip(time_ns.tolist(), refs, values, codes, strict=True)))
+        self._engine.hear(list(map(Heard, own_ns.tolist(), refs, values, codes, time_ns.tolist())))
         for row, value, code in zip(rows, values, codes, strict=True):
             if self._holds[row]:
                 self._last[row] = value, code
@@ -71,7 +77,7 @@ class Ear:
     def doubt(self, rows: NDArray[Any], status: int, now_ns: int) -> None:
         """Nothing is known of these rows now; `status` is bad."""
         heard = rows[self._mask[rows]].tolist()
-        self._engine.hear([(now_ns, self._refs[row], 0, status) for row in heard])
+        self._engine.hear([Heard(now_ns, self._refs[row], 0, status) for row in heard])
 
     def recall(self, now_ns: int, steady_ns: int) -> None:
         """The link is up: what says nothing for `SETTLED_NS` says what it said before it was lost.
@@ -86,7 +92,9 @@ class Ear:
             return
         self._back_ns = steady_ns if self._back_ns is None else self._back_ns
         if steady_ns - self._back_ns >= SETTLED_NS:
-            self._engine.hear([(now_ns, self._refs[row], value, code) for row, (value, code) in self._away.items()])
+            self._engine.hear(
+                [Heard(now_ns, self._refs[row], value, code) for row, (value, code) in self._away.items()]
+            )
             self._last |= self._away
             self._away = {}
 

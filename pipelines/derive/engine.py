@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -19,8 +19,6 @@ from pipelines.share.rule import Share
 log = structlog.get_logger()
 KEY: Final = "derive:"
 """In front of a share's name: the key of its state in the journal; those of the other rules are kept together."""
-Heard = tuple[int, Ref, Value, int]
-"""Time, tag, value and StatusCode of a reading."""
 MISTAKES: Final = (
     ArithmeticError,
     AssertionError,
@@ -37,6 +35,24 @@ _UNDERWAY_NS: Final = 60 * 10**9
 """How long after the clock was set readings may come that were stamped before."""
 Told = tuple[Derived, bytes]
 """A point, and its line."""
+
+
+class Heard(NamedTuple):
+    """A reading.
+
+    Attributes:
+        time_ns: by the agent's clock, ns since 1970 UTC.
+        ref: its tag.
+        value: scaled; meaningless where bad.
+        status: OPC UA StatusCode.
+        stored_ns: its time as it is stored, where that is another: who is shared readings gets them with that.
+    """
+
+    time_ns: int
+    ref: Ref
+    value: Value
+    status: int
+    stored_ns: int | None = None
 
 
 class Engine:
@@ -131,12 +147,13 @@ class Engine:
         heard, self._heard = self._heard, []
         told: dict[str, Rule] = {one.name: one for one in self._rules} if self._follow_clock(now_ns) else {}
         if now_ns < self._underway_ns:
-            heard = [(self._meant(one[0], now_ns), *one[1:]) for one in heard]
-        for time_ns, ref, value, status in sorted(heard, key=itemgetter(0)):
+            heard = [one._replace(time_ns=self._meant(one.time_ns, now_ns)) for one in heard]
+        for time_ns, ref, value, status, stored_ns in sorted(heard, key=attrgetter("time_ns")):
             for rule in self._listeners.get(ref, ()):
                 told[rule.name] = rule
+                as_stored = isinstance(rule, Share) and rule.as_stored(ref)
                 try:
-                    rule.take(ref, time_ns, value, status)
+                    rule.take(ref, stored_ns if as_stored and stored_ns is not None else time_ns, value, status)
                 except MISTAKES as error:
                     self._set_aside(rule, error)
         return self._lines([one for one in told.values() if one.name not in self.aside], now_ns, quiet=False)

@@ -48,8 +48,8 @@ class Rule(Protocol):
     """A state machine over time: readings and ticks in, points out. It reads no clock and no file.
 
     All that it gives follows from what it was restored from and told since; points and state go into one record, so
-    that a process that is killed goes on from exactly what is in the store. Times of readings are those of the sources:
-    they may run a little ahead of ticks or behind them, and those of different connections behind each other.
+    that a process that is killed goes on from exactly what is in the store. Times of readings are by the agent's clock,
+    as ticks are (`pipelines.derive.own_time`), never to come; those of connections may be behind each other.
     """
 
     @property
@@ -67,7 +67,7 @@ class Rule(Protocol):
 
         Args:
             ref: the tag.
-            time_ns: source time, ns since 1970 UTC; the agent's where the source's cannot be right.
+            time_ns: when the source took it, by the agent's clock, ns since 1970 UTC.
             value: scaled; meaningless where `status` is bad.
             status: OPC UA StatusCode; BadNoCommunication for every tag of a link that is gone.
         """

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipelines.clock import Clock
+from pipelines.encode.gap import gap_line
 from pipelines.errors import JournalFull
 from pipelines.journal.journal import Journal
 from pipelines.journal.stored import Loss, Stored
 from pipelines.journal.told import ToldGap
 from pipelines.place import Place
 from pipelines.point import Gap
-from pipelines.source import gap_line
 
 _MOST: Final = 256
 """Most losses in one record."""

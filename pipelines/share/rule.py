@@ -116,6 +116,10 @@ class Share:
         elif ended := self._minutes[ref].take(time_ns, value, status):
             self._ended.setdefault((ended.start_ns, ref.machine), {})[ref.tag] = ended
 
+    def as_stored(self, ref: Ref) -> bool:
+        """Whether readings of this tag are handed on as they are, with the time they are stored with."""
+        return ref in self._raw
+
     def see(self, reads: frozenset[Ref], points: Sequence[tuple[Derived, bytes]]) -> None:
         """Points of another rule, derived from tags it reads, as lines; kept are those that all of these may tell."""
         least = min((self._levels.get(ref, 0) for ref in reads), default=0)

@@ -17,10 +17,10 @@ from agent.collector import Collector
 from agent.config import load_site
 from agent.destination import Destination
 from pipelines.bridge import Bridge
-from pipelines.clock import SystemClock
+from pipelines.clock import ScaledClock, SystemClock
 from pipelines.delivery.mqtt import Message, MqttSession
 from pipelines.delivery.mqtt_settings import MqttSettings
-from pipelines.derive.engine import Engine
+from pipelines.derive.engine import Engine, Heard
 from pipelines.derive.minute import MINUTE_NS
 from pipelines.derive.rule import Ref
 from pipelines.journal.journal import Journal, JournalSettings
@@ -94,13 +94,19 @@ async def watched(broker: Mosquitto) -> AsyncIterator[Wire]:
             task.cancel()
 
 
-def minute_of(collector: Collector, values: list[float]) -> list[Delivery]:
-    """Readings of a minute that is over, every tag at once."""
-    start_ns = collector.clock.now_ns() // MINUTE_NS * MINUTE_NS - 2 * MINUTE_NS
+def fast() -> ScaledClock:
+    """A minute in three seconds."""
+    return ScaledClock(SystemClock().now_ns(), 20.0)
+
+
+async def minute_of(collector: Collector, values: list[float]) -> list[Delivery]:
+    """Readings of one minute, every tag at once; the clock must run fast."""
+    await until(lambda: collector.clock.now_ns() % MINUTE_NS < MINUTE_NS // 3)
+    start_ns = collector.clock.now_ns()
     found = []
     for index, value in enumerate(values):
-        floats = scan_of([0, 1, 2], start_ns + index * 10**9, [SECRET, value, value + 0.5])
-        found.append(Delivery((floats, scan_of([3], start_ns + index * 10**9, [1], dtype="int64"))))
+        floats = scan_of([0, 1, 2], start_ns + index, [SECRET, value, value + 0.5])
+        found.append(Delivery((floats, scan_of([3], start_ns + index, [1], dtype="int64"))))
     return found
 
 
@@ -116,11 +122,11 @@ async def test_what_is_not_shared_never_leaves_towards_a_destination(broker: Mos
     path.write_text(SITE.format(port=broker.port))
     stop = asyncio.Event()
     async with watched(broker) as wire, asyncio.TaskGroup() as group:
-        collector = Collector(load_site(path), tmp_path / "state", SystemClock())
+        collector = Collector(load_site(path), tmp_path / "state", fast())
         (there,) = collector.destinations
         running = group.create_task(collector.run(stop, 5.0))
         await until(lambda: collector.readings[0].tried.is_set())
-        for delivery in minute_of(collector, [10.0, INSIDE, 30.0, 20.0]):
+        for delivery in await minute_of(collector, [10.0, INSIDE, 30.0, 20.0]):
             await collector.flow.take(collector.readings[0].source, delivery)
         await until(lambda: any("kw_mean" in line for line in wire.lines(".*/shared/technopark")))
         await until(lambda: there.stats.stored == there.stats.accepted >= 5 and there.outbox.idle)
@@ -153,14 +159,16 @@ async def test_a_destination_that_is_away_holds_up_nobody_and_gets_everything_la
     there_too = f"PRS-01/state: kpi}}\n    mqtt: {{host: 127.0.0.1, port: {theirs.port}}}"
     path.write_text(SITE.format(port=broker.port).replace("PRS-01/state: kpi}", there_too))
     async with watched(broker) as wire:
-        collector = Collector(load_site(path), tmp_path / "state", SystemClock())
+        collector = Collector(load_site(path), tmp_path / "state", fast())
         (there,) = collector.destinations
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(collector.run(stop, 5.0))
             await until(lambda: collector.readings[0].tried.is_set())
-            for delivery in minute_of(collector, [10.0, 30.0, 20.0]):
+            for delivery in await minute_of(collector, [10.0, 30.0, 20.0]):
                 await collector.flow.take(collector.readings[0].source, delivery)
+            told_ns = collector.clock.now_ns() + 2 * MINUTE_NS
+            await until(lambda: collector.clock.now_ns() > told_ns)
             await until(lambda: there.stats.accepted >= 4 and collector.outbox.idle)
             assert any("share technopark" in one for one in collector.status()["troubles"])
             stop.set()
@@ -168,7 +176,7 @@ async def test_a_destination_that_is_away_holds_up_nobody_and_gets_everything_la
         assert not [one for one in wire.messages if "/shared/" in one.topic]
     with theirs:
         async with watched(theirs) as wire, asyncio.TaskGroup() as group:
-            collector, stop = Collector(load_site(path), tmp_path / "state", SystemClock()), asyncio.Event()
+            collector, stop = Collector(load_site(path), tmp_path / "state", fast()), asyncio.Event()
             (there,) = collector.destinations
             group.create_task(collector.run(stop, 0.1))
             await until(lambda: there.stats.stored >= 4 and there.outbox.idle)
@@ -238,7 +246,7 @@ class Handover:
         await self.there.flow.flush()
         if deliver:
             number = int(self.own.resume.get("number", b"-1")) + 1
-            self.engine.hear([(10**18 + number, Ref("P1", "kw"), number, GOOD)])
+            self.engine.hear([Heard(10**18 + number, Ref("P1", "kw"), number, GOOD)])
             self._commit({"number": str(number).encode()})
             self.there.hand_over(self.share, self.own)
         if theirs:

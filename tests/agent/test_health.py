@@ -20,6 +20,7 @@ from agent.control.client import SOCKET, _send
 from agent.control.server import serve_control
 from agent.metrics import BUILD, FAMILIES, FSYNC, StatusMetrics
 from pipelines.clock import SystemClock
+from pipelines.derive.engine import Heard
 from pipelines.derive.rule import Ref
 from tests.agent.one_meter import SITE
 from tests.pipelines.derive.test_engine import NOW, Sum
@@ -87,7 +88,7 @@ def test_a_rule_that_is_set_aside_is_trouble(collector: Collector) -> None:
     assert (metric.value, collector.status()["rules"]["set_aside"]) == (0, {})
     engine = collector.links.engine
     engine.follow([Sum("power")], {})  # it gives points of a machine that is nowhere
-    engine.hear([(NOW, Ref("P1", "power"), 1.0, 0)])
+    engine.hear([Heard(NOW, Ref("P1", "power"), 1.0, 0)])
     lines = engine.gather(NOW)
     assert lines is None or not lines.points
     (said,) = [text for text in health.troubles(collector) if "set aside" in text]

@@ -46,7 +46,7 @@ def test_no_value_is_a_mistake(steps: list[tuple[int, str, str, int]], restart: 
         if number == restart:
             made = engine(kept)
         now_ns = min(max(0, now_ns + seconds * 10**9), 9 * 10**18)
-        heard: Heard = (now_ns, Ref("M1", tag), value, status)
+        heard = Heard(now_ns, Ref("M1", tag), value, status)
         made.hear([heard])
         for lines in (made.gather(now_ns), made.tick(now_ns)):
             kept |= lines.resume if lines else {}

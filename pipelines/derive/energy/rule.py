@@ -100,7 +100,7 @@ class EnergyRule:
         meter, counters = self._meter, self._counters
         return pack(
             {
-                "meter": [meter.last, meter.read_ns if isinstance(meter, Power) else 0],
+                "meter": [meter.last, *([meter.read_ns, meter.said_ns] if isinstance(meter, Power) else [])],
                 "counters": {role: [one.raw, one.total] for role, one in counters.items()},
                 "settle": self._settle.state(),
                 "book": self._book.state(),
@@ -112,10 +112,10 @@ class EnergyRule:
         """See `Rule`; a counter that was not there begins."""
         known: dict[str, Any] = unpack(state)
         try:
-            last, read_ns = known["meter"]
+            last, *more = known["meter"]
             self._meter.last = (last[0], last[1]) if last else None
             if isinstance(self._meter, Power):
-                self._meter.read_ns = read_ns
+                self._meter.read_ns, self._meter.said_ns = more
             for role, one in self._counters.items():
                 one.raw, one.total = known["counters"].get(role, (None, 0))
             self._settle = Settle.restored(known["settle"])

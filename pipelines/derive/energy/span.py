@@ -55,21 +55,30 @@ class Power:
         held: whether it is reported by exception: a value holds until the next one; else it is polled, and linear
             between two readings.
         max_gap_ns: longest time between two readings of a polled tag that is integrated.
-        last: time and value of the last reading; None after a bad one.
+        last: time and value of the last reading, later where it was held; None after a bad one.
+        said_ns: time of the last reading itself.
         read_ns: end of the last span: what a device kept while its link was gone must not count twice.
     """
 
     held: bool
     max_gap_ns: int
     last: tuple[int, float] | None = None
+    said_ns: int = 0
     read_ns: int = 0
 
     def take(self, time_ns: int, kw: Any, status: int) -> Span | None:
         """A reading; the span it ends, if there is one."""
+        said_ns, self.said_ns = self.said_ns, max(self.said_ns, time_ns)
+        return self._ended(time_ns, kw, usable=status & SEVERITY_MASK != BAD, newer=time_ns > said_ns)
+
+    def _ended(self, time_ns: int, kw: Any, *, usable: bool, newer: bool) -> Span | None:
         before = self.last
         if before is not None and time_ns <= before[0]:
+            if not usable:  # whatever its time, nothing is known from now on
+                self.last = None
+            elif newer:  # came when the value before it was held beyond its time already
+                self.last = (before[0], float(kw))
             return None
-        usable = status & SEVERITY_MASK != BAD
         self.last = (time_ns, float(kw)) if usable else None
         if before is None or before[0] < self.read_ns:
             return None
@@ -82,11 +91,14 @@ class Power:
     def moved(self, by_ns: int) -> None:
         """The clock was set."""
         self.last = (self.last[0] + by_ns, self.last[1]) if self.last else None
+        self.said_ns += by_ns
         self.read_ns += by_ns
 
     def until(self, time_ns: int) -> Span | None:
         """What a value that holds comes to by now; None where it is polled."""
-        return self.take(time_ns, self.last[1], 0) if self.held and self.last is not None else None
+        if not self.held or self.last is None:
+            return None
+        return self._ended(time_ns, self.last[1], usable=True, newer=False)
 
 
 @dataclass(slots=True)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from pipelines.bridge.belongs import fault_of
+from pipelines.encode.gap import gap_line
 from pipelines.encode.line import LineEncoder
 from pipelines.place import Place
 from pipelines.point import Gap
 from pipelines.sinks.duckdb import DuckDbSink
 from pipelines.sinks.influx import InfluxV1Sink
-from pipelines.source import gap_line
 from tests.pipelines.bridge.bench import EPOCH, OWN, Gate, Running, agents, lines, rows
 from tests.pipelines.waiting import until
 from tests.services.influxd import Influxd

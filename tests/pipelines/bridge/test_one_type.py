@@ -13,7 +13,7 @@ from agent.derived import rules_of
 from agent.shares import shares_of
 from pipelines.derive.chain import Chain
 from pipelines.derive.cycle import CycleRule
-from pipelines.derive.engine import Engine
+from pipelines.derive.engine import Engine, Heard
 from pipelines.derive.rule import Ref, Value
 from pipelines.derive.usable import field_of
 from pipelines.point import BAD_NO_COMMUNICATION, GOOD
@@ -35,7 +35,7 @@ def derived(company: str, kinds: dict[str, list[Value]]) -> Iterator[bytes]:
         now_ns = T0 + second * S
         for tag, values in kinds.items():
             status = BAD_NO_COMMUNICATION if second % 720 == 0 else GOOD
-            engine.hear([(now_ns, Ref("M1", tag), values[second // 60 % 3], status)])
+            engine.hear([Heard(now_ns, Ref("M1", tag), values[second // 60 % 3], status)])
         yield from (one.body for one in (engine.gather(now_ns), engine.tick(now_ns)) if one is not None)
     assert not engine.aside
     for one in shares:  # but for readings, whose measurement is their class

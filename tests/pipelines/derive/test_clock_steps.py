@@ -81,7 +81,7 @@ def told(wall: Wall, heard: list[tuple[int, str, float, bool]], shelve_s: int, l
         now_ns = wall.at(second)
         for at_s, tag, value, good in heard:
             if at_s == second:
-                one: Heard = (now_ns, ref(tag), value, GOOD if good else BAD_NO_COMMUNICATION)
+                one = Heard(now_ns, ref(tag), value, GOOD if good else BAD_NO_COMMUNICATION)
                 made.hear([one])
         lines = [made.gather(now_ns)]
         if second == shelve_s:
@@ -187,13 +187,13 @@ def test_a_reading_on_its_way_while_the_clock_is_set_is_of_its_own_time() -> Non
         gas, shift_ns = ExposureRule(ExposureSettings(machine="M", tag="a", substance="NH3")), [0]
         made = Engine({}, lambda shift_ns=shift_ns: shift_ns[0])
         made.follow([gas], PLACES)
-        made.hear([(T0, ref("a"), 10.0, GOOD)])
+        made.hear([Heard(T0, ref("a"), 10.0, GOOD)])
         made.gather(T0)
         shift_ns[0] = by_ns
-        made.hear([(T0 + S, ref("a"), 20.0, GOOD)])
+        made.hear([Heard(T0 + S, ref("a"), 20.0, GOOD)])
         made.gather(T0 + 2 * S + by_ns)
         assert gas._at_ns == T0 + S + by_ns
-        made.hear([(T0 + 3 * S + by_ns, ref("a"), 30.0, GOOD)])
+        made.hear([Heard(T0 + 3 * S + by_ns, ref("a"), 30.0, GOOD)])
         made.gather(T0 + 3 * S + by_ns)
         assert gas._minute == (10.0 * 1 + 20.0 * 2, 3.0, 3 * S)
 
@@ -203,7 +203,7 @@ def test_a_restart_right_after_the_clock_was_set_goes_on_from_there() -> None:
     shift_ns = [0]
     made = Engine({}, lambda: shift_ns[0])
     made.follow(rules()[:1], PLACES)
-    made.hear([(T0, ref("a"), 9, GOOD)])
+    made.hear([Heard(T0, ref("a"), 9, GOOD)])
     first = made.gather(T0)
     shift_ns[0] = -HOUR_NS
     second = made.tick(T0 + 2 * S - HOUR_NS)
@@ -225,7 +225,7 @@ def test_minutes_go_on_when_the_clock_is_set_back() -> None:
     for second in range(600):
         shift_ns[0] = -HOUR_NS if second >= 290 else 0
         now_ns = T0 + second * S + shift_ns[0]
-        made.hear([(now_ns, ref("a"), 1.0, GOOD)])
+        made.hear([Heard(now_ns, ref("a"), 1.0, GOOD)])
         made.gather(now_ns)
         made.tick(now_ns)
         if len(share.pending) > len(seen):
@@ -243,7 +243,7 @@ def test_what_did_not_change_is_heard_again_though_the_clock_was_set_back() -> N
     ear = Ear(made)
     ear.follow([ref("a")], [True])
     scan: Scan = scan_of([0], T0, [5.0])
-    ear.hear(scan, scan.time_ns)
+    ear.hear(scan, scan.time_ns, scan.time_ns)
     ear.lost(BAD_NO_COMMUNICATION, T0 + S)
     ear.recall(T0 + 2 * S, T0 + 2 * S)
     made.gather(T0 + 2 * S)

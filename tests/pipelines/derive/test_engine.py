@@ -93,8 +93,8 @@ def test_points_and_state_stand_behind_the_readings_of_the_delivery_in_one_piece
 def test_a_rule_hears_what_a_deadband_holds_back_and_what_a_lost_link_means() -> None:
     rule = Sum()
     one = source(engine(rule), deadband=10)
-    one.encode(Delivery((scan_of([0, 0, 0], [NOW, NOW + 1, NOW + 2], [1.0, 2.0, 3.0]),)), NOW)
-    (lines,) = one.encode(Delivery((scan_of([0], NOW + 3, [4.0]),)), NOW)
+    one.encode(Delivery((scan_of([0, 0, 0], [NOW, NOW + 1, NOW + 2], [1.0, 2.0, 3.0]),)), NOW + 2)
+    (lines,) = one.encode(Delivery((scan_of([0], NOW + 3, [4.0]),)), NOW + 3)
     assert lines.body == b"state,company=acme,machine=P1 sum=10.0 %d\n" % (NOW + 3)
     one.lost(BAD_NO_COMMUNICATION, NOW + 4)
     assert rule.heard[-1][::2] == (NOW + 4, BAD_NO_COMMUNICATION)

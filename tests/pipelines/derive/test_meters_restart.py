@@ -19,6 +19,7 @@ from pipelines.settings import ConnectionSettings, TagSettings
 from pipelines.share.rule import Share, newest
 from pipelines.source import Source
 from pipelines.stats import FlowStats
+from tests.pipelines.derive.set_clock import SetClock
 
 PLACE = Place("press", "acme", "", "", "M")
 KWH, SHOTS, LOT = Ref("M", "kwh"), Ref("M", "shots"), Ref("M", "lot")
@@ -37,7 +38,8 @@ class Process:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder, JournalSettings.model_validate({"min_free_bytes": 0, "segment_bytes": 1 << 20}))
         self.journal.open()
-        self.flow = Flow(self.journal, SystemClock(), FlowStats(), PLACE)
+        self.clock = SetClock(NOW)
+        self.flow = Flow(self.journal, self.clock, FlowStats(), PLACE)
         self.engine = Engine(self.journal.resume)
         tags = (KWH, SHOTS, LOT)
         self.share = Share("tp", "x", dict.fromkeys(tags, "aggregate"), dict.fromkeys(tags, 300.0), {"M": PLACE})
@@ -54,7 +56,7 @@ class Process:
         ]
 
     async def reads(self, step: int) -> None:
-        at_ns = NOW + step * STEP_NS
+        self.clock.at_ns = at_ns = NOW + step * STEP_NS
         scans = [scan_of([0], at_ns, [100.0 + step * 2])]
         if step % 2:
             scans = [scan_of([0], at_ns, [step * 7]), scan_of([1], at_ns, [f"L{step // 5}"])]

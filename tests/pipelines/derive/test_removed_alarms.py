@@ -7,7 +7,7 @@ import pytest
 from pipelines.derive.alarm_rule import alarm_rules, removed_rules
 from pipelines.derive.alarm_settings import AlarmSettings
 from pipelines.derive.chain import Chain
-from pipelines.derive.engine import Engine
+from pipelines.derive.engine import Engine, Heard
 from pipelines.derive.rule import Ref
 from pipelines.lines import Lines
 from pipelines.place import Place
@@ -50,7 +50,7 @@ class Agent:
         return [one.rsplit(" ", 1)[0] for one in lines.body.decode().splitlines() if not one.startswith("shared,")]
 
     def reads(self, value: float) -> list[str]:
-        self.engine.hear([(NOW, PV, value, 0)])
+        self.engine.hear([Heard(NOW, PV, value, 0)])
         return self.keeps(self.engine.gather(NOW))
 
     def ticks(self) -> list[str]:
@@ -92,7 +92,7 @@ def test_the_log_of_safety_events_has_its_end(left: tuple[str, ...]) -> None:
     agent = Agent()
     agent.starts({"FUR-01": FUR}, alarm("hot", safety=True), *(alarm(one, safety=True) for one in left))
     agent.reads(20)
-    agent.engine.hear([(NOW + 1, PV, 120, 0)])
+    agent.engine.hear([Heard(NOW + 1, PV, 120, 0)])
     agent.keeps(agent.engine.gather(NOW + 1))
     seq = agent.chain.head.seq
     agent.starts({"FUR-01": FUR}, *(alarm(one, safety=True) for one in left))
@@ -108,7 +108,7 @@ def test_a_safety_alarm_depends_on_no_other_one() -> None:
     """One that fails is set aside alone; the log goes on, also behind a restart."""
     agent, one, other = Agent(), alarm("one", safety=True), alarm("other", safety=True)
     agent.starts({"FUR-01": FUR}, one, other)
-    agent.engine.hear([(NOW - S, PV, 120, 0)])
+    agent.engine.hear([Heard(NOW - S, PV, 120, 0)])
     assert len(agent.keeps(agent.engine.gather(NOW - S))) == 4
     (broken, _) = agent.engine.rules
     broken.take = None  # type: ignore[method-assign, assignment]
@@ -118,6 +118,6 @@ def test_a_safety_alarm_depends_on_no_other_one() -> None:
     agent.starts({"FUR-01": FUR}, one, other)
     assert (agent.chain.head, head.seq) == (head, 3)
     assert not agent.engine.aside
-    agent.engine.hear([(NOW + 2 * S, PV, 20, 0)])
+    agent.engine.hear([Heard(NOW + 2 * S, PV, 20, 0)])
     assert [text.split(",")[1] for text in agent.keeps(agent.engine.gather(NOW + 2 * S))] == ["alarm=one"] * 2
     assert agent.chain.head.seq == 4

@@ -21,6 +21,7 @@ from pipelines.point import BAD_NO_COMMUNICATION, Delivery, scan_of
 from pipelines.settings import ConnectionSettings, Deadband, TagSettings
 from pipelines.source import Source
 from pipelines.stats import FlowStats
+from tests.pipelines.derive.set_clock import SetClock
 
 S = 10**9
 NOW = SystemClock().now_ns() // S * S - 100 * S
@@ -41,7 +42,8 @@ class Process:
         self.resets = resets
         self.journal = Journal(folder, JournalSettings.model_validate({"min_free_bytes": 0, "segment_bytes": 1 << 20}))
         self.journal.open()
-        self.flow = Flow(self.journal, SystemClock(), FlowStats(), PLACE)
+        self.clock = SetClock(NOW)
+        self.flow = Flow(self.journal, self.clock, FlowStats(), PLACE)
         self.engine = Engine(self.journal.resume)
         shots, ng = Ref("M", "shots"), Ref("M", "ng")
         rules = (
@@ -58,6 +60,7 @@ class Process:
     async def reads(self, step: int) -> None:
         """What happens at a step of the plant: a poll of one connection, or it is lost, and then a tick."""
         at_ns, which = NOW + step * S, step % 2
+        self.clock.at_ns = at_ns
         state = [1, 1, 4, 1, 2][step // 4 % 5]
         shots = step - RESET if self.resets and step >= RESET else (65_528 + step) % 2**16
         values = [step / 8, step // 6] if which else [state, shots]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.derive.engine import KEY, Engine
+from pipelines.derive.engine import KEY, Engine, Heard
 from pipelines.derive.minute import MINUTE_NS
 from pipelines.derive.rule import Derived, Ref, Value
 from pipelines.lines import Lines
@@ -118,11 +118,11 @@ def test_what_names_a_lot_is_no_key_figure(per: str, tag: str, leaves: bool) -> 
 def test_a_share_that_was_told_nothing_is_not_written_again() -> None:
     one = share()
     derived = engine(one, {})
-    derived.hear([(M0, Ref("P1", "spm"), 50, GOOD)])
+    derived.hear([Heard(M0, Ref("P1", "spm"), 50, GOOD)])
     lines = derived.gather(M0)
     assert lines is not None
     assert KEY + one.name in lines.resume
-    derived.hear([(M0 + S, Ref("P1", "secret"), 50, GOOD)])
+    derived.hear([Heard(M0 + S, Ref("P1", "secret"), 50, GOOD)])
     assert derived.gather(M0 + S) is None
 
 
@@ -190,7 +190,7 @@ def engine(one: Share, kept: Mapping[str, bytes]) -> Engine:
 def test_an_engine_shows_it_the_points_of_all_rules_and_keeps_its_state() -> None:
     one = share()
     derived = engine(one, {})
-    derived.hear([(M0, Ref("P1", "state"), 1, GOOD)])
+    derived.hear([Heard(M0, Ref("P1", "state"), 1, GOOD)])
     lines = derived.gather(M0)
     assert lines is not None
     assert newest(lines.resume[KEY + one.name]) == 1
@@ -224,7 +224,7 @@ def test_a_restart_anywhere_changes_nothing(
             if index in restarts:
                 one = share()
                 derived = engine(one, kept)
-            derived.hear([(M0 + second * S, ref, value, status)])
+            derived.hear([Heard(M0 + second * S, ref, value, status)])
             told: list[Lines | None] = [derived.gather(M0)]
             told += [derived.tick(M0 + tick * S) for tick in range(ticked, second)]
             ticked = second

@@ -9,7 +9,7 @@ import pytest
 from pipelines.derive.battery.channel import regrade
 from pipelines.derive.battery.grading import load
 from pipelines.derive.battery.rule import BatteryRule, record_fields
-from pipelines.derive.engine import Engine
+from pipelines.derive.engine import Engine, Heard
 from pipelines.derive.kept import Kept
 from pipelines.derive.packed import pack
 from pipelines.derive.rule import Derived, Ref
@@ -107,5 +107,5 @@ def test_an_engine_goes_on_after_it(tmp_path: Path) -> None:
     kept["battery/CYC-01/ch1"] = b"of another"
     engine = Engine(kept.resume())
     engine.follow([BatteryRule("CYC-01", "ch1", TAGS, STATES, load())], {"CYC-01": PLACE})
-    engine.hear([(T0, TAGS["v"], 3.7, GOOD)])
+    engine.hear([Heard(T0, TAGS["v"], 3.7, GOOD)])
     assert engine.gather(T0) is not None
