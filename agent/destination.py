@@ -7,11 +7,15 @@ and nothing else. It is only ever given what `Share` made for it.
 from __future__ import annotations
 
 import asyncio
+import secrets
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from agent.control.quarantine import expiry_gaps
 from agent.supervise import keep_open, spread_of
@@ -37,8 +41,12 @@ if TYPE_CHECKING:
 
 _TAKEN: Final = "taken"
 """Key of the resume state in a destination's journal: origin and number of the newest batch in it."""
+_MOST_OWED: Final = 1 << 20
+"""Bytes that its journal has not on disk at which nothing more is handed over: the rest waits with the share."""
+_REMEMBER_S: Final = 600.0
 _SEGMENTS: Final = 16
 """Parts of a destination's buffer: at the cap one of them is given up."""
+log = structlog.get_logger()
 
 
 class Destination:
@@ -95,7 +103,8 @@ class Destination:
         self.flow.on_found, self.flow.on_change = self._found, self._changed
         self.uplink.refusals.on_expired = expiry_gaps(self.flow, place, clock)
         self._taken = self.journal.resume.get(_TAKEN, b"")
-        self._given = 0
+        self._given = self._lost = 0
+        self._lost_s = -_REMEMBER_S
         self._beating = False
 
     async def run(self) -> None:
@@ -112,20 +121,33 @@ class Destination:
             share: of this destination, as it is now.
             journal: the agent's own.
         """
-        if share is not self.share:  # after the start, or a reload: what is on its way to this journal stays so
-            same = self.share is not None and self.share.origin == share.origin
-            number = self._number_taken(share.origin)
-            self.share, self._given = share, max(number, self._given if same else 0)
-            share.given(number)
+        if share is not self.share:
+            self._follow(share)
+        if share.lost > self._lost:
+            self._lost, self._lost_s = share.lost, time.monotonic()
         if not share.pending or share.pending[-1].number <= self._given:
             return
         durable = newest(journal.durable_state(KEY + share.name) or b"")
         for batch in share.pending:
+            if self.flow.owed_bytes > _MOST_OWED:
+                return
             if self._given < batch.number <= durable:
-                self._given = batch.number
+                self._given = share.underway = batch.number
                 body, span = batch.body.encode(), (batch.first_ns, batch.last_ns)
                 taken = {_TAKEN: f"{share.origin}:{batch.number}".encode()}
                 self.flow.put(Lines(body, batch.points, span, taken), partial(self._has, share.origin, batch.number))
+
+    def _follow(self, share: Share) -> None:
+        """After the start, or a reload: what is on its way to this journal stays so."""
+        same = self.share is not None and self.share.origin == share.origin
+        number = self._number_taken(share.origin)
+        share.given(min(number, share.began))
+        if number > share.began:  # the agent's own state is older than this journal: a backup, or a disk that lied
+            log.warning("share_numbered_anew", destination=self.name, taken=number, known=share.began)
+            share.begin_anew(secrets.token_hex(16))
+            number, same = 0, False
+        self.share, self._given = share, max(number, self._given if same else 0)
+        share.underway, self._lost = self._given, share.lost
 
     def beat(self, fields: Mapping[str, object], now_ns: int) -> None:
         """The agent lives, and how many of its devices do; unless the one before waits for the disk."""
@@ -149,6 +171,8 @@ class Destination:
     def troubles(self) -> list[str]:
         """What is not well now, in words."""
         found = [*self.flow.troubles]
+        if time.monotonic() - self._lost_s < _REMEMBER_S:
+            found.append(f"{self._lost} points were given up: {self.journal.folder} takes less than is shared")
         if reason := self.uplink.error or self.outbox.deaf:
             found.append(f"{self._mqtt.endpoint}: {reason}")
         if self.quarantine.records:

@@ -141,6 +141,11 @@ class Flow:
         return stored.id.epoch != self.journal.epoch or stored.id.counter <= self._durable
 
     @property
+    def owed_bytes(self) -> int:
+        """Of what it was given, not on disk yet."""
+        return self._size + self.journal.uncommitted_bytes
+
+    @property
     def points_queued(self) -> int:
         """Values that are durable and not yet stored, dropped or quarantined."""
         return self.journal.points_queued - sum(record.points for record in self.journal.take_uncommitted()[1])

@@ -6,6 +6,7 @@ own journal has it. Batches are numbered, so that a restart on either side neith
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -21,11 +22,16 @@ from pipelines.share.settings import LEVELS, Level
 
 _GRACE_NS: Final = 5 * 10**9
 """A minute is told this long after its end, so that all tags of a machine share a line."""
-_MOST_BYTES: Final = 1 << 20
-"""Most that waits for a destination's journal; the oldest is given up beyond, which only a sick disk can cause."""
+_MOST_BYTES: Final = 32 << 20
+"""Most that waits for a destination's journal, the oldest is given up beyond: 3,000 readings a second for 120 s, the
+longest that `journal.commit_s` and a busy card together may take."""
+_STUCK_BYTES: Final = 1 << 20
+"""The same once that journal has taken nothing for `STUCK_NS`: its disk is sick, and each record carries what waits."""
+STUCK_NS: Final = 120 * 10**9
+_GAP: Final = (("tag", "*"), ("cause", "dropped_at_cap"))
 AWAY_NS: Final = 60 * 10**9
 """After a restart that took longer, values reported by exception are not taken for still in force."""
-_HEADER: Final = 8
+_HEADER: Final = struct.Struct(">QI")
 _NEEDS: Final[Mapping[str, Level]] = {
     "state": "kpi",
     "count": "kpi",
@@ -52,6 +58,8 @@ class Batch:
         points: in it.
         first_ns: oldest time.
         last_ns: newest time.
+        shared: values and derived points among them, by machine.
+        lost: those that were given up, by machine, of which this batch tells.
     """
 
     number: int
@@ -59,6 +67,8 @@ class Batch:
     points: int
     first_ns: int
     last_ns: int
+    shared: dict[str, int]
+    lost: dict[str, int]
 
 
 class Share:
@@ -77,6 +87,8 @@ class Share:
         origin: of the numbering.
         pending: batches that the destination's journal is not known to have.
         lost: points given up since the state began.
+        underway: number of the newest batch that the destination took, for good or not yet; it is not given up.
+        began: number of the newest batch when this rule went on from a state.
         touched: whether the state is another one than when it was last asked for.
     """
 
@@ -94,6 +106,7 @@ class Share:
         self.pending: list[Batch] = []
         self.lost = 0
         self.touched = False
+        self.underway = self.began = 0
         self._destination = destination
         self._levels = {ref: LEVELS.index(level) for ref, level in levels.items()}
         self._raw = frozenset(ref for ref, level in levels.items() if level == "raw")
@@ -101,11 +114,13 @@ class Share:
         self._minutes = {ref: Minute(periods.get(ref)) for ref in sorted(self.reads - self._raw)}
         self._said: dict[Ref, int] = {}
         self._ended: dict[tuple[int, str], dict[str, Figures]] = {}
-        self._open: list[tuple[int, bytes]] = []
+        self._open: list[tuple[int, str, bytes]] = []
+        self._packed: dict[int, bytes] = {}
         self._number = 0
         self._counts: Counter[str] = Counter()
         self._told: list[Derived] = []
-        self._told_ns = 0
+        self._told_ns = self._now_ns = 0
+        self._took_ns: int | None = None
         self._restored = False
 
     def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
@@ -129,6 +144,9 @@ class Share:
 
     def tick(self, now_ns: int) -> None:
         """Tell the minutes that are over."""
+        self._now_ns = now_ns
+        if self._took_ns is None or not self.pending:
+            self._took_ns = now_ns
         if self._restored:
             self._restored = False
             heard_ns = max((one.held_ns for one in self._minutes.values()), default=now_ns)
@@ -151,6 +169,8 @@ class Share:
         """The agent's clock was set: minutes that it is before again are told as they are."""
         self.touched = True
         self._told_ns += by_ns
+        self._now_ns += by_ns
+        self._took_ns = None
         for ref, minute in self._minutes.items():
             if over := minute.moved(by_ns):
                 self._ended.setdefault((over.start_ns, ref.machine), {})[ref.tag] = over
@@ -160,37 +180,93 @@ class Share:
     def lines(self) -> Sequence[Derived]:
         """How much left the edge, now and then, for the own store: the account of what was shared."""
         if self._open:
-            self._number += 1
-            times = [time_ns for time_ns, _ in self._open]
-            body = b"".join(one for _, one in self._open).decode()
-            self.pending.append(Batch(self._number, body, len(times), min(times), max(times)))
+            times = [time_ns for time_ns, _, _ in self._open]
+            body = b"".join(text for _, _, text in self._open).decode()
+            shared = dict(Counter(machine for _, machine, _ in self._open))
+            self._append(body, len(times), min(times), max(times), shared)
             self._open = []
-            while len(self.pending) > 1 and sum(len(one.body) for one in self.pending) > _MOST_BYTES:
-                self.lost += self.pending.pop(0).points
+            self._give_up()
         told, self._told = self._told, []
         return told
 
     def given(self, number: int) -> None:
         """The destination's journal has everything up to this batch."""
-        left = [one for one in self.pending if one.number > number]
-        self.touched |= len(left) < len(self.pending)
-        self.pending = left
+        for one in self.pending:
+            if one.number <= number:
+                self._counts.update(one.shared)
+                self.touched, self._took_ns = True, self._now_ns or None
+        self._leave([one for one in self.pending if one.number > number])
+
+    def begin_anew(self, origin: str) -> None:
+        """Number what waits anew: other batches of these numbers were taken, which this state knows nothing of."""
+        self.origin, self.underway, self.touched = origin, 0, True
+        waiting, self.pending = self.pending, []
+        for one in waiting:
+            self._append(one.body, one.points, one.first_ns, one.last_ns, one.shared, one.lost)
+        self._leave(self.pending)
+
+    def _append(
+        self,
+        body: str,
+        points: int,
+        first_ns: int,
+        last_ns: int,
+        shared: dict[str, int] | None = None,
+        lost: dict[str, int] | None = None,
+    ) -> None:
+        self._number += 1
+        self.pending.append(Batch(self._number, body, points, first_ns, last_ns, shared or {}, lost or {}))
+
+    def _leave(self, pending: list[Batch]) -> None:
+        self.pending = pending
+        numbers = {one.number for one in pending}
+        self._packed = {number: one for number, one in self._packed.items() if number in numbers}
+
+    def _give_up(self) -> None:
+        """The oldest batches that wait, beyond what may; a gap of each machine takes their place, behind the others."""
+        stuck = self._took_ns is not None and self._now_ns - self._took_ns > STUCK_NS
+        most = _STUCK_BYTES if stuck else _MOST_BYTES
+        size, gone, told = sum(len(one.body) for one in self.pending), [], []
+        for one in self.pending[:-1]:
+            if one.number > self.underway and one.lost:
+                told.append(one)
+            elif one.number > self.underway and size > most:
+                gone.append(one)
+                size -= len(one.body)
+        if not gone:
+            return
+        self.lost += sum(one.points for one in gone)
+        lost = sum((Counter(one.shared) + Counter(one.lost) for one in (*gone, *told)), Counter[str]())
+        first_ns, last_ns = min(one.first_ns for one in (*gone, *told)), max(one.last_ns for one in (*gone, *told))
+        left = {one.number for one in (*gone, *told)}
+        self._leave([one for one in self.pending if one.number not in left])
+        gaps = [
+            line(self._places[machine].series("gap", _GAP), {"filled": False, "end": last_ns, "count": count}, first_ns)
+            for machine, count in sorted(lost.items())
+            if machine in self._places
+        ]
+        self._append(b"".join(gaps).decode(), len(gaps), first_ns, last_ns, lost=dict(lost))
 
     def state(self) -> bytes:
-        """The number of the newest batch, 8 bytes, and everything else, packed."""
+        """Number of the newest batch, length of what is no batch, that, packed, and what waits, each packed."""
         self.touched = False
+        for one in self.pending:
+            if one.number not in self._packed:  # once: while a disk is slow, each record carries all of them
+                self._packed[one.number] = pack(astuple(one))
+        packed = [self._packed[one.number] for one in self.pending]
         ended = [[*key, {tag: astuple(one) for tag, one in tags.items()}] for key, tags in self._ended.items()]
         known = {
             "origin": self.origin,
             "minutes": [[*ref, *one.state()] for ref, one in self._minutes.items() if one.start_ns >= 0],
             "said": [[*ref, status] for ref, status in self._said.items()],
             "ended": ended,
-            "pending": [astuple(one) for one in self.pending],
+            "pending": [len(one) for one in packed],
             "counts": self._counts,
             "told_ns": self._told_ns,
             "lost": self.lost,
         }
-        return self._number.to_bytes(_HEADER, "big") + pack(known)
+        first = pack(known)
+        return b"".join((_HEADER.pack(self._number, len(first)), first, *packed))
 
     def restore(self, state: bytes) -> None:
         """Go on from there; minutes of tags that are not shared any more are forgotten.
@@ -198,16 +274,17 @@ class Share:
         Raises:
             ValueError: it is none of this rule's.
         """
-        known: dict[str, Any] = unpack(state[_HEADER:])
         try:
-            self._restore(known)
-        except (KeyError, TypeError, IndexError) as error:
+            self._restore(state)
+        except (KeyError, TypeError, IndexError, struct.error) as error:
             msg = f"not the state of {self.name}: {error!r}"
             raise ValueError(msg) from error
-        self._number = newest(state)
+        self._number = self.began = newest(state)
         self._restored = True
 
-    def _restore(self, known: dict[str, Any]) -> None:
+    def _restore(self, state: bytes) -> None:
+        at = _HEADER.size + _HEADER.unpack_from(state)[1]
+        known: dict[str, Any] = unpack(state[_HEADER.size : at])
         for machine, tag, *kept in known["minutes"]:
             ref = Ref(machine, tag)
             if ref in self._minutes:
@@ -218,7 +295,10 @@ class Share:
             for start_ns, machine, tags in known["ended"]
         }
         self._ended = {key: tags for key, tags in self._ended.items() if tags}
-        self.pending = [Batch(*one) for one in known["pending"]]
+        self.pending = []
+        for size in known["pending"]:
+            self.pending.append(Batch(*unpack(state[at : at + size])))
+            at += size
         self._counts = Counter(known["counts"])
         self.origin, self._told_ns, self.lost = known["origin"], known["told_ns"], known["lost"]
 
@@ -242,8 +322,7 @@ class Share:
 
     def _add(self, machine: str, time_ns: int, text: bytes) -> None:
         self.touched = True
-        self._open.append((time_ns, text))
-        self._counts[machine] += 1
+        self._open.append((time_ns, machine, text))
 
 
 def _needed(one: Derived) -> int:
@@ -254,7 +333,8 @@ def _needed(one: Derived) -> int:
 
 def newest(state: bytes) -> int:
     """The number of the newest batch in a state."""
-    return int.from_bytes(state[:_HEADER], "big")
+    number: int = _HEADER.unpack_from(state)[0] if state else 0
+    return number
 
 
 def _fields(tag: str, one: Figures) -> list[tuple[str, object]]:

@@ -188,6 +188,8 @@ async def test_a_destination_that_is_away_holds_up_nobody_and_gets_everything_la
 
 
 PLACES = {"P1": Place("press", "acme", "daegu", "", "P1")}
+PER_SECOND = 200
+"""Readings of a site that shares much."""
 CRASHES: list[tuple[bool, bool]] = [(False, False), (True, False), (True, True)]
 
 
@@ -232,7 +234,7 @@ class Handover:
         limits = JournalSettings(min_free_bytes=0)
         clock, place = SystemClock(), Place("agent", "acme", "daegu", "", "a")
         self.there = Destination(
-            "tp", ShareSettings(max_bytes=1 << 20), MqttSettings(), limits, topics, folder / "tp", clock, place, {}
+            "tp", ShareSettings(max_bytes=16 << 20), MqttSettings(), limits, topics, folder / "tp", clock, place, {}
         )
 
     def reload(self) -> None:
@@ -255,6 +257,16 @@ class Handover:
             self.engine.hear([])
             self._commit({})
 
+    def second(self, second: int) -> None:
+        """What a second brings, durable here, and handed over."""
+        first = second * PER_SECOND
+        self.engine.hear(
+            [(10**18 + second * 10**9 + one, Ref("P1", "kw"), one, GOOD) for one in range(first, first + PER_SECOND)]
+        )
+        self.engine.tick(10**18 + second * 10**9)
+        self._commit({})
+        self.there.hand_over(self.share, self.own)
+
     def _commit(self, more: dict[str, bytes]) -> None:
         lines = self.engine.gather(10**18)
         self.own.append(b"", 0, (1, 1), {**(lines.resume if lines else {}), **more})
@@ -274,6 +286,49 @@ class Handover:
         for journal in (self.own, self.there.journal):
             os.close(journal._lock_fd)
         self.there.quarantine.close()
+
+
+async def test_what_its_journal_does_not_take_waits_with_the_share_and_is_counted_once(tmp_path: Path) -> None:
+    """Its disk hangs while the agent's own goes on."""
+    one = Handover(tmp_path)
+    for second in range(200):
+        one.second(second)
+    assert one.there.flow.owed_bytes < (1 << 20) + (64 << 10)
+    assert any("points were given up" in text for text in one.there.troubles)
+    assert one.there.status()["dropped"] == one.share.lost > 0
+    for second in range(200, 205):
+        await one.there.flow.flush()
+        one.second(second)
+    await one.there.flow.flush()
+    lines = [line for body in one.bodies() for line in body.splitlines()]
+    values = [int(number) for line in lines for number in re.findall(" kw=([0-9]+)", line)]
+    told = sum(
+        int(number) for line in lines if line.startswith("gap,") for number in re.findall("count=([0-9]+)", line)
+    )
+    assert len(values) == len(set(values))
+    assert len(values) + told == 205 * PER_SECOND
+    assert told == one.share.lost
+    one.crash()
+
+
+async def test_an_agent_whose_state_fell_back_is_heard(tmp_path: Path) -> None:
+    """Its state folder was restored from a backup; the destination's journal has numbers that it knows nothing of."""
+    one = Handover(tmp_path)
+    await one.turn(deliver=True, theirs=True, ours=True)
+    one.crash()
+    shutil.copytree(tmp_path / "journal", tmp_path / "backup")
+    one = Handover(tmp_path)
+    for _ in range(5):
+        await one.turn(deliver=True, theirs=True, ours=True)
+    one.crash()
+    shutil.rmtree(tmp_path / "journal")
+    (tmp_path / "backup").rename(tmp_path / "journal")
+    one = Handover(tmp_path)
+    for _ in range(3):
+        await one.turn(deliver=True, theirs=True, ours=True)
+        await one.turn(deliver=False, theirs=True, ours=True)
+    one.crash()
+    assert [re.findall("kw=([0-9]+)", body) for body in one.bodies()] == [[one] for one in "012345123"]
 
 
 async def test_an_agent_that_begins_anew_is_heard(tmp_path: Path) -> None:

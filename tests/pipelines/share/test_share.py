@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -138,20 +139,73 @@ def test_what_left_is_accounted_for_in_the_own_store() -> None:
     one.take(Ref("P1", "spm"), M0, 50, GOOD)
     one.take(Ref("M1", "kw"), M0, 50.0, GOOD)
     one.tick(M0 + 65 * S)
+    assert not one.lines()
+    one.tick(M0 + 130 * S)
+    assert not one.lines(), "nothing left yet"
+    one.given(2)
+    one.tick(M0 + 131 * S)
     told = list(one.lines())
     assert [(point.measurement, point.machine, point.fields, point.tags, point.once) for point in told] == [
         ("shared", machine, {"points": 1}, (("destination", "tp"),), True) for machine in ("M1", "P1")
     ]
 
 
+def busy(one: Share, seconds: range, size: int = 100) -> None:
+    """A hundred readings a second."""
+    for second in seconds:
+        for index in range(100):
+            one.take(Ref("M1", "kw"), M0 + second * S + index, "x" * size, GOOD)
+        one.tick(M0 + second * S)
+        one.lines()
+
+
+def gaps(one: Share) -> list[str]:
+    return [text for batch in one.pending for text in batch.body.splitlines() if text.startswith("gap,")]
+
+
 def test_a_sick_disk_does_not_fill_the_memory() -> None:
     one = share()
-    for second in range(200):
-        for index in range(100):
-            one.take(Ref("M1", "kw"), M0 + second * S + index, "x" * 100, GOOD)
-        one.lines()
+    busy(one, range(200))
     assert sum(len(batch.body) for batch in one.pending) <= 1 << 20
-    assert one.lost == 20_000 - sum(batch.points for batch in one.pending) > 0
+    assert one.lost == 20_000 - sum(sum(batch.shared.values()) for batch in one.pending) > 0
+
+
+def test_a_disk_that_is_only_slow_loses_nothing() -> None:
+    """Two minutes: `commit_s` may be 60 s, and the writer waits 60 s for a busy card."""
+    one = share()
+    busy(one, range(120), size=1000)
+    assert (one.lost, sum(batch.points for batch in one.pending)) == (0, 12_000)
+    one.given(1)  # it takes something: it is alive
+    busy(one, range(120, 200))
+    assert (one.lost, sum(batch.points for batch in one.pending)) == (0, 19_900)
+
+
+def test_memory_is_bounded_however_much_comes() -> None:
+    one = share()
+    busy(one, range(60), size=10_000)
+    assert sum(len(batch.body) for batch in one.pending) <= 32 << 20
+    assert one.lost > 0
+
+
+def test_what_is_given_up_is_one_gap_at_the_destination() -> None:
+    one = share()
+    busy(one, range(150))
+    again = share()
+    again.restore(one.state())
+    assert again.pending == one.pending
+    (line,) = gaps(again)
+    series, fields, time_ns = line.split(" ")
+    assert series == "gap,cause=dropped_at_cap,company=acme,machine=M1,site=daegu,tag=*"
+    assert int(time_ns) == M0
+    assert f"count={one.lost}i" in fields.split(",")
+    assert [batch.number for batch in one.pending] == sorted(batch.number for batch in one.pending)
+    one.underway = one.pending[-1].number  # the gap is on its way: another loss is another gap
+    before = one.lost
+    busy(one, range(150, 300))
+    lost = [int(number) for text in gaps(one) for number in re.findall("count=([0-9]+)", text)]
+    assert (len(lost), sum(lost), lost[0]) == (2, one.lost, before)
+    told = sum(batch.shared.get("M1", 0) for batch in one.pending)
+    assert told + one.lost == 30_000
 
 
 class Doubler:
