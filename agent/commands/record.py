@@ -18,7 +18,7 @@ from agent.duration import duration_s
 from agent.logs import set_up_logs
 from agent.output import emit, emit_json, say
 from agent.paths import STATE_DIR
-from agent.record.kept import REPLAYED, Mask, kept_site, words_of
+from agent.record.kept import REPLAYED, Mask, recorded_site, words_of
 from agent.record.recorder import Recorder
 from agent.record.shown import as_json, as_text
 from agent.record.writer import Writer
@@ -61,11 +61,11 @@ def command(
     wanted = _wanted(site, connection or [])
     seconds = duration_s("--for", duration) if duration else None
     mask = Mask(words_of(site) if anonymise else [])
+    header = _header(site, wanted, mask)
     clock = clock_from_environment()
     try:
         writer = Writer(out)
         try:
-            header = mask.text(_header(site, wanted))
             recorder = Recorder(wanted, writer, clock, state_dir, mask)
             writer.write("header", started=clock.now_ns(), **header)
             took_s = asyncio.run(_record(recorder, clock, seconds, max_bytes))
@@ -98,9 +98,9 @@ def _wanted(site: Site, names: Sequence[str]) -> list[AnyConnection]:
     return found
 
 
-def _header(site: Site, wanted: Sequence[AnyConnection]) -> dict[str, Any]:
-    connections = [{"name": one.name, "type": one.type} for one in wanted]
-    kept = kept_site(site, [one.name for one in wanted])
+def _header(site: Site, wanted: Sequence[AnyConnection], mask: Mask) -> dict[str, Any]:
+    kept = recorded_site(site, [one.name for one in wanted], mask)
+    connections = [{"name": mask.text(one.name), "type": one.type} for one in wanted]
     return {"format": FORMAT, "version": VERSION, "site": kept, "connections": connections}
 
 

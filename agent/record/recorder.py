@@ -116,16 +116,16 @@ class Recorder:
         elif kind == "opcua":
             fields["items"] = [(row, b64encode(self._mask.raw(raw)).decode()) for row, raw in fields["items"]]
             self.tally.answers += len(fields["items"])
-        else:
-            fields = self._mask.text(self._nameless(position, fields) if kind == "nodes" else fields)
+        elif kind == "nodes":
+            fields = {key: self._mask.text(one) for key, one in self._nameless(position, fields).items()}
         self._write(kind, c=position, t=self._clock.now_ns(), **fields)
 
     def gap(self, position: int, gap: Gap) -> None:
         """Write down what a link says was not read."""
         tags = self._connections[position].tag_list()
         if 0 <= gap.tag < len(tags):
-            what = {"cause": gap.cause, "start": gap.start_ns, "end": gap.end_ns, "tags": [tags[gap.tag].name]}
-            self._write("gap", c=position, **self._mask.text(what))
+            names = self._mask.text([tags[gap.tag].name])
+            self._write("gap", c=position, cause=gap.cause, start=gap.start_ns, end=gap.end_ns, tags=names)
 
     def _write(self, kind: str, **fields: Any) -> None:
         """A disk that takes nothing is no fault of the link that is just heard."""

@@ -19,14 +19,18 @@ def open_recording(path: Path) -> Recording:
     """The recording in a file.
 
     Raises:
-        ConfigError: it cannot be read, or is none.
+        ConfigError: it cannot be read, or is none, or does not say what was read.
     """
     try:
-        return Recording(path)
+        recording = Recording(path)
     except OSError as error:
         raise ConfigError(path, None, f"cannot read: {error.strerror}") from error
     except RecordingError as error:
         raise ConfigError(None, None, str(error)) from error
+    site = recording.header.get("site")
+    if not isinstance(site, dict) or not {"company", "site"} <= site.keys():
+        raise ConfigError(path, None, "has a header that does not say what was recorded; record it again")
+    return recording
 
 
 def replayed(file: Path, configs: Sequence[Path], folder: Path) -> Tape:

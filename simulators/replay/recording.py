@@ -65,11 +65,18 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.header: dict[str, Any] = next(self._all(), {})
-        if self.header.get("format") != FORMAT:
+        try:
+            header = next(self._all(), None)
+        except ValueError:
+            header = None
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise RecordingError(f"{path} is no recording; `agent record` makes one")
-        if self.header["version"] > VERSION:
-            raise RecordingError(f"{path} is of version {self.header['version']}; this program reads up to {VERSION}")
+        self.header: dict[str, Any] = header
+        version = header.get("version")
+        if isinstance(version, int) and version > VERSION:
+            raise RecordingError(f"{path} is of version {version}; this program reads up to {VERSION}")
+        if not _sound(header):
+            raise RecordingError(f"{path} has a header that does not say what was recorded; record it again")
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """What stands behind the header, in the order of the file."""
@@ -81,6 +88,16 @@ class Recording:
         for frame in frames(self.path):
             for text in frame.splitlines():
                 yield orjson.loads(text)
+
+
+def _sound(header: dict[str, Any]) -> bool:
+    """Whether it has what devices are made of; `site` is for those who read them."""
+    try:
+        texts = [one[key] for one in header["connections"] for key in ("name", "type")]
+        numbers = [header["version"], header["started"]]
+    except (KeyError, TypeError):
+        return False
+    return all(isinstance(one, str) for one in texts) and all(isinstance(one, int) for one in numbers)
 
 
 def frames(path: Path) -> Iterator[bytes]:

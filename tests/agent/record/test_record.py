@@ -15,14 +15,17 @@ from pydantic import TypeAdapter
 from agent.cli import run
 from agent.config import load_site
 from agent.paths import LINES
-from agent.record.kept import REPLAYED, Mask, kept_site, words_of
+from agent.record.kept import REPLAYED, Mask, kept_site, recorded_site, words_of
 from agent.record.recorder import Recorder
 from agent.record.seen import seen_by
 from agent.record.writer import Writer
-from agent.site import Site
+from agent.site import MachineSettings, Site
 from connectors.registry import KINDS
 from pipelines.clock import SystemClock
+from pipelines.derive.battery import grading
+from pipelines.derive.energy import factors
 from pipelines.errors import ConfigError, DependencyError
+from pipelines.point import Gap
 from simulators.replay.recording import FORMAT, VERSION, Recording, frames
 from tests.services.ports import free_port
 
@@ -41,6 +44,7 @@ SITE: dict[str, Any] = {
     "connections": [MODBUS, OPCUA],
     "mqtt": {"host": "broker.daehan.example", "user": "agent", "password_file": "/secret/mqtt"},
 }  # fmt: skip
+ALARM: dict[str, Any] = {"name": "high", "machine": "M", "tag": "a", "above": 1, "priority": "info"}
 
 
 def site() -> Site:
@@ -86,7 +90,8 @@ def test_anonymous_is_without_company_site_and_hosts(tmp_path: Path) -> None:
     one = site()
     mask, writer = Mask(words_of(one)), Writer(tmp_path / "r")
     recorder = Recorder(one.connections, writer, SystemClock(), tmp_path, mask)
-    writer.write("header", **mask.text({"format": FORMAT, "version": VERSION, "site": kept_site(one, ["plc"])}))
+    header = {"format": FORMAT, "version": VERSION, "started": 0, "connections": []}
+    writer.write("header", site=recorded_site(one, ["plc"], mask), **header)
     uris = ["http://opcfoundation.org/UA/", "urn:CELL-PC:server", "urn:daehan-press:cell"]
     recorder.heard(1, "nodes", namespaces=uris, nodes=[(0, "ns=2;s=B", "")])
     recorder.heard(0, "modbus", q=1, unit=1, fc=3, at=0, n=6, s=1, data=b"DAEHAN-PRESS")
@@ -100,6 +105,90 @@ def test_anonymous_is_without_company_site_and_hosts(tmp_path: Path) -> None:
     assert nodes["namespaces"] == ["http://opcfoundation.org/UA/", "urn:anonymous:server", "urn:anonymous:cell"]
     assert bytes.fromhex(modbus["data"]) == b"*" * 12
     assert orjson.loads(orjson.dumps(opcua["items"]))[0][1] != ""
+
+
+@pytest.mark.parametrize("word", ["site", "modbus", "opc", "opcua", "type", "machines", "uint16", "plc", "cell"])
+def test_anonymous_is_a_configuration_whatever_the_names(word: str) -> None:
+    """Also where a name is a word of configurations, or one that connections are called by."""
+    for key in ("company", "site", "host"):
+        names = {"company": "daehan", "site": "ulsan", "host": "127.0.0.1", key: word}
+        host = names.pop("host")
+        connections = [MODBUS | {"host": host, "backups": []}, OPCUA | {"endpoint": f"opc.tcp://{host}:4840"}]
+        one = Site.model_validate(SITE | names | {"connections": connections, "alarms": [ALARM]})
+        kept = recorded_site(one, ["plc", "cell"], Mask(words_of(one)))
+        again = Site.model_validate_json(json.dumps(kept), strict=True)
+        assert (again.company, again.site) == ("anonymous", "anonymous")
+        assert [connection.type for connection in again.connections] == ["modbus", "opcua"]
+        assert [connection.tag_list()[0].name for connection in again.connections] == ["a", "b"]
+        assert again.alarms == one.alarms
+        assert word not in {"plc", "cell"} or word not in {connection.name for connection in again.connections}
+
+
+def test_names_that_anonymous_ones_would_clash_with_are_refused_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    machines = {"daehan-press": {"class": "m"}, "anonymous": {"class": "m"}}
+    connections = [MODBUS | {"machine": name, "name": name} for name in machines]
+    for one in connections:
+        del one["tls"], one["transport"]
+    Path("site.yaml").write_text(yaml.safe_dump(SITE | {"machines": machines, "connections": connections}))
+    assert run(["record", "site.yaml", "-o", "new", "--anonymise"]) == 2
+    assert "cannot be kept in a recording anonymised: " in capsys.readouterr().err
+    assert not Path("new").exists()
+
+
+def test_words_of_the_recording_itself_are_no_names(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "r")
+    recorder = Recorder(
+        site().connections, writer, SystemClock(), tmp_path, Mask(["nodes", "event", "refused", "cause"])
+    )
+    writer.write("header")
+    recorder.heard(1, "link", event="refused")
+    recorder.heard(1, "nodes", namespaces=["http://opcfoundation.org/UA/"], nodes=[(0, "ns=0;s=nodes", "")])
+    recorder.gap(0, Gap(0, "refused", 1, 2))
+    writer.close()
+    link, nodes, gap = [orjson.loads(line) for line in b"".join(frames(tmp_path / "r")).splitlines()[1:]]
+    assert (link["event"], gap["cause"]) == ("refused", "refused")
+    assert nodes["nodes"] == [[0, "ns=0;s=anonymous", ""]]
+
+
+def test_no_file_of_the_machine_that_recorded_is_kept(tmp_path: Path) -> None:
+    """Whatever a machine learns to name one day: what the schema calls a path is not in a recording."""
+    for name, table in (("f", factors.TABLE), ("r", grading.RULE)):
+        (tmp_path / name).write_bytes(table.read_bytes())
+    battery = {"channels": {"c": {"state": "a", "v": "a", "i": "a"}}, "rule_file": str(tmp_path / "r")}
+    machine = {"class": "m", "energy": {"kw": "a", "factors_file": str(tmp_path / "f")}, "battery": battery}
+    one = Site.model_validate(SITE | {"machines": {"M": machine}})
+    kept = recorded_site(one, ["plc"], Mask([]))
+    assert kept["machines"]["M"]["energy"] == {"kw": "a"}
+    assert set(kept["machines"]["M"]["battery"]) == {"channels"}
+    assert str(tmp_path) not in json.dumps(kept)
+    schema = json.dumps(TypeAdapter(MachineSettings).json_schema())
+    assert schema.count('"format": "path"') == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        {"site": {"company": "c"}, "connections": [], "started": 1},
+        {"site": {"company": "c", "site": "s"}, "connections": [{"name": "a"}], "started": 1},
+        {"site": {"company": "c", "site": "s"}, "connections": [], "started": "now"},
+        {"site": {"company": "c", "site": "s"}, "connections": 3, "started": 1},
+    ],
+)
+def test_a_bad_header_is_told_in_a_line(
+    header: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    writer = Writer(Path("r"))
+    writer.write("header", format=FORMAT, version=VERSION, **header)
+    writer.close()
+    assert run(["record", "show", "r"]) == 2
+    said = capsys.readouterr().err
+    assert "has a header that does not say what was recorded" in said
+    assert said.count("\n") == 1
 
 
 def test_a_disk_that_takes_nothing_ends_the_recording(tmp_path: Path) -> None:
