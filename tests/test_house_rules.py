@@ -114,6 +114,26 @@ def broad_excepts(module: Module) -> Iterator[Fault]:
             yield call.lineno, f"broad suppress {remedy}"
 
 
+ENGINE: Final = "pipelines/derive/engine.py"
+
+
+def mistakes(module: Module) -> Iterator[Fault]:
+    """A list of everything that a fault of ours raises catches as broadly as `Exception`."""
+    if module.path == ENGINE:
+        return
+    remedy = f"only in {ENGINE}: name the errors of what you call"
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Name(id="MISTAKES") | ast.Attribute(attr="MISTAKES") | ast.alias(name="MISTAKES"):
+                yield getattr(node, "lineno", 1), f"MISTAKES {remedy}"
+            case ast.ExceptHandler(type=ast.Name(id="NameError")):
+                yield node.lineno, f"NameError, a mistake of ours, is caught {remedy}"
+            case ast.Tuple(elts=kinds) | ast.List(elts=kinds) | ast.Call(args=kinds) if any(
+                dotted(kind).removeprefix("builtins.") == "NameError" for kind in kinds
+            ):
+                yield node.lineno, f"NameError, a mistake of ours, is among what is caught {remedy}"
+
+
 def sleeps(module: Module) -> Iterator[Fault]:
     if module.package != "connectors" or module.path == "connectors/ticker.py":
         return
@@ -192,6 +212,7 @@ RULES: Final[tuple[Rule, ...]] = (
     length,
     tasks,
     broad_excepts,
+    mistakes,
     sleeps,
     wall_clock,
     queues,
@@ -300,6 +321,12 @@ BAD: Final[list[tuple[Rule, str, str]]] = [
     (broad_excepts, "agent/x.py", "try: f()\nexcept Exception: pass"),
     (broad_excepts, "agent/x.py", "try: f()\nexcept (OSError, BaseException) as e: pass"),
     (broad_excepts, "agent/x.py", "from contextlib import suppress\nwith suppress(Exception): f()"),
+    (mistakes, "agent/x.py", "from pipelines.derive.engine import MISTAKES"),
+    (mistakes, "pipelines/derive/x.py", "try: f()\nexcept engine.MISTAKES: pass"),
+    (mistakes, "pipelines/x.py", "try: f()\nexcept (ValueError, NameError): pass"),
+    (mistakes, "pipelines/x.py", "try: f()\nexcept NameError: pass"),
+    (mistakes, "agent/x.py", "BUGS = (TypeError, AttributeError, NameError)"),
+    (mistakes, "agent/x.py", "with suppress(TypeError, NameError): f()"),
     (sleeps, "connectors/modbus/link.py", "import asyncio\nasync def f(): await asyncio.sleep(1)"),
     (sleeps, "connectors/x.py", "from time import sleep\nsleep(1)"),
     (wall_clock, "connectors/x.py", "import time\ntime.time_ns()"),
@@ -323,6 +350,8 @@ GOOD: Final[list[tuple[Rule, str, str]]] = [
     (tasks, "agent/x.py", "self._tasks.create_task(f())"),
     (broad_excepts, "agent/supervise.py", "try: f()\nexcept Exception: pass"),
     (broad_excepts, "agent/x.py", "try: f()\nexcept (OSError, ValueError): pass"),
+    (mistakes, "pipelines/derive/engine.py", "MISTAKES = (TypeError, NameError)\ntry: f()\nexcept MISTAKES: pass"),
+    (mistakes, "agent/x.py", "try: f()\nexcept (KeyError, TypeError): pass"),
     (sleeps, "connectors/ticker.py", "import asyncio\nasync def f(): await asyncio.sleep(1)"),
     (sleeps, "agent/x.py", "import asyncio\nasync def f(): await asyncio.sleep(1)"),
     (wall_clock, "pipelines/clock.py", "import time\ntime.time_ns()"),
