@@ -9,8 +9,10 @@ import typer
 
 from agent.output import emit, emit_json, say
 from agent.paths import STATE_DIR
+from pipelines.derive.alarm_rule import remembered
 from pipelines.derive.chain_file import verify_folder
 from pipelines.errors import ConfigError, JournalError
+from pipelines.journal.recovery import resume_at
 
 
 def command(
@@ -24,7 +26,8 @@ def command(
     if not state_dir.is_dir():
         raise ConfigError(state_dir, None, "no such state folder; name the agent's with --state-dir")
     try:
-        found = verify_folder(state_dir)
+        known = remembered(resume_at(state_dir / "journal"))  # first: what it knows is in the file, unless it waits
+        found = verify_folder(state_dir, known)
     except JournalError as error:
         raise ConfigError(error.path, None, error.reason) from error
     if json:

@@ -10,6 +10,7 @@ import orjson
 from pipelines.derive.alarm import Alarm, Changed, stands
 from pipelines.derive.alarm_settings import SEVERITIES, AlarmSettings
 from pipelines.derive.chain import Chain, Head
+from pipelines.derive.kept import Kept
 from pipelines.derive.lifecycle import UNACKNOWLEDGED, State
 from pipelines.derive.rule import Derived, Ref, Rule, Value
 
@@ -124,6 +125,19 @@ def removed_rules(kept: Iterable[str], rules: Iterable[Rule], chain: Chain) -> l
     """
     gone = sorted(set(kept) - {one.name for one in rules})
     return [AlarmRule(name.removeprefix(_PREFIX), None, chain) for name in gone if name.startswith(_PREFIX)]
+
+
+def remembered(resume: Mapping[str, bytes]) -> Chain:
+    """The chain as the records of a journal know it.
+
+    Args:
+        resume: resume state of the journal.
+    """
+    kept, chain = Kept(resume), Chain()
+    for name in kept.names():
+        if name.startswith(_PREFIX) and (found := orjson.loads(kept[name])["chain"]):
+            chain.restore(found)
+    return chain
 
 
 def _key(settings: AlarmSettings) -> str:

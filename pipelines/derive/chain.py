@@ -148,6 +148,11 @@ class Chain:
         self.unwritten: list[Entry] = []
         self._written = 0
 
+    @property
+    def filed(self) -> Head:
+        """The last entry that the file had for good when this was kept."""
+        return Head(self.unwritten[0].seq - 1, self.unwritten[0].prev) if self.unwritten else self.head
+
     def add(self, said: Mapping[str, str]) -> Entry:
         """The next entry."""
         entry = entry_after(self.head, said)

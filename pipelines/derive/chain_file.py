@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from pipelines.derive.chain import Entry, Head, Verdict, read_entry, verify
+from pipelines.derive.chain import Chain, Entry, Head, Verdict, read_entry, verify
 from pipelines.errors import JournalError
 from pipelines.journal.segment import sync_folder, write_all
 from pipelines.ledger.files import write_synced
@@ -138,17 +139,28 @@ class ChainFile:
         return written
 
 
-def verify_folder(folder: Path) -> Verdict:
+def verify_folder(folder: Path, known: Chain | None = None) -> Verdict:
     """Whether the log in a state folder is whole; one that never was begun is.
+
+    Args:
+        folder: the state folder.
+        known: the chain as the journal beside it remembers it; None = nobody knows.
 
     Raises:
         JournalError: it cannot be read.
     """
     try:
         first, last = _read_head(folder / FOLDER)
-        return verify(_lines(folder / FOLDER, first), first, last)
+        if known and known.filed.seq > last.seq:
+            last = known.filed
+        found = verify(_lines(folder / FOLDER, first), first, last)
     except OSError as error:
         raise JournalError(folder / FOLDER, f"cannot read: {error.strerror}") from error
+    if known and known.head.seq and not found.entries and not found.torn:
+        what = f"no entry is there, and the journal knows of {known.head.seq}: the log was deleted"
+        broken = f"{folder / FOLDER}: {what}, unless an agent that was killed writes it at its next start"
+        return replace(found, broken=found.broken or broken)
+    return found
 
 
 def _lines(folder: Path, first: int) -> Iterator[tuple[str, bytes]]:

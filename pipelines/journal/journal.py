@@ -15,7 +15,7 @@ from pipelines.journal.behind import Behind
 from pipelines.journal.format import RECORD_OVERHEAD, pack_state, record_bytes
 from pipelines.journal.lock import lock_folder
 from pipelines.journal.losses import Losses, doomed
-from pipelines.journal.recovery import Found, look, read_newest
+from pipelines.journal.recovery import Found, look, read_newest, resume_of
 from pipelines.journal.room import RESERVE, Room
 from pipelines.journal.segment import Segment
 from pipelines.journal.settings import JournalSettings
@@ -86,9 +86,7 @@ class Journal:
         except OSError as error:
             raise JournalError(self.folder, f"cannot read the journal's folder: {error.strerror}") from error
         read_newest(found)
-        for one in found:
-            self.resume.update(one.header.snapshot if one.header else {})
-            self.resume.update(one.resume)
+        self.resume.update(resume_of(found))
         self.losses.gaps.restore(self.resume, {one.epoch for one in found if one.epoch})
         self._durable_resume = dict(self.resume)
         self.behind.unread = [one for one in found if one.segment is None]

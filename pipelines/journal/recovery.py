@@ -131,6 +131,26 @@ def look(folder: Path) -> tuple[list[Found], int]:
     return found, highest
 
 
+def resume_of(found: Iterable[Found]) -> dict[str, bytes]:
+    """Resume state that files lead to, in sequence and read."""
+    resume: dict[str, bytes] = {}
+    for one in found:
+        resume.update(one.header.snapshot if one.header else {})
+        resume.update(one.resume)
+    return resume
+
+
+def resume_at(folder: Path) -> dict[str, bytes]:
+    """Resume state of a journal that another process may be writing; nothing in the folder is changed."""
+    found = []
+    for path in sorted(folder.glob("*.seg")):
+        with suppress(OSError):
+            if _is_sequence(path.stem) and (one := _look_at(path, int(path.stem, 16))):
+                found.append(one)
+    read_newest(found)
+    return resume_of(found)
+
+
 def read_newest(found: list[Found]) -> None:
     """Scan what has no seal, newest first, as far as a start has time for it."""
     left, until_s = SCAN_BYTES, time.monotonic() + _SCAN_S

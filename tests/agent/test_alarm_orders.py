@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -160,9 +161,21 @@ def test_from_a_reading_to_the_record(tmp_path: Path, capsys: pytest.CaptureFixt
     verdict = json.loads(last_line(capsys.readouterr().out))
     assert (verdict["whole"], verdict["last"], verdict["hash"]) == (True, 5, chained[-1][1])
     [path] = (folder / FOLDER).glob("*.jsonl")
-    path.write_text(path.read_text(encoding="utf-8").replace("김반장", "박반장"), encoding="utf-8")
+    written = path.read_text(encoding="utf-8")
+    path.write_text(written.replace("김반장", "박반장"), encoding="utf-8")
     assert run(["chain", *where]) == 1
     assert f"손상됨 broken: {path}:2" in capsys.readouterr().out
+    before = sorted((folder / "journal").iterdir())
+    shutil.rmtree(folder / FOLDER)
+    assert run(["chain", *where]) == 1
+    shown = capsys.readouterr().out
+    assert "손상됨 broken" in shown
+    assert "was written" in shown
+    assert "기록 없음" not in shown
+    assert sorted((folder / "journal").iterdir()) == before, "a journal is only read"
+    (folder / FOLDER).mkdir()
+    path.write_text("".join(written.splitlines(keepends=True)[:2]), encoding="utf-8")
+    assert run(["chain", *where]) == 1, "head.json is gone with the end"
 
 
 async def test_a_log_that_takes_nothing_is_trouble_and_costs_no_entry(tmp_path: Path) -> None:

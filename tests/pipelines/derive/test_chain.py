@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -228,3 +229,24 @@ def test_what_waits_for_the_disk_is_bounded_and_what_is_missing_is_told(tmp_path
     file.append(chain.unwritten)
     assert "entries after 0 are missing" in file.trouble
     assert "begins with entry 6, not 1" in verify_folder(tmp_path).broken
+
+
+def test_a_log_that_was_deleted_is_found_by_what_the_journal_knows(tmp_path: Path) -> None:
+    chain, file = Chain(), ChainFile(tmp_path)
+    file.append(entries(chain, 1))
+    assert verify_folder(tmp_path, chain).broken == ""
+    shutil.rmtree(tmp_path / FOLDER)
+    assert "the journal knows of 1" in verify_folder(tmp_path, chain).broken
+    chain.written(file.head)
+    entries(chain, 1)
+    assert verify_folder(tmp_path, chain).broken == "the entries after 0 are missing: 1 was written"
+    assert verify_folder(tmp_path, Chain()).broken == ""
+
+
+def test_entries_that_only_the_journal_has_are_no_break(tmp_path: Path) -> None:
+    """The agent was killed before they were in the file; it writes them at its next start."""
+    chain, file = Chain(), ChainFile(tmp_path)
+    file.append(entries(chain, 2))
+    chain.written(file.head)
+    entries(chain, 2)
+    assert verify_folder(tmp_path, chain).broken == ""
