@@ -7,9 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from agent.document import Finding, Node
+from agent.document import Finding, KeyPath, Node
 
-Place = tuple[str | int, ...]
 _NAMED: Final = 2
 """Steps to a machine or a connection."""
 _LOOKED_AT: Final = {
@@ -27,14 +26,14 @@ class Cuts:
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        self.places: set[Place] = set()
-        self._extra: dict[Place, set[str]] = {}
+        self.places: set[KeyPath] = set()
+        self._extra: dict[KeyPath, set[str]] = {}
         self._rules: set[str] | None = None
-        self._above: set[Place] = set()
+        self._above: set[KeyPath] = set()
         for one in findings:
             self.add(one.place, "yaml")
 
-    def add(self, place: Place, kind: str) -> None:
+    def add(self, place: KeyPath, kind: str) -> None:
         """Leave out what stands there; of what is missing, the group that lacks it."""
         place = place[:-1] if kind == "missing" and len(place) > 1 else place
         self.places.add(place)
@@ -43,23 +42,23 @@ class Cuts:
         if kind == "extra_forbidden":
             self._extra.setdefault(place[:-1], set()).add(str(place[-1]))
 
-    def within(self, place: Place) -> bool:
+    def within(self, place: KeyPath) -> bool:
         """Whether something at this place or below it is left out."""
         return place in self.places or place in self._above
 
-    def inside(self, place: Place) -> bool:
+    def inside(self, place: KeyPath) -> bool:
         """Whether this place, or one above it, is left out."""
         return any(place[:length] in self.places for length in range(1, len(place) + 1))
 
-    def extra_in(self, place: Place) -> bool:
+    def extra_in(self, place: KeyPath) -> bool:
         """Whether the group had a key that nobody knows; it may have been meant for another."""
         return place in self._extra
 
-    def names_one(self, place: Place, words: str) -> bool:
+    def names_one(self, place: KeyPath, words: str) -> bool:
         """Whether a sentence about a group speaks of a key that is left out there."""
         return any(self.within((*place, word)) for word in re.findall(r"\w+", words))
 
-    def explain_rule(self, about: str, place: Place, value: Any) -> bool:
+    def explain_rule(self, about: str, place: KeyPath, value: Any) -> bool:
         """Whether a rule across models is only broken because of what was left out.
 
         Args:
@@ -79,7 +78,7 @@ class Cuts:
         groups = [place[:length] for length in (2, 4)] if about == "machine" else []
         return any(self._extra_like(group, {"machine"}) or self.within((*group, "machine")) for group in groups)
 
-    def _extra_like(self, group: Place, keys: set[str]) -> bool:
+    def _extra_like(self, group: KeyPath, keys: set[str]) -> bool:
         return any(difflib.get_close_matches(one, keys, 1, 0.6) for one in self._extra.get(group, ()))
 
     def _touched(self) -> set[str]:
@@ -100,13 +99,13 @@ class Rest:
     """A file without what is known to be wrong."""
 
     def __init__(self, root: Node, cuts: Cuts) -> None:
-        self._kept: dict[Place, list[int]] = {}
+        self._kept: dict[KeyPath, list[int]] = {}
         self.data = self._copy(root, (), cuts)
         for name in ("company", "site"):
             if (name,) in cuts.places:
                 self.data[name] = "left-out"
 
-    def _copy(self, node: Node, place: Place, cuts: Cuts) -> Any:
+    def _copy(self, node: Node, place: KeyPath, cuts: Cuts) -> Any:
         if not cuts.within(place):
             return node.data
         kept = {key: below for key, below in node.below.items() if (*place, key) not in cuts.places}
@@ -115,9 +114,9 @@ class Rest:
         self._kept[place] = [key for key in kept if isinstance(key, int)]
         return [self._copy(below, (*place, key), cuts) for key, below in kept.items()]
 
-    def old(self, place: Place) -> Place:
+    def old(self, place: KeyPath) -> KeyPath:
         """A place of what is left as it is in the file."""
-        out: Place = ()
+        out: KeyPath = ()
         for step in place:
             kept = self._kept.get(out) if isinstance(step, int) else None
             out = (*out, kept[step] if kept and isinstance(step, int) and step < len(kept) else step)

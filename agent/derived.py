@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agent.document import KeyPath
 from agent.meters import channel_refs, meter_rules
 from connectors.modbus.tag import MODULUS, ModbusTag
 from pipelines.derive.alarm_rule import alarm_rules
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from agent.site import Site
     from pipelines.settings import Settings
 
-Place = tuple[str | int, ...]
 _REFS = {
     "state": ("tag", "mode", "power", "counter"),
     "count": ("total", "good", "ng"),
@@ -48,7 +48,7 @@ def _moduli(site: Site) -> dict[Ref, int]:
     }
 
 
-def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
+def refs_of(site: Site) -> Iterator[tuple[KeyPath, Ref]]:
     """Each tag that a machine's groups, an alarm or an exposure names, and where that is written."""
     yield from _of_alarms(site)
     yield from channel_refs(site)
@@ -65,7 +65,7 @@ def refs_of(site: Site) -> Iterator[tuple[Place, Ref]]:
                 yield place, Ref.of(name, text)
 
 
-def number_refs(site: Site) -> Iterator[tuple[Place, Ref]]:
+def number_refs(site: Site) -> Iterator[tuple[KeyPath, Ref]]:
     """Those of `refs_of` that must be numbers."""
     for place, ref in refs_of(site):
         match place:
@@ -81,7 +81,7 @@ def number_refs(site: Site) -> Iterator[tuple[Place, Ref]]:
                 yield place, ref
 
 
-def _of_alarms(site: Site) -> Iterator[tuple[Place, Ref]]:
+def _of_alarms(site: Site) -> Iterator[tuple[KeyPath, Ref]]:
     for index, alarm in enumerate(site.alarms):
         if alarm.machine in site.machines:
             yield from ((("alarms", index, *key), alarm.ref(text)) for key, text in alarm.named_tags())
@@ -90,7 +90,7 @@ def _of_alarms(site: Site) -> Iterator[tuple[Place, Ref]]:
             yield ("exposure", index, "tag"), Ref(gas.machine, gas.tag)
 
 
-def _texts(settings: Settings, here: Place, keys: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
+def _texts(settings: Settings, here: KeyPath, keys: tuple[str, ...]) -> Iterator[tuple[KeyPath, str]]:
     for key in keys:
         value = getattr(settings, key)
         if isinstance(value, tuple):

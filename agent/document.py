@@ -17,6 +17,8 @@ import yaml
 
 from pipelines.errors import ShopfloorError
 
+KeyPath = tuple[str | int, ...]
+"""Keys and positions from the top of a file."""
 _PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser where it is there: ten thousand tags in a second instead of ten."""
 _MAX_DEPTH: Final = 40

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from agent.cuts import Cuts, Place
-from agent.document import Finding, Node, cut, path_step
+from agent.cuts import Cuts
+from agent.document import Finding, KeyPath, Node, cut, path_step
 from agent.rules import PlacedError
 from agent.site import Site
 from connectors.registry import KINDS
@@ -45,7 +45,7 @@ _LISTS: Final = {"tuple_type"}
 _GROUPS: Final = {"model_type", "model_attributes_type", "dict_type"}
 
 
-def explain(root: Node, error: ValidationError, old: Callable[[Place], Place], cuts: Cuts) -> list[Finding]:
+def explain(root: Node, error: ValidationError, old: Callable[[KeyPath], KeyPath], cuts: Cuts) -> list[Finding]:
     """Every fault that is no consequence of another; adds what has to be left out to look further.
 
     Args:
@@ -58,7 +58,7 @@ def explain(root: Node, error: ValidationError, old: Callable[[Place], Place], c
     above = {place[:length] for place, _ in found for length in range(len(place))}
     extra = {place for place, fault in found if fault["type"] == "extra_forbidden"}
     told: list[Finding] = []
-    new: list[tuple[Place, str]] = []
+    new: list[tuple[KeyPath, str]] = []
     for place, fault in found:
         if isinstance(cause := fault.get("ctx", {}).get("error"), PlacedError):
             told += _rules_broken(root, cause, old, cuts)
@@ -73,7 +73,7 @@ def explain(root: Node, error: ValidationError, old: Callable[[Place], Place], c
     return told
 
 
-def _rules_broken(root: Node, error: PlacedError, old: Callable[[Place], Place], cuts: Cuts) -> Iterator[Finding]:
+def _rules_broken(root: Node, error: PlacedError, old: Callable[[KeyPath], KeyPath], cuts: Cuts) -> Iterator[Finding]:
     for fault in error.faults:
         place = old(fault.place)
         named = locate(root, place)[1]
@@ -81,7 +81,7 @@ def _rules_broken(root: Node, error: PlacedError, old: Callable[[Place], Place],
             yield Finding(locate(root, place)[0], f"{path_of(root, place)}: {fault.reason}", place)
 
 
-def _follows(place: Place, fault: Any, extra: set[Place], cuts: Cuts) -> bool:
+def _follows(place: KeyPath, fault: Any, extra: set[KeyPath], cuts: Cuts) -> bool:
     """Whether a fault is no more than the consequence of another."""
     if fault["type"] == "missing":
         others = [str(one[-1]) for one in extra if one[:-1] == place[:-1]] if extra else []
@@ -91,7 +91,7 @@ def _follows(place: Place, fault: Any, extra: set[Place], cuts: Cuts) -> bool:
     return cuts.inside(place) or cuts.within(place)
 
 
-def _finding(root: Node, place: Place, fault: Any) -> Finding:
+def _finding(root: Node, place: KeyPath, fault: Any) -> Finding:
     line, place = _refine(root, place, fault)
     if fault["loc"][-1:] == ("[key]",):
         key = Node(line, place[-1], str(place[-1]))
@@ -103,7 +103,7 @@ def _finding(root: Node, place: Place, fault: Any) -> Finding:
     return Finding(line, f"{path_of(root, place)}: {words}", place)
 
 
-def _refine(root: Node, place: Place, fault: Any) -> tuple[int, Place]:
+def _refine(root: Node, place: KeyPath, fault: Any) -> tuple[int, KeyPath]:
     """Line and place of the key that is to be changed, where the fault tells it."""
     line, node = locate(root, place)
     keys = ["type"] if fault["type"].startswith("union_tag") else []
@@ -116,14 +116,14 @@ def _refine(root: Node, place: Place, fault: Any) -> tuple[int, Place]:
     return line, place
 
 
-def _plain_place(loc: Place) -> Place:
+def _plain_place(loc: KeyPath) -> KeyPath:
     """Without what pydantic adds: the kind of a connection, and `[key]` for the name of an item."""
     if len(loc) > 2 and loc[0] == "connections" and loc[2] in KINDS:  # noqa: PLR2004 - connections, position, kind
         loc = (*loc[:2], *loc[3:])
     return loc[:-1] if loc[-1:] == ("[key]",) else loc
 
 
-def locate(root: Node, place: Place) -> tuple[int, Node | None]:
+def locate(root: Node, place: KeyPath) -> tuple[int, Node | None]:
     """Line of the deepest part of a place that stands in the file; its node if all of it does."""
     node, line = root, 1
     for step in place:
@@ -133,7 +133,7 @@ def locate(root: Node, place: Place) -> tuple[int, Node | None]:
     return line, node
 
 
-def path_of(root: Node, place: Place) -> str:
+def path_of(root: Node, place: KeyPath) -> str:
     """A place as people write it: `connections[press].tags[spm].scale`."""
     out, node = "", root
     for step in place:
@@ -142,7 +142,7 @@ def path_of(root: Node, place: Place) -> str:
     return out.removeprefix(".") or "the file"
 
 
-def _words(root: Node, place: Place, node: Node | None, fault: Any) -> str:
+def _words(root: Node, place: KeyPath, node: Node | None, fault: Any) -> str:
     kind = fault["type"]
     if kind == "missing":
         return "is missing; add it"
@@ -161,7 +161,7 @@ def _own_words(fault: Any) -> str:
     return f"{text[0].lower()}{text[1:]}"
 
 
-def _kind_of_connection(place: Place, node: Node | None) -> str:
+def _kind_of_connection(place: KeyPath, node: Node | None) -> str:
     known = sorted(KINDS)
     if place[-1] == "type":
         return f"must be {_choice(known, node)}"
@@ -170,7 +170,7 @@ def _kind_of_connection(place: Place, node: Node | None) -> str:
     return f"has no type; add {' or '.join(f'`type: {one}`' for one in known)}"
 
 
-def _plain(place: Place, node: Node | None, fault: Any) -> str:
+def _plain(place: KeyPath, node: Node | None, fault: Any) -> str:
     kind = fault["type"]
     words = _PLAIN[kind]
     if kind in _GROUPS | _NUMBERS | _LISTS | {"string_type"} and node is not None and node.data is None:
@@ -185,7 +185,7 @@ def _plain(place: Place, node: Node | None, fault: Any) -> str:
     return words.format(**bounds) + _not(place, node)
 
 
-def _not(place: Place, node: Node | None) -> str:
+def _not(place: KeyPath, node: Node | None) -> str:
     """`, not 'value'`, unless it could be a secret."""
     if node is None or isinstance(node.data, dict | list) or not node.written:
         return ""
@@ -213,7 +213,7 @@ def _close(text: str, known: Sequence[str]) -> str | None:
     return next((small[one] for one in difflib.get_close_matches(text.lower(), small, 1, 0.6)), None)
 
 
-def _unknown(root: Node, place: Place) -> str:
+def _unknown(root: Node, place: KeyPath) -> str:
     """What to do about a key that this model does not have."""
     key = str(place[-1])
     schema = _schema()
@@ -259,7 +259,7 @@ def _resolve(schema: dict[str, Any], part: dict[str, Any], data: Any) -> dict[st
             return part
 
 
-def _keys_at(schema: dict[str, Any], root: Node, place: Place) -> Iterator[str]:
+def _keys_at(schema: dict[str, Any], root: Node, place: KeyPath) -> Iterator[str]:
     part, node = _resolve(schema, schema, root.data), root
     for step in place:
         node = node.below[step]

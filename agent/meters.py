@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.document import KeyPath
 from agent.shares import periods_of
 from pipelines.derive.battery import grading
 from pipelines.derive.battery.rule import BatteryRule
@@ -19,8 +20,6 @@ from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
     from agent.site import MachineSettings, Site
-
-Place = tuple[str | int, ...]
 
 
 def meter_rules(site: Site, moduli: Mapping[Ref, int]) -> Iterator[Rule]:
@@ -40,7 +39,7 @@ def meter_rules(site: Site, moduli: Mapping[Ref, int]) -> Iterator[Rule]:
                 yield BatteryRule(name, called, tags, machine.battery.states, rule)
 
 
-def channel_refs(site: Site) -> Iterator[tuple[Place, Ref]]:
+def channel_refs(site: Site) -> Iterator[tuple[KeyPath, Ref]]:
     """Each tag that a channel of a cycler names, and where that is written."""
     for name, machine in site.machines.items():
         for called, channel in machine.battery.channels.items() if machine.battery else ():
@@ -48,7 +47,7 @@ def channel_refs(site: Site) -> Iterator[tuple[Place, Ref]]:
                 yield ("machines", name, "battery", "channels", called, *key), Ref.of(name, text)
 
 
-def bad_tables(site: Site) -> Iterator[tuple[Place, str]]:
+def bad_tables(site: Site) -> Iterator[tuple[KeyPath, str]]:
     """Tables that cannot be used: where they are named, and why."""
     for name, machine in site.machines.items():
         named: list[tuple[str, str, Path | None, Callable[[Path], object]]] = []
@@ -64,7 +63,7 @@ def bad_tables(site: Site) -> Iterator[tuple[Place, str]]:
                 yield ("machines", name, group, key), f"{path} {error.reason.splitlines()[0]}"
 
 
-def wrong_units(site: Site) -> Iterator[tuple[Place, str]]:
+def wrong_units(site: Site) -> Iterator[tuple[KeyPath, str]]:
     """Meters in other units than they are taken for."""
     units = {
         Ref(tag.machine or connection.machine or "", tag.name): tag.engineering_unit
@@ -95,7 +94,7 @@ def _energy(
     return EnergyRule(name, tags, meter, factors.load(energy.factors_file or factors.TABLE), moduli)
 
 
-def _roles(channel: ChannelSettings) -> Iterator[tuple[Place, str, str]]:
+def _roles(channel: ChannelSettings) -> Iterator[tuple[KeyPath, str, str]]:
     """Key, role and tag of everything a channel names."""
     for key in ("state", "v", "i", "step", "pack", "model", "delta_mv", "insulation_mohm"):
         if (text := getattr(channel, key)) is not None:

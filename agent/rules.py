@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.alarm_faults import alarm_faults
 from agent.derived import number_refs, refs_of
+from agent.document import KeyPath
 from agent.meters import bad_tables, wrong_units
 from agent.serving import LOOPBACK
 from agent.shares import misnamed
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from agent.site import Site
     from pipelines.settings import TagSettings
 
-Place = tuple[str | int, ...]
 OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
 _HOST: Final = re.compile(r"[\w.\-]+")
 
@@ -35,7 +35,7 @@ class Fault(NamedTuple):
         about: which parts of the file it looked at, as far as a fault there would make this one its consequence.
     """
 
-    place: Place
+    place: KeyPath
     reason: str
     about: str = ""
 
@@ -108,7 +108,7 @@ def _clashes(first: Site, other: Site) -> Iterator[Fault]:
 
 
 def _hosts(site: Site) -> Iterator[Fault]:
-    hosts: list[tuple[Place, str]] = [(("mqtt", "host"), site.mqtt.host)]
+    hosts: list[tuple[KeyPath, str]] = [(("mqtt", "host"), site.mqtt.host)]
     for position, one in enumerate(site.connections):
         if isinstance(one, ModbusConnection) and one.host:
             hosts.append((("connections", position, "host"), one.host))
@@ -170,7 +170,7 @@ def _connections(site: Site) -> Iterator[Fault]:
             yield from _tag(place, tag)
 
 
-def _twice(place: Place, machine: str, name: str, other: str) -> Fault:
+def _twice(place: KeyPath, machine: str, name: str, other: str) -> Fault:
     """One fault for all tags of a device, which names none of them: the same fault is told once."""
     if place[-2] == "tags":
         return Fault(_key(place, "name"), f"{machine} has a tag {name!r} in connection {other!r} already; rename one")
@@ -178,7 +178,7 @@ def _twice(place: Place, machine: str, name: str, other: str) -> Fault:
     return Fault(place, f"{machine} has tags of the same names in connection {other!r} already; {remedy}")
 
 
-def _event(site: Site, place: Place, machine: str | None) -> Iterator[Fault]:
+def _event(site: Site, place: KeyPath, machine: str | None) -> Iterator[Fault]:
     if machine is None:
         yield Fault(place, "belongs to no machine; set machine here or for the connection", "machine")
     elif machine not in site.machines:
@@ -209,12 +209,12 @@ def _totals(site: Site) -> Iterator[Fault]:
             yield Fault(_key(place, "counter"), f"makes a field {name!r}, a tag of {machine} already; rename one")
 
 
-def _key(place: Place, key: str) -> Place:
+def _key(place: KeyPath, key: str) -> KeyPath:
     """Where a key of a tag is written; a device whose profile makes the tag stands for all of them."""
     return (*place, key) if place[-2] == "tags" else place
 
 
-def _tag(place: Place, tag: TagSettings) -> Iterator[Fault]:
+def _tag(place: KeyPath, tag: TagSettings) -> Iterator[Fault]:
     if tag.name in OWN_COLUMNS:
         yield Fault(_key(place, "name"), f"{tag.name!r} is a column of every series; name the tag otherwise")
     if isinstance(tag, ModbusTag) and tag.datatype in {"string", "bool"}:

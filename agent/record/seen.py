@@ -11,7 +11,7 @@ from connectors.modbus.tag import BIT_TABLES, ModbusTag
 from connectors.opcua.config import OpcUaConnection
 from pipelines.errors import ConfigError
 
-Place = tuple[Any, ...]
+_Address = tuple[Any, ...]
 
 
 def seen_by(site: Site) -> list[dict[str, Any]]:
@@ -20,7 +20,7 @@ def seen_by(site: Site) -> list[dict[str, Any]]:
     Raises:
         ConfigError: two tags read one address as different types: a truth by address can hold one of them only.
     """
-    found: dict[Place, dict[str, Any]] = {}
+    found: dict[_Address, dict[str, Any]] = {}
     for connection in site.connections:
         entries = _modbus(connection) if isinstance(connection, ModbusConnection) else _opcua(connection)
         for place, entry in entries:
@@ -35,7 +35,7 @@ def seen_by(site: Site) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _modbus(connection: ModbusConnection) -> Iterator[tuple[Place, dict[str, Any]]]:
+def _modbus(connection: ModbusConnection) -> Iterator[tuple[_Address, dict[str, Any]]]:
     for tag in connection.tag_list():
         unit = connection.unit if tag.unit is None else tag.unit
         entry = {
@@ -56,7 +56,7 @@ def _special(tag: ModbusTag) -> dict[str, Any]:
     return {key: value for key, value in keys.items() if value is not None}
 
 
-def _opcua(connection: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
+def _opcua(connection: Any) -> Iterator[tuple[_Address, dict[str, Any]]]:
     assert isinstance(connection, OpcUaConnection)
     for tag in connection.tags:
         timed = tag.mode == "read" or tag.trigger == "status_value_timestamp"

@@ -12,12 +12,10 @@ from typing import Any, Final
 
 import yaml
 
-from agent.document import plain
+from agent.document import KeyPath, plain
 from agent.site import Site
 
 _BLANKS: Final = re.compile(r"\n{3,}")
-Place = tuple[str | int, ...]
-"""Keys and positions from the top of the file."""
 Edit = tuple[int, int, str]
 """Begin and end of a piece of the text, in characters, and what stands there instead."""
 
@@ -46,38 +44,38 @@ class Draft:
         """
         return Site.model_validate_json(json.dumps(_data(self._nodes[()])), strict=True)
 
-    def has(self, place: Place) -> bool:
+    def has(self, place: KeyPath) -> bool:
         """Whether something stands there."""
         return place in self._nodes
 
-    def scalars(self, top: Iterable[str]) -> Iterator[tuple[Place, str]]:
+    def scalars(self, top: Iterable[str]) -> Iterator[tuple[KeyPath, str]]:
         """Every single value below some sections, and where it stands."""
         wanted = set(top)
         for place, node in self._nodes.items():
             if place and place[0] in wanted and isinstance(node, yaml.ScalarNode):
                 yield place, node.value
 
-    def below(self, place: Place) -> list[Place]:
+    def below(self, place: KeyPath) -> list[KeyPath]:
         """Entries of a collection."""
         node = self._nodes.get(place)
         return [] if node is None else [(*place, step) for step, _, _ in _entries(node)]
 
-    def without(self, places: Iterable[Place]) -> Draft:
+    def without(self, places: Iterable[KeyPath]) -> Draft:
         """The text without these; a collection that loses its last entry goes too."""
         doomed = set(places)
         while emptied := {one[:-1] for one in doomed if len(one) > 1 and {*self.below(one[:-1])} <= doomed} - doomed:
             doomed |= emptied
         kept = {one for one in doomed if not any(one[:length] in doomed for length in range(1, len(one)))}
-        by_parent: dict[Place, set[str | int]] = defaultdict(set)
+        by_parent: dict[KeyPath, set[str | int]] = defaultdict(set)
         for one in kept:
             by_parent[one[:-1]].add(one[-1])
         return self._edited(edit for parent, steps in by_parent.items() for edit in self._cuts(parent, steps))
 
-    def changed(self, values: Mapping[Place, str]) -> Draft:
+    def changed(self, values: Mapping[KeyPath, str]) -> Draft:
         """The text with other values in these places, in the quotes that stand there."""
         return self._edited(self._changes(values))
 
-    def multiplied(self, sections: Iterable[str], number: int, values: Callable[[int], Mapping[Place, str]]) -> Draft:
+    def multiplied(self, sections: Iterable[str], number: int, values: Callable[[int], Mapping[KeyPath, str]]) -> Draft:
         """The text with further copies of all entries of some sections, each behind the first.
 
         Args:
@@ -100,10 +98,10 @@ class Draft:
         return Draft(f"{self.text.rstrip()}\n\n{text.rstrip()}\n")
 
     @cached_property
-    def _nodes(self) -> dict[Place, Any]:
-        found: dict[Place, Any] = {}
+    def _nodes(self) -> dict[KeyPath, Any]:
+        found: dict[KeyPath, Any] = {}
 
-        def walk(place: Place, node: Any) -> None:
+        def walk(place: KeyPath, node: Any) -> None:
             found[place] = node
             for step, _, value in _entries(node):
                 walk((*place, step), value)
@@ -128,7 +126,7 @@ class Draft:
             top -= 1
         return self._starts[top], min(self._starts[_end(last).line + 1], len(self.text))
 
-    def _cuts(self, parent: Place, steps: set[str | int]) -> Iterator[Edit]:
+    def _cuts(self, parent: KeyPath, steps: set[str | int]) -> Iterator[Edit]:
         node = self._nodes[parent]
         entries = _entries(node)
         if not node.flow_style:
@@ -143,12 +141,12 @@ class Draft:
             else:
                 yield self._at(first.start_mark), self._at(entries[index + 1][1].start_mark), ""
 
-    def _changes(self, values: Mapping[Place, str]) -> Iterator[Edit]:
+    def _changes(self, values: Mapping[KeyPath, str]) -> Iterator[Edit]:
         for place, value in values.items():
             node = self._key(place[:-1]) if place[-1] == "" else self._nodes[place]
             yield self._at(node.start_mark), self._at(node.end_mark), _quoted(value, node.style)
 
-    def _key(self, place: Place) -> Any:
+    def _key(self, place: KeyPath) -> Any:
         return next(first for step, first, _ in _entries(self._nodes[place[:-1]]) if step == place[-1])
 
     def _edited(self, edits: Iterable[Edit]) -> Draft:

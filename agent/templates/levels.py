@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final, Literal, get_args
 
 from agent.derived import refs_of
-from agent.templates.draft import Draft, Place
+from agent.document import KeyPath
+from agent.templates.draft import Draft
 from agent.templates.prune import tag_rows, without_tags
 from pipelines.derive.alarm_settings import AlarmSettings
 from pipelines.derive.rule import Ref
@@ -47,7 +48,7 @@ def at_level(draft: Draft, level: Level) -> Draft:
 
 def _lower(draft: Draft, level: Level) -> Draft:
     site = draft.site
-    doomed: set[Place] = set()
+    doomed: set[KeyPath] = set()
     energy = not any(one.count for one in site.machines.values())  # it is then what the line is about
     if not energy:
         doomed |= {("machines", name, "energy") for name, one in site.machines.items() if one.energy}
@@ -79,7 +80,7 @@ def _is_read(tag: Ref, needed: set[Ref]) -> bool:
     return any(one.tag == tag.tag or one.tag.startswith(f"{tag.tag}_") for one in parts)
 
 
-def _slow(draft: Draft) -> list[Place]:
+def _slow(draft: Draft) -> list[KeyPath]:
     """Periods above a second of tags that rules read, but for connections to several units: these are serial buses."""
     site = draft.site
     needed = {ref for _, ref in refs_of(site)}

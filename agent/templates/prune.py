@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from agent.derived import refs_of
+from agent.document import KeyPath
 from agent.site import Site
-from agent.templates.draft import Draft, Place
+from agent.templates.draft import Draft
 from pipelines.derive.rule import Ref
 
 _CONNECTION: Final = len(("connections", 0))
 _DEVICE: Final = len(("connections", 0, "devices", 0))
 
 
-def tag_rows(site: Site) -> Iterator[tuple[Place, Ref]]:
+def tag_rows(site: Site) -> Iterator[tuple[KeyPath, Ref]]:
     """Where each tag is written, and which it is."""
     for position, connection in enumerate(site.connections):
         for index, tag in enumerate(connection.tag_list()):
@@ -31,9 +32,9 @@ def without_tags(draft: Draft, keep: Callable[[Ref], bool]) -> Draft:
     return draft.without(_homeless(draft.site, keep))
 
 
-def _homeless(site: Site, keep: Callable[[Ref], bool]) -> set[Place]:
+def _homeless(site: Site, keep: Callable[[Ref], bool]) -> set[KeyPath]:
     """Tags that go, and what then is empty."""
-    homes: dict[Place, bool] = defaultdict(bool)  # a device's own tags, which its profile makes, stand at the device
+    homes: dict[KeyPath, bool] = defaultdict(bool)  # a device's own tags, which its profile makes, stand at the device
     for place, ref in tag_rows(site):
         for length in (_CONNECTION, _DEVICE, len(place)):
             homes[place[:length]] |= keep(ref)
@@ -48,14 +49,14 @@ def _homeless(site: Site, keep: Callable[[Ref], bool]) -> set[Place]:
 def without_machines(draft: Draft, gone: set[str]) -> Draft:
     """A template without some machines, their tags and alarms, and what others name of them."""
     site = draft.site
-    doomed: set[Place] = {("machines", name) for name in gone}
+    doomed: set[KeyPath] = {("machines", name) for name in gone}
     doomed |= {("alarms", index) for index, one in enumerate(site.alarms) if one.machine in gone}
     doomed |= {("exposure", index) for index, one in enumerate(site.exposure) if one.machine in gone}
     doomed |= set(_naming(refs_of(site), gone))
     return draft.without(doomed | _homeless(site, lambda ref: ref.machine not in gone))
 
 
-def _naming(refs: Iterable[tuple[Place, Ref]], gone: set[str]) -> Iterator[Place]:
+def _naming(refs: Iterable[tuple[KeyPath, Ref]], gone: set[str]) -> Iterator[KeyPath]:
     """What names a tag of these machines: a value of a cycle by itself, anything else as a whole."""
     for place, ref in refs:
         if ref.machine in gone:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, get_args
 
+from agent.document import KeyPath
 from agent.site import Site
-from agent.templates.draft import Draft, Place
+from agent.templates.draft import Draft
 from agent.templates.numbering import numbered, renamed_machines
 from agent.templates.prune import without_machines
 
@@ -87,7 +88,7 @@ def _multiplied(draft: Draft, number: int) -> Draft:
     return draft if number == 1 else draft.multiplied(_NAMING, number, lambda copy: dict(_of_copy(draft, copy)))
 
 
-def _of_copy(draft: Draft, copy: int) -> Iterator[tuple[Place, str]]:
+def _of_copy(draft: Draft, copy: int) -> Iterator[tuple[KeyPath, str]]:
     site = draft.site
     names = renamed_machines(list(site.machines), copy)
     connections = {one.name: f"{one.name}-{copy:02d}" for one in site.connections}
@@ -100,7 +101,7 @@ def _of_copy(draft: Draft, copy: int) -> Iterator[tuple[Place, str]]:
 
 
 def _value(
-    place: Place, text: str, names: Mapping[str, str], connections: Mapping[str, str], site: Site, copy: int
+    place: KeyPath, text: str, names: Mapping[str, str], connections: Mapping[str, str], site: Site, copy: int
 ) -> str:
     """What a value of the template is in a copy."""
     if place[0] == "machines" and place[2] == "label":

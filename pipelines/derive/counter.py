@@ -14,7 +14,7 @@ from pipelines.point import GOOD, UNCERTAIN
 
 USUAL: Final = (2**16, 2**32)
 """States of counters of which nothing is known: a word and a double word."""
-_WINDOW: Final = 16
+WINDOW: Final = 16
 """Without a known rate a step over the end of at most 1/16 of the range is a rollover, everything else a reset."""
 _INT64_MAX: Final = 2**63 - 1
 
@@ -66,6 +66,6 @@ class Total:
         """Counts from `before` over the last state to `raw`; below 0 when that cannot be."""
         for modulus in self.moduli:
             step = raw - before + modulus
-            if before < modulus and step <= min(modulus / _WINDOW if most is None else most, modulus / 2):
+            if before < modulus and step <= min(modulus / WINDOW if most is None else most, modulus / 2):
                 return step
         return raw - before

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipelines.derive.counter import WINDOW
 from pipelines.point import BAD, SEVERITY_MASK
 
 HOUR_NS: Final = 3600 * 10**9
-_WINDOW: Final = 16
-"""A step over the end of at most 1/16 of the range is a rollover, everything else a reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ class Meter:
         if before is None:
             return None
         step = float(kwh) - before[1]
-        if step < 0 and self.rollover_kwh is not None and step + self.rollover_kwh <= self.rollover_kwh / _WINDOW:
+        if step < 0 and self.rollover_kwh is not None and step + self.rollover_kwh <= self.rollover_kwh / WINDOW:
             step += self.rollover_kwh
         return None if step < 0 else of_counter(before[0], time_ns, step, self.max_gap_ns)
 
