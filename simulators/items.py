@@ -37,7 +37,9 @@ class Items(MonitoredItemService):
         if point is None:
             return await super()._create_data_change_monitored_item(params)
         result, item = self._make_monitored_item_common(params)
-        item.filter, result.StatusCode = _gate(params.RequestedParameters.Filter)
+        item.filter, result.StatusCode = _gate(params.RequestedParameters.Filter, point)
+        if asked.IndexRange:
+            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadIndexRangeNoData)
         if result.StatusCode.is_good():
             self._commit_monitored_item(result, item)
             self._points[result.MonitoredItemId] = point
@@ -51,7 +53,7 @@ class Items(MonitoredItemService):
         if point is None:
             return super()._modify_monitored_item(params)
         result, wanted = ua.MonitoredItemModifyResult(), params.RequestedParameters
-        gate, result.StatusCode = _gate(wanted.Filter)
+        gate, result.StatusCode = _gate(wanted.Filter, point)
         if result.StatusCode.is_good():
             item = self._monitored_items[params.MonitoredItemId]
             item.filter, item.client_handle = gate, wanted.ClientHandle
@@ -65,6 +67,7 @@ class Items(MonitoredItemService):
             return await super()._set_monitoring_mode(mode, mid)
         item = self._monitored_items[mid]
         before, item.mode = item.mode, mode
+        self.isub.sort(item)
         if before == ua.MonitoringMode.Disabled:
             self._tell(item, point)
         return ua.StatusCode()
@@ -94,10 +97,15 @@ class Items(MonitoredItemService):
             await self.trigger_datachange(handle, asked.NodeId, asked.AttributeId)
 
 
-def _gate(asked: Any) -> tuple[Gate | None, ua.StatusCode]:
-    """What lets values through; None where any change does. A percentage needs an EURange, and no node has one."""
+def _gate(asked: Any, point: Point) -> tuple[Gate | None, ua.StatusCode]:
+    """What lets values through; None where any change does.
+
+    A deadband needs a number (OPC 10000-4 §7.22.2), a percentage an EURange, and no node has one.
+    """
     if not asked:
         return None, ua.StatusCode()
     if not isinstance(asked, DataChangeFilter) or asked.DeadbandType == ua.DeadbandType.Percent:
         return None, ua.StatusCode(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+    if asked.DeadbandType and not point.numeric:
+        return None, ua.StatusCode(ua.StatusCodes.BadFilterNotAllowed)
     return Gate(asked.Trigger, asked.DeadbandValue if asked.DeadbandType else 0.0), ua.StatusCode()

@@ -205,6 +205,7 @@ class OpcUaServer(Follower):
         machine = Machine(server, self._device.name, index, self._witness.value)
         for signal in self._device.signals:
             found = self.panel.shown(signal), self.panel.status(signal)
-            point = Point(signal.id, found, time_ns, encoded(found[0], signal.datatype, found[1], time_ns))
+            data = encoded(found[0], signal.datatype, found[1], time_ns)
+            point = Point(signal.id, found, time_ns, data, numeric=signal.datatype not in {"Boolean", "String"})
             self._witness.points[await machine.add(signal, found[0])] = point
             self._rhythms.setdefault(signal.every_steps, []).append((signal, point))

@@ -63,13 +63,15 @@ class Point:
         found: its value and StatusCode.
         time_ns: source time of both, ns since 1970 UTC.
         data: the DataValue that says so, as sent; it carries value, status and both times.
+        numeric: its type is that of a number, so that it has a deadband.
         watchers: monitored items, each with the subscription it belongs to.
     """
 
-    __slots__ = ("data", "found", "number", "time_ns", "watchers")
+    __slots__ = ("data", "found", "number", "numeric", "time_ns", "watchers")
 
-    def __init__(self, number: int, found: tuple[Any, int], time_ns: int, data: bytes) -> None:
+    def __init__(self, number: int, found: tuple[Any, int], time_ns: int, data: bytes, *, numeric: bool) -> None:
         self.number = number
+        self.numeric = numeric
         self.found = found
         self.time_ns = time_ns
         self.data = data
@@ -106,7 +108,8 @@ class Gate:
         if self._last is not None and self._last[1] == found[1]:
             if self._trigger == 0:
                 return False
-            if self._deadband and abs(found[0] - self._last[0]) <= self._deadband:
+            both = found[0], self._last[0]
+            if self._deadband and None not in both and abs(both[0] - both[1]) <= self._deadband:
                 return False
         self._last = found
         return True

@@ -11,8 +11,9 @@ What asyncua 2.1.0 lacks and these add: a transferred subscription takes its pub
 missing one is answered `BadMessageNotAvailable`; an unknown acknowledgement is answered
 `BadSequenceNumberUnknown`; a session timeout leaves subscriptions to their own lifetime (Part 4 §5.7.2); transfer
 honours SendInitialValues; a queue that overflows says so in the oldest value that remains (Part 4 §5.13.1.5); a message
-carries as many notifications as the client takes (MaxNotificationsPerPublish); a deadband is counted from the last
-value that was queued; writes and calls are refused and logged.
+carries as many notifications as the client takes (MaxNotificationsPerPublish, also a modified one); an item that only
+samples reports nothing; a subscription lives through three keep-alives (Part 4 §5.14.2); a deadband is counted from the
+last value that was queued; writes and calls are refused and logged.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from simulators.witness import Witness
 
 _ANY: Final = 2**32
 _DATA_CHANGE: Final = ua.NodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
+_KEEP_ALIVES: Final = 3
+"""Of them a subscription lives through at least (Part 4 §5.14.2)."""
 _NO_DIAGNOSTICS: Final = struct.pack("<i", -1)
 
 
@@ -56,15 +59,21 @@ class Subscription(InternalSubscription):
         super().__init__(*args, **kwargs)
         self.monitored_item_srv = Items(self, self.monitored_item_srv.aspace, witness)
         self._witness = witness
+        self._sampled: dict[int, list[bytes]] = {}
+        self.carry(most)
+
+    def carry(self, most: int) -> None:
+        """Put at most so many notifications into a message from now on; 0 = any number."""
         self._most = most or _ANY
 
     def offer(self, item: MonitoredItemData, point: Point) -> None:
         """Queue the value of a point for one of its items, unless the item or its filter wants none."""
         if item.mode == ua.MonitoringMode.Disabled or not (item.filter is None or item.filter.passes(point.found)):
             return
-        waiting = self._triggered_datachanges.get(item.monitored_item_id)
+        queues = self._queues(item)
+        waiting = queues.get(item.monitored_item_id)
         if waiting is None:
-            self._triggered_datachanges[item.monitored_item_id] = [point.data]
+            queues[item.monitored_item_id] = [point.data]
             return
         size = min(item.queue_size, self._witness.panel.queue) or item.queue_size
         if len(waiting) >= size:
@@ -77,6 +86,18 @@ class Subscription(InternalSubscription):
     def forget(self, mid: int) -> None:
         """Drop what waits for an item."""
         self._triggered_datachanges.pop(mid, None)
+        self._sampled.pop(mid, None)
+
+    def sort(self, item: MonitoredItemData) -> None:
+        """Report what waits for an item, keep it unreported, or drop it, as its mode says from now on."""
+        mid = item.monitored_item_id
+        waiting = self._triggered_datachanges.get(mid) or self._sampled.get(mid)
+        self.forget(mid)
+        if waiting and item.mode != ua.MonitoringMode.Disabled:
+            self._queues(item)[mid] = waiting
+
+    def _queues(self, item: MonitoredItemData) -> dict[Any, list[Any]]:
+        return self._triggered_datachanges if item.mode == ua.MonitoringMode.Reporting else self._sampled
 
     def _pop_publish_result(self) -> ua.PublishResult:
         result = super()._pop_publish_result()
@@ -138,8 +159,9 @@ class _Subscriptions(SubscriptionService):
     ) -> ua.CreateSubscriptionResult:
         result = ua.CreateSubscriptionResult()
         result.RevisedPublishingInterval = max(params.RequestedPublishingInterval, 10.0)
-        result.RevisedLifetimeCount = self._clamp_lifetime_count(params.RequestedLifetimeCount)
         result.RevisedMaxKeepAliveCount = self._clamp_keep_alive_count(params.RequestedMaxKeepAliveCount)
+        lifetime = self._clamp_lifetime_count(params.RequestedLifetimeCount)
+        result.RevisedLifetimeCount = max(lifetime, _KEEP_ALIVES * result.RevisedMaxKeepAliveCount)
         self._sub_id_counter += 1
         result.SubscriptionId = self._sub_id_counter
         subscription = Subscription(
@@ -157,6 +179,11 @@ class _Subscriptions(SubscriptionService):
         )
         await subscription.start()
         self.subscriptions[result.SubscriptionId] = subscription
+        return result
+
+    def modify_subscription(self, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
+        result: ua.ModifySubscriptionResult = super().modify_subscription(params)
+        self.subscriptions[params.SubscriptionId].carry(params.MaxNotificationsPerPublish)
         return result
 
     def publish(self, acks: Iterable[ua.SubscriptionAcknowledgement]) -> tuple[int, list[ua.StatusCode]]:

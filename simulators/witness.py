@@ -20,11 +20,6 @@ from simulators.truth import TruthLog
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def datetime_of(time_ns: int) -> datetime:
-    """UTC datetime of ns since 1970, whole microseconds."""
-    return _EPOCH + timedelta(microseconds=time_ns // 1000)
-
-
 def ns_of(when: datetime) -> int:
     """Ns since 1970 UTC."""
     return (when.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1000

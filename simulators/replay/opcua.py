@@ -19,7 +19,7 @@ from simulators.replay.nodes import Step, rows_of, steps
 from simulators.replay.outage import Outages
 from simulators.replay.seen import Seen
 from simulators.replay.tape import Tape
-from simulators.replay.values import Shown, moved, waiting
+from simulators.replay.values import NUMBERS, Shown, moved, waiting
 from simulators.truth import TruthLog
 from simulators.witness import Witness
 
@@ -133,11 +133,13 @@ class ReplayedOpcUa(OpcUaServer):
         self._witness.points.clear()
         for row, (text, path) in self._recorded.nodes.items():
             node = ua.NodeId.from_string(text)
-            await tree.add(node, path, self._recorded.types.get(row, ua.VariantType.Double.value) & _SCALAR)
+            datatype = self._recorded.types.get(row, ua.VariantType.Double.value)
+            await tree.add(node, path, datatype & _SCALAR)
             before = self._points.get(row)
             shown = (before.found, before.time_ns, before.data) if before else self._waiting(row)
             judged = [one.id for one in self._rows.get(row, ()) if one.judged]
-            self._points[row] = self._witness.points[node] = Point(judged[0] if judged else _NOBODY, *shown)
+            point = Point(judged[0] if judged else _NOBODY, *shown, numeric=datatype in NUMBERS)
+            self._points[row] = self._witness.points[node] = point
             server.iserver.aspace.set_attribute_value_callback(node, ua.AttributeIds.Value, self._witness.value)
 
     def _waiting(self, row: int) -> Shown:

@@ -17,6 +17,8 @@ _FORMS: Final = {
 """Format of a built-in type by its number (OPC 10000-6 §5.1.2)."""
 PLAIN: Final = frozenset({NULL, *_FORMS, STRING})
 """Types of Variants that a truth log can hold as they are."""
+NUMBERS: Final = frozenset(_FORMS) - {1}
+"""Types of Variants that are a number."""
 _VALUE: Final = 0x01
 _TAIL: Final = ((0x02, "I"), (0x04, "q"), (0x10, "H"), (0x08, "q"), (0x20, "H"))
 """What follows the Variant: StatusCode, source time and its picoseconds, server time and its picoseconds."""

@@ -16,6 +16,7 @@ from simulators.plant import plant_of
 pytestmark = [pytest.mark.wire]
 SIGNALS = 10
 NAMES = [f"Hall/Unit{number // 4}/V{number}" for number in range(SIGNALS)]
+TEXT, FLAG = "Text", "Flag"
 
 
 class Log:
@@ -38,36 +39,45 @@ class Cell:
             f"v{number}": {"node": node, "datatype": types[number % 2], "every_s": 0.05}
             for number, node in enumerate(NAMES)
         }
+        signals |= {
+            "text": {"node": TEXT, "datatype": "String", "every_s": 0.05, "of": "v0"},
+            "flag": {"node": FLAG, "datatype": "Boolean", "every_s": 0.05, "of": "v0"},
+        }
         device = {"type": "opcua", "namespace": "urn:hall", "signals": signals}
         self.plant = plant_of([{"line": "a", "variables": variables, "devices": {"mc": device}}])
         self.log = Log()
         self.server = OpcUaServer(self.plant.panels["mc"], self.log, time.time_ns)  # type: ignore[arg-type]
         self.client: Client
         self.number = 0
+        self.revised: Any = None
 
     async def step(self, steps: int = 1) -> None:
         for _ in range(steps):
             self.plant.step()
             await self.server.update(self.plant.steps, time.time_ns() // 1000 * 1000)
 
-    async def subscribe(self, most: int = 0) -> None:
+    async def subscribe(self, most: int = 0, lifetime: int = 10_000, keep_alive: int = 3) -> None:
         request = ua.CreateSubscriptionRequest()
         request.Parameters = ua.CreateSubscriptionParameters(
             RequestedPublishingInterval=10,
-            RequestedLifetimeCount=10_000,
-            RequestedMaxKeepAliveCount=3,
+            RequestedLifetimeCount=lifetime,
+            RequestedMaxKeepAliveCount=keep_alive,
             MaxNotificationsPerPublish=most,
             PublishingEnabled=True,
         )
         raw = await self.client.uaclient.session._send_request(request)
-        self.number = struct_from_binary(ua.CreateSubscriptionResponse, raw).Parameters.SubscriptionId
+        self.revised = struct_from_binary(ua.CreateSubscriptionResponse, raw).Parameters
+        self.number = self.revised.SubscriptionId
 
     async def watch(self, *nodes: str, **wanted: Any) -> list[Any]:
         """Monitored items, client handles from 0; the results."""
         mode = wanted.pop("mode", ua.MonitoringMode.Reporting)
+        span = wanted.pop("index_range", None)
         items = [
             ua.MonitoredItemCreateRequest(
-                ItemToMonitor=ua.ReadValueId(NodeId=ua.NodeId(node, 2), AttributeId=ua.AttributeIds.Value),
+                ItemToMonitor=ua.ReadValueId(
+                    NodeId=ua.NodeId(node, 2), AttributeId=ua.AttributeIds.Value, IndexRange=span
+                ),
                 MonitoringMode=mode,
                 RequestedParameters=ua.MonitoringParameters(ClientHandle=handle, **{"QueueSize": 10} | wanted),
             )
@@ -157,6 +167,66 @@ async def test_filters_modes_and_queues_of_single_items(cell: Cell) -> None:
     assert [overflow["lost"], overflow["marked"]] == [line["time"] for line in changes[-3:-1]]
     events = [(line["event"], line["id"]) for line in cell.log.lines if line["k"] == "item"]
     assert events == [("created", 0), ("created", 1), ("created", 2), ("deleted", 2)]
+
+
+async def test_a_filter_or_range_that_does_not_fit_the_node_is_refused(cell: Cell) -> None:
+    await cell.subscribe()
+    deadband = ua.DataChangeFilter(ua.DataChangeTrigger.StatusValue, ua.DeadbandType.Absolute, 1)
+    plain = ua.DataChangeFilter(ua.DataChangeTrigger.StatusValue, ua.DeadbandType.None_, 0)
+    answers = [one.StatusCode.name for one in await cell.watch(TEXT, FLAG, NAMES[0], Filter=deadband)]
+    assert answers == ["BadFilterNotAllowed", "BadFilterNotAllowed", "Good"]
+    text, flag = await cell.watch(TEXT, FLAG, Filter=plain)
+    modify = ua.MonitoredItemModifyRequest(
+        text.MonitoredItemId, ua.MonitoringParameters(ClientHandle=0, QueueSize=2, Filter=deadband)
+    )
+    (modified,) = await cell.client.uaclient.session.modify_monitored_items(
+        ua.ModifyMonitoredItemsParameters(SubscriptionId=cell.number, ItemsToModify=[modify])
+    )
+    assert modified.StatusCode.name == "BadFilterNotAllowed"
+    assert flag.StatusCode.is_good()
+    await cell.step(3)
+    assert [value for handle, value in (await cell.next())[1] if not handle][-3:] == ["2", "3", "4"]
+    (ranged,) = await cell.watch(NAMES[0], index_range="0:1")
+    assert ranged.StatusCode.name == "BadIndexRangeNoData"
+
+
+async def test_an_item_that_only_samples_keeps_its_queue_and_one_that_is_disabled_has_none(cell: Cell) -> None:
+    await cell.subscribe()
+    (quiet,) = await cell.watch(NAMES[0], mode=ua.MonitoringMode.Sampling)
+    (loud,) = await cell.watch(NAMES[2])
+    assert (await cell.next())[1] == [(0, 1)]
+    await cell.step()
+    assert (await cell.next())[1] == [(0, 2)]  # of the second item alone
+    await cell.mode(ua.MonitoringMode.Disabled, loud.MonitoredItemId)
+    await cell.mode(ua.MonitoringMode.Reporting, quiet.MonitoredItemId)
+    assert (await cell.next())[1] == [(0, 1), (0, 2)]
+    await cell.mode(ua.MonitoringMode.Sampling, quiet.MonitoredItemId)
+    await cell.step()
+    await cell.mode(ua.MonitoringMode.Disabled, quiet.MonitoredItemId)
+    await cell.mode(ua.MonitoringMode.Reporting, quiet.MonitoredItemId)
+    assert (await cell.next())[1] == [(0, 3)]  # the value that is told when it is enabled; what waited is gone
+
+
+async def test_what_waits_for_an_item_is_dropped_when_it_is_disabled(cell: Cell) -> None:
+    await cell.subscribe()
+    (item,) = await cell.watch(NAMES[0])
+    assert (await cell.next())[1] == [(0, 1)]
+    await cell.step(2)
+    await cell.mode(ua.MonitoringMode.Disabled, item.MonitoredItemId)
+    result, items = await cell.next()
+    assert (items, result.MoreNotifications) == ([], False)  # a keep-alive
+
+
+async def test_a_subscription_is_modified_and_outlives_three_keep_alives(cell: Cell) -> None:
+    await cell.subscribe(lifetime=1, keep_alive=50)
+    assert (cell.revised.RevisedLifetimeCount, cell.revised.RevisedMaxKeepAliveCount) == (150, 50)
+    await cell.watch(*NAMES)
+    request = ua.ModifySubscriptionRequest()
+    request.Parameters = ua.ModifySubscriptionParameters(
+        SubscriptionId=cell.number, RequestedPublishingInterval=10, MaxNotificationsPerPublish=4
+    )
+    await cell.client.uaclient.session._send_request(request)
+    assert [len((await cell.next())[1]) for _ in range(3)] == [4, 4, 2]
 
 
 async def test_what_is_read_and_browsed_is_what_is_told(cell: Cell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from simulators.points import OVERFLOW, Gate, encoded, flagged, source_ns
-from simulators.witness import datetime_of
 
 TIME_NS = 1_767_323_045_678_901_000
 
@@ -32,7 +32,7 @@ TIME_NS = 1_767_323_045_678_901_000
     ],
 )
 def test_a_value_is_encoded_as_asyncua_does(datatype: str, value: Any, status: int) -> None:
-    when = datetime_of(TIME_NS)
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=TIME_NS // 1000)
     shown = ua.Variant(value, ua.VariantType[datatype]) if status < 0x8000_0000 else ua.Variant(None)
     theirs = ua.DataValue(shown, ua.StatusCode(status), SourceTimestamp=when, ServerTimestamp=when)
     ours = encoded(value, datatype, status, TIME_NS)
@@ -62,3 +62,9 @@ def test_a_filter_counts_from_the_last_value_that_passed(
     gate = Gate(trigger, deadband)
     offered = [(1.0, 0), (1.4, 0), (1.4, 64), (1.6, 64), (2.1, 0), (1.8, 0)]
     assert [found for found in offered if gate.passes(found)] == passed
+
+
+def test_a_deadband_needs_two_numbers() -> None:
+    gate = Gate(1, 0.5)
+    offered = [(1.0, 0), (None, 0), (None, 64), (1.1, 64), (1.2, 64)]
+    assert [found for found in offered if gate.passes(found)] == offered[:-1]

@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from simulators.replay.recording import FORMAT, VERSION, Recording
 from simulators.replay.tape import LEAD_S
 from simulators.replay.values import WAITING
 from simulators.truth import TruthLog, read_truth
-from simulators.witness import datetime_of, ns_of
+from simulators.witness import ns_of
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 S = 1_000_000_000
@@ -220,7 +221,7 @@ def test_values_older_than_the_recording_belong_to_the_run(tmp_path: Path) -> No
     writer, began = Writer(tmp_path / "r"), SystemClock().now_ns()
     connections = [{"name": "cell", "type": "opcua"}]
     writer.write("header", format=FORMAT, version=VERSION, started=began, site={}, connections=connections)
-    old = ua.DataValue(ua.Variant(1.5), SourceTimestamp=datetime_of(began - 3600 * S))
+    old = ua.DataValue(ua.Variant(1.5), SourceTimestamp=datetime.fromtimestamp(began // S - 3600, UTC))
     items = [(0, b64encode(struct_to_binary(old)).decode())]
     writer.write("opcua", c=0, t=began + S, via="subscription", items=items)
     writer.close()
