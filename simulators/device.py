@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from simulators.signals.physics import STEP_NS, Values
-from simulators.words import engineering, quantise
+from simulators.words import engineering, integer_limits, quantise
 
 MODBUS_TABLES: Final = ("coil", "discrete", "holding", "input")
 OPCUA_TYPES: Final = ("Double", "Float", "Int32", "UInt32", "UInt16", "Byte", "Boolean", "String")
+INTEGERS: Final = {"Byte": "uint8", "UInt16": "uint16", "UInt32": "uint32", "Int32": "int32"}
+"""Integer types of nodes, by the names that registers have for them."""
+_LIMITS: Final = {datatype: integer_limits(kind) for datatype, kind in INTEGERS.items()}
 MTCONNECT_CATEGORIES: Final = ("SAMPLE", "EVENT", "CONDITION")
 
 
@@ -53,7 +56,7 @@ class Signal:
         return quantise(values[self.of], self.datatype, self.decimals)
 
     def shown(self, values: Values) -> Any:
-        """The value as served now: engineering value of a register, or the node's value."""
+        """The value as served now: engineering value of a register, or the node's value; an integer is clipped."""
         value = values[self.of]
         if self.category == "CONDITION":
             value = "Fault" if value else "Normal"
@@ -67,7 +70,8 @@ class Signal:
             return round(float(value), self.decimals) + 0.0
         if self.datatype == "Float":
             return quantise(round(float(value), self.decimals), "float32", 0)
-        return round(value)
+        low, high = _LIMITS[self.datatype]
+        return min(max(round(value), low), high)
 
     def header(self) -> dict[str, Any]:
         """Its line in the truth log's header."""

@@ -17,6 +17,8 @@ from simulators.words import engineering, from_bytes, register_count, to_bytes
 
 Change = Callable[[Any], Any]
 """What a variable's value is shown as."""
+Stack = dict[object, Any]
+"""What lies over something, in the order in which it came; each layer has a token of its own."""
 SWAPPED: Final = {"ABCD": "CDAB", "CDAB": "ABCD", "BADC": "DCBA", "DCBA": "BADC"}
 ANY_BAD: Final = -1
 """Status in the truth log: which bad StatusCode stands for it is the client's choice."""
@@ -57,23 +59,33 @@ class Panel:
         deaf: connections that were open when this went above 0 are forgotten; their clients are told at its end.
         renumbered: OPC UA: namespaces that come before its own.
         certificate: OPC UA: number of its certificate.
-        queue: OPC UA: longest queue of a monitored item while nothing is published; 0 = all is well.
         skew_ns: its clock is off by this much.
-        exchange: what goes wrong with requests, or None.
         asked: whether anybody has read a value of it.
     """
 
     def __init__(self, device: Device, values: Values) -> None:
         self.device = device
-        self.closed = self.silent = self.deaf = self.renumbered = self.queue = self.skew_ns = 0
+        self.closed = self.silent = self.deaf = self.renumbered = self.skew_ns = 0
         self.lives = self.certificate = 1
-        self.exchange: Exchange | None = None
         self.asked = False
         self._values = values
-        self._changes: dict[int, list[Change]] = defaultdict(list)
-        self._raws: dict[int, list[Any]] = defaultdict(list)
-        self._status: dict[int, list[int]] = defaultdict(list)
-        self._swapped: set[int] = set()
+        self._changes: dict[int, Stack] = defaultdict(dict)
+        self._raws: dict[int, Stack] = defaultdict(dict)
+        self._status: dict[int, Stack] = defaultdict(dict)
+        self._swapped: dict[int, Stack] = defaultdict(dict)
+        self._links: dict[str, Stack] = defaultdict(dict)
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """What goes wrong with requests, or None; of several faults the last one that began."""
+        found = self._links.get("exchange")
+        return _last(found) if found else None
+
+    @property
+    def queue(self) -> int:
+        """OPC UA: longest queue of a monitored item while nothing is published; 0 = all is well."""
+        found = self._links.get("queue")
+        return _last(found) if found else 0
 
     @property
     def reachable(self) -> bool:
@@ -87,11 +99,11 @@ class Panel:
     def raw(self, signal: Signal) -> Any:
         """What its register holds now; for words in the wrong order, what a client makes of them."""
         if self._raws.get(signal.id):
-            return self._raws[signal.id][-1]
+            return _last(self._raws[signal.id])
         if signal.open is not None and self._without(signal):
             return signal.open
         raw = signal.raw(self._of(signal))
-        if signal.id not in self._swapped:
+        if not self._swapped.get(signal.id):
             return raw
         return from_bytes(to_bytes(raw, signal.datatype, SWAPPED[signal.words]), signal.datatype, signal.words)
 
@@ -102,7 +114,8 @@ class Panel:
     def status(self, signal: Signal) -> int:
         """Its StatusCode."""
         if found := self._status.get(signal.id):
-            return found[-1]
+            code: int = _last(found)
+            return code
         if signal.table or not self._without(signal):
             return 0
         return ANY_BAD if signal.category else BAD_OUT_OF_SERVICE
@@ -128,18 +141,20 @@ class Panel:
     @contextmanager
     def swapped(self, signals: Mapping[int, Signal]) -> Iterator[None]:
         """Put the registers of signals, by id, in the other order."""
-        longer = {number for number, signal in signals.items() if register_count(signal.datatype) > 1}
-        fresh = longer - self._swapped
-        self._swapped |= fresh
-        try:
+        longer = {number: signal for number, signal in signals.items() if register_count(signal.datatype) > 1}
+        with _stacked(self._swapped, longer):
             yield
-        finally:
-            self._swapped -= fresh
+
+    @contextmanager
+    def linked(self, **what: Any) -> Iterator[None]:
+        """Let requests go wrong as `exchange` says, or queues be as short as `queue`."""
+        with _stacked(self._links, what):
+            yield
 
     def keep(self, changes: Mapping[int, Change]) -> None:
         """Show signals altered from now on for ever."""
         for number, change in changes.items():
-            self._changes[number].append(change)
+            self._changes[number][object()] = change
 
     def _without(self, signal: Signal) -> bool:
         """Whether there is no value of it now."""
@@ -150,18 +165,24 @@ class Panel:
         if not changes:
             return self._values
         value = self._values[signal.of]
-        for change in changes:
+        for change in changes.values():
             value = change(value)
         return {signal.of: value}
 
 
 @contextmanager
-def _stacked(stacks: dict[int, list[Any]], layers: Mapping[int, Any]) -> Iterator[None]:
-    """Lay something over each signal and take it away again, in any order."""
-    for number, layer in layers.items():
-        stacks[number].append(layer)
+def _stacked(stacks: dict[Any, Stack], layers: Mapping[Any, Any]) -> Iterator[None]:
+    """Lay something over each key and take it away again, in any order."""
+    token = object()
+    for key, layer in layers.items():
+        stacks[key][token] = layer
     try:
         yield
     finally:
-        for number, layer in layers.items():
-            stacks[number].remove(layer)
+        for key in layers:
+            del stacks[key][token]
+
+
+def _last(stack: Stack) -> Any:
+    """What lies on top."""
+    return stack[next(reversed(stack))]

@@ -107,7 +107,7 @@ class Board:
     def _own(self, name: str) -> Iterator[None]:
         self._plant.set_fault(name, active=True)
         yield
-        self._plant.set_fault(name, active=False)
+        self._plant.set_fault(name, active=any(one.order.fault == name for one in self.active))
 
     def _write(self, one: Active, step: int, **more: Any) -> None:
         if self._tell is not None:

@@ -72,46 +72,34 @@ def half_open(at: Place) -> Iterator[None]:
 
 @contextmanager
 def queue_overflow(at: Place, queue: int = 3) -> Iterator[None]:
-    """Nothing is published meanwhile, and each monitored item keeps `queue` values."""
-    at.panel.queue = queue
-    try:
+    """Nothing is published meanwhile, and each monitored item keeps `queue` values: of 1, no loss would be told."""
+    with at.panel.linked(queue=queue):
         yield
-    finally:
-        at.panel.queue = 0
 
 
 @contextmanager
 def timeout(at: Place, every: int = 4) -> Iterator[None]:
     """Each `every`-th request is not answered."""
-    with _exchange(at.panel, Exchange("timeout", every)):
+    with at.panel.linked(exchange=Exchange("timeout", every)):
         yield
 
 
 @contextmanager
 def exception(at: Place, code: int = 4, every: int = 1) -> Iterator[None]:
     """Each `every`-th request is answered with exception `code`."""
-    with _exchange(at.panel, Exchange("exception", every, code=code)):
+    with at.panel.linked(exchange=Exchange("exception", every, code=code)):
         yield
 
 
 @contextmanager
 def late_reply(at: Place, late_s: float = 5.0, every: int = 4) -> Iterator[None]:
     """Each `every`-th answer comes `late_s` real seconds after its request."""
-    with _exchange(at.panel, Exchange("late", every, late_s=late_s)):
+    with at.panel.linked(exchange=Exchange("late", every, late_s=late_s)):
         yield
 
 
 @contextmanager
 def wrong_reply(at: Place, every: int = 4) -> Iterator[None]:
     """Each `every`-th answer belongs to another request: another transaction, function or length, in turn."""
-    with _exchange(at.panel, Exchange("wrong", every)):
+    with at.panel.linked(exchange=Exchange("wrong", every)):
         yield
-
-
-@contextmanager
-def _exchange(panel: Panel, exchange: Exchange) -> Iterator[None]:
-    before, panel.exchange = panel.exchange, exchange
-    try:
-        yield
-    finally:
-        panel.exchange = before if panel.exchange is exchange else panel.exchange

@@ -92,8 +92,8 @@ def _parameters(fault: str, kind: Kind, given: Mapping[str, Any]) -> dict[str, A
         whole = known[key].annotation is int
         if not choices and (isinstance(value, bool) or not isinstance(value, int if whole else int | float)):
             raise ValueError(f"{key}: must be a {'whole ' if whole else ''}number")
-        if whole and value < 1:
-            raise ValueError(f"{key}: must be at least 1")
+        if whole and value < kind.least:
+            raise ValueError(f"{key}: must be at least {kind.least}")
     return {key: one.default for key, one in known.items()} | dict(given)
 
 

@@ -38,6 +38,7 @@ class Kind:
         cuts: keeps values from being read.
         fits: signals it can befall; None = it befalls the whole device.
         one: a signal must be named; otherwise all that fit are meant.
+        least: of its parameters that are whole numbers.
     """
 
     ko: str
@@ -48,6 +49,7 @@ class Kind:
     cuts: bool = False
     fits: Callable[[Signal], bool] | None = None
     one: bool = False
+    least: int = 1
 
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
@@ -73,7 +75,7 @@ FAULTS: Final[dict[str, Kind]] = {
     "wrong_reply": Kind("잘못된 응답", "wrong replies", links.wrong_reply, MODBUS, 60, cuts=True),
     "half_open": Kind("반쪽 연결", "half-open link", links.half_open, EVERY, 30, cuts=True),
     "restart": Kind("서버 재시작", "server restarted, namespaces renumbered", links.restart, NODES, 5, cuts=True),
-    "queue_overflow": Kind("대기열 넘침", "queue overflow", links.queue_overflow, OPCUA, 10, cuts=True),
+    "queue_overflow": Kind("대기열 넘침", "queue overflow", links.queue_overflow, OPCUA, 10, cuts=True, least=2),
     "certificate_change": Kind("인증서 교체", "certificate changed", links.certificate_change, OPCUA, 5, cuts=True),
 }
 """Name → what it is."""

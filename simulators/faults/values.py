@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulators.device import Signal
+from simulators.device import INTEGERS, Signal
 from simulators.panel import ANY_BAD, Panel
 from simulators.words import integer_limits
 
@@ -15,7 +15,6 @@ BAD_DEVICE_FAILURE: Final = 0x808B_0000
 BAD_SENSOR_FAILURE: Final = 0x808C_0000
 UNCERTAIN_LAST_USABLE: Final = 0x4090_0000
 """OPC 10000-4 Annex A; OPC 10000-8 §5.3."""
-_INTEGERS: Final = {"Byte": "uint8", "UInt16": "uint16", "UInt32": "uint32", "Int32": "int32"}
 FLOAT_OPEN: Final = -9999.0
 FLOAT_MODULO: Final = 1_000_000.0
 """Where a counter that is a float begins again: six digits, as on a meter's display."""
@@ -93,7 +92,7 @@ def rollover(at: Place, before: float = 5.0) -> Iterator[None]:
 
 
 def _modulo(signal: Signal) -> float:
-    kind = _INTEGERS.get(signal.datatype, signal.datatype)
+    kind = INTEGERS.get(signal.datatype, signal.datatype)
     if kind.lower() in {"float", "double", "float32", "float64"}:
         return FLOAT_MODULO
     most = integer_limits(kind)[1] + 1

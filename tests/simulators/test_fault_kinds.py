@@ -10,15 +10,17 @@ import orjson
 import pytest
 
 from simulators.control import Control
-from simulators.device import Signal
+from simulators.device import INTEGERS, Signal
 from simulators.faults.board import Board
 from simulators.faults.orders import read_order
 from simulators.faults.script import ScriptError, read_script
 from simulators.faults.table import FAULTS
 from simulators.faults.values import BAD_DEVICE_FAILURE, BAD_SENSOR_FAILURE, FLOAT_OPEN, UNCERTAIN_LAST_USABLE
 from simulators.panel import ANY_BAD, Panel
-from simulators.plant import Plant, plant_of
-from simulators.signals.physics import STEP_NS
+from simulators.plant import Plant, line_names, load_plant, plant_of
+from simulators.points import encoded
+from simulators.signals.physics import STEP_NS, STEP_S
+from simulators.words import integer_limits
 
 HOLDING = {"table": "holding"}
 DOCUMENT: dict[str, Any] = {
@@ -144,6 +146,25 @@ def test_counters_begin_again_and_stay_so(plant: Plant, board: Board) -> None:
     assert shown(plant, "tk", "kwh") == 999_999.5
 
 
+@pytest.mark.parametrize("line", line_names())
+@pytest.mark.parametrize(
+    ("fault", "more"), [("counter_reset", {}), ("rollover", {}), ("spike", {"factor": 1e6}), ("spike", {"factor": -1})]
+)
+def test_an_integer_node_stays_one_whatever_befalls_its_variable(line: str, fault: str, more: dict[str, Any]) -> None:
+    plant = load_plant([line])
+    board = Board(plant)
+    for one in plant.signals():
+        if one.table or one.datatype not in INTEGERS:
+            continue
+        low, high = integer_limits(INTEGERS[one.datatype])
+        plant.values[one.of] = 7
+        put(board, plant, fault=fault, device=one.device, signal=one.name, **more)
+        for value in (7, 0, 3, high):
+            plant.values[one.of] = value
+            assert low <= shown(plant, one.device, one.name) <= high
+            encoded(shown(plant, one.device, one.name), one.datatype, 0, 0)
+
+
 def test_words_in_the_wrong_order_are_what_a_client_makes_of_them(plant: Plant, board: Board) -> None:
     kwh = shown(plant, "tk", "kwh")
     put(board, plant, fault="word_order", device="tk")
@@ -224,6 +245,43 @@ def test_exchanges_go_wrong_at_every_nth_request(plant: Plant, board: Board) -> 
         assert panel.exchange is None
 
 
+def test_of_faults_that_overlap_the_last_one_wins_and_none_outlives_its_end(plant: Plant, board: Board) -> None:
+    spans = (
+        ("1s", "3s", "fault: timeout, device: tk"),
+        ("2s", "4s", "fault: exception, device: tk"),
+        ("3s", "10s", "fault: late_reply, device: tk"),
+        ("1s", "2s", "fault: queue_overflow, device: mc, queue: 5"),
+        ("2s", "2s", "fault: queue_overflow, device: mc, queue: 7"),
+        ("2.5s", "4s", "fault: queue_overflow, device: mc, queue: 5"),
+        ("1s", "3s", "fault: word_order, device: tk"),
+        ("2s", "4s", "fault: word_order, device: tk, signal: n"),
+        ("1s", "3s", "fault: heater_break"),
+        ("2s", "4s", "fault: heater_break"),
+        ("6s", "1s", "fault: heater_break"),
+    )
+    script = "".join(f"- {{at: {at}, for: {span}, {what}}}\n" for at, span, what in spans)
+    for order in read_script(script, plant):
+        board.add(order, 0)
+    seen = {}
+    for second in (0.5, 1.5, 2.2, 3.2, 4.5, 5.5, 6.5, 8.0, 14.0):
+        board.advance(round(second / STEP_S) - plant.steps)
+        tk, mc = plant.panels["tk"], plant.panels["mc"]
+        swapped = shown(plant, "tk", "n") != plant.values["count"]
+        seen[second] = (tk.exchange and tk.exchange.kind, mc.queue, swapped, plant.values["heater_break"])
+    assert not board.busy
+    assert seen == {
+        0.5: (None, 0, False, 0),
+        1.5: ("timeout", 5, True, 1),
+        2.2: ("exception", 7, True, 1),
+        3.2: ("late", 5, True, 1),
+        4.5: ("late", 5, True, 1),
+        5.5: ("late", 5, True, 1),
+        6.5: ("late", 0, False, 1),
+        8.0: ("late", 0, False, 0),
+        14.0: (None, 0, False, 0),
+    }
+
+
 def test_a_fault_of_the_line_moves_its_physics(plant: Plant, board: Board) -> None:
     put(board, plant, fault="heater_break")
     board.advance(20)
@@ -284,6 +342,7 @@ def test_a_script_played_twice_is_the_same_to_the_step() -> None:
         ("- fault: comm_loss\n  device: mc\n  how: gently", 3, "how: must be one of close, silent, restart"),
         ("- fault: timeout\n  device: tk\n  every: 1.5", 3, "every: must be a whole number"),
         ("- fault: timeout\n  device: tk\n  every: 0", 3, "every: must be at least 1"),
+        ("- fault: queue_overflow\n  device: mc\n  queue: 1", 3, "queue: must be at least 2"),
         ("- fault: stuck\n  device: tk\n  hard: 1", 3, "hard: stuck has no parameters"),
         ("- fault: heater_break\n  device: tk", 2, "device: heater_break befalls its own line"),
         ("- fault: stuck\n  device: tk\n  for: soon", 3, "for: 'soon' is no time; write 30s, 10m or 2h"),
