@@ -193,7 +193,7 @@ class Engine:
             points += some
             if state is not None:
                 resume[KEY + share.name] = self._shared[share.name] = state
-        if points or not quiet:
+        if points or resume or not quiet:
             resume |= self._kept.resume()
         if not points:
             return Lines(b"", 0, (now_ns, now_ns), resume) if resume else None
@@ -206,7 +206,7 @@ class Engine:
         """What a rule has to tell, and its state, where it has told something or is to `save` it."""
         try:
             some = [(one, self._line(one)) for one in rule.lines()]
-            wanted = (some or save) and (not isinstance(rule, Share) or rule.touched)
+            wanted = rule.unsaved or ((some or save) and rule.touched) if isinstance(rule, Share) else some or save
             return some, rule.state() if wanted else None
         except MISTAKES as error:
             self._set_aside(rule, error)

@@ -89,6 +89,7 @@ class Share:
         lost: points given up since the state began.
         underway: number of the newest batch that the destination took, for good or not yet; it is not given up.
         began: number of the newest batch when this rule went on from a state.
+        unsaved: whether it has made a batch since it was last asked for its state.
         touched: whether the state is another one than when it was last asked for.
     """
 
@@ -105,7 +106,7 @@ class Share:
         self.origin = origin
         self.pending: list[Batch] = []
         self.lost = 0
-        self.touched = False
+        self.touched = self.unsaved = False
         self.underway = self.began = 0
         self._destination = destination
         self._levels = {ref: LEVELS.index(level) for ref, level in levels.items()}
@@ -215,6 +216,7 @@ class Share:
         lost: dict[str, int] | None = None,
     ) -> None:
         self._number += 1
+        self.touched = self.unsaved = True
         self.pending.append(Batch(self._number, body, points, first_ns, last_ns, shared or {}, lost or {}))
 
     def _leave(self, pending: list[Batch]) -> None:
@@ -249,7 +251,7 @@ class Share:
 
     def state(self) -> bytes:
         """Number of the newest batch, length of what is no batch, that, packed, and what waits, each packed."""
-        self.touched = False
+        self.touched = self.unsaved = False
         for one in self.pending:
             if one.number not in self._packed:  # once: while a disk is slow, each record carries all of them
                 self._packed[one.number] = pack(astuple(one))

@@ -127,6 +127,18 @@ def test_a_share_that_was_told_nothing_is_not_written_again() -> None:
     assert derived.gather(M0 + S) is None
 
 
+def test_a_minute_that_time_alone_ends_is_kept_at_once() -> None:
+    """No reading may come any more: what is not in a record is never handed over."""
+    one = share()
+    derived = engine(one, {})
+    derived.hear([Heard(M0, Ref("P1", "spm"), 50, GOOD)])
+    derived.gather(M0)
+    lines = derived.tick(M0 + 65 * S)
+    assert lines is not None
+    assert newest(lines.resume[KEY + one.name]) == one.pending[-1].number == 1
+    assert derived.tick(M0 + 66 * S) is None
+
+
 def test_a_tag_that_nothing_names_has_the_default() -> None:
     refs = [Ref("P1", "spm"), Ref("P1", "ton"), Ref("M1", "kw"), Ref("X", "y")]
     one = ShareSettings(tags={"P1/spm": "raw"}, machines={"P1": "aggregate", "M1": "kpi"})
