@@ -25,6 +25,7 @@ class Signal:
         id: its number in the truth log.
         of: the variable it shows.
         decimals: digits after the point that a register carries, or that an OPC UA value is rounded to.
+        scale: what is shown, times `scale` plus `offset`, is in engineering units: 4-20 mA counts, milliseconds.
         every_steps: OPC UA and MTConnect: the value may change at each n-th step.
         node: node of OPC UA, id of an MTConnect data item.
         category: MTConnect only, as `type` and `units`: of the data item. A condition is a fault where its variable is
@@ -50,6 +51,8 @@ class Signal:
     units: str = ""
     open: int | None = None
     bad: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
 
     def raw(self, values: Values) -> Any:
         """What the register holds now."""
@@ -76,6 +79,7 @@ class Signal:
     def header(self) -> dict[str, Any]:
         """Its line in the truth log's header."""
         shared = {"id": self.id, "device": self.device, "name": self.name, "datatype": self.datatype}
+        shared |= {"scale": self.scale, "offset": self.offset}
         if not self.table:
             return shared | {"node": self.node}
         return shared | {
@@ -119,7 +123,7 @@ def device_of(name: str, body: Mapping[str, Any], first_id: int, values: Values,
         raise ValueError(f"device {name}: no type {body['type']!r}; there are {', '.join(kinds)}")
     make = kinds[body["type"]]
     signals = tuple(
-        replace(make(_signal(first_id + i, name, key, spec, suffix), spec), bad=_bad(spec, suffix))
+        replace(make(_signal(first_id + i, name, key, spec, suffix), spec), **_shared(spec, suffix))
         for i, (key, spec) in enumerate(body["signals"].items())
     )
     for signal in signals:
@@ -143,8 +147,10 @@ def _signal(number: int, device: str, name: str, spec: Mapping[str, Any], suffix
     return Signal(number, device, name, of, spec.get("datatype", "String"), spec.get("decimals", 0))
 
 
-def _bad(spec: Mapping[str, Any], suffix: str) -> str:
-    return f"{spec['bad']}{suffix}" if "bad" in spec else ""
+def _shared(spec: Mapping[str, Any], suffix: str) -> dict[str, Any]:
+    """What signals of every type have."""
+    bad = f"{spec['bad']}{suffix}" if "bad" in spec else ""
+    return {"bad": bad, "scale": float(spec.get("scale", 1)), "offset": float(spec.get("offset", 0))}
 
 
 def _modbus_signal(base: Signal, spec: Mapping[str, Any]) -> Signal:

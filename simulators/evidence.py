@@ -39,6 +39,7 @@ class Item(NamedTuple):
         received_ns: changes of a device whose clock was off: from when until when a client may have received it, by a
             right clock; it may bear that time instead.
         swapped: its registers came in the wrong word order: a client may see that this is not its device.
+        forgotten: changes: the device ended before it was sent and acknowledged.
         slack_ns: polls: the stored time may lie outside the interval by this much; twice the longest stall of the plant
             near the poll until the judge adds what it grants.
     """
@@ -53,6 +54,7 @@ class Item(NamedTuple):
     slack_ns: int = 0
     received_ns: tuple[int, int] | None = None
     swapped: bool = False
+    forgotten: bool = False
 
 
 @dataclass
@@ -61,6 +63,7 @@ class _Tag:
     items: list[Item] = field(default_factory=list)
     watchers: int = 0
     seen_ns: set[int] = field(default_factory=set)
+    forgotten_ns: set[int] = field(default_factory=set)
 
 
 def modbus_key(device: str, unit: int, table: str, address: int) -> Key:
@@ -73,7 +76,8 @@ def opcua_key(device: str, node: str) -> Key:
     return (device, node.rpartition(";s=")[2])
 
 
-def _key(signal: Mapping[str, Any]) -> Key:
+def truth_key(signal: Mapping[str, Any]) -> Key:
+    """The truth key of a signal of a header."""
     if "node" in signal:
         return (signal["device"], signal["node"])
     return (signal["device"], signal["unit"], signal["table"], signal["address"])
@@ -120,6 +124,7 @@ class _File:
         self._rate = 1.0
         self._device: dict[int, str] = {}
         self._skew: dict[str, tuple[int, int | None]] = {}
+        self._skewed: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         self._swapped_until: dict[str, int] = {}
         self._headed = False
 
@@ -141,7 +146,9 @@ class _File:
             return slacks[item.start_ns]
 
         return {
-            name: [item._replace(slack_ns=slack_ns(item)) for item in tag.items] if tag.mode == POLL else tag.items
+            name: [item._replace(slack_ns=slack_ns(item)) for item in tag.items]
+            if tag.mode == POLL
+            else [item._replace(forgotten=item.start_ns in tag.forgotten_ns) for item in tag.items]
             for name, tag in self._tags.items()
         }
 
@@ -154,6 +161,7 @@ class _File:
             "item": self._item,
             "change": self._change,
             "overflow": self._overflow,
+            "forgot": self._forgot,
             "stall": self._stall,
             "fault": self._fault,
         }
@@ -164,7 +172,7 @@ class _File:
         self._headed = True
         self._rate = line.get("rate", 1.0)
         for signal in line["signals"]:
-            key = _key(signal)
+            key = truth_key(signal)
             tags = [self._tags.setdefault(name, _Tag(self._modes[name])) for name in self._names.get(key, ())]
             self._by_id[signal["id"]] = tags
             self._device[signal["id"]] = signal["device"]
@@ -183,6 +191,8 @@ class _File:
         if line["fault"] == "clock_skew":
             by_ns = int(line["by_s"] * 1e9)
             self._skew[line["device"]] = (0, line["end_ns"]) if line.get("ended") else (by_ns, None)
+            if line.get("ended"):
+                self._skewed[line["device"]].append((line["start_ns"] + by_ns, line["end_ns"] + by_ns))
 
     @property
     def _late_ns(self) -> int:
@@ -192,6 +202,13 @@ class _File:
         by_ns, until_ns = self._skew.get(self._device[signal], (0, 0))
         doubted = until_ns is None or time < until_ns + self._late_ns
         return (time - by_ns, time - by_ns + self._late_ns) if doubted else None
+
+    def _reread_ns(self, device: str, time: int, t0: int, t1: int) -> tuple[int, int] | None:
+        """As `_received_ns`, of a Read from `t0` to `t1`; a source time of then is doubted as long as it is read."""
+        _, until_ns = self._skew.get(device, (0, 0))
+        doubted = until_ns is None or t0 < until_ns + self._late_ns
+        doubted |= any(first <= time <= last for first, last in self._skewed[device])
+        return (t0, t1 + self._late_ns) if doubted else None
 
     def _of(self, signal: int, mode: str) -> list[_Tag]:
         return [tag for tag in self._by_id.get(signal, ()) if tag.mode == mode]
@@ -214,7 +231,7 @@ class _File:
 
     def _read(self, line: Mapping[str, Any]) -> None:
         for signal, value, time, status in zip(line["ids"], line["values"], line["times"], line["status"], strict=True):
-            received_ns = (line["t0"], line["t1"] + self._late_ns) if self._device[signal] in self._skew else None
+            received_ns = self._reread_ns(self._device[signal], time, line["t0"], line["t1"])
             for tag in self._of(signal, READ):
                 fresh = time not in tag.seen_ns  # the same reading again is no other one, unless it bears another time
                 if fresh or received_ns:
@@ -243,6 +260,11 @@ class _File:
                 if item.start_ns == line["marked"]:
                     tag.items[index] = item._replace(status=item.status | OVERFLOW)
                     break
+
+    def _forgot(self, line: Mapping[str, Any]) -> None:
+        """What the device had not brought home when it ended."""
+        for tag in self._of(line["id"], SUBSCRIBE):
+            tag.forgotten_ns.update(line["times"])
 
     def _produced(self, tag: _Tag, line: Mapping[str, Any]) -> None:
         time = line["time"]

@@ -25,6 +25,10 @@ class Items(MonitoredItemService):
         self._witness = witness
         self._points: dict[int, Point] = {}
 
+    def points(self) -> dict[int | None, Point]:
+        """What its items watch, by the client's handle."""
+        return {self._monitored_items[mid].client_handle: point for mid, point in self._points.items()}
+
     def _log(self, event: str, item: MonitoredItemData, point: Point) -> None:
         mid = item.monitored_item_id
         self._witness.item(event, self.isub.data.SubscriptionId, mid, point, item.queue_size)

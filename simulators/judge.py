@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from simulators.clocks import UNCERTAIN, Shift, as_received, as_stamped
 from simulators.evidence import ANY_BAD, POLL, Item, Key, items_of
-from simulators.excuses import GapPoint, Outage, explained
+from simulators.excuses import GapPoint, Outage, befalling, explained
 from simulators.matching import BAD, Shape, expected, match, meant, own_items, same, scaled, within
 from simulators.pace import Pace, too_slow
 
@@ -190,12 +190,12 @@ def judge(
     modes = {tag: options[tag].mode for tag in mapping}
     verdict = Verdict()
     found = {tag: own_items(items, options[tag].requests) for tag, items in items_of(truths, mapping, modes).items()}
-    spans = [(outage.start_ns, outage.end_ns) for outage in outages]
     for tag, items in found.items():
         if end_ns is not None:
             items = [item._replace(required=item.required and item.left_ns <= end_ns) for item in items]  # noqa: PLW2901
         explaining = [gap for gap in gaps if gap.tag == tag and gap.cause]
-        one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, outages, verdict, shifts)
+        nearby = befalling(mapping[tag][0], outages)
+        one = _Tag(tag, options[tag], items, stored.get(tag, _NOTHING), explaining, nearby, verdict, shifts)
         verdict.tags[tag] = one.judge()
         verdict.total.add(verdict.tags[tag])
     for device in sorted({key[0] for key in mapping.values()}):
@@ -204,7 +204,10 @@ def judge(
             for tag, items in found.items()
             if mapping[tag][0] == device
         }
+        spans = [(outage.start_ns, outage.end_ns) for outage in befalling(device, outages)]
         verdict.wrong += too_slow(tags, spans, end_ns, (overruns or {}).get(device, 0))
+    if not mapping:
+        verdict.wrong.append("nothing was judged: there is no tag whose values a truth holds")
     if verdict.total.gap_explained and not outages:
         verdict.wrong.append(f"{verdict.total.gap_explained} readings explained by gaps, and nothing was injected")
     return verdict

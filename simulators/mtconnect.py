@@ -111,6 +111,7 @@ class MtConnectServer(Follower):
         self._now_ns = now_ns
         self._last: dict[int, Any] = {}
         self._watched = False
+        self._asked_from = 0
         self._down = True
         self._server: asyncio.Server | None = None
         self.buffer = Buffer(self._now_ns() // 10**9, panel.device.buffer_size)
@@ -144,7 +145,16 @@ class MtConnectServer(Follower):
             writer.transport.abort()
 
     async def forget(self) -> None:
-        """The agent itself ends: its buffer is gone, nothing is observed until the next start."""
+        """The agent itself ends: its buffer is gone, nothing is observed until the next start.
+
+        Who asked from a number on has what was before it.
+        """
+        lost: dict[int, list[int]] = {}
+        for one in self.buffer.since(max(self._asked_from, self.buffer.first), self.buffer.size):
+            lost.setdefault(one.signal.id, []).append(one.time_ns)
+        for number, times in lost.items():
+            self._truth.write("forgot", id=number, times=times)
+        self._asked_from = 0
         self.buffer = Buffer(self.buffer.instance + 1, self._device.buffer_size)
         self._down = True
 
@@ -249,6 +259,7 @@ class MtConnectServer(Follower):
             if not 0 < count <= self.buffer.size:
                 raise Refusal(404, "OUT_OF_RANGE", f"'count' must be between 1 and {self.buffer.size}")
             found = self.buffer.since(first, count)
+            self._asked_from = max(self._asked_from, first)
             return self._streams(found, first + len(found))
         raise Refusal(404, "UNSUPPORTED", f"no request {request}")
 

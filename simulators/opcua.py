@@ -144,10 +144,20 @@ class OpcUaServer(Follower):
     async def end(self) -> None:
         """Close for good: subscriptions are deleted."""
         await self.stop()
-        await self.forget()
+        await self._close()
 
     async def forget(self) -> None:
-        """The server itself ends, and with it sessions and subscriptions."""
+        """The server itself ends, and with it sessions and subscriptions; the truth tells what these held back."""
+        if self._server is not None:
+            lost: dict[int, set[int]] = {}
+            for one in self._server.iserver.subscription_service.subscriptions.values():
+                lost |= one.unconfirmed()  # an older one may be of a client that is gone
+            for number, times in lost.items():
+                if times:
+                    self._truth.write("forgot", id=number, times=sorted(times))
+        await self._close()
+
+    async def _close(self) -> None:
         if self._server is not None:
             service = self._server.iserver.subscription_service
             await service.delete_subscriptions(list(service.subscriptions))

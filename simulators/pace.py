@@ -17,6 +17,10 @@ LEAST_SHARE: Final = 0.8
 """Fewer polls than this share of the expected ones is a failure."""
 RETURN_NS: Final = 10_000_000_000
 """Longest time after an outage until the first poll that is still counted to the outage."""
+REFUSED_PERIODS: Final = 10
+"""A client may wait as many periods until it asks again for what was refused, and each time twice as long."""
+NEAR_NS: Final = 1_000_000_000
+"""A refusal this close to an outage is one of it."""
 
 
 class Pace(NamedTuple):
@@ -39,11 +43,12 @@ def too_slow(
     """A sentence on each tag that was never asked for, or polled too rarely.
 
     Expected are the polls from the first one of the device to the end, without outages (each up to the first poll after
-    it), less the overruns; one more or less is no matter. A tag that was refused is asked at a pace of its own.
+    it), less the overruns; one more or less is no matter. A tag that the device refused without an outage is asked at a
+    pace of its own; one that was refused in an outage may take as long again to come back.
 
     Args:
         tags: the tags of one device.
-        outages: start and end of what was injected, any order.
+        outages: start and end of what befell the device, any order.
         end_ns: last moment that counts; None = the last poll of the device.
         overruns: scheduled polls that the client says it left out.
     """
@@ -54,9 +59,12 @@ def too_slow(
         if not tag.items:
             wrong.append(f"{name}: never {'subscribed' if tag.mode == 'subscribe' else 'read'}, the plant saw nothing")
         elif tag.mode == POLL and tag.period_ns and end_ns is not None:
-            if any(item.status == ANY_BAD for item in tag.items):
+            refused = [item.start_ns for item in tag.items if item.status == ANY_BAD]
+            if not all(any(start - NEAR_NS <= at <= end + NEAR_NS for start, end in outages) for at in refused):
                 continue
-            up_ns = _up_ns(times, outages, end_ns)
+            up_ns = _up_ns(
+                times, [(start, _return_ns(tag, times, start, stop, end_ns)) for start, stop in outages], end_ns
+            )
             expected = math.floor(up_ns / tag.period_ns) - overruns
             polls = sum(item.start_ns <= end_ns for item in tag.items)
             if polls + 1 < LEAST_SHARE * expected:
@@ -64,13 +72,21 @@ def too_slow(
     return wrong
 
 
+def _return_ns(tag: Pace, times: Sequence[int], start_ns: int, stop_ns: int, end_ns: int) -> int:
+    """When a tag of a device that was polled at `times` counts as back after an outage."""
+    most_ns = RETURN_NS
+    if any(item.status == ANY_BAD and start_ns - NEAR_NS <= item.start_ns <= stop_ns + NEAR_NS for item in tag.items):
+        most_ns += stop_ns - start_ns + REFUSED_PERIODS * tag.period_ns
+        times = [item.start_ns for item in tag.items if item.status != ANY_BAD]
+    after = bisect.bisect_left(times, stop_ns)
+    return min(times[after] if after < len(times) else end_ns, stop_ns + most_ns)
+
+
 def _up_ns(times: Sequence[int], outages: Sequence[tuple[int, int]], end_ns: int) -> int:
-    """Time from the first poll to the end without outages."""
+    """Time from the first poll to the end without outages, each from its start to the return."""
     at = times[0]
     up_ns = 0
-    for start_ns, stop_ns in sorted(outages):
-        after = bisect.bisect_left(times, stop_ns)
-        back_ns = min(times[after] if after < len(times) else end_ns, stop_ns + RETURN_NS)
+    for start_ns, back_ns in sorted(outages):
         up_ns += max(0, min(start_ns, end_ns) - at)
         at = max(at, back_ns)
     return up_ns + max(0, end_ns - at)

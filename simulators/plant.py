@@ -14,7 +14,8 @@
         areas: [{unit: 1, table: holding, first: 0, last: 99}]   # the addresses that exist
         max_registers: 125                 # of one request; some devices take fewer
         signals: {NAME: {unit, table, address, datatype, decimals, words, open, of: VARIABLE}}  # open: raw, broken wire
-                                           # of every type: `bad: VARIABLE`, there is no value while it is not 0
+                                           # of every type: `bad: VARIABLE`, there is no value while it is not 0;
+                                           # `scale`, `offset`: from what it shows to engineering units
       NAME:
         type: opcua
         namespace: http://…

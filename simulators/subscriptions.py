@@ -26,18 +26,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from asyncua import ua
-from asyncua.common.utils import ServiceError
+from asyncua.common.utils import Buffer, ServiceError
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemData
 from asyncua.server.subscription_service import SubscriptionService
-from asyncua.ua.ua_binary import struct_to_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from simulators.items import Items
-from simulators.points import Point, flagged
+from simulators.points import Point, flagged, source_ns
 from simulators.space import standard_nodes
-from simulators.witness import Witness
+from simulators.witness import Witness, ns_of
 
 _ANY: Final = 2**32
 _DATA_CHANGE: Final = ua.NodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
@@ -139,6 +139,22 @@ class Subscription(InternalSubscription):
             raise ServiceError(ua.StatusCodes.BadMessageNotAvailable)
         message: ua.NotificationMessage = result.NotificationMessage
         return message
+
+    def unconfirmed(self) -> dict[int, set[int]]:
+        """By signal the source times that wait to be sent, or for their acknowledgement; empty where all is done."""
+        points = self.monitored_item_srv.points()
+        found: dict[int, set[int]] = {point.number: set() for point in points.values()}
+        for mid, waiting in self._triggered_datachanges.items():
+            point = points.get(self.monitored_item_srv._monitored_items[mid].client_handle)  # noqa: SLF001
+            if point is not None:
+                found[point.number] |= {source_ns(data) for data in waiting}
+        for result in self._not_acknowledged_results.values():
+            for told in result.NotificationMessage.NotificationData:
+                if isinstance(told, ua.ExtensionObject):
+                    for one in struct_from_binary(ua.DataChangeNotification, Buffer(told.Body)).MonitoredItems:
+                        if one.ClientHandle in points:
+                            found[points[one.ClientHandle].number].add(ns_of(one.Value.SourceTimestamp))
+        return found
 
     def knows(self, nb: int) -> bool:
         """Whether notification `nb` waits for its acknowledgement."""

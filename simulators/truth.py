@@ -4,7 +4,8 @@ Every line has `k` (kind) and `n` (its own sequence number, from 0, without hole
 UTC. `ids` are the integer ids of the header's table. Kinds:
 
 - ``header`` {lines, seed, rate, origin_ns, started_ns, signals: [{id, device, type, name, …}]}; a Modbus signal has
-  {unit, table, address, datatype, decimals, words}, an OPC UA signal {node, datatype}. In a replay a Modbus signal may
+  {unit, table, address, datatype, decimals, words}, an OPC UA signal {node, datatype}; the value in engineering units
+  is the one here times {scale} plus {offset}, which a recording does not know. In a replay a Modbus signal may
   have {registers}, how many it takes; an OPC UA signal with `judged` false has values that cannot stand here.
 - ``poll`` {device, unit, fc, address, count, t0, t1, ids, values, status}: a Modbus request that arrived at t0 and
   whose response left at t1; `ids` = signals wholly covered, `values` = engineering values as served (raw /
@@ -16,6 +17,8 @@ UTC. `ids` are the integer ids of the header's table. Kinds:
   initial value it delivers) or went.
 - ``overflow`` {id, sub, lost, marked}: a full queue of a subscription dropped the value of source time `lost`; the
   value of source time `marked` carries the overflow bit (status | 0x480).
+- ``forgot`` {id, times}: the device ends, and with it values of these source times that it had not sent yet, or of
+  which no client said that it has them.
 - ``write`` {device, fc | service, unit?, address?}: somebody tried to write or call.
 - ``fault`` {fault, device, start_ns, end_ns}: an injected fault began, with its planned end; again at its real end
   with `ended: true`.

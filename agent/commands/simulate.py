@@ -182,9 +182,11 @@ def _tell(verdict: Verdict, answer: dict[str, Any], notice: str, *, json: bool) 
         emit_json(answer)
         return
     latency = answer["latency_ms"]
+    beyond = f", {answer['unjudged']} of them not judged" if answer["unjudged"] else ""
     say(
-        f"{answer['tags']} tags: produced {answer['produced']}, suppressed {answer['suppressed']}, "
-        f"stored {answer['stored']}, missing {answer['missing']}, gap_explained {answer['gap_explained']}, "
+        f"{answer['tags']} tags{beyond}: produced {answer['produced']}, "
+        f"suppressed {answer['suppressed']}, stored {answer['stored']}, missing {answer['missing']}, "
+        f"gap_explained {answer['gap_explained']}, "
         f"duplicated {answer['duplicated']}, altered {answer['altered']}; latency p50 {latency['p50']} ms, "
         f"p95 {latency['p95']} ms; collector {answer['agent_cpu_s']} CPU s, {answer['agent_rss_mib']} MiB"
     )

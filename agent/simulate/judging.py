@@ -33,7 +33,7 @@ from connectors.opcua.config import OpcUaTag
 from pipelines.place import Place
 from pipelines.point import BAD
 from pipelines.settings import TagSettings
-from simulators.evidence import modbus_key, opcua_key
+from simulators.evidence import READ, modbus_key, opcua_key, truth_key
 from simulators.excuses import GapPoint
 from simulators.excuses import Outage as InjectedOutage
 from simulators.judge import StoredPoints, TagOptions, Verdict, judge
@@ -59,12 +59,14 @@ class Judged:
         left_ns: when each matched reading left the plant, int64, shape (n,), ns since 1970 UTC.
         accepted_ns: when the witness first heard that the store has it, int64, shape (n,); it heard of all of these.
         latency_ms: between the two, real milliseconds, shape (n,).
+        unjudged: tags whose values no truth can hold, such as arrays.
     """
 
     verdict: Verdict
     left_ns: NDArray[np.int64]
     accepted_ns: NDArray[np.int64]
     latency_ms: NDArray[np.float64]
+    unjudged: int
 
 
 def judge_run(simulation: Simulation, store: Readable) -> Judged:
@@ -76,24 +78,25 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     truth = list(read_truth(simulation.plan.truth))
     truth += [{"k": "stall", "start_ns": start_ns, "end_ns": end_ns} for start_ns, end_ns in simulation.stalls]
     header = next(line for line in truth if line["k"] == "header")
-    scaled = {_scaled_key(signal) for signal in header["signals"] if signal.get("decimals")}
-    unjudged = {opcua_key(one["device"], one["node"]) for one in header["signals"] if not one.get("judged", True)}
+    scales = scales_of(header["signals"])
+    beyond = {opcua_key(one["device"], one["node"]) for one in header["signals"] if not one.get("judged", True)}
     frozen_ns = next((line["time"] for line in truth if line["k"] == "freeze"), None)
     mapping: dict[str, Key] = {}
     options: dict[str, TagOptions] = {}
     places: dict[str, tuple[Place, str]] = {}
+    unjudged: dict[str, TagOptions] = {}
     for site in map(load_site, simulation.plan.sites):
         for connection in site.connections:
             for index, tag in enumerate(connection.tag_list()):
                 place = site.place(connection, tag)
                 name = f"{place.machine}/{tag.name}"
                 key, expected = _expectation(connection, index, tag, header["rate"])
-                if key in unjudged:
-                    continue
-                mapping[name], options[name] = key, expected
-                if mapping[name] not in scaled:
-                    options[name] = replace(options[name], scale=tag.scale, offset=tag.offset)
                 places[name] = (place, tag.name)
+                if key in beyond:
+                    unjudged[name] = expected
+                    continue
+                scale, offset = scales.get(key, (tag.scale, tag.offset))
+                mapping[name], options[name] = key, replace(expected, scale=scale, offset=offset)
     fields = stored_fields(store, places.values(), header["started_ns"])
     stored = {name: _points(fields, where(place), tag) for name, (place, tag) in places.items()}
     gaps = [
@@ -106,15 +109,17 @@ def judge_run(simulation: Simulation, store: Readable) -> Judged:
     verdict.wrong += lost_after_publishing(simulation, fields, header["started_ns"])
     kept = sum(len(points.time_ns) for points in stored.values()) + len(gaps)
     kept += _alarms(store, simulation, header["started_ns"])
-    verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not (outages or unjudged))
+    reread = any(one.mode == READ for one in unjudged.values())  # unchanged, and the truth does not tell how often
+    verdict.wrong += lost_before_publishing(simulation, truth, kept, undisturbed=not (outages or reread))
     left, accepted = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for name, points in stored.items():
+    for name in mapping:
+        points = stored[name]
         heard_ns = simulation.witness.accepted_ns(places[name][0].machine, places[name][1], points.time_ns)
         known = (heard_ns != 0) & (verdict.left_ns[name] != 0)
         left.append(verdict.left_ns[name][known])
         accepted.append(heard_ns[known])
     left_ns, accepted_ns = np.concatenate(left), np.concatenate(accepted)
-    return Judged(verdict, left_ns, accepted_ns, (accepted_ns - left_ns) / 1e6 / simulation.clock.rate)
+    return Judged(verdict, left_ns, accepted_ns, (accepted_ns - left_ns) / 1e6 / simulation.clock.rate, len(unjudged))
 
 
 def result(simulation: Simulation, judged: Judged) -> dict[str, Any]:
@@ -126,6 +131,7 @@ def result(simulation: Simulation, judged: Judged) -> dict[str, Any]:
     return {
         "lines": [Path(one).name for one in simulation.plan.lines],
         "tags": sum(len(one.tag_list()) for site in sites for one in site.connections),
+        "unjudged": judged.unjudged,
         "produced": total.produced,
         "suppressed": total.suppressed,
         "accepted": simulation.points("accepted"),
@@ -186,9 +192,9 @@ def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> 
     return opcua_key(connection.name, tag.node or tag.path), TagOptions(mode, 0, 1, deadband, bounds)
 
 
-def _scaled_key(signal: dict[str, Any]) -> Key:
-    """Of a register whose truth is in engineering units already."""
-    return modbus_key(signal["device"], signal["unit"], signal["table"], signal["address"])
+def scales_of(signals: Sequence[dict[str, Any]]) -> dict[Key, tuple[float, float]]:
+    """Scale and offset of the plant's signals; those of a recording have none, it knows no more than what was sent."""
+    return {truth_key(one): (one["scale"], one["offset"]) for one in signals if "scale" in one}
 
 
 def requests_of(connection: ModbusConnection, index: int) -> tuple[tuple[int, int, int], ...]:
@@ -238,9 +244,14 @@ def _outages(simulation: Simulation, truth: Sequence[dict[str, Any]]) -> list[In
     """Deaths of the collector, faults of the plant, and what else was injected."""
     found = [InjectedOutage(one.start_ns, one.end_ns, "kill") for one in simulation.outages if one.name == "collector"]
     found += [InjectedOutage(one.start_ns, one.end_ns, one.name) for one in simulation.injected]
+    return found + cuts_of(truth)
+
+
+def cuts_of(truth: Sequence[dict[str, Any]]) -> list[InjectedOutage]:
+    """Faults of the plant that kept values of a device from being read."""
     cuts = {}
     for line in truth:
         if line.get("cuts"):  # told at its start, and again at its end
             kind = "restart" if line.get("how") == "restart" else line["fault"]
             cuts[line["device"], kind, line["start_ns"]] = line["end_ns"]
-    return found + [InjectedOutage(start_ns, end_ns, kind) for (_, kind, start_ns), end_ns in cuts.items()]
+    return [InjectedOutage(start_ns, end_ns, kind, device) for (device, kind, start_ns), end_ns in cuts.items()]

@@ -430,3 +430,71 @@ def test_words_in_the_wrong_order_may_be_refused_as_another_device() -> None:
 
 
 WHERE = {"unit": 1, "table": "input", "address": 0}
+
+
+def test_an_outage_of_one_device_excuses_nothing_of_another() -> None:
+    kept = points(KEPT[0], KEPT[3])
+    gap = GapPoint("ton", "no_communication", mid(1), mid(4))
+    for device, explained in (("prs", 2), ("", 2), ("cnc", 0)):
+        outage = Outage(round(1.5 * S), round(3.5 * S), "comm_loss", device)
+        counts = ruling("ton", POLLS, kept, gaps=[gap], outages=[outage]).total
+        assert (counts.gap_explained, counts.missing) == (explained, 2 - explained)
+
+
+def test_the_pace_of_a_device_is_that_of_its_own_outages() -> None:
+    options = TagOptions(slack_ns=S // 20, period_ns=S)
+    there = [*range(30), *range(75, 100)]
+    truth = [poll(n, 0, float(n)) for n in there]
+    stored = points(*[(mid(n), float(n)) for n in there])
+    for device, wrong in (("prs", 0), ("cnc", 1)):
+        outage = Outage(30 * S, 70 * S, "comm_loss", device)
+        verdict = ruling("ton", truth, stored, options=options, end_ns=100 * S, outages=[outage])
+        assert len(verdict.wrong) == wrong
+
+
+def test_a_refusal_in_an_outage_does_not_end_the_check_of_the_pace() -> None:
+    options = TagOptions(slack_ns=S // 20, period_ns=S)
+    refused = poll(10.5, 0, 0, status=4, ids=[], values=[])
+
+    def wrong(*more: int, outages: tuple[Outage, ...] = (Outage(10 * S, 11 * S, "exception", "prs"),)) -> list[str]:
+        there = [*range(10), *more]
+        truth = sorted([refused, *(poll(n, 0, float(n)) for n in there)], key=lambda line: int(line["t0"]))
+        stored = points(*[(mid(n), float(n)) for n in there])
+        return ruling("ton", truth, stored, options=options, end_ns=60 * S, outages=outages).wrong
+
+    assert wrong() == ["ton: polled 11 times in 38.0 s, expected about 38"]
+    assert wrong(*range(11, 60)) == wrong(*range(30, 60)) == []  # a client may wait 10 periods, or as long again
+    assert wrong(outages=()) == []  # refused for good: asked at a pace of its own
+
+
+def test_a_change_that_its_device_forgot_is_explained_no_other_one() -> None:
+    outage = Outage(6 * S + 2000, 9 * S, "restart", "cnc")
+    lost = ruling("rpm", WATCHED, points(*SEEN[:1]), outages=[outage]).total
+    assert lost == Counts(produced=3, stored=1, missing=2)
+    forgot = {"k": "forgot", "id": 2, "times": [6 * S + 1000]}
+    lost = ruling("rpm", [*WATCHED, forgot], points(*SEEN[:1]), outages=[outage]).total
+    assert lost == Counts(produced=3, stored=1, gap_explained=1, missing=1)
+    assert ruling("rpm", [*WATCHED, forgot], points(*SEEN), outages=[outage]).total == Counts(produced=3, stored=3)
+
+
+def test_a_read_after_the_clock_was_right_again_bears_its_source_time() -> None:
+    skew = {"k": "fault", "fault": "clock_skew", "device": "cnc", "by_s": 7200.0, "start_ns": 10 * S, "end_ns": 20 * S}
+    ahead = 7200 * S
+
+    def read(at: int, time: int) -> dict[str, Any]:
+        fields = {"ids": [2], "values": [1.0], "times": [time], "status": [0]}
+        return {"k": "read", "device": "cnc", "t0": at, "t1": at + 1000} | fields
+
+    def clean(at: int, time: int) -> bool:
+        received = points((at + 2000, 1.0, 0x4000_0000))
+        truth = [skew, skew | {"ended": True}, read(at, time)]
+        return ruling("rpm", truth, received, options=TagOptions(mode=READ)).clean
+
+    assert clean(21 * S, 20 * S)  # in doubt for a moment
+    assert clean(60 * S, 15 * S + ahead)  # it did not change since
+    assert not clean(60 * S, 59 * S)
+
+
+def test_a_run_without_a_tag_that_can_be_judged_is_wrong() -> None:
+    verdict = judge([[{"k": "header", "signals": SIGNALS}]], {}, {}, {})
+    assert verdict.wrong == ["nothing was judged: there is no tag whose values a truth holds"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agent.config import load_site
-from agent.simulate.judging import requests_of
+from agent.simulate.judging import cuts_of, requests_of, scales_of
 from agent.simulate.kept import overclaimed, repeated_reads, unkept
 from agent.simulate.wire import Witness
 from agent.templates.compose import template
@@ -13,6 +13,9 @@ from connectors.modbus.config import ModbusConnection
 from connectors.modbus.plan import plan
 from connectors.modbus.tag import ModbusTag
 from pipelines.delivery.mqtt import Message
+from simulators.evidence import modbus_key, opcua_key
+from simulators.excuses import Outage
+from simulators.plant import load_plant
 
 
 def test_requests_of_a_tag_are_its_plan_and_the_halves_that_hold_it() -> None:
@@ -70,3 +73,18 @@ def test_a_gap_that_grows_is_one_point_told_again() -> None:
     for record, payload in sent:
         witness._on_message(Message("sf/c/s/a/data", payload, {"record": record}, 1, 1))
     assert witness.retold_gaps == 3
+
+
+def test_scales_are_those_of_the_plant() -> None:
+    scales = scales_of([one.header() for one in load_plant(["chemical_safety", "injection_molding"]).signals()])
+    assert scales[modbus_key("chm_gas", 1, "input", 0)] == (0.001875, -0.75)
+    assert scales[modbus_key("chm_plc", 1, "holding", 0)] == (1, 0)  # in engineering units already
+    assert scales[opcua_key("imm", "Jobs/ActiveJobValues/LastCycleTime")] == (0.001, 0)
+    recorded = {"device": "chm_gas", "unit": 1, "table": "input", "address": 0, "datatype": "uint16"}
+    assert scales_of([recorded]) == {}
+
+
+def test_an_outage_is_one_of_its_device() -> None:
+    fault = {"k": "fault", "fault": "comm_loss", "how": "restart", "device": "imm", "cuts": True, "start_ns": 5}
+    truth = [fault | {"end_ns": 9}, fault | {"end_ns": 7, "ended": True}]
+    assert cuts_of(truth) == [Outage(5, 7, "restart", "imm")]

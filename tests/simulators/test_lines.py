@@ -72,6 +72,7 @@ def test_every_tag_of_the_site_is_in_the_plant(line: str) -> None:
             signal = nodes[opcua_key(connection["name"], tag["node"])]
             namespace = tag["node"].removeprefix("nsu=").split(";")[0]
             assert namespace == plant.devices[connection["name"]].namespace, where
+            assert (tag["scale"], tag["offset"]) == (signal.scale, signal.offset), where
             continue
         unit = tag.get("unit", connection.get("unit", 1))
         signal = registers[modbus_key(connection["name"], unit, tag.get("table", "holding"), tag["address"])]
@@ -80,7 +81,8 @@ def test_every_tag_of_the_site_is_in_the_plant(line: str) -> None:
             told = registers[modbus_key(connection["name"], unit, tag["table"], tag["decimals_from"])]
             assert told.raw(plant.values) == signal.decimals, where
         else:
-            assert signal.decimals == 0 or tag["scale"] == float(f"1e-{signal.decimals}"), where
+            assert tag["scale"] == signal.scale * float(f"1e-{signal.decimals}"), where
+            assert tag["offset"] == signal.offset, where
         if signal.datatype in {"uint32", "int32", "float32"}:
             assert signal.words == tag.get("byte_order", connection.get("byte_order", "ABCD")), where
 

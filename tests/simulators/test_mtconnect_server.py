@@ -132,6 +132,15 @@ async def test_a_restart_is_another_instance_and_begins_unavailable(lathe: Lathe
     assert fault.get("nativeCode") == "oil-1"
 
 
+async def test_what_nobody_asked_beyond_is_in_the_truth_when_the_agent_forgets(lathe: Lathe) -> None:
+    await lathe.ask("/current")
+    await lathe.ask("/sample?from=5&count=8")
+    await lathe.tick(2)
+    await lathe.forget()
+    changed = [fields["time"] for kind, fields in lathe.log.lines if kind == "change"]
+    assert [fields for kind, fields in lathe.log.lines if kind == "forgot"] == [{"id": 0, "times": changed[4:]}]
+
+
 async def test_the_truth_says_what_was_served_from_the_first_look_on(lathe: Lathe) -> None:
     await lathe.tick(3)
     assert not [line for line in lathe.log.lines if line[0] == "item"]

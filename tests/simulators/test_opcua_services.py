@@ -270,3 +270,17 @@ async def test_servers_of_one_process_share_no_values(cell: Cell) -> None:
             assert (await cell.client.get_node(node).read_value(), await client.get_node(node).read_value()) == (2, 1)
     finally:
         await other.server.end()
+
+
+async def test_what_was_not_brought_home_is_in_the_truth_when_the_server_forgets(cell: Cell) -> None:
+    await cell.subscribe(most=1)
+    await cell.watch(NAMES[0])
+    result, _ = await cell.next()
+    home = result.NotificationMessage.SequenceNumber
+    await cell.step()
+    await cell.next(home)  # the initial value is acknowledged, the first change is not
+    await cell.step()
+    await cell.server.stop()
+    await cell.server.forget()
+    changed = [line["time"] for line in cell.log.lines if line["k"] == "change" and line["id"] == 0]
+    assert [line for line in cell.log.lines if line["k"] == "forgot"] == [{"k": "forgot", "id": 0, "times": changed}]
