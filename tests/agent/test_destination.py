@@ -261,7 +261,7 @@ class Handover:
         """What a second brings, durable here, and handed over."""
         first = second * PER_SECOND
         self.engine.hear(
-            [(10**18 + second * 10**9 + one, Ref("P1", "kw"), one, GOOD) for one in range(first, first + PER_SECOND)]
+            [Heard(10**18 + second * 10**9 + at, Ref("P1", "kw"), at, GOOD) for at in range(first, first + PER_SECOND)]
         )
         self.engine.tick(10**18 + second * 10**9)
         self._commit({})
