@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from agent.commands import version
 from agent.heap import keep_compact
 from agent.stdout import give_up_stdout, open_stdout
+from agent.stopping import heed_one_interrupt
 from agent.urls import refuse_secrets
 from pipelines.errors import ConfigError, DependencyError, ShopfloorError
 
@@ -103,6 +104,7 @@ def root(
 
 def main() -> None:
     """Run the command line."""
+    heed_one_interrupt()
     keep_compact()
     open_stdout()
     code = run(sys.argv[1:])
@@ -154,7 +156,7 @@ def _fail(error: Exception) -> int:
 
 def _usage(error: Any) -> str:
     where = error.ctx.command_path if error.ctx else "agent"
-    message = " ".join(error.format_message().split()).rstrip(".?")
+    message = " ".join(error.format_message().split()).rstrip(".?").replace("Value error, ", "")
     close = difflib.get_close_matches(message.removeprefix("No such command ").strip("'"), COMMANDS, 1)
     return f"{where}: {message}. See `{where} --help`." if not close else f"{where}: {message}; try `agent {close[0]}`"
 

@@ -1,4 +1,4 @@
-"""Child processes of a simulation: started, watched, started again when they die, ended by pid."""
+"""Child processes of a simulation: started, watched, started again when they die, ended by pid or with their parent."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from agent.broker.child import command
 from pipelines.errors import DependencyError
 
 _READY_S: Final = 60.0
@@ -79,8 +80,7 @@ class Child:
         self._started_s = time.monotonic()
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *self.argv,
+                *command([sys.executable, *self.argv]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
