@@ -16,7 +16,7 @@ from agent.alarming import ACT, LIST
 from agent.control.client import order
 from agent.duration import duration_s
 from agent.output import emit, emit_json, say
-from agent.paths import STATE_DIR
+from agent.simulate.plant import state_of
 from pipelines.derive.alarm_settings import PRIORITIES
 from pipelines.derive.lifecycle import LABELS, State
 from pipelines.errors import ConfigError
@@ -34,7 +34,10 @@ def command(
     by: Annotated[str, typer.Option(help="Who does it: a name, or a number of a person.")] = "",
     for_: Annotated[str, typer.Option("--for", help="shelve: how long, for example 30m; at most 24h.")] = "",
     comment: Annotated[str, typer.Option(help="What is to be said of it.")] = "",
-    state_dir: Annotated[Path, typer.Option(help="State folder of the agent.")] = STATE_DIR,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="State folder of the agent; default: as `agent run`, else a simulation's.")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(help="Work folder of a simulation; needed where several run.")] = None,
     *,
     everything: Annotated[
         bool, typer.Option("--all", help="list: normal ones too. ack: everything that waits for it.")
@@ -42,15 +45,16 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
     """Alarms of a running agent: list, acknowledge (ack), shelve or unshelve them; exit code 1 when one is refused."""
+    folder = state_of(state_dir, work)
     if action == "list":
-        return _list(state_dir, everything=everything, json=json)
+        return _list(folder, everything=everything, json=json)
     wanted = list(alarms or ())
     if wrong := _wrong(action, wanted, by, for_, everything=everything):
         raise ConfigError(None, None, f"alarms {action}: {wrong}")
     said = {"alarms": wanted, "all": everything, "by": by, "comment": comment}
     if for_:
         said["for_s"] = duration_s("--for", for_)
-    answer = order(state_dir, ACT + _ROUTES[action], said)
+    answer = order(folder, ACT + _ROUTES[action], said)
     if json:
         emit_json(answer)
     else:

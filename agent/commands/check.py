@@ -41,10 +41,17 @@ def command(
     else:
         for connection in site.connections:
             facts = "".join(f", {fact}" for fact in told[connection.name])
-            emit(f"{connection.name}: {len(connection.tag_list())} tags at {connection.where()}{facts}")
+            emit(f"{connection.name}: {_some(len(connection.tag_list()), 'tag')} at {connection.where()}{facts}")
             for tag in connection.tag_list() if tags else ():
                 bounds = f"{tag.range.low:g}…{tag.range.high:g}" if tag.range else ""
                 parts = (tag.engineering_unit, bounds, tag.label.ko, tag.label.en, tag.source)
                 emit("  " + "  ".join([f"{tag.machine or connection.machine}/{tag.name}", *filter(None, parts)]))
-        emit(f"ok: {len(site.machines)} machines, {len(counts)} connections, {sum(counts.values())} tags")
+        emit(
+            f"ok: {_some(len(site.machines), 'machine')}, {_some(len(counts), 'connection')}, "
+            f"{_some(sum(counts.values()), 'tag')}"
+        )
     return 0
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

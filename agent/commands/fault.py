@@ -37,6 +37,8 @@ def command(
         answer = tell_plant(plant, list=True)
         emit_json(answer) if json else _show(answer)
         return 0
+    if not device and (fitting := _devices(tell_plant(plant, list=True), name)):
+        raise ConfigError(None, None, f"{name} befalls a device; say --device {'|'.join(fitting)}")
     where = {key: value for key, value in (("device", device), ("signal", signal)) if value}
     if end:
         answer = tell_plant(plant, end=name, **where)
@@ -50,6 +52,11 @@ def command(
     else:
         emit(f"{_words(answer['injected'])}: {answer['for_s']:g} s")
     return 0 if answer.get("ended", 1) else 1
+
+
+def _devices(answer: dict[str, Any], name: str) -> list[str]:
+    """Names of the devices that a fault can befall; none where it befalls its line."""
+    return next((list(row["devices"]) for row in answer["faults"] if row["fault"] == name), [])
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -29,5 +29,6 @@ def command(
     source = template(line)
     load_site(source)
     write_new(output, compose(source.read_text(encoding="utf-8"), scale, level), force=force)
+    say(f"{output}: 라인 line {line}")
     say(f"{output}: change company, site and the addresses, then `agent check {output}` and `agent run {output}`")
     return 0

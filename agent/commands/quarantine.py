@@ -99,7 +99,7 @@ def _show(folder: Path, wanted: list[str], *, json: bool) -> int:
         emit_json({"records": [_as_dict(entry, refused) for entry, refused in found]})
         return 0
     for entry, refused in found:
-        emit(f"기록 record {entry.record}  시각 refused at {_time(entry)}  점 points {entry.points}")
+        emit(f"기록 record {entry.record}  시각 refused at {_time(entry)}  측정값 points {entry.points}")
         for one in refused:
             emit(f"{one['line']}\t{one['reason']}")
     return 0

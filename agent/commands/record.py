@@ -72,9 +72,14 @@ def command(
         finally:
             writer.close()
     except FileExistsError:
+        if not out.is_file():
+            raise ConfigError(out, None, "is a device or a folder; name a new file") from None
         raise ConfigError(out, None, "exists; choose another name, or remove it") from None
     except OSError as error:
         raise DependencyError(str(out), f"cannot write: {error.strerror}") from error
+    if not recorder.tally.answers:
+        out.unlink()
+        say(f"응답 없음, 파일을 남기지 않습니다 / no device answered: {out} is not kept")
     return _tell(recorder, out, took_s, writer.bytes_written, json=json)
 
 

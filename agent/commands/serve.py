@@ -33,7 +33,7 @@ def command(
     mqtt_port: Annotated[int, typer.Option(help="Port of the broker of our own; 0 = a free one.")] = 1883,
     broker: Annotated[str, typer.Option(help="auto, mosquitto or embedded.")] = "auto",
     host: Annotated[str, typer.Option(help="Address of the viewer.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.", min=0, max=65535)] = 8080,
     *,
     json: Annotated[bool, typer.Option("--json", help="Say where things are as one JSON line.")] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",

@@ -31,7 +31,7 @@ from agent.simulate.replay import replayed
 from agent.simulate.scale import MOST, copies
 from agent.simulate.session import Plan, Simulation
 from agent.simulate.table import table
-from agent.stopping import told_to_stop
+from agent.stopping import heed_one_interrupt, told_to_stop
 from agent.templates.compose import template
 from agent.urls import mqtt_settings
 from pipelines.delivery.mqtt_settings import MqttSettings
@@ -45,6 +45,9 @@ from viewer.stores.duckdb import DuckDbStore
 
 DEFAULT_LINES: Final = ("auto_press_machining", "injection_molding")
 _REACH_S: Final = 3.0
+_STOPPING: Final = (
+    "끝내는 중: 확인을 기다린 뒤 설비의 기록과 비교합니다 / stopping: waits for confirmations, then compares"
+)
 
 
 def command(
@@ -65,7 +68,7 @@ def command(
     store: Annotated[Path | None, typer.Option(help="Folder that keeps the embedded store; default: none.")] = None,
     work: Annotated[Path | None, typer.Option(help="Folder that keeps logs, truth and state; default: none.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the plant's physics.")] = 1,
-    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.", min=0, max=65535)] = 0,
     *,
     loop: Annotated[bool, typer.Option("--loop", help="What is played begins again at its end.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line, nothing else on stdout.")] = False,
@@ -112,6 +115,7 @@ def command(
             simulation, notice = asyncio.run(_simulate(plan, given, local, folder, seconds, json=json))
         except asyncio.CancelledError:
             raise typer.Abort from None
+        heed_one_interrupt()
         verdict, answer = _judged(simulation)
         (folder / "verdict.json").write_bytes(orjson.dumps(details(verdict), option=orjson.OPT_INDENT_2))
         _tell(verdict, answer, notice, json=json)
@@ -127,9 +131,8 @@ async def _simulate(
     *,
     json: bool,
 ) -> tuple[Simulation, str]:
-    stop = told_to_stop(
-        "끝내는 중: 확인을 기다린 뒤 설비의 기록과 비교합니다 / stopping: waits for confirmations, then compares"
-    )
+    told = False
+    stop = told_to_stop(_STOPPING, lambda: told)
     notice = ""
     async with AsyncExitStack() as stack:
         if mqtt is None:
@@ -139,7 +142,6 @@ async def _simulate(
         simulation = Simulation.of(plan(mqtt))
         console = Console(stderr=True)
         live = None if json or not console.is_terminal else stack.enter_context(Live(console=console))
-        told = False
         keys = Keys()
 
         async def beside(ended: asyncio.Event) -> None:
@@ -153,14 +155,31 @@ async def _simulate(
             nonlocal told
             if live is not None:
                 live.update(table(status, running.witness.last, running.viewer, notice, keys.footer()))
-            elif not told:
-                say(f"viewer: {running.viewer}\n{notice}".strip())
-            if not told and seconds is not None:
-                asyncio.get_running_loop().call_later(seconds, stop.set)
+            if told:
+                return
             told = True
+            _began(running, "" if live is not None else notice)
+            if seconds is not None:
+                asyncio.get_running_loop().call_later(seconds, _over, stop)
 
         await simulation.run(stop, show, beside)
     return simulation, notice
+
+
+def _began(simulation: Simulation, notice: str) -> None:
+    """Say where things are."""
+    say(f"viewer: {simulation.viewer}\nwork folder: {simulation.plan.work}")
+    for name, where in simulation.endpoints.items():
+        say(f"{name} {where}")
+    if notice:
+        say(notice)
+
+
+def _over(stop: asyncio.Event) -> None:
+    """The time is over."""
+    if not stop.is_set():
+        say(_STOPPING)
+        stop.set()
 
 
 def _judged(simulation: Simulation) -> tuple[Verdict, dict[str, Any]]:
@@ -172,7 +191,7 @@ def _judged(simulation: Simulation) -> tuple[Verdict, dict[str, Any]]:
         raise typer.Abort from error
     finally:
         store.close()
-    return judged.verdict, result(simulation, judged)
+    return judged.verdict, result(simulation, judged) | {"endpoints": simulation.endpoints}
 
 
 def _tell(verdict: Verdict, answer: dict[str, Any], notice: str, *, json: bool) -> None:

@@ -14,21 +14,25 @@ from rich.table import Table
 
 from agent.control.client import ask
 from agent.output import emit_json
-from agent.paths import STATE_DIR
+from agent.simulate.plant import state_of
 from pipelines.derive.alarm_settings import PRIORITIES
 from pipelines.errors import DependencyError
 
 
 def command(
-    state_dir: Annotated[Path, typer.Option(help="State folder of the agent.")] = STATE_DIR,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="State folder of the agent; default: as `agent run`, else a simulation's.")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(help="Work folder of a simulation; needed where several run.")] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
     """Show what a running agent does; exit code 1 when it is not healthy."""
+    folder = state_of(state_dir, work)
     try:
-        status = orjson.loads(ask(state_dir))
+        status = orjson.loads(ask(folder))
     except orjson.JSONDecodeError as error:
-        raise DependencyError(str(state_dir), "what answers there is no agent; name its --state-dir") from error
+        raise DependencyError(str(folder), "what answers there is no agent; name its --state-dir") from error
     if json:
         emit_json(status)
     else:
@@ -46,7 +50,7 @@ def _show(status: dict[str, Any]) -> None:
     console.print(table)
     points, journal = status["points"], status["journal"]
     console.print(
-        f"점 points: accepted {points['accepted']}, stored {points['stored']}, queued {points['queued']}, "
+        f"측정값 points: accepted {points['accepted']}, stored {points['stored']}, queued {points['queued']}, "
         f"dropped {points['dropped']}, quarantined {points['quarantined']}, imbalance {points['imbalance']}",
         soft_wrap=True,
     )
@@ -81,7 +85,7 @@ def _alarms(alarms: dict[str, Any]) -> str:
 def _clock(clock: dict[str, Any]) -> str:
     """One line on the machine's clock."""
     if not clock["watched"]:
-        return "of a simulation"
+        return "시뮬레이션의 시계 of a simulation"
     kernel = {
         True: "동기 synchronised",
         False: "비동기 not synchronised (time_unsynced)",

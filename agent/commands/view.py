@@ -23,7 +23,7 @@ def command(
     influx_user: Annotated[str | None, typer.Option(help="User of InfluxDB 1.x.")] = None,
     influx_password_file: Annotated[Path | None, typer.Option(help="File with its password or token.")] = None,
     host: Annotated[str, typer.Option(help="Address of the viewer.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.", min=0, max=65535)] = 8080,
     *,
     json: Annotated[bool, typer.Option("--json", help="Say where things are as one JSON line.")] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from agent.control.address import reach
+from agent.control.client import SOCKET
+from agent.output import say
+from agent.paths import STATE_DIR
 from pipelines.errors import ConfigError, DependencyError
 
 _PROC: Final = Path("/proc")
 _OPTION: Final = b"--control"
+_PLAYED: Final = {b"--line", b"--replay"}
+AGENT: Final = "agent"
+"""Name of the collector's state folder in the work folder of a simulation."""
 _START: Final = 19
 """Position of a process's start time behind its name in /proc/PID/stat (proc(5), field 22)."""
 _PATIENCE_S: Final = 5.0
 
 
-def only_plant(found: Sequence[Path]) -> Path:
-    """The one plant of those that run.
+def only_plant(found: Mapping[Path, str]) -> Path:
+    """The one plant of those that run, which are told with what they play.
 
     Raises:
         ConfigError: several run.
@@ -30,14 +37,14 @@ def only_plant(found: Sequence[Path]) -> Path:
     if not found:
         raise DependencyError("agent simulate", "no simulation runs here; start one with `agent simulate`")
     if len(found) > 1:
-        works = ", ".join(str(one.parent) for one in found)
+        works = ", ".join(f"{one.parent} ({played})" for one, played in found.items())
         raise ConfigError(None, None, f"{len(found)} simulations run here; say which with --work: {works}")
-    return found[0]
+    return next(iter(found))
 
 
-def running_plants() -> list[Path]:
-    """The control sockets of this user's plants, the newest first."""
-    found: list[tuple[int, Path]] = []
+def running_plants() -> dict[Path, str]:
+    """The control sockets of this user's plants, the newest first, and the lines, or the recording, that each plays."""
+    found: list[tuple[int, Path, str]] = []
     for entry in _PROC.iterdir():
         try:
             if not entry.name.isdecimal() or entry.stat().st_uid != os.getuid():
@@ -49,8 +56,37 @@ def running_plants() -> list[Path]:
         if b"simulators" in words and _OPTION in words[:-1]:
             path = Path(os.fsdecode(words[words.index(_OPTION) + 1]))
             if path.is_socket():
-                found.append((began, path))
-    return [path for _, path in sorted(found, reverse=True)]
+                found.append((began, path, _played(words)))
+    return {path: played for _, path, played in sorted(found, reverse=True)}
+
+
+def _played(words: Sequence[bytes]) -> str:
+    """Lines or recording, as a plant's command line names them."""
+    return ", ".join(Path(os.fsdecode(name)).name for option, name in pairwise(words) if option in _PLAYED)
+
+
+def state_of(state_dir: Path | None, work: Path | None) -> Path:
+    """State folder of the agent that is meant.
+
+    Args:
+        state_dir: as named, or None.
+        work: folder of a simulation, or None.
+
+    Without either it is that of `agent run`; where no agent has one, that of the one simulation that runs.
+
+    Raises:
+        ConfigError: several simulations run.
+    """
+    if state_dir is not None:
+        return state_dir
+    if work is not None:
+        return work / AGENT
+    plants = {} if (STATE_DIR / SOCKET).is_socket() else running_plants()
+    if not plants:
+        return STATE_DIR
+    found = only_plant(plants).parent
+    say(f"시뮬레이션 / simulation: {found}")
+    return found / AGENT
 
 
 def tell_plant(path: Path, **said: Any) -> dict[str, Any]:

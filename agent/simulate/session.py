@@ -220,6 +220,11 @@ class Simulation:
         return str(next((one.ready["viewer"] for one in self.servers if "viewer" in one.ready), ""))
 
     @property
+    def endpoints(self) -> dict[str, str]:
+        """Where each simulated device listens, HOST:PORT by connection."""
+        return {name: f"{one['host']}:{one['port']}" for name, one in self.plant.ready["endpoints"].items()}
+
+    @property
     def children(self) -> dict[str, Child]:
         """Collector and servers by name; the plant is not among them."""
         return {one.name: one for one in (self.collector, *self.servers)}

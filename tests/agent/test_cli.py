@@ -250,7 +250,7 @@ def test_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", str(GOOD)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "meter: 2 tags at modbus://192.168.0.20:502",
-        "press: 1 tags at opc.tcp://192.168.0.21:4840",
+        "press: 1 tag at opc.tcp://192.168.0.21:4840",
         "ok: 2 machines, 2 connections, 3 tags",
     ]
 

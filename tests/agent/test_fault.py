@@ -84,11 +84,13 @@ def test_a_bad_script_is_told_by_file_and_line(tmp_path: Path, capsys: pytest.Ca
 
 def test_which_simulation_is_meant_where_several_run() -> None:
     one, other = Path("/a/plant.sock"), Path("/b/plant.sock")
-    assert only_plant([one]) == one
-    with pytest.raises(ConfigError, match="2 simulations run here; say which with --work: /a, /b"):
-        only_plant([one, other])
+    assert only_plant({one: "cnc_turning"}) == one
+    with pytest.raises(
+        ConfigError, match=r"2 simulations run here; say which with --work: /a \(cnc_turning\), /b \(laser_cell\)"
+    ):
+        only_plant({one: "cnc_turning", other: "laser_cell"})
     with pytest.raises(DependencyError, match="no simulation runs here"):
-        only_plant([])
+        only_plant({})
 
 
 @pytest.mark.wire
@@ -101,7 +103,7 @@ def test_orders_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         try:
             assert process.stdout is not None
             assert process.stdout.readline()
-            assert control in running_plants()
+            assert running_plants()[control] == "cnc_turning"
             assert cli.run(["fault", "--json", "--work", str(work)]) == 0
             listed = json.loads(capsys.readouterr().out)
             assert {"comm_loss", "stuck"} <= {row["fault"] for row in listed["faults"]}
@@ -119,6 +121,8 @@ def test_orders_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
             while tell_plant(control, list=True)["active"]:
                 pass
             assert cli.run(["fault", "comm_loss", "--end", *there]) == 1
+            assert cli.run(["fault", "comm_loss", *there[2:]]) == 2
+            assert "comm_loss befalls a device; say --device trn" in capsys.readouterr().err
             assert cli.run(["fault", "stuk", *there]) == 2
             assert "did you mean stuck?" in capsys.readouterr().err
             assert cli.run(["fault", "stuck", "--with", "hard", *there]) == 2
