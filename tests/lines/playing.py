@@ -29,6 +29,7 @@ from simulators.device import Signal
 from simulators.evidence import modbus_key, opcua_key
 from simulators.faults.board import Board
 from simulators.faults.orders import read_order
+from simulators.faults.script import read_script
 from simulators.panel import ANY_BAD, Panel
 from simulators.plant import Plant, plant_of
 from simulators.signals.physics import STEP_NS
@@ -79,6 +80,11 @@ class Line:
         """Begin a fault at the next step."""
         self._board.add(read_order(said, self._plant), self._plant.steps)
 
+    def script(self, text: str) -> None:
+        """Plan the faults of a script, as `agent simulate --faults` takes it."""
+        for order in read_script(text, self._plant):
+            self._board.add(order, self._plant.steps)
+
     def play(self, seconds: float, every_s: float) -> None:
         """Go on; every tag that a rule reads is read once in `every_s` plant seconds."""
         end = self._plant.steps + round(seconds * 1e9) // STEP_NS
@@ -102,6 +108,11 @@ class Line:
     def states(self) -> dict[str, int]:
         """Code of each machine's state."""
         return {one.machine: int(one.fields["code"]) for one in self.points if one.measurement == "state"}
+
+    def codes(self, machine: str, since: int) -> set[int]:
+        """Codes of a machine's state among the points from number `since` on."""
+        of = (one for one in self.points[since:] if one.measurement == "state" and one.machine == machine)
+        return {int(one.fields["code"]) for one in of}
 
     def _read(self, now_ns: int) -> None:
         for row in self._heard:

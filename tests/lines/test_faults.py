@@ -8,6 +8,8 @@ Each `NAME.yaml` beside this file is the table of line NAME, one row a fault:
     moves                      tag (`MACHINE/tag`) and `to`: above, below, equals (with `value`), stuck, bad
     alarms                     alarms that came until then, and not before
     states                     machine → code of its state
+    keeps                      machine → the code of its state all the time since the fault began
+    some_bad                   machines of which some tags have no value, and others do
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from tests.lines.playing import Line, Reading
 
 HERE = Path(__file__).parent
 TABLES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("*.yaml"))}
-OURS = {"begins_s", "after_s", "every_s", "moves", "alarms", "states"}
+ASSERTS = {"moves", "alarms", "states", "keeps", "some_bad"}
+OURS = {"begins_s", "after_s", "every_s", *ASSERTS}
 
 
 def met(move: dict[str, Any], before: Reading, now: Reading) -> bool:
@@ -59,7 +62,17 @@ def test_fault(name: str, row: dict[str, Any]) -> None:
     assert quiet & set(row.get("alarms", ())) == set()
     assert set(row.get("alarms", ())) - line.raised(points) == set()
     states = line.states()
-    assert {machine: states.get(machine) for machine in row.get("states", {})} == row.get("states", {})
+    for machine, code in (row.get("states", {}) | row.get("keeps", {})).items():
+        assert states.get(machine) == code, machine
+    for machine, code in row.get("keeps", {}).items():
+        assert line.codes(machine, points) <= {code}, machine
+    for machine in row.get("some_bad", ()):
+        assert {one.status == 0 for ref, one in after.items() if ref.machine == machine} == {True, False}, machine
+
+
+def test_every_row_asserts_something() -> None:
+    rows = [(name, row) for name in TABLES for row in TABLES[name]]
+    assert [(name, row["fault"]) for name, row in rows if not any(row.get(key) for key in ASSERTS)] == []
 
 
 @pytest.mark.parametrize("name", TABLES)
