@@ -18,23 +18,10 @@ from agent.commands.simulate import DEFAULT_LINES
 from agent.config import load_site, load_sites
 from simulators.evidence import READ, SUBSCRIBE, modbus_key, opcua_key
 from simulators.judge import StoredPoints, TagOptions, judge
-from simulators.plant import load_plant
+from simulators.plant import line_names, load_plant
 
 ROOT = Path(__file__).parents[2]
-LINES = (
-    "auto_press_machining",
-    "injection_molding",
-    "laser_cell",
-    "chemical_safety",
-    "food_workshop_haccp",
-    "battery_second_life",
-    "ship_equipment_welding",
-    "heat_treatment",
-    "utilities_energy",
-    "cathode_kiln",
-    "ceramics_sintering",
-    "electrode_coating",
-)
+LINES = line_names()
 FLOATS = {"Double", "Float"}
 
 
@@ -74,6 +61,9 @@ def test_every_tag_of_the_site_is_in_the_plant(line: str) -> None:
             assert namespace == plant.devices[connection["name"]].namespace, where
             assert (tag["scale"], tag["offset"]) == (signal.scale, signal.offset), where
             continue
+        if connection["type"] == "mtconnect":
+            assert opcua_key(connection["name"], tag["data_item"]) in nodes, where
+            continue
         unit = tag.get("unit", connection.get("unit", 1))
         signal = registers[modbus_key(connection["name"], unit, tag.get("table", "holding"), tag["address"])]
         assert signal.datatype == ("uint16" if "bit" in tag else tag["datatype"]), where
@@ -102,7 +92,8 @@ def test_ordinary_running_stays_inside_the_ranges(line: str) -> None:
     for connection, tag in tags(line):
         if "range" in tag:
             unit = tag.get("unit", connection.get("unit", 1))
-            where = opcua_key("", tag["node"])[1] if "node" in tag else (unit, tag["table"], tag["address"])
+            node = tag.get("node") or tag.get("data_item")
+            where = opcua_key("", node)[1] if node else (unit, tag["table"], tag["address"])
             signal = by_key[connection["name"], where]
             factor = 1.0 if signal.decimals and signal.table else tag["scale"]
             ranged.append((signal, factor, tag["offset"], tag["range"]))
@@ -137,7 +128,7 @@ class Series:
 @pytest.mark.wire
 @pytest.mark.slow
 async def test_a_plain_collector_is_judged_clean(plant: Any) -> None:
-    process = await asyncio.to_thread(plant, "--line", LINES[0])
+    process = await asyncio.to_thread(plant, "--line", "auto_press_machining")
     held = {name: Series() for name in ("ton", "shots", "rpm", "coolant")}
     rpm, coolant = "Monitoring/Spindle/ActualSpeed", "Monitoring/Equipment/Coolant/Temperature"
     async with Client(process.endpoints["cnc"]["url"]) as client:
