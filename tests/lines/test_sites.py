@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, Final
 
 import pytest
@@ -12,7 +13,7 @@ from connectors.opcua.config import OpcUaConnection
 from pipelines.derive.rule import Ref
 from pipelines.settings import TagSettings
 from simulators.device import Signal
-from simulators.plant import line_names
+from simulators.plant import line_names, load_plant
 from tests.lines.playing import Line, site_of
 from tests.lines.test_faults import TABLES
 
@@ -89,6 +90,45 @@ def test_every_machine_and_alarm_is_named_in_both_languages(name: str) -> None:
     assert site.calendar is not None
     assert site.kpis
     assert site.alarms
+
+
+def kind(tag: TagSettings, signal: Signal) -> str:
+    """Type of its field in a store."""
+    if getattr(tag, "bit", None) is not None or signal.datatype in {"bool", "Boolean"}:
+        return "bool"
+    if "string" in {getattr(tag, "datatype", ""), signal.datatype.lower()} or signal.category == "CONDITION":
+        return "string"
+    whole = "int" in signal.datatype.lower() or signal.datatype in {"Byte", "bcd16", "bcd32", "bcd64"}
+    measured = signal.category == "SAMPLE" or (signal.category and signal.units)
+    scaled = tag.scale != 1 or tag.offset != 0 or getattr(tag, "decimals_from", None) is not None
+    return "int" if whole and not measured and not scaled else "float"
+
+
+def test_a_field_of_a_class_has_one_type_in_all_lines() -> None:
+    """A store refuses a second type of a field of a measurement, and lines may share one."""
+    found: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for name in line_names():
+        site, signals = site_of(name), Line(name).signals()
+        for connection in site.connections:
+            for tag in connection.tag_list():
+                place = site.place(connection, tag)
+                told = kind(tag, signals[Ref(place.machine, tag.name)])
+                found[place.measurement, tag.name][told].add(f"{name}: {place.machine}")
+    assert {key: dict(kinds) for key, kinds in found.items() if len(kinds) > 1} == {}
+
+
+@pytest.mark.parametrize("name", line_names())
+def test_a_device_refuses_long_requests_and_shows_open_sensors_as_its_profile_says(name: str) -> None:
+    site, signals, plant = site_of(name), Line(name).signals(), load_plant([name])
+    for connection in site.connections:
+        if not isinstance(connection, ModbusConnection):
+            continue
+        most = [one.map.max_registers for one in connection.devices]
+        assert plant.devices[connection.name].max_registers <= max(most, default=125), connection.name
+        for tag in connection.tag_list():
+            broken = {raw for raw, meaning in tag.sentinels.items() if meaning == "sensor_open"}
+            signal = signals[Ref(site.place(connection, tag).machine, tag.name)]
+            assert not broken or signal.open in broken, f"{connection.name}: {tag.name}"
 
 
 def test_every_line_has_a_table_of_faults() -> None:
