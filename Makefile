@@ -27,7 +27,7 @@ check: venv-dev  ## lint, types and import contracts
 bench: venv-dev  ## values per CPU-second of each stage; the last line is one JSON object
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-campaign: venv-dev  ## the long fault runs: ARGS="connectors", "reliability", "kills" or "soak" for one, "reliability -k NAME" for some tests
+campaign: venv-dev  ## the long fault runs: ARGS="connectors", "reliability", "kills", "soak" or "lines" for one, "reliability -k NAME" for some tests
 	@deploy/test-components.sh
 	@$(BIN)/python -m tests.campaign $(ARGS)
 

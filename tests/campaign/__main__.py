@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tests.campaign import kills, scale, soak
+from tests.campaign import kills, lines, scale, soak
 from tests.campaign.faults import CONNECTORS, RELIABILITY
 
 CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
@@ -15,6 +15,7 @@ CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
     "kills": lambda _: kills.main(),
     "soak": soak.main,
     "scale": lambda _: scale.main(),
+    "lines": lambda _: lines.main(),
 }
 
 
