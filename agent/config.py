@@ -29,6 +29,8 @@ _ROUNDS: Final = 12
 _SECRETS: Final = ("password_file", "key_file", "user_private_key_file", "private_key_file")
 _PLACEHOLDER: Final = re.compile(r"\.invalid\b")
 _FILL_IN: Final = "stands for an address of yours; write it here"
+_DEMO: Final = "demo"
+_OF_A_TEMPLATE: Final = "company: still `demo`, as a template has it; what is stored bears this name"
 _BELOW: Final = ("tls", "security")
 
 
@@ -103,6 +105,8 @@ def worth_a_look(paths: Sequence[Path]) -> list[Remark]:
             Remark(path, below.line, f"{path_of(root, place)}: {_FILL_IN}") for place, below in _open_ends(root)
         ]
         remarks += _moved_classes(site, path, root)
+        if site.company == _DEMO and "company" in root.below:
+            remarks.append(Remark(path, root.below["company"].line, _OF_A_TEMPLATE))
         count = len(root.below["connections"].below)
         for position in range(count):
             one = site.connections[first + position]

@@ -24,6 +24,9 @@ _FREE: Final = {"machines", "connections", "mqtt", "calendar", "alarms", "exposu
 """Top-level keys that may change while the agent runs; identity and disk are settled at the start."""
 _FIRST_CYCLE_S: Final = 20.0
 """Longest wait for the first attempt of every connection; one that takes longer counts as tried."""
+_FIRST_TICK_S: Final = 3.0
+"""Real time that devices have for a first answer before rules hear of the time: on a clock of 60 times the speed a
+safety alarm would take them for silent after 0.08 s. With `FAULT_S` and a tick it is below 10 s."""
 _TICK_S: Final = 1.0
 _LEAST_TICK_S: Final = 0.02
 """Of real time, however fast the clock of a simulation is."""
@@ -146,6 +149,7 @@ class Links:
 
     async def derive(self) -> NoReturn:
         """Tell the rules of the time about once a second, for what ends without a reading; ends by cancellation."""
+        await asyncio.sleep(_FIRST_TICK_S)
         while True:
             self.pulse()
             await asyncio.sleep(max(_LEAST_TICK_S, _TICK_S / self._keeper.clock.rate))

@@ -25,6 +25,16 @@ _UNCUT: Final = 10_000
 """Columns that no row needs."""
 Action = Literal["list", "ack", "shelve", "unshelve"]
 _ROUTES: Final = {"ack": "acknowledge", "shelve": "shelve", "unshelve": "unshelve"}
+_HEADINGS: Final = (
+    "등급 Priority",
+    "경보 Alarm",
+    "내용 Label",
+    "상태 State",
+    "원인 Cause",
+    "발생 Raised",
+    "조치 Action",
+)
+_CAUSES: Final = {"": "", "condition": "조건 condition", "fault": "값 없음 unknown"}
 _DONE: Final = {"ack": "확인됨 acknowledged", "shelve": "보류 shelved", "unshelve": "보류 해제 unshelved"}
 
 
@@ -97,7 +107,7 @@ def _list(state_dir: Path, *, everything: bool, json: bool) -> int:
 def show(alarms: Sequence[dict[str, Any]], console: Console) -> None:
     """A table as wide as the terminal: what does not fit goes on in the next line; in a file or pipe no line is cut."""
     table = Table()
-    for heading in ("등급 Priority", "경보 Alarm", "내용 Label", "상태 State", "발생 Raised", "조치 Action"):
+    for heading in _HEADINGS:
         table.add_column(heading, overflow="fold")
     for one in alarms:
         table.add_row(*map(escape, _row(one)))
@@ -108,12 +118,11 @@ def show(alarms: Sequence[dict[str, Any]], console: Console) -> None:
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     state = LABELS[State(one["state"])]
-    if one["cause"] == "fault":
-        state = f"{state}, 값 없음 value unknown"
     if one["until_ns"]:
         state = f"{state} ~{_time(one['until_ns'])}"
     priority = f"{PRIORITIES[one['priority']]} {one['priority']}" + (" 안전 safety" if one["safety"] else "")
-    return priority, one["alarm"], _both(one["label"]), state, _time(one["raised_ns"]), _both(one["action"])
+    cause = _CAUSES[one["cause"]]
+    return priority, one["alarm"], _both(one["label"]), state, cause, _time(one["raised_ns"]), _both(one["action"])
 
 
 def _both(labels: dict[str, str]) -> str:
@@ -121,5 +130,5 @@ def _both(labels: dict[str, str]) -> str:
 
 
 def _time(time_ns: int) -> str:
-    """In the time zone of this machine; empty for 0."""
-    return f"{datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone():%m-%d %H:%M:%S}" if time_ns else ""
+    """Date, time and zone of this machine; empty for 0."""
+    return f"{datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone():%Y-%m-%d %H:%M:%S %Z}" if time_ns else ""

@@ -77,6 +77,8 @@ async def _run(site: Site, read: Callable[[], Site], state_dir: Path, drain_s: f
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, collector.reload.wanted.set)
     tags = sum(len(one.tag_list()) for one in site.connections)
     say(f"agent {collector.agent}: {len(site.connections)} connections, {tags} tags, broker {site.mqtt.endpoint}")
+    if site.serve and server:
+        say(f"화면 screen: http://{site.serve.host}:{site.serve.port}")
     async with serving(server) if server else nullcontext():
         done = await collector.run(stop, drain_s)
     if not done:

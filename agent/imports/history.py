@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from agent.duration import in_words
 from agent.imports.cells import VALUES
 from agent.imports.columns import Column
 from agent.imports.source import Source, quoted, text
@@ -20,6 +21,13 @@ _ROWS: Final = 20_000
 """Rows of a group: what is in memory at once while it is written or played."""
 _GAP: Final = 10
 _GAP_NS: Final = 60 * 10**9
+_FAR: Final = 10
+_FAR_NS: Final = 24 * 3600 * 10**9
+_ENDS: Final = 20
+"""One row in so many may be far off at either end, and one of a short file."""
+_FEWEST: Final = 10
+"""Rows of the shortest file of which one may be far off."""
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +75,8 @@ def write_history(
     values = ", ".join(f"{VALUES[one.kind].format(quoted(one.heading))} AS {quoted(one.name)}" for one in columns)
     rows = f"SELECT {time} AS t_ns, row_number() OVER () AS file_row, {values} FROM {source.told} WHERE {where}"
     _copy(source, f"FROM ({rows}) WHERE t_ns IS NOT NULL", unsorted)
-    read = parquet(unsorted)
-    notes = [source.unreadable()]
+    read, far = _near(source, parquet(unsorted))
+    notes = [source.unreadable(), far]
     before = f"SELECT t_ns, lag(t_ns) OVER () AS past, file_row AS n FROM {read}"
     ((count, back, first_back),) = source.rows(
         f"SELECT count(*), count(*) FILTER (t_ns < past), min(n) FILTER (t_ns < past) FROM ({before})"
@@ -77,11 +85,34 @@ def write_history(
         raise ConfigError(source.path, None, "no row has a time")
     if back:
         notes.append(f"the time goes back ({back} times, first at row {first_back}): rows are played in order of time")
+    if back or far:
         _copy(source, f"FROM {read} ORDER BY t_ns, file_row", target)
         unsorted.unlink()
     else:
         unsorted.rename(target)
     return _looked_at(source, target, notes)
+
+
+def _near(source: Source, read: str) -> tuple[str, str]:
+    """SQL for the rows without those of a time that is far off, such as 1970, and what to say of them.
+
+    Far is further from nine in ten of the rows than ten times the time that these take, and than a day.
+    """
+    ((count, low, high),) = source.rows(f"SELECT count(*), min(t_ns), max(t_ns) FROM {read}")
+    if count < _FEWEST or high - low <= _FAR_NS:
+        return read, ""
+    end = max(1, count // _ENDS)
+    low, high = (
+        source.rows(f"SELECT t_ns FROM {read} ORDER BY t_ns LIMIT 1 OFFSET {at}")[0][0] for at in (end, count - 1 - end)
+    )
+    reach = max(_FAR * (high - low), _FAR_NS)
+    near = f"t_ns BETWEEN {low - reach} AND {high + reach}"
+    ((off, *_),) = source.rows(f"SELECT count(*) FROM {read} WHERE NOT ({near})")
+    if not off:
+        return read, ""
+    shown = source.rows(f"SELECT file_row FROM {read} WHERE NOT ({near}) ORDER BY file_row LIMIT {_SHOWN}")
+    few = ", ".join(str(row) for (row,) in shown) + (", …" if off > _SHOWN else "")
+    return f"(FROM {read} WHERE {near})", f"{off} rows have a time far from all others and are left out: row {few}"
 
 
 def _copy(source: Source, query: str, target: Path) -> None:
@@ -108,8 +139,8 @@ def _looked_at(source: Source, path: Path, notes: list[str]) -> History:
     if close:
         notes.append(f"{close} rows are less than {_STEP_NS // 10**6} ms behind another: the last of them is shown")
     if gaps:
-        longest = f"{longest_ns / 1e9:g} s before row {gap_row}"
-        notes.append(f"{gaps} times no row comes for over {wide_ns / 1e9:g} s, the longest {longest}: values stand")
+        wide, longest = in_words(wide_ns / 1e9), f"{in_words(longest_ns / 1e9)} before row {gap_row}"
+        notes.append(f"{gaps} times no row comes for over {wide}, the longest {longest}: values stand")
     grid_ms = next((ms for ms, wrong in zip(_GRIDS_MS, off, strict=True) if not wrong), _GRIDS_MS[-1])
     told = tuple(note for note in notes if note)
     return History(count, first_ns, last_ns, usual_ns / 1e9, grid_ms / 1000, told)

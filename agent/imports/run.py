@@ -79,7 +79,7 @@ def import_file(path: Path, folder: Path, columns: Path | None = None, *, force:
 
     Args:
         path: CSV or Parquet.
-        folder: where to write; it is made.
+        folder: where to write; it is made once all is read.
         columns: map of the columns, or None.
         force: write over what is there.
 
@@ -90,8 +90,8 @@ def import_file(path: Path, folder: Path, columns: Path | None = None, *, force:
     if not force and (there := [name for name in _FILES if (folder / name).exists()]):
         raise ConfigError(folder / there[0], None, "exists already; name another folder or say --force")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as name:
+        beside = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=beside) as name:
             scratch = Path(name)
             source = Source(path, settings.encoding, scratch)
             check_headings(settings, source.headings, columns)
@@ -99,6 +99,7 @@ def import_file(path: Path, folder: Path, columns: Path | None = None, *, force:
                 done = _imported(source, settings, scratch, folder)
             finally:
                 source.db.close()
+            folder.mkdir(parents=True, exist_ok=True)
             for one in _FILES:
                 os.replace(scratch / one, folder / one)  # noqa: PTH105 — over what is there
     except OSError as error:
@@ -115,6 +116,8 @@ def _imported(source: Source, settings: ImportSettings, scratch: Path, folder: P
     found, notes = columns_of(cells, settings.columns)
     if not found:
         raise ConfigError(source.path, None, "no column beside the time has a value")
+    if source.titles:
+        notes.insert(0, source.titles)
     if rows > timed:
         notes.append(f"{rows - timed} of {rows} rows have no time that can be read and are left out")
     history = write_history(source, found, time, where, scratch, scratch / HISTORY_FILE)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from agent.document import read_document
 from agent.explain import locate, path_of
@@ -16,6 +16,13 @@ from pipelines.errors import ConfigError
 from pipelines.settings import FieldName, Labels, Name, Range, Settings, words_of
 
 Kind = Literal["number", "bool", "text"]
+_ENCODINGS: Final = {"utf8": "utf-8", "utf16": "utf-16"} | dict.fromkeys(("euc-kr", "euckr", "ms949", "uhc"), "cp949")
+
+
+def _encoding(said: object) -> object:
+    """The encoding under the name by which it is known here."""
+    name = said.lower().replace("_", "-") if isinstance(said, str) else said
+    return _ENCODINGS.get(name, name) if isinstance(name, str) else name
 
 
 class ColumnSettings(Settings):
@@ -43,8 +50,8 @@ class ImportSettings(Settings):
     default: found by its heading, or the only one that holds times."""
     time_format: str | None = None
     """How times are written, as in `%d.%m.%Y %H:%M:%S`; default: found."""
-    encoding: Literal["utf-8", "cp949", "utf-16"] | None = None
-    """Of a CSV file; default: UTF-8 if all of it is, else CP949, which EUC-KR is a part of."""
+    encoding: Annotated[Literal["utf-8", "cp949", "utf-16"] | None, BeforeValidator(_encoding)] = None
+    """Of a CSV file; default: UTF-8 if all of it is, else CP949. `euc-kr`, a part of it, and `ms949` mean CP949 too."""
     serve: Literal["opcua", "modbus"] = "opcua"
     """Protocol of the plant. `modbus`: numbers are input registers; text is served over OPC UA either way."""
     machine: Name | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.duration import in_words
 from agent.imports.run import import_file
 from agent.output import say
 from pipelines.errors import ConfigError
@@ -50,6 +51,7 @@ def _plays(line: str) -> bool:
         if played is None:
             return False
         load_plant([line])
+        say(f"{line}: plays a history of {in_words(float(played.get('length_s', 0)))}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(Path(line) / "plant.yaml", None, str(error)) from error
     return True

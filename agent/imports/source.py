@@ -45,6 +45,7 @@ class Source:
     Attributes:
         headings: of its columns, each once.
         encoding: found or said; empty for Parquet.
+        titles: what to say of lines above the headings; empty = there are none.
 
     Raises:
         ConfigError: it cannot be read.
@@ -52,7 +53,7 @@ class Source:
 
     def __init__(self, path: Path, encoding: str | None, scratch: Path) -> None:
         self.path = path
-        self.encoding = ""
+        self.encoding = self.titles = ""
         limits: dict[str, Any] = {
             "threads": THREADS,
             "memory_limit": MEMORY,
@@ -70,11 +71,12 @@ class Source:
             self.told = self.table
             return
         plain, self.encoding = as_utf8(path, encoding, scratch / "utf-8.csv")
-        delimiter, headings = heading_line(plain)
+        delimiter, headings, above = heading_line(plain)
+        self.titles = f"the headings stand in line {above + 1}; what is above them is left out" if above else ""
         self.headings = _each_once(headings)
         columns = ", ".join(f"{text(one)}: 'VARCHAR'" for one in self.headings)
         read = f"read_csv({literal(plain)}, auto_detect = false, hive_partitioning = false, header = true, "
-        read += f"delim = {text(delimiter)}, "
+        read += f"skip = {above}, delim = {text(delimiter)}, "
         read += f"quote = '\"', escape = '\"', columns = {{{columns}}}, ignore_errors = true"
         self.table = f"{read})"
         self.told = f"{read}, store_rejects = true, rejects_limit = {_MOST_TOLD})"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import mode
 from typing import Final
 
 from pipelines.errors import ConfigError
 
 _PIECE: Final = 1 << 20
 _HEAD: Final = 1 << 16
+_LOOKED_AT: Final = 50
+"""Rows that show which of them holds the headings."""
 _DELIMITERS: Final = ",;\t|"
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -94,8 +98,10 @@ class Pieces:
                     return
 
 
-def heading_line(path: Path) -> tuple[str, list[str]]:
-    """The delimiter of a UTF-8 file and the headings in its first line.
+def heading_line(path: Path) -> tuple[str, list[str], int]:
+    """The delimiter of a UTF-8 file, its headings, and the number of lines above them.
+
+    A row that fills at most half as many cells as most rows have is a title, as MES and Excel put one above them.
 
     Raises:
         ConfigError: the file is empty.
@@ -104,6 +110,18 @@ def heading_line(path: Path) -> tuple[str, list[str]]:
         head = file.read(_HEAD).decode("utf-8-sig", errors="ignore")
     if not head.strip():
         raise ConfigError(path, None, "the file is empty")
-    delimiter = max(_DELIMITERS, key=head.partition("\n")[0].count)
-    first = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
-    return delimiter, [" ".join(one.split()) for one in first]
+    for line in head.split("\n", _LOOKED_AT)[:_LOOKED_AT]:
+        delimiter = max(_DELIMITERS, key=line.count)
+        rows = _rows(head, delimiter)
+        width = mode(len(row) for row, _ in rows)
+        if delimiter in line and width > 1:
+            break
+    headings, above = next((one for one in rows if 2 * sum(map(bool, one[0])) > width), rows[0])
+    return delimiter, headings, above
+
+
+def _rows(head: str, delimiter: str) -> list[tuple[list[str], int]]:
+    """The first rows that are not empty, and the number of lines above each, a cell of two lines counted as one."""
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    rows = enumerate(itertools.islice(reader, _LOOKED_AT))
+    return [([" ".join(one.split()) for one in row], above) for above, row in rows if row] or [([""], 0)]

@@ -108,8 +108,8 @@ class Alarm:
 
     @property
     def cause(self) -> str:
-        """Why it is active; empty when it is not."""
-        return self._cause if self.active else ""
+        """Why it came, until it is normal again; empty when it is."""
+        return self._cause if self._inner is not State.NORM else ""
 
     def take(self, ref: Ref, time_ns: int, value: Value, status: int) -> None:
         """One reading of `reads`."""
@@ -243,7 +243,6 @@ class Alarm:
             if self.active:
                 self._inner = gone(self._inner, latch=self.settings.latched, covered=self.state is not self._inner)
                 self._tell(time_ns, "cleared")
-                self._cause = ""
         else:
             self._count = min(self._count + counted, self.settings.times)
             calm = not self.active or self._cause == "fault"
@@ -287,6 +286,7 @@ class Alarm:
                 self.raises.append(time_ns)
             measured = event == "cleared" or (event == "raised" and self._cause == "condition")
             value = self._condition.value if measured else None
+            cause = self.cause if self.active else ""
             self._changes.append(
-                Changed(time_ns, event, self.state, self.active, self.cause, value, by, comment, self.until_ns)
+                Changed(time_ns, event, self.state, self.active, cause, value, by, comment, self.until_ns)
             )

@@ -147,6 +147,13 @@ def test_other_commands_say_the_first_fault_in_one_line(tmp_path: Path, capsys: 
     assert capsys.readouterr().err == f"{first} (and 2 more; agent check {path} lists all)\n"
 
 
+def test_a_company_that_is_still_the_template_s_is_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(GOOD.read_text(encoding="utf-8").replace("company: hansol", "company: demo"), encoding="utf-8")
+    assert run(["check", str(path)]) == 0
+    assert f"note: {path}:1: company: still `demo`" in capsys.readouterr().err
+
+
 def test_secret_files_that_are_not_there_are_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

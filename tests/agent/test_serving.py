@@ -74,7 +74,9 @@ def test_everything_runs_beside_the_agent_and_ends_with_it(tmp_path: Path) -> No
             assert agent.wait(DEADLINE_S) == 0
     assert not Path(f"/proc/{server}").exists()
     assert not answers()
-    assert "agent serve" in (tmp_path / "log").read_text(encoding="utf-8")
+    log_text = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "agent serve" in log_text
+    assert f"http://127.0.0.1:{viewer}\n" in log_text
 
 
 def test_the_store_stands_in_the_state_folder_unless_the_file_says_otherwise(tmp_path: Path) -> None:

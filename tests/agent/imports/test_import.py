@@ -280,3 +280,47 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert run(["import", str(file), "-o", str(out), "--force"]) == 0
     assert "Injection_Time\tinj_time\tnumber\ts\t" in capsys.readouterr().out
     assert run(["import", str(tmp_path / "gone.csv"), "-o", str(out), "--force"]) == 2
+
+
+def test_a_wrong_date_is_left_out_and_told(tmp_path: Path) -> None:
+    dates = [f"2026-01-05 08:{second // 60:02}:{second % 60:02}" for second in range(600)]
+    dates[300], dates[400] = "1970-01-01 00:00:00", "2099-12-31 00:00:00"
+    done = taken(tmp_path, "time,n\n" + "".join(f"{one},{number}\n" for number, one in enumerate(dates)))
+    assert done.notes == ("2 rows have a time far from all others and are left out: row 301, 401",)
+    assert (done.history.rows, done.history.length_s) == (598, 600)
+
+
+def test_a_long_gap_is_told_in_days_and_nothing_is_left_out(tmp_path: Path) -> None:
+    rows = "".join(f"2026-01-{day:02} 08:00:{second:02},1\n" for day in (5, 12) for second in range(60))
+    done = taken(tmp_path, "time,n\n" + rows)
+    assert done.notes == ("1 times no row comes for over 60 s, the longest 7 days before row 61: values stand",)
+    assert done.history.rows == 120
+
+
+@pytest.mark.parametrize(
+    "above", ["생산실적 현황\n", "생산실적 현황,,\n\n", '"생산\n실적",,\n조회,,\n', "\n\n생산 실적\n,,\n"]
+)
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_headings_are_found_below_titles(above: str, delimiter: str, tmp_path: Path) -> None:
+    text = above + "시간,온도,비고\n2026-01-05 08:00:00,20,\n2026-01-05 08:00:01,21,\n2026-01-05 08:00:02,cut\n"
+    done = taken(tmp_path, text.replace(",", delimiter))
+    assert history(done) == [(20,), (21,)]
+    line = above.replace("산\n실", "").count("\n") + 1  # a cell of two lines counts as one
+    assert done.notes[0] == f"the headings stand in line {line}; what is above them is left out"
+    assert f"line {line + 3} (missing columns)" in done.notes[2]
+
+
+@pytest.mark.parametrize("encoding", ["euckr", "EUC-KR", "ms949", "CP949", "euc_kr"])
+def test_names_of_the_korean_encoding(encoding: str, tmp_path: Path) -> None:
+    text = "시간,온도\n2026-01-05 08:00:00,20\n2026-01-05 08:00:01,21\n"
+    assert taken(tmp_path, text.encode("cp949"), f"encoding: {encoding}").encoding == "cp949"
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe\x81", b"a,b\n1,2\n", None])
+def test_a_refused_file_leaves_no_folder(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "line.csv"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError):
+        import_file(file, tmp_path / "deep" / "out")
+    assert list(tmp_path.iterdir()) == ([] if content is None else [file])

@@ -157,6 +157,9 @@ def test_a_detector_fault_is_an_unknown_value() -> None:
     assert feed(one, (2, True), ref=fault) == []
     assert tick(one, 3, 5, 7) == [(7, "raised", "UNACK")]
     assert feed(one, (8, False), ref=fault) == [(8, "cleared", "LATCHED")]
+    assert (one.active, one.cause) == (False, "fault"), "it still says that it was not gas"
+    one.acknowledge(T0 + 9 * S, "a")
+    assert one.cause == ""
 
 
 def test_latched_stays_until_acknowledged_after_its_end() -> None:
