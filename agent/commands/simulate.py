@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.live import Live
 
 from agent.broker import local_broker
+from agent.config import load_sites
 from agent.duration import duration_s
 from agent.imports.simulated import prepared
 from agent.influx import influx_store
@@ -92,6 +93,8 @@ def command(
         lines = prepared(lines, played, columns, folder / "imported", loop=again)
         orders = _script(faults, load_plant(lines, seed, scale)) if faults else []
         sites = tuple(path for one in lines for path in copies(template(one), scale, folder / "sites"))
+        if len(lines) > 1:
+            load_sites(sites)  # lines that clash cannot be read by one agent
         tape = None
         if replay is not None:
             tape = replayed(replay, [Path(one) for one in line or ()], folder)

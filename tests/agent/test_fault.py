@@ -93,6 +93,11 @@ def test_which_simulation_is_meant_where_several_run() -> None:
         only_plant({})
 
 
+def test_lines_that_one_agent_cannot_read_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["simulate", "injection_molding", "utilities_energy", "--for", "5s"]) == 2
+    assert "calendar: differs from the first file" in capsys.readouterr().err
+
+
 @pytest.mark.wire
 def test_orders_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     work = tmp_path / "run"
