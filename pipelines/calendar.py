@@ -51,16 +51,16 @@ class Calendar:
         return any(start_ns <= time_ns < end_ns for start_ns, end_ns in self._around(time_ns, time_ns))
 
     def working_ns(self, start_ns: int, end_ns: int) -> int:
-        """How much of a span is working time, ns."""
+        """How much of a span is working time, ns; where shifts reach into those of the next day it counts once."""
         spans = ((max(start_ns, low), min(end_ns, high)) for low, high in self._around(start_ns, end_ns))
-        return sum(high - low for low, high in spans if low < high)
+        return sum(high - low for low, high in _merged([(low, high) for low, high in spans if low < high]))
 
     def _local(self, time_ns: int) -> int:
         """Ns since the production day of 1970-01-01 began."""
         return time_ns + KST_NS - self._day_start_ns
 
     def _around(self, start_ns: int, end_ns: int) -> Iterator[Span]:
-        """Working time of the production days that touch a span, disjoint, oldest first, ns since 1970 UTC."""
+        """Working time of the production days that touch a span, oldest first, disjoint within a day, ns since 1970."""
         for day in range(self._local(start_ns) // _DAY_NS - 1, self._local(end_ns) // _DAY_NS + 1):
             if (_EPOCH + timedelta(days=day)).weekday() in self._days:
                 began_ns = day * _DAY_NS - self._local(0)

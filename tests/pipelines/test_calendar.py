@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.calendar import Calendar
@@ -68,6 +68,7 @@ SPAN = st.tuples(st.integers(0, 1439), st.integers(1, 1439)).map(
 )
 
 
+@example(["00:00-00:02", "00:01-00:02"], [], "00:01-00:02", 4122)  # over the end of its day, into the next one's
 @given(st.lists(SPAN, min_size=1, max_size=3), st.lists(SPAN, max_size=3), SPAN, st.integers(0, 4 * 1440))
 def test_working_time_is_the_minutes_that_work(shifts: list[str], breaks: list[str], day: str, start: int) -> None:
     spans = [dict(zip(("from", "to"), one.split("-"), strict=True), name="s") for one in shifts]
