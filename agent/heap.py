@@ -1,8 +1,8 @@
 """The C heap of a process that runs for a year.
 
 glibc gives each thread a heap of its own and, after the first large block that is freed, keeps larger and larger ones
-for itself; blocks that live for some minutes leave holes in each of them. Two hours of two lines took 5 MB/h that way,
-with nothing kept (`tracemalloc` flat). One heap, and large blocks always from the system: mallopt(3).
+for itself; blocks that live for some minutes leave holes in each of them. With one heap, and large blocks always from
+the system (mallopt(3)), `agent soak long` counts half the growth: docs/results/soak.md.
 """
 
 from __future__ import annotations
