@@ -18,20 +18,10 @@ from pipelines.errors import JournalError, JournalFull
 from pipelines.quarantine import Quarantine, kept
 from pipelines.quarantine.shelf import _ADD, NAME
 from pipelines.topics import RecordId
+from tests.set_clock import SetClock
 
 EPOCH = "a" * 32
-
-
-class At:
-    """A clock that stands still."""
-
-    rate = 1.0
-
-    def now_ns(self) -> int:
-        return 1_700_000_000_000_000_000
-
-    def monotonic_s(self) -> float:
-        return 0.0
+NOW = SetClock(1_700_000_000_000_000_000)
 
 
 def record(number: int) -> RecordId:
@@ -47,7 +37,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_what_is_kept_says_all_and_outlives_the_process(tmp_path: Path) -> None:
-    one = Quarantine(tmp_path, clock=At())
+    one = Quarantine(tmp_path, clock=NOW)
     one.put(record(1), refused(1, 2))
     one.put(record(2), refused(3))
     one.put(record(1), refused(9))
@@ -56,7 +46,7 @@ def test_what_is_kept_says_all_and_outlives_the_process(tmp_path: Path) -> None:
     again = Quarantine(tmp_path)
     assert (again.records, again.points) == (2, 3)
     (first, lines), _ = kept(tmp_path)  # while the other has it open
-    assert (first.record, first.time_ns, first.points, first.lines) == (str(record(1)), At().now_ns(), 2, 2)
+    assert (first.record, first.time_ns, first.points, first.lines) == (str(record(1)), NOW.now_ns(), 2, 2)
     assert first.reason == "field type conflict"
     assert lines == refused(1, 2)
     assert [entry.record for entry, _ in kept(tmp_path, [str(record(2))])] == [str(record(2))]

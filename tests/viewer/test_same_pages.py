@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ import pytest
 
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.services.influxd import Influxd
+from tests.set_clock import SetClock
 from tests.viewer.plant import COMPANY, NS, SITE, readings
 from viewer.app import make_app
 from viewer.catalog import Catalog
@@ -23,20 +23,6 @@ from viewer.stores.duckdb import DuckDbStore
 from viewer.stores.influx import InfluxStore
 
 pytestmark = pytest.mark.wire
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """A clock that stands still, so that two pages can be compared letter by letter."""
-
-    at_ns: int
-    rate: float = 1.0
-
-    def now_ns(self) -> int:
-        return self.at_ns
-
-    def monotonic_s(self) -> float:
-        return self.at_ns / NS
 
 
 def parts(page: str) -> tuple[list[str], list[float]]:
@@ -58,7 +44,7 @@ async def test_both_stores_give_the_same_pages(influxd: Influxd, tmp_path: Path)
     addresses = ["/", *(f"{machine}/{name}?period=1h" for name in SITE["machines"]), "/?lang=en"]
     pages: list[list[str]] = []
     for store in stores:
-        app = make_app(store, Catalog.of([SITE]), Stopped(now_ns))
+        app = make_app(store, Catalog.of([SITE]), SetClock(now_ns))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://viewer") as client:
             answers = [await client.get(address) for address in addresses]
         assert {answer.status_code for answer in answers} == {200}

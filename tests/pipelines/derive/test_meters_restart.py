@@ -19,7 +19,7 @@ from pipelines.settings import ConnectionSettings, TagSettings
 from pipelines.share.rule import Share, newest
 from pipelines.source import Source
 from pipelines.stats import FlowStats
-from tests.pipelines.derive.set_clock import SetClock
+from tests.set_clock import SetClock
 
 PLACE = Place("press", "acme", "", "", "M")
 KWH, SHOTS, LOT = Ref("M", "kwh"), Ref("M", "shots"), Ref("M", "lot")

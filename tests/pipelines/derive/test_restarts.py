@@ -21,7 +21,7 @@ from pipelines.point import BAD_NO_COMMUNICATION, Delivery, scan_of
 from pipelines.settings import ConnectionSettings, Deadband, TagSettings
 from pipelines.source import Source
 from pipelines.stats import FlowStats
-from tests.pipelines.derive.set_clock import SetClock
+from tests.set_clock import SetClock
 
 S = 10**9
 NOW = SystemClock().now_ns() // S * S - 100 * S
