@@ -180,15 +180,14 @@ class Source:
 
     def _see_times(self, delivery: Delivery, now_ns: int) -> None:
         """Take note of how far the clock behind these readings is off; times that cannot be right say nothing."""
+        if delivery.historical or not self._ear.listens:
+            return
         believed = self._clock is None or self._clock.believed
-        newest = 0
-        for scan in () if delivery.historical else delivery.scans:
-            if len(scan):
-                skewed = self._stamper.skewed(scan, now_ns, delivery.device_time_ns, believed=believed)
-                newest = max(newest, int(np.where(skewed, 0, scan.time_ns).max()))
-        if newest:
+        device_ns, scans = delivery.device_time_ns, delivery.scans
+        sound = (self._stamper.newest_sound(one, now_ns, device_ns, believed=believed) for one in scans)
+        if newest_ns := max(sound, default=0):
             shift_ns = 0 if self._clock is None else self._clock.shift_ns
-            self._own_time.see(newest, now_ns, time.monotonic(), shift_ns)
+            self._own_time.see(newest_ns, now_ns, time.monotonic(), shift_ns)
 
     def _again_ns(self, delivery: Delivery, now_ns: int) -> int:
         """Readings before this time may be told for the second time: one process stored them and forgot it.

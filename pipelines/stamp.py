@@ -33,6 +33,7 @@ _STEPPED_NS: Final = 10 * 10**9
 _BACK_NS: Final = 10 * 10**9
 """A device's clock that shows less than in the process before, by more than this, was set back; that of a redundant
 server may be a little behind."""
+_NEVER_NS: Final = np.iinfo(np.int64).max
 _NEWEST: Final = struct.Struct("<qq")
 
 
@@ -86,6 +87,7 @@ class Stamper:
         new, first = len(max_skew_ns), len(self._keys)
         self._keys += keys
         self._max_skew = np.append(self._max_skew, np.array(max_skew_ns, dtype=np.int64))
+        self._least_skew_ns = int(self._max_skew.min(initial=_NEVER_NS))
         self._last = np.append(self._last, np.full(new, self._bound_ns, dtype=np.int64))
         self._source = np.append(self._source, np.full(new, self._bound_ns, dtype=np.int64))
         self._value = np.append(self._value, np.full(new, None, dtype=object))
@@ -138,11 +140,18 @@ class Stamper:
         """Which source times cannot be right, whatever came before them: bool, shape (n,)."""
         if not believed:
             return (scan.time_ns < RELEASED_NS) | (scan.time_ns > PLAUSIBLE_NS)
-        limit = self._max_skew[scan.tag]
-        skewed: NDArray[np.bool_] = scan.time_ns - now_ns > limit
-        if device_time_ns is None or abs(device_time_ns - now_ns) > int(self._max_skew.min()):
-            skewed |= now_ns - scan.time_ns > limit
+        ahead_ns = scan.time_ns - now_ns
+        if device_time_ns is None or abs(device_time_ns - now_ns) > self._least_skew_ns:
+            ahead_ns = np.abs(ahead_ns)
+        skewed: NDArray[np.bool_] = ahead_ns > self._max_skew[scan.tag]
         return skewed
+
+    def newest_sound(self, scan: Scan, now_ns: int, device_time_ns: int | None, *, believed: bool) -> int:
+        """The newest of the times that are not `skewed`; 0 = none."""
+        newest_ns = int(scan.time_ns.max(initial=0))
+        if believed and abs(newest_ns - now_ns) <= self._least_skew_ns:
+            return newest_ns
+        return int(scan.time_ns[~self.skewed(scan, now_ns, device_time_ns, believed=believed)].max(initial=0))
 
     def _device(self, device_time_ns: int, time_ns: NDArray[np.int64]) -> None:
         """Keep the newest times; a clock that lost time since the process before bounds tags not heard since."""

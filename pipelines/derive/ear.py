@@ -22,13 +22,16 @@ class Ear:
 
     Args:
         engine: has the rules.
+
+    Attributes:
+        listens: whether rules read any row.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._refs: list[Ref] = []
         self._mask = np.empty(0, dtype=bool)
-        self._any = False
+        self.listens = False
         self._holds: list[bool] = []
         self._last: dict[int, tuple[Value, int]] = {}
         self._away: dict[int, tuple[Value, int]] = {}
@@ -43,11 +46,11 @@ class Ear:
         """
         self._refs, self._holds = list(refs), list(holds)
         self._mask = np.array([self._engine.listens(ref) for ref in refs], dtype=bool)
-        self._any = bool(self._mask.any())
+        self.listens = bool(self._mask.any())
 
     def wanted(self, scan: Scan) -> Scan | None:
         """The readings that rules read; None = none of them."""
-        if not self._any:
+        if not self.listens:
             return None
         wanted = self._mask[scan.tag]
         return scan.take(wanted) if wanted.any() else None
@@ -100,4 +103,4 @@ class Ear:
 
     def gather(self, now_ns: int) -> Lines | None:
         """What all that causes; None = nothing."""
-        return self._engine.gather(now_ns) if self._any else None
+        return self._engine.gather(now_ns) if self.listens else None
