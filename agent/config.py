@@ -229,6 +229,8 @@ def _open_ends(node: Node, place: tuple[str | int, ...] = ()) -> Iterator[tuple[
 
 def _absent(path: Path, root: Node) -> Iterator[Remark]:
     groups = [root.below["mqtt"]] if "mqtt" in root.below else []
+    if "share" in root.below:
+        groups += [one.below["mqtt"] for one in root.below["share"].below.values() if "mqtt" in one.below]
     groups += root.below["connections"].below.values()
     groups += [one.below[key] for one in groups for key in _BELOW if key in one.below]
     for group in groups:

@@ -67,7 +67,7 @@ class Cuts:
             value: what stands there.
         """
         if about == "tls":
-            return self.within(place[:2])
+            return self.within(place[:-1])
         if about == "tags":
             sources = {"tags", "tags_file", "devices", "events"}
             return any(self.within((*place, key)) for key in sources) or self._extra_like(place, sources)

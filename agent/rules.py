@@ -20,6 +20,7 @@ from pipelines.place import MOVED_CLASSES, OWN_MEASUREMENTS, measurement_of
 
 if TYPE_CHECKING:
     from agent.site import Site
+    from pipelines.delivery.mqtt_settings import MqttSettings
     from pipelines.settings import TagSettings
 
 OWN_COLUMNS: Final = {"company", "line", "machine", "site", "time"}
@@ -107,8 +108,14 @@ def _clashes(first: Site, other: Site) -> Iterator[Fault]:
             yield Fault(place, f"{one.name!r} is used in another file too; name one of them otherwise")
 
 
+def _brokers(site: Site) -> Iterator[tuple[KeyPath, MqttSettings]]:
+    """The own broker and those of destinations, each with where it is written."""
+    yield ("mqtt",), site.mqtt
+    yield from ((("share", name, "mqtt"), one.mqtt) for name, one in site.share.items() if one.mqtt is not None)
+
+
 def _hosts(site: Site) -> Iterator[Fault]:
-    hosts: list[tuple[KeyPath, str]] = [(("mqtt", "host"), site.mqtt.host)]
+    hosts: list[tuple[KeyPath, str]] = [((*place, "host"), one.host) for place, one in _brokers(site)]
     for position, one in enumerate(site.connections):
         if isinstance(one, ModbusConnection) and one.host:
             hosts.append((("connections", position, "host"), one.host))
@@ -118,10 +125,11 @@ def _hosts(site: Site) -> Iterator[Fault]:
 
 
 def _certificates(site: Site) -> Iterator[Fault]:
-    tls = site.mqtt.tls
-    if tls is not None and (tls.cert_file is None) != (tls.key_file is None):
-        key = "key_file" if tls.cert_file is None else "cert_file"
-        yield Fault(("mqtt", "tls", key), "cert_file and key_file belong together; name both or none", "tls")
+    for place, broker in _brokers(site):
+        tls = broker.tls
+        if tls is not None and (tls.cert_file is None) != (tls.key_file is None):
+            key = "key_file" if tls.cert_file is None else "cert_file"
+            yield Fault((*place, "tls", key), "cert_file and key_file belong together; name both or none", "tls")
 
 
 def _is_address(host: str) -> bool:
@@ -260,10 +268,6 @@ def _shares(site: Site) -> Iterator[Fault]:
     """Who shares by name means a tag there is: one that is misspelt would stay at home, or leave it, unseen."""
     for place, reason in misnamed(site):
         yield Fault(place, f"{reason}; correct the name, or remove it", "read")
-    for name, one in site.share.items():
-        host = ("share", name, "mqtt", "host")
-        if one.mqtt is not None and not _HOST.fullmatch(one.mqtt.host) and not _is_address(one.mqtt.host):
-            yield Fault(host, "must be a host name or an IP address alone; no scheme, user, port or path")
 
 
 def _meters(site: Site) -> Iterator[Fault]:

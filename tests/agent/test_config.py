@@ -160,7 +160,8 @@ def test_secret_files_that_are_not_there_are_noted(
     path = tmp_path / "site.yaml"
     text = GOOD.read_text(encoding="utf-8").replace("port: 1883", "port: 1883\n  user: u\n  password_file: agent_mqtt")
     path.write_text(
-        text.replace("    endpoint:", f"    user: u\n    password_file: {tmp_path / 'opc'}\n    endpoint:"),
+        text.replace("    endpoint:", f"    user: u\n    password_file: {tmp_path / 'opc'}\n    endpoint:")
+        + "\nshare: {technopark: {mqtt: {host: h, user: u, password_file: agent_technopark}}}\n",
         encoding="utf-8",
     )
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
@@ -169,10 +170,10 @@ def test_secret_files_that_are_not_there_are_noted(
     assert capsys.readouterr().err.splitlines() == [
         f"note: {path}:28: password_file {tmp_path / 'opc'} is not there now; it is read when the service runs",
         f"note: {path}:38: password_file agent_mqtt is not there now; {looked_up}",
+        f"note: {path}:43: password_file agent_technopark is not there now; {looked_up}",
     ]
-    (tmp_path / "opc").write_text("x")
-    (tmp_path / "agent_mqtt").write_text("x")
-    for name, mode in (("opc", 0o644), ("agent_mqtt", 0o640)):
+    for name, mode in (("opc", 0o644), ("agent_mqtt", 0o640), ("agent_technopark", 0o640)):
+        (tmp_path / name).write_text("x")
         (tmp_path / name).chmod(mode)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert run(["check", str(path)]) == 0
