@@ -76,6 +76,14 @@ _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 """typer's own copy of click's UsageError, which it does not export."""
 
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
+_PLAIN: Final = {
+    "Value error, ": "",
+    "Input should be less than or equal to": "must be at most",
+    "Input should be greater than or equal to": "must be at least",
+    "Input should be a valid integer, unable to parse string as an integer": "must be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "must be a number",
+}
+"""What pydantic says of an option, as configuration files are told it."""
 
 app = typer.Typer(
     cls=LazyGroup, add_completion=False, rich_markup_mode="markdown", suggest_commands=False, context_settings=_HELP
@@ -156,7 +164,9 @@ def _fail(error: Exception) -> int:
 
 def _usage(error: Any) -> str:
     where = error.ctx.command_path if error.ctx else "agent"
-    message = " ".join(error.format_message().split()).rstrip(".?").replace("Value error, ", "")
+    message = " ".join(error.format_message().split()).rstrip(".?")
+    for theirs, ours in _PLAIN.items():
+        message = message.replace(theirs, ours)
     close = difflib.get_close_matches(message.removeprefix("No such command ").strip("'"), COMMANDS, 1)
     return f"{where}: {message}. See `{where} --help`." if not close else f"{where}: {message}; try `agent {close[0]}`"
 

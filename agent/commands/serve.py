@@ -30,7 +30,9 @@ def command(
     mqtt: Annotated[str | None, typer.Option(help="A broker that runs already: mqtt://[user@]host:port.")] = None,
     mqtt_password_file: Annotated[Path | None, typer.Option(help="File with the broker's password.")] = None,
     mqtt_ca_file: Annotated[Path | None, typer.Option(help="PEM of the broker's authority.")] = None,
-    mqtt_port: Annotated[int, typer.Option(help="Port of the broker of our own; 0 = a free one.")] = 1883,
+    mqtt_port: Annotated[
+        int, typer.Option(help="Port of the broker of our own; 0 = a free one.", min=0, max=65535)
+    ] = 1883,
     broker: Annotated[str, typer.Option(help="auto, mosquitto or embedded.")] = "auto",
     host: Annotated[str, typer.Option(help="Address of the viewer.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.", min=0, max=65535)] = 8080,

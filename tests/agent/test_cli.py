@@ -136,6 +136,24 @@ def test_bad_arguments(arguments: list[str], line: str, capsys: pytest.CaptureFi
     assert not said.out
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value", "why"),
+    [
+        ("serve", "--port", "65536", "must be at most 65535"),
+        ("serve", "--mqtt-port", "99999", "must be at most 65535"),
+        ("view", "--port", "-1", "must be at least 0"),
+        ("simulate", "--port", "x", "must be a whole number"),
+        ("simulate", "--speed", "fast", "must be a number"),
+    ],
+)
+def test_numbers_of_options_are_refused_in_plain_words(
+    command: str, option: str, value: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, option, value]) == 2
+    said = one_line(capsys.readouterr().err)
+    assert said == f"agent {command}: Invalid value for '{option}': {why}. See `agent {command} --help`."
+
+
 def test_errors_that_come_together_are_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
