@@ -59,7 +59,8 @@ def test_everything_runs_beside_the_agent_and_ends_with_it(tmp_path: Path) -> No
             return 0
 
     argv = [sys.executable, "-m", "agent.cli", "run", str(site), "--state-dir", str(state)]
-    with (tmp_path / "log").open("wb") as log, subprocess.Popen(argv, stderr=log) as agent:
+    environment = os.environ | {"NOTIFY_SOCKET": str(tmp_path / "none"), "WATCHDOG_USEC": "20000000"}
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(argv, stderr=log, env=environment) as agent:
         try:
             until(answers)
             until(stored)
@@ -69,6 +70,9 @@ def test_everything_runs_beside_the_agent_and_ends_with_it(tmp_path: Path) -> No
             until(lambda: children(agent.pid) not in ([], [server]))
             until(answers)
             (server,) = children(agent.pid)
+            told = Path(f"/proc/{server}/environ").read_bytes()
+            assert b"NOTIFY_SOCKET=" not in told
+            assert b"WATCHDOG_USEC=" not in told
         finally:
             agent.send_signal(signal.SIGTERM)
             assert agent.wait(DEADLINE_S) == 0

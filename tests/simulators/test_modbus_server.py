@@ -114,6 +114,38 @@ def test_a_foreign_protocol_is_disconnected(press: Any) -> None:
         assert not sock.recv(1)
 
 
+def heads(sock: socket.socket, transactions: range) -> list[tuple[int, int]]:
+    """Ask once for each transaction, all at once; transaction and function code of the answers as they come."""
+    for one in transactions:
+        sock.sendall(struct.pack(">HHHB", one, 0, 6, 1) + struct.pack(">BHH", 3, 0, 1))
+    found = []
+    while True:
+        try:
+            transaction, _, length, _, code = struct.unpack(">HHHBB", sock.recv(8, socket.MSG_WAITALL))
+        except TimeoutError:
+            return found
+        sock.recv(length - 2, socket.MSG_WAITALL)
+        found.append((transaction, code))
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ({"fault": "timeout", "every": 2}, [(1, 3), (3, 3)]),
+        ({"fault": "exception", "every": 2, "code": 6}, [(1, 3), (2, 0x83), (3, 3), (4, 0x83)]),
+        ({"fault": "late_reply", "every": 2, "late_s": 0.4}, [(1, 3), (3, 3), (2, 3), (4, 3)]),
+        ({"fault": "wrong_reply", "every": 2}, [(1, 3), (2, 4), (3, 3), (4, 3)]),
+    ],
+)
+def test_answers_that_go_wrong(press: Any, fault: dict[str, Any], found: list[tuple[int, int]]) -> None:
+    """Every second one, of four requests that are sent at once."""
+    press.tell(device="prs", for_s=600, **fault)
+    press.wait(b'"fault":"%s"' % fault["fault"].encode())
+    with connect(press, "prs") as sock:
+        sock.settimeout(1.0)
+        assert heads(sock, range(1, 5)) == found
+
+
 @pytest.mark.parametrize("how", ["close", "silent"])
 def test_comm_loss_and_return(press: Any, how: str) -> None:
     read = struct.pack(">BHH", 3, 0, 1)

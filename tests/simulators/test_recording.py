@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.record.writer import Writer
+from simulators.replay import recording
 from simulators.replay.contents import contents_of
 from simulators.replay.recording import FORMAT, VERSION, Recording, RecordingError
 
@@ -101,6 +102,13 @@ def test_a_later_version_is_refused(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(RecordingError, match=f"of version {VERSION + 1}"):
         Recording(tmp_path / "r")
+
+
+def test_a_frame_larger_than_any_ends_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "r", [2, 100, 2])
+    assert len(numbers(tmp_path / "r")) == 104
+    monkeypatch.setattr(recording, "MOST_FRAME", 2000)
+    assert numbers(tmp_path / "r") == [1, 2]
 
 
 @pytest.fixture

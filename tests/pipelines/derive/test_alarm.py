@@ -121,6 +121,14 @@ def test_unknown_is_no_alarm_and_no_return() -> None:
     assert feed(one, (44, 9)) == [(44, "cleared", "RTN_UNACK")]
 
 
+def test_a_text_where_a_number_is_compared_says_nothing() -> None:
+    one = alarm(above=100)
+    assert feed(one, (0, "E-07"), (1, 101)) == [(1, "raised", "UNACK")]
+    assert feed(one, (2, "OFF")) == []
+    assert one.active
+    assert feed(one, (3, 99)) == [(3, "cleared", "RTN_UNACK")]
+
+
 def test_an_agent_that_did_not_run_raises_nothing_for_the_time_between() -> None:
     one = alarm(above=10, delay_s=5)
     assert feed(one, (0, 11)) == []
@@ -181,6 +189,14 @@ def test_shelving_ends_by_itself() -> None:
     one.shelve(T0 + 80 * S, 60, "a")
     one.unshelve(T0 + 81 * S, "b")
     assert told(one) == [(80, "shelved", "SHELVED"), (81, "unshelved", "UNACK")]
+
+
+def test_one_that_becomes_a_safety_alarm_is_shelved_no_longer() -> None:
+    one = alarm(above=10)
+    one.shelve(T0, 3600, "a")
+    safe = alarm(above=10, safety=True)
+    safe.restore(one.kept())
+    assert feed(safe, (1, 11)) == [(1, "raised", "UNACK")]
 
 
 def test_suppressed_by_design() -> None:

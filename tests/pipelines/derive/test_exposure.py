@@ -99,6 +99,16 @@ def test_time_without_the_agent_is_unknown() -> None:
     assert at(points, 1800, "twa_coverage") == pytest.approx(900 / 28_800)
 
 
+def test_a_value_does_not_hold_while_the_computer_slept() -> None:
+    one = rule()
+    take(one, 0, 30)
+    tick(one, 10, 60)
+    one.tick(T0 + 900 * S)
+    points = one.lines()
+    assert at(points, 900, "stel_coverage") == pytest.approx(1 / 15)
+    assert at(points, 900, "twa_at_least") == pytest.approx(30 * 60 / 28_800)
+
+
 def test_a_restart_at_a_whole_minute_changes_nothing() -> None:
     one, other = rule(), rule()
     for number in range(4000):

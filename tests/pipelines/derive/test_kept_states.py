@@ -31,6 +31,18 @@ def test_the_newest_records_lead_to_the_newest_states(changes: list[dict[str, by
     assert Kept(journal).resume() == {}
 
 
+def test_what_is_written_again_and_again_ends_with_a_whole_set_without_what_was_forgotten() -> None:
+    kept, wholes = Kept({}), []
+    for record in range(1000):
+        kept[f"alarm/M/{record}"] = b"%d" % record
+        kept[f"alarm/M/{record - 3}"] = b""
+        written = kept.resume()
+        assert len(written[SINCE]) < 1000
+        wholes += [len(written[WHOLE])] if WHOLE in written else []
+    assert len(wholes) > 10
+    assert max(wholes) < 200
+
+
 def test_what_does_not_change_is_written_now_and_then_only() -> None:
     kept, wholes, since = Kept({}), 0, []
     for name in range(150):

@@ -97,6 +97,17 @@ def test_an_alarm_comes_however_old_the_first_value_is(age_s: int, more: dict[st
     assert NOW + delay_ns - 10 * S <= raised.time_ns <= NOW + delay_ns
 
 
+@pytest.mark.parametrize("off_s", [300, -300])
+def test_a_clock_of_ours_that_is_set_right_believes_the_device_at_once(off_s: int) -> None:
+    own = OwnTime()
+    for second in range(10):
+        own.see(NOW + (off_s + second) * S, NOW + second * S, second, 0)
+    later = NOW + (off_s + 10) * S
+    own.see(later, later, 10, off_s * S)
+    times = later + np.array([-2, 0], dtype=np.int64) * S
+    assert own.of(times, later).tolist() == times.tolist()
+
+
 def test_what_lay_between_two_deliveries_keeps_its_distances() -> None:
     own = OwnTime()
     own.see(NOW, NOW, 0.0, 0)

@@ -88,6 +88,12 @@ def test_only_what_is_shared_is_heard() -> None:
         ("battery", "spm", True),
         ("alarm", "state", False),
         ("alarm", "spm", True),
+        ("alarm_action", "state", False),
+        ("alarm_action", "spm", True),
+        ("event_log", "state", False),
+        ("event_log", "spm", True),
+        ("exposure", "state", False),
+        ("exposure", "spm", True),
         ("cycle", "spm", False),
         ("cycle", "kw", True),
         ("whatever", "kw", False),
@@ -197,6 +203,20 @@ def test_memory_is_bounded_however_much_comes() -> None:
     busy(one, range(60), size=10_000)
     assert sum(len(batch.body) for batch in one.pending) <= 32 << 20
     assert one.lost > 0
+
+
+@pytest.mark.parametrize(("away_s", "mean"), [(50, 18.333), (70, 20.0)])
+def test_after_a_restart_a_value_that_was_not_told_holds_for_a_minute_only(away_s: int, mean: float) -> None:
+    levels: dict[Ref, Level] = {Ref("P1", "spm"): "aggregate"}
+    one = Share("tp", "origin", levels, {}, PLACES)
+    one.take(Ref("P1", "spm"), M0 + 59 * S, 10, GOOD)
+    again = Share("tp", "origin", levels, {}, PLACES)
+    again.restore(one.state())
+    again.tick(M0 + (59 + away_s) * S)
+    again.take(Ref("P1", "spm"), M0 + 130 * S, 20, GOOD)
+    again.take(Ref("P1", "spm"), M0 + 150 * S, 20, GOOD)
+    again.tick(M0 + 185 * S)
+    assert f"spm_mean={mean}" in sent(again)[-1]
 
 
 def test_what_is_given_up_is_one_gap_at_the_destination() -> None:

@@ -191,6 +191,12 @@ def test_a_pack_that_warms_too_fast_is_told_once() -> None:
     assert rise.time_ns < T0 + 160 * S
 
 
+def test_noise_is_no_warming() -> None:
+    """0.4 ℃ up and down again within 10 s is 2.4 ℃/min, and 0.8 ℃/min over the half minute that counts."""
+    readings = [Reading(T0 + s * S, "t", 25 + 0.4 * (s // 10 % 2), GOOD) for s in range(600)]
+    assert [one for one in events_of(readings) if isinstance(one, Rise)] == []
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.frozensets(st.integers(0, 3000), max_size=6), st.sampled_from([20, 30]))
 def test_a_restart_anywhere_changes_nothing(restarts: frozenset[int], period_s: int) -> None:

@@ -100,6 +100,15 @@ def test_a_silent_meter_does_not_hold_up_an_hour_for_ever() -> None:
     assert (again.kwh, again.known_ns) == (pytest.approx(20.0), HOUR_NS // 2)
 
 
+def test_hours_that_wait_for_a_meter_are_bounded() -> None:
+    book = Book()
+    for hour in range(100):
+        book.made(H0 + hour * HOUR_NS, 1)
+        book.lot(H0 + hour * HOUR_NS, f"L{hour}")
+    assert [one.start_ns for one in book.hours] == [H0 + hour * HOUR_NS for hour in range(28, 100)]
+    assert [one.lot for one in book.lots] == [f"L{hour}" for hour in range(28, 100)]
+
+
 cuts = st.lists(st.integers(1, 5 * HOUR_NS - 1), unique=True, max_size=12).map(sorted)
 powers = st.lists(st.floats(0, 1000), min_size=14, max_size=14)
 
