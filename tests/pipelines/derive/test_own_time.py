@@ -54,7 +54,8 @@ class Connection(ConnectionSettings):
 def listened() -> tuple[Source, Heard]:
     rule, engine = Heard(), Engine({})
     engine.follow([rule], {"P1": PLACE})
-    return Source(Connection(name="plc", tags=(TagSettings(name="a"),)), [PLACE], {}, engine=engine), rule
+    tags = (TagSettings(name="a"), TagSettings(name="b"))
+    return Source(Connection(name="plc", tags=tags), [PLACE, PLACE], {}, engine=engine), rule
 
 
 @pytest.mark.parametrize("off_s", OFF_S)
@@ -69,6 +70,14 @@ def test_readings_are_heard_when_they_were_taken_by_our_clock(off_s: int) -> Non
     for second, (before, newest) in enumerate(zip(rule.heard[::2], rule.heard[1::2], strict=True)):
         assert -slack_ns <= newest[0] - (NOW + second * S) <= 0
         assert newest[0] - before[0] == S // 2
+
+
+@pytest.mark.parametrize("off_s", [10**6, 10**9])
+def test_one_time_that_cannot_be_right_says_nothing_of_the_others(off_s: int) -> None:
+    one, rule = listened()
+    scan = scan_of([0, 1], [NOW - S, NOW + off_s * S], [1.0, 2.0])
+    one.encode(Delivery((scan,), None, device_time_ns=NOW), NOW)
+    assert rule.heard == [(NOW - S, 1.0, 0)]
 
 
 @pytest.mark.parametrize("off_s", OFF_S)
