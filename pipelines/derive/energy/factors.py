@@ -33,7 +33,7 @@ class Factor(Settings):
     source: str
     """Where it was published."""
     verified: bool
-    """Whether it was held against that source; if not, it is a placeholder."""
+    """Whether it was held against that source; if not, points of it say so."""
 
 
 class FactorTable(Settings):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.derive.energy.factors import load
+from pipelines.derive.energy.factors import Factor, load
 from pipelines.derive.energy.rule import EnergyRule
 from pipelines.derive.energy.span import HOUR_NS, Meter, Power
 from pipelines.derive.packed import pack
@@ -29,8 +29,8 @@ FACTORS = load()
 Heard = tuple[int, str, Value, int]
 
 
-def rule(meter: Power | Meter | None = None) -> EnergyRule:
-    return EnergyRule("P1", TAGS, meter or Meter(MIN), FACTORS, {TAGS["total"]: 1 << 16})
+def rule(meter: Power | Meter | None = None, factors: tuple[Factor, ...] = FACTORS) -> EnergyRule:
+    return EnergyRule("P1", TAGS, meter or Meter(MIN), factors, {TAGS["total"]: 1 << 16})
 
 
 def points(
@@ -79,6 +79,13 @@ def test_a_shift_by_hour_and_lot() -> None:
     # 240 shots and 24 bad ones: at the change of the lot 180 and 18, which belong to the first.
     assert [fields["pieces"] for _, fields in lots] == [162, 54]
     assert lots[0][1]["kwh_per_piece"] == pytest.approx(54 / 162, rel=1e-8)
+
+
+@pytest.mark.parametrize(("verified", "said"), [(True, None), (False, False)])
+def test_a_factor_that_nobody_verified_says_so_in_each_point(verified: bool, said: bool | None) -> None:
+    factors = tuple(one.model_copy(update={"verified": verified}) for one in FACTORS)
+    told = points(shift(), until_ns=H0 + 130 * MIN, factors=factors)
+    assert [one.fields.get("factor_verified") for one in told if "factor" in one.fields] == [said] * 4
 
 
 def test_a_reset_of_the_meter_makes_up_nothing() -> None:
