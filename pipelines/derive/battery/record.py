@@ -26,6 +26,7 @@ class Record:
         reasons: why it is on hold; empty = it is not.
         remarks: conditions that were not those of the standard.
         rule_version: of the limits that were used.
+        rule_verified: whether somebody confirmed them.
     """
 
     start_ns: int
@@ -39,6 +40,7 @@ class Record:
     reasons: tuple[str, ...]
     remarks: tuple[str, ...]
     rule_version: str
+    rule_verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def record_of(
         tuple(reasons),
         tuple(_remarks(main, rule, pack)) if main else (),
         rule.version,
+        rule.verified,
     )
 
 

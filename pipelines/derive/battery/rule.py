@@ -105,7 +105,7 @@ def step_fields(step: Step) -> dict[str, Value]:
 
 
 def record_fields(record: Record) -> dict[str, Value]:
-    """Fields of a test: what was not measured is not there."""
+    """Fields of a test: what was not measured is not there; limits that nobody confirmed say so."""
     found: dict[str, Value | None] = {
         "end": record.end_ns,
         "pack": record.pack or None,
@@ -117,5 +117,6 @@ def record_fields(record: Record) -> dict[str, Value]:
         "reason": "; ".join(record.reasons) or None,
         "remark": "; ".join(record.remarks) or None,
         "rule": record.rule_version,
+        "rule_verified": None if record.rule_verified else False,
     }
     return {key: one for key, one in found.items() if one is not None}

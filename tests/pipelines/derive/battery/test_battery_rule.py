@@ -69,6 +69,12 @@ def test_another_version_of_the_rule_grades_the_same_curve_anew() -> None:
     assert before.figures == after.figures
 
 
+@pytest.mark.parametrize(("verified", "said"), [(True, None), (False, False)])
+def test_limits_that_nobody_confirmed_say_so_in_each_record(verified: bool, said: bool | None) -> None:
+    (record,) = regrade(curve(), CELL.model_copy(update={"verified": verified}), STATES)
+    assert record_fields(record).get("rule_verified") == said
+
+
 def test_steps_and_warnings_are_points() -> None:
     readings = [one for one in curve(period_s=20) if one.role != "t"]
     readings += [Reading(T0 + s * S, "t", 25 + s / 40, GOOD) for s in range(0, 240, 2)]
