@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _KEEPALIVE_S: Final = (10, 5, 3)
 """Idle time, interval and number of TCP keepalive probes: a dead peer is known after 25 s without a poll."""
 
+CONNECT_S: Final = 4.0
+"""A connection has this long at least: a first SYN that is lost is sent again after 1 s and 3 s (RFC 6298 5.5)."""
+
 _TCP_INFO_BYTES: Final = 104
 _LAST_DATA_RECV: Final = struct.Struct("=52xI")
 """Milliseconds since data came, the fourteenth word of `struct tcp_info` (linux/tcp.h)."""
@@ -89,19 +92,20 @@ async def open_stream(
 
     Raises:
         LinkRefused: nobody listens, or the name is unknown.
-        LinkTimeout: no answer within `timeout_s` seconds.
+        LinkTimeout: no answer within `timeout_s` seconds, or `CONNECT_S` where that is longer.
         LinkUntrusted: a certificate was refused, or a file of ours cannot be read.
     """
     context = None if tls is None else _context(tls, place)
     name = None if tls is None else tls.server_name or host
     loop = asyncio.get_running_loop()
+    limit_s = max(timeout_s, CONNECT_S)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(limit_s):
             _, pipe = await loop.create_connection(
                 lambda: StreamPipe(listener), host, port, ssl=context, server_hostname=name
             )
     except TimeoutError as error:
-        raise LinkTimeout(place, f"no connection within {timeout_s:g} s: check the address and the cable") from error
+        raise LinkTimeout(place, f"no connection within {limit_s:g} s: check the address and the cable") from error
     except ssl.SSLCertVerificationError as error:
         reason = f"the device's certificate is refused: {error.verify_message}"
         raise LinkUntrusted(place, f"{reason}; see tls.ca_file and tls.server_name") from error

@@ -34,7 +34,7 @@ def _whole_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
 def connection(port: int | None, *tags: dict[str, Any], **more: Any) -> ModbusConnection:
     named = [{"name": f"t{i}", "datatype": "uint16", **tag} for i, tag in enumerate(tags)]
     fields: dict[str, Any] = {"type": "modbus", "name": "m", "host": "127.0.0.1", "port": port}
-    fields |= {"period_s": 0.05, "timeout_s": 0.2}
+    fields |= {"period_s": 0.05, "timeout_s": 1.0}
     if more.get("transport") in {"rtu", "ascii"}:
         del fields["host"], fields["port"]
     if named:

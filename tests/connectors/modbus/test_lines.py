@@ -163,7 +163,7 @@ async def test_a_reply_around_the_timeout_is_that_of_its_own_request(late_s: flo
 
     tags = [{"address": 200 * i} for i in range(4)]
     async with Device(rtu=True, lie=lie) as device:
-        settings = connection(device.port, *tags, period_s=0.01, timeout_s=0.1, **GATEWAY)
+        settings = connection(device.port, *tags, period_s=0.01, timeout_s=0.4, **GATEWAY)
         seen: list[Delivery] = []
         async with asyncio.timeout(20):
             while len(seen) < 4 or len(table(*seen)) < 4:
@@ -200,7 +200,7 @@ async def test_the_other_shape_may_be_refused() -> None:
 
     refused = {(1, 3, address) for address in range(20) if address != 5}
     async with Device(rtu=True, lie=lie, refused=refused) as device:
-        settings = connection(device.port, {"address": 5}, period_s=0.05, timeout_s=0.1, **GATEWAY)
+        settings = connection(device.port, {"address": 5}, period_s=0.05, timeout_s=0.4, **GATEWAY)
         seen: list[Delivery] = []
         with pytest.raises(LinkTimeout, match="a reply may still come"):
             await collect(link_to(settings), seen)
@@ -216,7 +216,7 @@ async def test_an_exception_after_a_timeout_is_asked_for_again() -> None:
 
     tags = ({"address": 1}, {"address": 100, "datatype": "uint32"})
     async with Device(rtu=True, lie=lie) as device:
-        settings = connection(device.port, *tags, period_s=0.02, timeout_s=0.1, **GATEWAY)
+        settings = connection(device.port, *tags, period_s=0.02, timeout_s=0.4, **GATEWAY)
         seen: list[Delivery] = []
         async with asyncio.timeout(20):
             while 1 not in table(*seen):
@@ -298,7 +298,7 @@ async def test_one_lost_frame_is_asked_for_again(transport: str, line: Line) -> 
     made = UdpDevice(lie=lie) if transport == "udp" else SerialDevice(line, lie=lie)
     async with made as device:
         more = {"transport": "udp"} if transport == "udp" else on(line)
-        deliveries = await read(link_to(connection(device.port or None, *TAGS, timeout_s=0.1, **more)), 3)
+        deliveries = await read(link_to(connection(device.port or None, *TAGS, timeout_s=0.4, **more)), 3)
     assert [row[1:] for row in table(*deliveries)[0]] == [(value_of(1, 3, 10), 0)] * 3
 
 
@@ -356,7 +356,7 @@ async def test_nothing_but_reads_goes_out(transport: str, line: Line) -> None:
     made.rtu = transport.startswith("rtu")
     async with made as device:
         more = on(line) if transport == "rtu" else {"transport": transport}
-        settings = connection(device.port or None, *tags, timeout_s=0.1, **more)
+        settings = connection(device.port or None, *tags, timeout_s=0.4, **more)
         with contextlib.suppress(LinkError):
             await read(link_to(settings), 4)
         assert set(device.functions) == {1, 2, 3, 4}

@@ -218,7 +218,7 @@ async def test_a_hole_between_two_tags_costs_no_tag() -> None:
 async def test_a_mute_unit_does_not_stop_the_others(in_flight: int) -> None:
     async with Device(mute={3}) as device:
         tags = [{"address": 10, "unit": unit} for unit in range(1, 8)]
-        settings = connection(device.port, *tags, period_s=0.02, timeout_s=0.1, in_flight=in_flight)
+        settings = connection(device.port, *tags, period_s=0.02, timeout_s=0.4, in_flight=in_flight)
         link = link_to(settings)
         seen: list[Delivery] = []
         async with link, asyncio.timeout(20):
@@ -243,7 +243,7 @@ async def test_a_mute_unit_does_not_stop_the_others(in_flight: int) -> None:
 @pytest.mark.slow
 async def test_a_unit_that_fell_silent_gets_a_gap_when_it_is_back() -> None:
     async with Device() as device:
-        settings = connection(device.port, {"address": 1}, {"address": 1, "unit": 2}, period_s=0.02, timeout_s=0.05)
+        settings = connection(device.port, {"address": 1}, {"address": 1, "unit": 2}, period_s=0.02, timeout_s=0.4)
         link = link_to(settings)
         async with link, asyncio.timeout(20):
             deliveries = link.deliveries()
@@ -263,7 +263,7 @@ async def test_a_unit_that_fell_silent_gets_a_gap_when_it_is_back() -> None:
 
 async def test_all_units_mute_end_the_link() -> None:
     async with Device(mute={1, 2}) as device:
-        settings = connection(device.port, {"address": 1}, {"address": 1, "unit": 2}, timeout_s=0.05)
+        settings = connection(device.port, {"address": 1}, {"address": 1, "unit": 2}, timeout_s=0.4)
         with pytest.raises(LinkTimeout, match="unit 2: no reply within"):
             async with asyncio.timeout(20), link_to(settings) as link:
                 async for delivery in link.deliveries():

@@ -174,7 +174,7 @@ def test_every_kind_of_line(name: str, tmp_path: Path, capsys: pytest.CaptureFix
 
 async def test_a_mute_unit_costs_two_timeouts_and_is_told() -> None:
     async with Device(mute={1}) as device:
-        options = ProbeOptions(units="1,2", ranges="holding:0-9", pause_s=0, timeout_s=0.1, reads=1)
+        options = ProbeOptions(units="1,2", ranges="holding:0-9", pause_s=0, timeout_s=0.4, reads=1)
         doctor = make_doctor("modbus", f"modbus://127.0.0.1:{device.port}", options, SystemClock())
         assert next(iter([line async for line in doctor.probe()])) == "unit 1: no answer"
         assert doctor.result()["silent_units"] == [1]
@@ -184,7 +184,7 @@ async def test_a_mute_unit_costs_two_timeouts_and_is_told() -> None:
 
 async def test_nobody_answers_and_what_to_look_at_is_told() -> None:
     async with Device(mute={1}) as device:
-        options = ProbeOptions(units="1", ranges="holding:0-9", pause_s=0, timeout_s=0.1, reads=1)
+        options = ProbeOptions(units="1", ranges="holding:0-9", pause_s=0, timeout_s=0.4, reads=1)
         doctor = make_doctor("modbus", f"modbus://127.0.0.1:{device.port}", options, SystemClock())
         assert [line async for line in doctor.probe()]
         *_, said = doctor.lines()

@@ -87,7 +87,7 @@ async def test_every_lie_in_a_datagram_is_refused(size: Size, figure: Figure) ->
         if "byte by byte" in name:
             continue
         async with UdpDevice(lie=lie) as device:
-            settings = connection(device.port, *TAGS, transport="udp", timeout_s=0.1)
+            settings = connection(device.port, *TAGS, transport="udp", timeout_s=0.4)
             stats, taken = await _lie_to(settings, size(1, 50))
             told += len(device.requests)
             refused += stats.rejected.total()
