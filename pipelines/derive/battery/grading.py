@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from pipelines.errors import ConfigError
-from pipelines.settings import Range, Settings, first_fault
+from pipelines.derive.table import read_table
+from pipelines.settings import Range, Settings
 
 RULE: Final = Path(__file__).with_name("grading.yaml")
 HOLD: Final = "보류"
@@ -99,14 +98,7 @@ def load(path: Path = RULE) -> GradingRule:
     Raises:
         ConfigError: it cannot be read, or holds something else.
     """
-    try:
-        return GradingRule.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise ConfigError(path, None, f"is no grading rule: {first_fault(error)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(path, None, f"is no grading rule: {error}") from error
+    return read_table(path, GradingRule, "grading rule")
 
 
 @dataclass(frozen=True, slots=True)

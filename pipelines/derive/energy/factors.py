@@ -7,12 +7,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from pipelines.calendar import KST_NS
-from pipelines.errors import ConfigError
-from pipelines.settings import Settings, first_fault
+from pipelines.derive.table import read_table
+from pipelines.settings import Settings
 
 TABLE: Final = Path(__file__).with_name("factors.yaml")
 
@@ -49,14 +48,7 @@ def load(path: Path = TABLE) -> tuple[Factor, ...]:
     Raises:
         ConfigError: it cannot be read, or holds something else.
     """
-    try:
-        return FactorTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).factors
-    except OSError as error:
-        raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise ConfigError(path, None, f"is no table of emission factors: {first_fault(error)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(path, None, f"is no table of emission factors: {error}") from error
+    return read_table(path, FactorTable, "table of emission factors").factors
 
 
 def factor_at(factors: Sequence[Factor], carrier: str, time_ns: int) -> Factor | None:
