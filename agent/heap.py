@@ -18,10 +18,10 @@ _LARGE_BYTES: Final = 128 << 10
 """glibc's own first value of both thresholds; to set it keeps it from growing."""
 
 
-def keep_compact() -> bool:
-    """To be called before the first thread is started; False where the C library has no mallopt (musl)."""
+def keep_compact() -> None:
+    """To be called before the first thread is started; nothing happens where the C library has no mallopt (musl)."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    settings = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _LARGE_BYTES), (_TRIM_THRESHOLD, _LARGE_BYTES))
-    return all(mallopt(name, value) for name, value in settings)
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_TRIM_THRESHOLD, _LARGE_BYTES)
