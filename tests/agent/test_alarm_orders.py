@@ -209,6 +209,18 @@ async def test_an_alarm_that_a_reload_or_a_start_takes_away_is_ended(tmp_path: P
     assert run(["chain", "--state-dir", str(folder)]) == 0
 
 
+async def test_an_alarm_that_a_reload_adds_hears_a_connection_that_stays(tmp_path: Path) -> None:
+    async with Device(registers={GAS: 0, LEVEL: 95}) as device:
+        site = site_of(device.port)
+        only_gas = site.model_copy(update={"alarms": site.alarms[:1]})
+        async with running(only_gas, tmp_path / "state") as collector:
+            await until(lambda: collector.readings[0].stats.readings > 2)
+            change = compare(only_gas, site)
+            assert change.kept == ("plc",)
+            await collector.follow(change, site)
+            await until(lambda: collector.status()["alarms"]["active"]["caution"] == 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from structlog.testing import capture_logs
@@ -94,6 +95,20 @@ async def test_an_end_from_outside_is_no_timeout() -> None:
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_that_was_swallowed_before_is_no_end_from_outside() -> None:
+    async def opening() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        async with in_time("plc", 0.01):
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(opening())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(LinkTimeout, match="plc: not open"):
         await task
 
 
