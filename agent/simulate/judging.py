@@ -33,7 +33,7 @@ from connectors.opcua.config import OpcUaTag
 from pipelines.place import Place
 from pipelines.point import BAD
 from pipelines.settings import TagSettings
-from simulators.evidence import READ, modbus_key, opcua_key, truth_key
+from simulators.evidence import POLL, READ, SUBSCRIBE, modbus_key, opcua_key, truth_key
 from simulators.excuses import GapPoint
 from simulators.excuses import Outage as InjectedOutage
 from simulators.judge import StoredPoints, TagOptions, Verdict, judge
@@ -174,22 +174,21 @@ def _expectation(connection: Any, index: int, tag: TagSettings, rate: float) -> 
         key = modbus_key(connection.name, unit, tag.table, tag.address)
         requests = requests_of(connection, index)
         return key, TagOptions(
-            "poll",
-            slack_ns,
-            0,
-            deadband,
-            bounds,
-            period_ns,
-            requests,
-            tag.bit,
-            bool(tag.sentinels),
-            tag.decimals_from is not None,
+            POLL,
+            slack_ns=slack_ns,
+            deadband=deadband,
+            range=bounds,
+            period_ns=period_ns,
+            requests=requests,
+            bit=tag.bit,
+            sentinels=bool(tag.sentinels),
+            divided=tag.decimals_from is not None,
         )
     if isinstance(tag, MtConnectTag):  # every observation in the agent's buffer, as of a subscription
-        return opcua_key(connection.name, tag.data_item), TagOptions("subscribe", 0, 1, deadband, bounds)
+        return opcua_key(connection.name, tag.data_item), TagOptions(SUBSCRIBE, deadband=deadband, range=bounds)
     assert isinstance(tag, OpcUaTag)
-    mode = "subscribe" if tag.mode == "subscribe" else "read"
-    return opcua_key(connection.name, tag.node or tag.path), TagOptions(mode, 0, 1, deadband, bounds)
+    mode = SUBSCRIBE if tag.mode == "subscribe" else READ
+    return opcua_key(connection.name, tag.node or tag.path), TagOptions(mode, deadband=deadband, range=bounds)
 
 
 def scales_of(signals: Sequence[dict[str, Any]]) -> dict[Key, tuple[float, float]]:
