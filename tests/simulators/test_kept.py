@@ -75,6 +75,16 @@ def test_a_gap_that_grows_is_one_point_told_again() -> None:
     assert witness.retold_gaps == 3
 
 
+def test_the_witness_tells_when_each_value_was_stored_and_what_crossed_the_wire_twice() -> None:
+    witness = Witness(iter((100, 200)).__next__)
+    data = Message("sf/c/s/a/data", b"prs,machine=P1 ton=1.5 7\nprs,machine=P1 ton=2.5 8\n", {"record": "e-1"}, 1, 1)
+    for message in (data, Message("sf/c/s/a/stored", b"e-1", {}, 2, 1)) * 2:
+        witness._on_message(message)
+    assert witness.accepted_ns("P1", "ton", np.array([7, 8, 9])).tolist() == [100, 100, 0]
+    assert witness.wire_duplicates == 2
+    assert witness.last == {("P1", "ton"): 2.5}
+
+
 def test_scales_are_those_of_the_plant() -> None:
     scales = scales_of([one.header() for one in load_plant(["chemical_safety", "injection_molding"]).signals()])
     assert scales[modbus_key("chm_gas", 1, "input", 0)] == (0.001875, -0.75)
