@@ -48,7 +48,7 @@ class Child:
         argv: after the Python interpreter.
         log: file for what it says on stderr.
         ready: first line it prints, when it prints one.
-        ready_s: longest wait for it.
+        ready_s: longest wait for it, and for what it is to say later.
         peak_rss_bytes: largest resident size seen.
         cpu_s: CPU seconds of all its processes so far.
         ended_itself: when it ended although nobody held it down, ns since 1970 UTC of the simulation's clock.

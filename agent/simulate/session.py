@@ -327,7 +327,7 @@ class Simulation:
     async def _freeze(self) -> None:
         """Stop the plant's signals and wait until the collector hears nothing new of them."""
         self.plant.signal(signal.SIGUSR1)
-        while "frozen" not in await self.plant.line(10):
+        while "frozen" not in await self.plant.line(self.plant.ready_s):
             pass
         quiet_since = limit = time.monotonic()
         before: object = None
