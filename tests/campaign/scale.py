@@ -10,8 +10,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from agent.control.client import ask
@@ -22,8 +25,11 @@ from tests.campaign.big_line import write_line
 
 TAGS = int(os.environ.get("TAGS", "20000"))
 RUN_S = int(os.environ.get("RUN_S", "30"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SETTLE_S = 5
 """Real seconds after the last subscription that do not count: initial values are on their way."""
+PATIENCE_S = 300
+"""Longest real time until every tag was subscribed."""
 PARTS = ("plant", "collector", "serve")
 _TICKS = os.sysconf("SC_CLK_TCK")
 HEAD = """# One server, very many tags
@@ -31,10 +37,32 @@ HEAD = """# One server, very many tags
 `make scale`: a plant of one OPC UA server whose tags (Double, Float, UInt32, Boolean) each change once a second, read
 by `agent simulate FOLDER --json` with broker and embedded store, and judged. CPU of each process, per cent of one core,
 is that of the last 30 s before the plant is frozen; beside it CPU seconds of its whole life, with start, subscribing,
-and what it did after the freeze. Start is that of `python -m simulators` until it is ready. `TAGS`
-and `RUN_S` change the size. The load before says how many other programs wanted the two cores.
+and what it did after the freeze. Start is that of `python -m simulators` until it is ready. The times in ms are from
+the change in the plant to the word of the store that it has it. The load before says how many other programs wanted the
+two cores. All runs of the last `make scale` are here; `ROUNDS`, `TAGS` and `RUN_S` change their number and size.
 
 """
+COLUMNS = (
+    ("tags", ("tags",), ".0f"),
+    ("s", ("run_s",), ".0f"),
+    ("changes/s", ("changes_per_s",), ".0f"),
+    ("start s", ("start_s",), ".1f"),
+    ("CPU s", ("start_cpu_s",), ".1f"),
+    *(
+        column
+        for part, name in (("plant", "server"), ("collector", "collector"), ("serve", "site server"))
+        for column in ((f"{name}: CPU", ("cpu", part), ".0%"), ("whole run s", ("cpu_s", part), ".1f"))
+    ),
+    ("produced", ("produced",), ".0f"),
+    ("missing", ("missing",), ".0f"),
+    ("duplicated", ("duplicated",), ".0f"),
+    ("altered", ("altered",), ".0f"),
+    ("p50 ms", ("latency_ms", "p50"), ".0f"),
+    ("p95 ms", ("latency_ms", "p95"), ".0f"),
+    ("collector MiB", ("agent_rss_mib",), ".0f"),
+    ("load before", ("load",), ".1f"),
+)
+"""Of the page: its head, where a row has it, and how it is written."""
 
 
 def cpu_s(pid: int) -> float:
@@ -71,14 +99,16 @@ def watched(argv: Sequence[str], work: Path) -> tuple[dict[str, Any], list[tuple
         What it printed, and CPU seconds of each part once a second with the time, ns since 1970.
     """
     samples: list[tuple[int, dict[str, float]]] = []
-    due_s: float | None = None
+    due_s, counted = time.monotonic() + PATIENCE_S, False
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as run:
         while run.poll() is None:
-            if due_s is None and subscribed(work):
-                due_s = time.monotonic() + SETTLE_S + RUN_S
-            elif due_s is not None and time.monotonic() > due_s:
+            if not counted and subscribed(work):
+                due_s, counted = time.monotonic() + SETTLE_S + RUN_S, True
+            elif time.monotonic() > due_s:
                 due_s = float("inf")
                 run.send_signal(signal.SIGINT)
+                if not counted:
+                    sys.exit(f"not every tag was subscribed within {PATIENCE_S} s")
             try:
                 pids = json.loads((work / "pids.json").read_bytes())
                 samples.append((time.time_ns(), {name: cpu_s(pids[name]) for name in PARTS}))
@@ -86,7 +116,10 @@ def watched(argv: Sequence[str], work: Path) -> tuple[dict[str, Any], list[tuple
                 pass
             time.sleep(1)
         assert run.stdout is not None
-        return json.loads(run.stdout.read()), samples
+        said = run.stdout.read()
+    if not said:
+        sys.exit(f"agent simulate ended with {run.returncode} and no answer: its words stand above")
+    return json.loads(said), samples
 
 
 def window(truth: Path) -> tuple[int, int, int]:
@@ -103,8 +136,8 @@ def window(truth: Path) -> tuple[int, int, int]:
     return begin_ns, end_ns, sum(count for time_ns, count in times.items() if time_ns >= begin_ns)
 
 
-def main() -> bool:
-    """Run once and write the page; whether nothing was lost, doubled or altered."""
+def measured() -> dict[str, Any]:
+    """The figures of one run."""
     with tempfile.TemporaryDirectory(prefix="sf-scale-") as name:
         folder = Path(name)
         line, work = write_line(folder / "big", TAGS), folder / "work"
@@ -116,7 +149,7 @@ def main() -> bool:
     within = [one for one in samples if begin_ns <= one[0] <= end_ns]
     (first_ns, first), (last_ns, last) = within[0], within[-1]
     took_s = (last_ns - first_ns) / 1e9
-    row = {
+    return {
         "tags": TAGS,
         "run_s": RUN_S,
         "changes_per_s": round(changes / RUN_S),
@@ -129,24 +162,25 @@ def main() -> bool:
         "latency_ms": answer["latency_ms"],
         "agent_rss_mib": answer["agent_rss_mib"],
     }
-    with (RESULTS / "scale.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-    write_page()
-    sys.stdout.write(json.dumps(row) + "\n")
-    return not (row["missing"] or row["duplicated"] or row["altered"] or row["gap_explained"])
 
 
-def write_page() -> None:
-    """docs/results/scale.md of the rows of scale.jsonl."""
-    rows = [json.loads(text) for text in (RESULTS / "scale.jsonl").read_text(encoding="utf-8").splitlines()]
-    heads = ("tags", "s", "changes/s", "start s (CPU s)", "server: CPU", "whole run s", "collector: CPU", "whole run s")
-    heads += ("site server: CPU", "whole run s")
-    heads += ("produced", "missing", "duplicated", "altered", "p50 ms", "p95 ms", "collector MiB", "load before")
-    page = [HEAD, f"| {' | '.join(heads)} |", f"|{'--:|' * len(heads)}"]
-    for row in rows:
-        cells = [row["tags"], row["run_s"], row["changes_per_s"], f"{row['start_s']} ({row['start_cpu_s']})"]
-        cells += [text for part in PARTS for text in (f"{row['cpu'][part]:.0%}", row["cpu_s"][part])]
-        cells += [row[key] for key in ("produced", "missing", "duplicated", "altered")]
-        cells += [row["latency_ms"]["p50"], row["latency_ms"]["p95"], row["agent_rss_mib"], row["load"]]
-        page.append(f"| {' | '.join(map(str, cells))} |")
-    (RESULTS / "scale.md").write_text("\n".join(page) + "\n", encoding="utf-8")
+def main() -> bool:
+    """Run `ROUNDS` times and write the page; whether nothing was lost, doubled or altered."""
+    rows = []
+    for _ in range(ROUNDS):
+        rows.append(measured())
+        sys.stdout.write(json.dumps(rows[-1]) + "\n")
+        sys.stdout.flush()
+        (RESULTS / "scale.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        (RESULTS / "scale.md").write_text(HEAD + table(rows), encoding="utf-8")
+    return not any(row["missing"] or row["duplicated"] or row["altered"] or row["gap_explained"] for row in rows)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as the page has them, and the median of each column below."""
+    figures = [[reduce(getitem, where, row) for _, where, _ in COLUMNS] for row in rows]
+    named = [(str(number), one) for number, one in enumerate(figures, 1)]
+    named.append(("median", list(map(median, zip(*figures, strict=True)))))
+    lines = [("run", *(head for head, *_ in COLUMNS)), ("---", *("--:" for _ in COLUMNS))]
+    lines += [(name, *(f"{one:{form}}" for one, (*_, form) in zip(row, COLUMNS, strict=True))) for name, row in named]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
