@@ -37,7 +37,7 @@ class Tape:
     Attributes:
         devices: by position of the connection; nobody is told of others.
         over: whether its end is a second ago, for good.
-        again_ns: when it began again, plant time; 0 = it runs for the first time.
+        again_ns: when it began again, plant time; None = it runs for the first time.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Tape:
     ) -> None:
         self.devices: dict[int, Heard] = {}
         self.over = False
-        self.again_ns = 0
+        self.again_ns: int | None = None
         self._recording = recording
         self._contents = contents
         self._lead_ns = round(LEAD_S * rate * 1e9)

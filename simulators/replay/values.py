@@ -27,7 +27,7 @@ Shown = tuple[tuple[Any, int], int, bytes]
 """Value and StatusCode, source time in ns since 1970 UTC, and the DataValue that says so."""
 
 
-def moved(data: bytes, shift_ns: int, received_ns: int, since_ns: int = 0) -> Shown:
+def moved(data: bytes, shift_ns: int, received_ns: int, since_ns: int | None = None) -> Shown:
     """A recorded DataValue with its times moved, to the microsecond.
 
     A value that is no plain one is told by its bytes in hexadecimal.
@@ -37,7 +37,7 @@ def moved(data: bytes, shift_ns: int, received_ns: int, since_ns: int = 0) -> Sh
         shift_ns: added to its times.
         received_ns: when it arrived, moved already: for times that it does not have.
         since_ns: a source time before this becomes `received_ns`; what a tape that begins again had at its front would
-            else be older than what it had at its end.
+            else be older than what it had at its end. None = it runs for the first time.
 
     Raises:
         struct.error: it is cut off.
@@ -48,7 +48,8 @@ def moved(data: bytes, shift_ns: int, received_ns: int, since_ns: int = 0) -> Sh
     variant = data[1 : len(data) - form.size] if mask & _VALUE else bytes((NULL,))
     status = fields.get(0x02, 0)
     source_ns, server_ns = (_moved_ns(fields.get(bit, 0), shift_ns, received_ns) for bit in (0x04, 0x08))
-    source_ns = source_ns if source_ns >= since_ns else received_ns // 1000 * 1000
+    if since_ns is not None and source_ns < since_ns:
+        source_ns = received_ns // 1000 * 1000
     tail = struct.pack("<Iqq", status, source_ns // 100 + _TICKS_1970, server_ns // 100 + _TICKS_1970)
     value = None if status & BAD else plain(variant)
     return (value, status), source_ns, bytes((EVERYTHING,)) + variant + tail

@@ -54,6 +54,12 @@ def test_a_tape_that_begins_again_brings_nothing_from_before() -> None:
     assert moved(recorded, 0, NOW, NOW - 1)[1] == NOW
 
 
+def test_a_clock_that_stood_before_1970_stays_there() -> None:
+    before = datetime(1961, 1, 1)  # noqa: DTZ001
+    recorded = struct_to_binary(ua.DataValue(ua.Variant(1.5), SourceTimestamp=before))
+    assert moved(recorded, 1000, NOW)[1] == ns_of(before) + 1000 < 0
+
+
 def test_before_anything_was_recorded_a_node_waits() -> None:
     found, time_ns, data = waiting(NOW)
     assert (found, time_ns) == ((None, WAITING), NOW)
