@@ -51,18 +51,18 @@ def engineering(raw: Any, decimals: int) -> Any:
 
 def to_bytes(raw: Any, datatype: str, order: str = "ABCD") -> bytes:
     """Register bytes of a raw value, in wire order."""
-    return _ordered(struct.pack(FORMATS[datatype], raw), order)
+    return ordered(struct.pack(FORMATS[datatype], raw), order)
 
 
 def from_bytes(data: bytes, datatype: str, order: str = "ABCD") -> Any:
     """The raw value that register bytes in wire order stand for."""
-    return struct.unpack(FORMATS[datatype], _ordered(data, order))[0]
+    return struct.unpack(FORMATS[datatype], ordered(data, order))[0]
 
 
-def _ordered(data: bytes, order: str) -> bytes:
-    """ABCD as that order, and back."""
+def ordered(data: bytes, order: str) -> bytes:
+    """Whole registers from ABCD into that order, and back."""
     if order in {"CDAB", "DCBA"}:
         data = b"".join(data[i : i + 2] for i in range(len(data) - 2, -1, -2))
     if order in {"BADC", "DCBA"}:
-        data = b"".join(data[i + 1 : i - 1 if i else None : -1] for i in range(0, len(data), 2))
+        data = b"".join(data[i : i + 2][::-1] for i in range(0, len(data), 2))
     return data

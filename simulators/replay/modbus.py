@@ -87,21 +87,19 @@ class ReplayedModbus(ModbusServer):
         self._tape = tape
         self._registers = Registers(recorded.addresses, recorded.units)
         self.image = TapeImage(panel, self._registers, [one for one in seen if isinstance(one, Seen)])
-        self._outages = Outages(self.name, truth, now_ns)
-        self._shut = False
+        self._outages = Outages(panel, truth, now_ns)
 
     def take(self, line: dict[str, Any], shift_ns: int) -> None:
         """A line of the recording whose time has come."""
         del shift_ns
         if line["k"] == "modbus":
             self._registers.take(line)
-        elif line["k"] == "link" and line["event"] in {"refused", "open"}:
-            self._shut_port(shut=line["event"] == "refused")
+        elif line["k"] == "link":
+            self._outages.link(line["event"])
 
     def heal(self) -> None:
         """Everything can be read from now on."""
         self._registers.heal()
-        self._shut_port(shut=False)
         self._outages.end_all()
 
     async def update(self, steps: int, time_ns: int) -> None:
@@ -127,13 +125,3 @@ class ReplayedModbus(ModbusServer):
         if self.connections:
             self._tape.begin(self.now_ns())
         self._tape.advance(self.now_ns())
-
-    def _shut_port(self, *, shut: bool) -> None:
-        if shut == self._shut:
-            return
-        self._shut = shut
-        self.panel.closed += 1 if shut else -1
-        if shut:
-            self._outages.begin("close")
-        else:
-            self._outages.end("close")

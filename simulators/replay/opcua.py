@@ -61,8 +61,7 @@ class ReplayedOpcUa(OpcUaServer):
         self._rows = rows_of([one for one in seen if isinstance(one, Seen)], recorded)
         self._due: list[tuple[int, Shown]] = []
         self._points: dict[int, Point] = {}
-        self._outages = Outages(self.name, truth, now_ns)
-        self._shut = False
+        self._outages = Outages(panel, truth, now_ns)
         self._forgotten_ns = 0
 
     def take(self, line: dict[str, Any], shift_ns: int) -> None:
@@ -76,18 +75,11 @@ class ReplayedOpcUa(OpcUaServer):
 
     def heal(self) -> None:
         """Everything can be read from now on."""
-        self._link("open")
         self._outages.end_all()
 
     def _link(self, event: str) -> None:
-        if event in {"refused", "open"} and (event == "refused") != self._shut:
-            self._shut = event == "refused"
-            self.panel.closed += 1 if self._shut else -1
-            if self._shut:
-                self._outages.begin("close")
-            else:
-                self._outages.end("close")
-        elif event in {"timeout", "closed"} and not self._shut and self._server is not None:
+        self._outages.link(event)
+        if event in {"timeout", "closed"} and not self._outages.shut and self._server is not None:
             self._forgotten_ns = self._now_ns() + _PATIENCE_NS
             self._outages.begin("forgotten")
             if event == "timeout":

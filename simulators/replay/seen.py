@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulators.device import Signal
-from simulators.words import ORDERS, from_bytes
+from simulators.words import ORDERS, from_bytes, ordered
 
 BAD_DATA_ENCODING: Final = 0x8039_0000
 """BadDataEncodingUnsupported: the registers cannot be a value of that type."""
 BAD_OUT_OF_RANGE: Final = 0x803C_0000
 MOST_DECIMALS: Final = 6
 _TWO: Final = 2.0
+_BYTES_SWAPPED: Final = frozenset({"BADC", "DCBA"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def meaning(signal: Seen, words: Mapping[int, int]) -> Any:
     data = b"".join(words[signal.address + at].to_bytes(2, "big") for at in range(signal.registers))
     value = _value(data, signal)
     if signal.decimals_from >= 0 and not isinstance(value, dict):
-        swapped = signal.words in {"BADC", "DCBA"}
+        swapped = signal.words in _BYTES_SWAPPED
         decimals = int.from_bytes(words[signal.decimals_from].to_bytes(2, "big"), "little" if swapped else "big")
         return value / 10**decimals if decimals <= MOST_DECIMALS else {"status": BAD_DATA_ENCODING}
     return value
@@ -90,7 +91,7 @@ def _value(data: bytes, signal: Seen) -> Any:
     if datatype == "bool":
         return any(data)
     if datatype == "string":
-        return _text(_in_words(data, signal.words), signal.encoding)
+        return _text(ordered(data, "BADC") if signal.words in _BYTES_SWAPPED else data, signal.encoding)
     plain = _in_order(data, signal.words)
     if datatype.startswith("bcd"):
         digits = plain.hex()
@@ -114,15 +115,4 @@ def _power_factor(x: float) -> Any:
 
 def _in_order(data: bytes, order: str) -> bytes:
     """Wire bytes with the most significant first."""
-    if order not in ORDERS:
-        return bytes(data[order.index(letter)] for letter in "ABCDEFGH")
-    if order in {"CDAB", "DCBA"}:
-        data = b"".join(data[at : at + 2] for at in range(len(data) - 2, -1, -2))
-    return _in_words(data, order)
-
-
-def _in_words(data: bytes, order: str) -> bytes:
-    """Words whose high byte comes first."""
-    if order not in {"BADC", "DCBA"}:
-        return data
-    return b"".join(data[at : at + 2][::-1] for at in range(0, len(data), 2))
+    return ordered(data, order) if order in ORDERS else bytes(data[order.index(letter)] for letter in "ABCDEFGH")
