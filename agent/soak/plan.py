@@ -48,7 +48,7 @@ class Step(Settings):
     for_: Annotated[Span, Field(alias="for")] = 0.0
     """How long it is held."""
     at: Span | None = None
-    """When, from the start of the run."""
+    """When, from the start of the run; with `every` or `random`: once more, then."""
     every: Span | None = None
     """Again and again, this far apart."""
     random: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -60,10 +60,11 @@ class Step(Settings):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if sum(one is not None for one in (self.at, self.every, self.random)) != 1:
-            msg = "say when: one of `at`, `every` and `random`"
+        often = sum(one is not None for one in (self.every, self.random))
+        if often > 1 or not (often or self.at is not None):
+            msg = "say when: `at`, and one of `every` and `random`"
             raise ValueError(msg)
-        if self.between and (len(self.between) != _WINDOW or self.between[0] >= self.between[1] or self.at is not None):
+        if self.between and (len(self.between) != _WINDOW or self.between[0] >= self.between[1] or not often):
             msg = "`between` is [FROM, TO] and goes with `every` or `random`"
             raise ValueError(msg)
         return self
@@ -82,6 +83,8 @@ class Limits(Settings):
     """Growth of the collector's memory after warm-up, MB an hour."""
     fd_slope_h: Annotated[float, Field(gt=0)] | None = None
     """Growth of its open files and of its threads, an hour."""
+    warm_up: Annotated[Span, Field(ge=0)] = 300.0
+    """Start of each of its lives that is left out of growth: what it loads and keeps for good comes then."""
 
 
 class Plan(Settings):

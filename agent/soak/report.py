@@ -11,11 +11,9 @@ from agent.simulate.judging import Judged
 from agent.soak import broken
 from agent.soak.aside import Aside
 from agent.soak.run import Injected, Run
-from agent.soak.samples import longest_life_s, slope_per_h, total
+from agent.soak.samples import slope_per_h, total
 
 _MB = 1e6
-SLOPE_NEEDS_S = 1200.0
-"""A life of the collector that is shorter tells nothing about growth: interpreters fill their pools for minutes."""
 
 
 def report(run: Run, judged: Judged, aside: Aside, ledger: dict[str, Any], name: str) -> dict[str, Any]:
@@ -121,10 +119,8 @@ def _cell(value: Any) -> str:
 
 
 def _growth(run: Run) -> dict[str, float | None]:
-    if longest_life_s(run.samples) < SLOPE_NEEDS_S:
-        return {"rss_slope_mb_h": None, "fds_slope_h": None, "threads_slope_h": None}
-    rss = slope_per_h(run.samples, "rss_bytes")
-    fds, threads = slope_per_h(run.samples, "fds"), slope_per_h(run.samples, "threads")
+    names = ("rss_bytes", "fds", "threads")
+    rss, fds, threads = (slope_per_h(run.samples, name, run.plan.limits.warm_up) for name in names)
     return {
         "rss_slope_mb_h": None if rss is None else round(rss / _MB, 3),
         "fds_slope_h": None if fds is None else round(fds, 2),

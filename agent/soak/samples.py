@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-WARM_UP_S: Final = 300.0
-"""Of each life of a process; what it loads and keeps for good comes in that time."""
-_LONGEST_WARM_UP: Final = 0.25
-"""Share of a life's length that is left out at most."""
+LEAST_S: Final = 900.0
+"""A life that goes on for less behind its warm-up tells nothing of growth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +52,25 @@ def look(pid: int, at_s: float) -> Sample | None:
     return Sample(at_s, pid, rss, fds, int(status["Threads"]), cpu_s, int(written["write_bytes"]))
 
 
-def slope_per_h(samples: Sequence[Sample], name: str, warm_up_s: float = WARM_UP_S) -> float | None:
+def slope_per_h(samples: Sequence[Sample], name: str, warm_up_s: float) -> float | None:
     """Growth of a figure an hour, least squares with one slope for all lives and a level for each.
 
     Args:
         samples: in order of time.
         name: of the figure.
-        warm_up_s: left out at the start of each life, at most a quarter of it.
+        warm_up_s: left out at the start of each life.
 
     Returns:
-        None when no life is long enough to tell.
+        None when no life goes on for `LEAST_S` behind its warm-up.
     """
     lives: dict[int, list[Sample]] = {}
     for one in samples:
         lives.setdefault(one.pid, []).append(one)
     above = below = 0.0
     for life in lives.values():
-        length_s = life[-1].at_s - life[0].at_s
-        begins_s = life[0].at_s + min(warm_up_s, length_s * _LONGEST_WARM_UP)
+        begins_s = life[0].at_s + warm_up_s
         points = [(one.at_s, float(getattr(one, name))) for one in life if one.at_s >= begins_s]
-        if len(points) <= 1:
+        if not points or points[-1][0] - points[0][0] < LEAST_S:
             continue
         mean_s = sum(at for at, _ in points) / len(points)
         mean = sum(value for _, value in points) / len(points)
@@ -88,13 +85,6 @@ def total(samples: Sequence[Sample], name: str) -> float:
     for one in samples:
         last[one.pid] = float(getattr(one, name))
     return sum(last.values())
-
-
-def longest_life_s(samples: Sequence[Sample]) -> float:
-    """Length of the longest life, seconds."""
-    first: dict[int, float] = {}
-    spans = [one.at_s - first.setdefault(one.pid, one.at_s) for one in samples]
-    return max(spans, default=0.0)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -28,11 +28,10 @@ def schedule(plan: Plan, chance: random.Random) -> list[Moment]:
     found: list[Moment] = []
     for index, step in enumerate(plan.steps):
         first, last = step.between or (step.every or 0.0, plan.duration)
-        if step.at is not None:
-            times = [step.at]
-        elif step.every is not None:
-            times = [first + number * step.every for number in range(1 + int((last - first) / step.every))]
+        times = [] if step.at is None else [step.at]
+        if step.every is not None:
+            times += [first + number * step.every for number in range(1 + int((last - first) / step.every))]
         else:
-            times = [chance.uniform(first, last) for _ in range(step.random or 0)]
+            times += [chance.uniform(first, last) for _ in range(step.random or 0)]
         found += [Moment(at_s, step, index) for at_s in times if at_s <= plan.duration]
     return sorted(found, key=lambda one: one.at_s)

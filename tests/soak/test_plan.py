@@ -41,8 +41,9 @@ def test_every_fault_is_called_as_it_is_registered_and_stands_in_the_page(name: 
         (f"{GOOD}  - {{at: 1s, fault: kill, with: {{pat: serve}}}}\n", 4, "did you mean part?"),
         (f"{GOOD}  - {{at: 1s, fault: broker_kill, with: {{part: serve}}}}\n", 4, "has no parameters"),
         (f"{GOOD}  - {{at: 1s, fault: kill, with: {{part: foo}}}}\n", 4, "there is no part 'foo'; there are collector"),
-        (f"{GOOD}  - fault: kill\n", 4, "one of `at`, `every` and `random`"),
-        (f"{GOOD}  - {{at: 1s, every: 2s, fault: kill}}\n", 4, "one of `at`, `every` and `random`"),
+        (f"{GOOD}  - fault: kill\n", 4, "`at`, and one of `every` and `random`"),
+        (f"{GOOD}  - {{random: 1, every: 2s, fault: kill}}\n", 4, "`at`, and one of `every` and `random`"),
+        (f"{GOOD}  - {{at: 1s, between: [2s, 9s], fault: kill}}\n", 4, "`between` is"),
         (f"{GOOD}  - {{at: 30s, fault: kill}}\n", 4, "after the end of the plan"),
         (f"{GOOD}  - {{random: 2, between: [9s, 2s], fault: kill}}\n", 4, "`between` is"),
         (f"{GOOD}  - at: 1s\n    fault: store_errors\n    with:\n      status: 404\n", 7, "status: "),
@@ -85,6 +86,7 @@ def test_no_such_plan() -> None:
 def test_equal_seeds_give_equal_times(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     steps = "  - {at: 1s, fault: kill}\n  - {every: 5s, fault: reset}\n"
+    steps += "  - {at: 1s, random: 2, between: [10s, 12s], fault: black_hole}\n"
     path.write_text(f"{GOOD}{steps}  - {{random: 3, between: [2s, 9s], fault: slow}}\n")
     plan = load_plan(str(path))
     first = schedule(plan, random.Random(7))
@@ -93,3 +95,6 @@ def test_equal_seeds_give_equal_times(tmp_path: Path) -> None:
     assert [one.at_s for one in first] == sorted(one.at_s for one in first)
     assert [one.at_s for one in first if one.step.fault == "reset"] == [5.0, 10.0, 15.0, 20.0]
     assert all(2 <= one.at_s <= 9 for one in first if one.step.fault == "slow")
+    twice = [one.at_s for one in first if one.step.fault == "black_hole"]
+    assert twice[0] == 1.0
+    assert [10 <= at_s <= 12 for at_s in twice[1:]] == [True, True]

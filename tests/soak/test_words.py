@@ -21,7 +21,7 @@ from agent.soak.broken import (
 )
 from agent.soak.plan import Limits
 from agent.soak.run import Injected
-from agent.soak.samples import Sample, longest_life_s, look, slope_per_h, total
+from agent.soak.samples import Sample, look, slope_per_h, total
 from agent.soak.stalls import LEAST_NS, Stalls, waited_ns
 from simulators.judge import Finding
 
@@ -106,9 +106,9 @@ def lives(slope_b_s: float) -> list[Sample]:
 @pytest.mark.parametrize("mb_h", [0.0, 5.0, -5.0])
 def test_growth_is_found_under_levels_warm_up_and_noise(mb_h: float) -> None:
     samples = lives(mb_h * 1e6 / 3600)
-    assert slope_per_h(samples, "rss_bytes") == pytest.approx(mb_h * 1e6, abs=3e5)
-    assert slope_per_h(samples, "fds") == 0
-    assert longest_life_s(samples) == 1198
+    assert slope_per_h(samples, "rss_bytes", 290) == pytest.approx(mb_h * 1e6, abs=3e5)
+    assert slope_per_h(samples, "fds", 290) == 0
+    assert slope_per_h(samples, "rss_bytes", 299) is None, "less than a quarter of an hour behind the warm-up"
     assert total(samples, "written_bytes") == 3 * 1198 * 100
 
 
