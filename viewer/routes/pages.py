@@ -1,0 +1,132 @@
+"""What every page is drawn with: the store, the catalog, the time, words in the reader's language, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import jinja2
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from pipelines.clock import Clock
+from pipelines.errors import DependencyError
+from viewer.catalog import Catalog, MachineKey
+from viewer.overview import CODE, HOLDS_S, NS, STATE
+from viewer.stores.base import Latest, Store
+from viewer.words import LANGUAGES, Words
+
+_LANGUAGE_COOKIE: Final = "lang"
+_YEAR_S: Final = 31_536_000
+_MOST_KEPT: Final = 200
+"""Characters of a value of an address that is kept when the language is switched."""
+_FOLDER: Final = Path(__file__).parents[1] / "pages"
+
+
+class Pages:
+    """What every page is drawn with.
+
+    A handler is a plain function of (pages, request): the store blocks, and Starlette runs such functions in threads.
+
+    Args:
+        store: where values come from.
+        catalog: what the site files say of machines.
+        clock: what "now" is.
+        notices: shown on top of every page, for example that the broker is an embedded one.
+    """
+
+    def __init__(self, store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> None:
+        self.store = store
+        self.catalog = catalog
+        self.clock = clock
+        self.notices = tuple(notices)
+        self.words = {language: Words(language) for language in LANGUAGES}
+        loader = jinja2.FileSystemLoader(_FOLDER)
+        self.templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+        self.templates.globals.update(LANGUAGES=LANGUAGES, machine_url=machine_url)
+
+    def route(self, path: str, draw: Callable[[Pages, Request], Response], name: str) -> Route:
+        """An address whose answer `draw` makes, in a thread."""
+        return Route(path, partial(draw, self), name=name)
+
+    def language(self, request: Request) -> str:
+        """The language that a reader asked for, now or before; else the first."""
+        for language in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
+            if language in LANGUAGES:
+                return language
+        return LANGUAGES[0]
+
+    def words_of(self, request: Request) -> Words:
+        """Words in the reader's language."""
+        return self.words[self.language(request)]
+
+    def render(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """A page in the reader's language.
+
+        Args:
+            request: asks for it.
+            template: file in `viewer/pages/`; beside `values` it has `t` (the words), `notices`, `in_language`, `path`.
+            status: of HTTP.
+            values: of the template.
+        """
+        language = self.language(request)
+        text = self.templates.get_template(template).render(
+            t=self.words[language],
+            notices=self.notices,
+            in_language=_in_language(request),
+            path=request.url.path,
+            **values,
+        )
+        response = HTMLResponse(text, status)
+        if request.query_params.get("lang") == language:
+            response.set_cookie(_LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
+        return response
+
+    async def trouble(self, request: Request, error: Exception) -> Response:
+        """What went wrong, in words: a store that does not answer, an address that is none."""
+        words = self.words_of(request)
+        if isinstance(error, DependencyError):
+            return self.render(request, "trouble.html", 503, reason=f"{words('store_down')} — {error}")
+        assert isinstance(error, HTTPException)
+        reason = words("not_found") if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+        return self.render(request, "trouble.html", error.status_code, reason=reason)
+
+    def latest(self) -> list[Latest]:
+        """The newest of every tag; a state that was told of a time to come gives way to the one of now."""
+        now_ns = self.clock.now_ns()
+        holds_ns = int(HOLDS_S * NS)
+        found = []
+        for one in self.store.latest():
+            if one.place.measurement == STATE and one.field == CODE and (one.time_ns or 0) > now_ns + holds_ns:
+                codes = self.store.points(one.place, CODE, now_ns - holds_ns, now_ns + holds_ns)
+                value, time_ns = (codes.value[-1].item(), int(codes.time_ns[-1])) if len(codes.time_ns) else (None, 0)
+                found.append(replace(one, value=value, time_ns=time_ns))
+            else:
+                found.append(one)
+        return found
+
+
+def machine_url(key: MachineKey, page: str = "machine") -> str:
+    """Path of a page about one machine; "-" stands for a level that is not there."""
+    return f"/{page}/" + "/".join(quote(level or "-", safe="") for level in key)
+
+
+def machine_key(request: Request) -> MachineKey:
+    """The machine that such a path names."""
+    company, site, machine = (
+        "" if level == "-" else level for level in (request.path_params[one] for one in ("company", "site", "machine"))
+    )
+    return company, site, machine
+
+
+def _in_language(request: Request) -> Callable[[str], str]:
+    """The same page in another language; what else its address says is kept."""
+    kept = {key: value[:_MOST_KEPT] for key, value in request.query_params.items() if key not in {"lang", "part"}}
+    return lambda language: "?" + urlencode({**kept, "lang": language})
