@@ -59,10 +59,12 @@ def read_order(said: Mapping[str, Any], plant: Plant) -> Order:
             if said.get(key):
                 raise ValueError(f"{key}: {fault} befalls its own line; leave it away")
         return Order(fault, "", (), at_s, for_s)
-    if device not in plant.devices:
+    fitting = [name for name, one in plant.devices.items() if one.type in kind.devices]
+    if fitting and not device:
+        raise ValueError(f"device: {fault} needs one of {', '.join(fitting)}")
+    if device and device not in plant.devices:
         raise ValueError(f"device: {_unknown(device, plant.devices)}")
-    if plant.devices[device].type not in kind.devices:
-        fitting = [name for name, one in plant.devices.items() if one.type in kind.devices]
+    if device not in fitting:
         raise ValueError(f"device: {fault} needs {' or '.join(sorted(kind.devices))}: {', '.join(fitting) or 'none'}")
     signals = _signals(fault, kind, plant.devices[device].signals, signal)
     return Order(fault, device, signals, at_s, for_s, _parameters(fault, kind, rest))
@@ -105,4 +107,5 @@ def _seconds(key: str, value: Any, least: float) -> float:
 
 def _unknown(given: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(given), list(known), 1)
-    return f"there is no {given!r}; " + (f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}")
+    what = f"there is no {given!r}; " if given else "it is missing; "
+    return what + (f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}")

@@ -335,6 +335,8 @@ def test_a_script_played_twice_is_the_same_to_the_step() -> None:
             "fault: there is no 'stuk'; did you mean stuck",
         ),
         ("- fault: stuck\n  device: mx", 2, "device: there is no 'mx'; there are tk, mc, mt"),
+        ("- fault: restart", 1, "device: restart needs one of mc, mt"),
+        ("- device: tk", 1, "fault: it is missing; there are comm_loss, power_off, "),
         ("- fault: restart\n  device: tk", 2, "device: restart needs mtconnect or opcua: mc, mt"),
         ("- fault: spike\n  device: mc", 1, "signal: spike needs one of temp, n"),
         ("- fault: spike\n  device: mc\n  signal: program", 3, "signal: there is no 'program'; there are temp, n"),
