@@ -15,7 +15,7 @@ from agent.control.server import Routes
 from agent.links import Links
 from pipelines.clock import Clock
 from pipelines.derive.alarm import Alarm
-from pipelines.derive.alarm_load import FLOOD, chattering, lately, stale
+from pipelines.derive.alarm_load import chattering, flooded, lately, stale
 from pipelines.derive.alarm_rule import AlarmRule
 from pipelines.derive.alarm_settings import PRIORITIES
 from pipelines.derive.chain import Entry
@@ -112,15 +112,14 @@ class Alarming:
         standing = {name: one for name, one in alarms.items() if one.state in _STANDS}
         waiting = {name: one for name, one in alarms.items() if one.state in UNACKNOWLEDGED}
         raised = sorted(time_ns for one in alarms.values() for time_ns in one.raises)
-        count = lately(raised, now_ns)
         return {
             "configured": len(alarms),
             "active": _by_priority(standing.values()),
             "unacknowledged": _by_priority(waiting.values()),
             "urgent": sorted(name for name, one in waiting.items() if one.settings.priority == "urgent"),
             "shelved": sum(one.state is State.SHELVED for one in alarms.values()),
-            "last_10_minutes": count,
-            "flood": count > FLOOD,
+            "last_10_minutes": lately(raised, now_ns),
+            "flood": flooded(raised, now_ns),
             "chattering": chattering({name: _recent(one, now_ns) for name, one in alarms.items()}),
             "stale": stale({name: one.raised_ns for name, one in standing.items()}, now_ns),
             "log": self._log(),
