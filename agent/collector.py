@@ -15,7 +15,7 @@ import structlog
 
 from agent import health
 from agent.alarming import Alarming
-from agent.control.quarantine import QuarantineOrders, expiry_gaps
+from agent.control.quarantine import QuarantineOrders
 from agent.control.server import Routes, serve_control
 from agent.destination import Destination
 from agent.identity import agent_id
@@ -32,6 +32,7 @@ from pipelines.delivery.outbox import Outbox
 from pipelines.delivery.uplink import Uplink
 from pipelines.encode.line import line
 from pipelines.errors import JournalError
+from pipelines.expired import expiry_gaps
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.journal.segment import Segment

@@ -19,6 +19,7 @@ OWN_MEASUREMENTS: Final = frozenset(
         "count",
         "cycle",
         "energy",
+        "entry",
         "event_log",
         "exposure",
         "gap",
@@ -30,7 +31,7 @@ OWN_MEASUREMENTS: Final = frozenset(
 update themselves or are not of a machine's tags, and each of their lines is one point, but for `agent`: that is none.
 """
 MOVED_CLASSES: Final = frozenset(
-    {"aggregate", "battery", "clock", "count", "energy", "event_log", "exposure", "shared"},
+    {"aggregate", "battery", "clock", "count", "energy", "entry", "event_log", "exposure", "shared"},
 )
 """Of these, the ones that machine classes may be called all the same, as before the agent derived anything."""
 

@@ -1,9 +1,8 @@
-"""What an agent does with its quarantine on request: retry and drop; and points that are too old, told as a gap."""
+"""What an agent does with its quarantine on request: retry and drop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -12,13 +11,10 @@ import structlog
 
 from agent.control.server import Routes
 from pipelines.clock import Clock
-from pipelines.delivery.refusals import Expired
-from pipelines.encode.line import line
 from pipelines.encode.split import time_of
 from pipelines.errors import JournalCorrupt, JournalError
 from pipelines.flow import Flow
 from pipelines.lines import Lines
-from pipelines.place import Place
 from pipelines.quarantine import Quarantine
 from pipelines.stats import FlowStats
 
@@ -26,8 +22,6 @@ RETRY: Final = "/quarantine/retry"
 DROP: Final = "/quarantine/drop"
 _RESUME: Final = "quarantine"
 """Key of the journal's resume state: records whose lines a record of the journal carries since the last retry."""
-_YOUNG_NS: Final = 30 * 60 * 10**9
-"""Less than the shortest retention of InfluxDB, which is an hour."""
 _BATCH_BYTES: Final = 256 << 10
 _BATCH_RECORDS: Final = 500
 log = structlog.get_logger()
@@ -154,24 +148,3 @@ def chosen(quarantine: Quarantine, records: list[str] | tuple[str, ...], *, ever
         msg = "name records, or --all; `agent quarantine list` shows them"
         raise ValueError(msg)
     return kept
-
-
-def expiry_gaps(flow: Flow, place: Place, clock: Clock) -> Callable[[Expired, Callable[[], None]], None]:
-    """Tells points that are too old as a gap point of the agent.
-
-    It stands at the time of the refusal, with the points' times as `first` and `last`: at theirs the store would refuse
-    it too. Words of the agent itself are no points; and what is refused at an age that every store keeps says that the
-    agent's clock is off: the gap would only be the next point to be refused.
-    """
-
-    def tell(expired: Expired, told: Callable[[], None]) -> None:
-        now_ns = clock.now_ns()
-        if not expired.points or now_ns - expired.last_ns < _YOUNG_NS:
-            told()
-            return
-        fields: dict[str, object] = {"filled": False, "end": now_ns, "count": expired.points}
-        fields |= {"first": expired.first_ns, "last": expired.last_ns}
-        body = line(place.series("gap", (("tag", "*"), ("cause", "expired"))), fields, now_ns)
-        flow.put(Lines(body, 1, (now_ns, now_ns), {}), told)
-
-    return tell

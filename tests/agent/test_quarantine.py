@@ -15,10 +15,11 @@ import pytest
 
 from agent.cli import run
 from agent.control.client import order
-from agent.control.quarantine import DROP, RETRY, QuarantineOrders, expiry_gaps
+from agent.control.quarantine import DROP, RETRY, QuarantineOrders
 from agent.control.server import serve_control
 from pipelines.clock import SystemClock
 from pipelines.errors import DependencyError, RecordRejected
+from pipelines.expired import expiry_gaps
 from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine, kept

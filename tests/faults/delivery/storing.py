@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from agent.control.quarantine import expiry_gaps
 from pipelines.bridge import Bridge
 from pipelines.clock import SystemClock
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import LinkError
+from pipelines.expired import expiry_gaps
 from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.sinks.base import Sink
