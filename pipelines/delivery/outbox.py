@@ -17,6 +17,7 @@ from pipelines.delivery.backlog import Backlog
 from pipelines.delivery.drain import Drain
 from pipelines.delivery.flight import Flight
 from pipelines.delivery.later import Later
+from pipelines.delivery.patience import Patience
 from pipelines.delivery.suspicion import Suspicion
 from pipelines.journal.journal import Journal, Stored
 from pipelines.journal.segment import Segment
@@ -29,8 +30,6 @@ segments with something on its way are not dropped there."""
 _PART_OF_CAP: Final = 8
 _MOST_RECORDS: Final = 512
 """Records in the window, half of it for live ones: each costs the MQTT client some 6 KiB, however small it is."""
-_SILENCE_S: Final = 30.0
-_OVERTAKEN_S: Final = 5.0
 _PROBE_S: Final = (0.2, 2.0)
 """First and longest wait between two records that ask whether somebody takes them by now."""
 PACKET_TOO_LARGE: Final = 0x95
@@ -75,7 +74,7 @@ class Outbox:
         self._bytes = self._live_bytes = self._backlog_bytes = 0
         self._connected = self.waits = False
         self._backlog = Backlog(journal)
-        self._confirm_s: deque[float] = deque(maxlen=512)
+        self._patience = Patience()
         self._last_confirm_s = 0.0
         self._newest_confirmed_s = 0.0
         self._probe_s = 0.0
@@ -100,12 +99,6 @@ class Outbox:
         if (waiting := self._backlog.oldest_ns) is not None:
             times.append(waiting)
         return min(times, default=None)
-
-    @property
-    def resend_after_s(self) -> float:
-        """Silence after which everything unconfirmed is sent again: max(30 s, 4 × p99 of the confirmation time)."""
-        times = sorted(self._confirm_s)
-        return max(_SILENCE_S, 4 * times[len(times) * 99 // 100]) if times else _SILENCE_S
 
     def found(self, segment: Segment) -> None:
         """A segment of an earlier process that the start had no time to read."""
@@ -224,7 +217,7 @@ class Outbox:
         del self._flights[record]
         self._last_confirm_s = now_s
         if flight.sent_s:
-            self._confirm_s.append(now_s - flight.sent_s)
+            self._patience.learn(now_s - flight.sent_s)
             self._newest_confirmed_s = max(self._newest_confirmed_s, flight.sent_s)
             if flight.historical:
                 self.drain.confirmed(flight.stored.size, flight.stored.points, flight.sent_s, now_s)
@@ -278,14 +271,14 @@ class Outbox:
         if not heard:
             return
         oldest = min(flight.heard_s for flight in heard)
-        if now_s - max(oldest, self._last_confirm_s) > self.resend_after_s:
+        if now_s - max(oldest, self._last_confirm_s) > self._patience.silence_s:
             for flight in heard:
                 self._due(flight)
                 self._defer(flight)
             return
-        limit = max(_OVERTAKEN_S, self.resend_after_s - _SILENCE_S)
+        limit_s = self._patience.overtaken_s
         for flight in heard:
-            if flight.sent_s < self._newest_confirmed_s and now_s - flight.heard_s > limit:
+            if flight.sent_s < self._newest_confirmed_s and now_s - flight.heard_s > limit_s:
                 self._due(flight)
 
     def get(self, record: RecordId) -> Stored | None:

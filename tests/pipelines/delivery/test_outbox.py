@@ -114,6 +114,29 @@ def test_overtaken_record_is_sent_again_alone(bench: Bench) -> None:
     assert bench.sent(10.0) == [(b"1", False)]
 
 
+def test_an_outage_of_the_store_does_not_delay_what_a_bridge_handed_back(bench: Bench) -> None:
+    """Twenty records are confirmed after 20 s; of the many others each took a tenth of a second."""
+    outbox, now_s = bench.outbox, 1.0
+    outbox.connected()
+    number = 0
+    for took_s, count in ((0.1, 300), (20.0, 20)):
+        for _ in range(count):
+            number += 1
+            stored = bench.add(number)
+            bench.sent(now_s, heard=True)
+            now_s += took_s
+            outbox.confirm(stored.id, now_s)
+    bench.add(1000)
+    bench.sent(now_s, heard=True)
+    later = bench.add(1001)
+    bench.sent(now_s + 1, heard=True)
+    outbox.confirm(later.id, now_s + 1.1)
+    outbox.check(now_s + 14.0)  # another bridge may hold it until it asks the store again
+    assert bench.sent(now_s + 14.0) == []
+    outbox.check(now_s + 16.0)
+    assert bench.sent(now_s + 16.0) == [(b"1000", False)]
+
+
 def test_no_subscriber_keeps_the_record_and_probes_with_one(bench: Bench) -> None:
     bench.outbox.connected()
     first, second = bench.add(1), bench.add(2)
