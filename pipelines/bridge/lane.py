@@ -14,7 +14,9 @@ from pipelines.errors import SinkUnavailable
 
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_S: Final = 0.02
-_BACKOFF_S: Final = (0.2, 30.0)
+_BACKOFF_S: Final = (0.2, 10.0)
+"""Longest of the random waits, first and at last: some twelve requests a minute of a store that stays away. An agent
+waits longer for what is held here (`pipelines/delivery/patience.py`)."""
 PATIENCE: Final = 3
 """Failures in a row after which a company hands back what it cannot hold."""
 _STUCK_S: Final = 30.0
