@@ -18,6 +18,7 @@ from agent.alarming import Alarming
 from agent.control.quarantine import QuarantineOrders
 from agent.control.server import Routes, serve_control
 from agent.destination import Destination
+from agent.heartbeat import counts, heartbeat
 from agent.identity import agent_id
 from agent.links import Change, Links
 from agent.notify import notify, watchdog
@@ -30,14 +31,12 @@ from pipelines.clock import Clock
 from pipelines.delivery.births import Births
 from pipelines.delivery.outbox import Outbox
 from pipelines.delivery.uplink import Uplink
-from pipelines.encode.line import line
 from pipelines.errors import JournalError
 from pipelines.expired import expiry_gaps
 from pipelines.flow import Flow
 from pipelines.journal.journal import Journal
 from pipelines.journal.segment import Segment
 from pipelines.ledger.ledger import Ledger
-from pipelines.lines import Lines
 from pipelines.place import Place
 from pipelines.quarantine import Quarantine
 from pipelines.stats import FlowStats
@@ -83,8 +82,8 @@ class Collector:
             log.error("journal_damaged", folder=str(self.journal.folder), bytes_lost=self.journal.damaged_bytes)
         self.time = Timekeeper(clock, self.journal.resume, state_dir)
         self.clock = self.time.clock
-        self._place = Place("agent", site.company, site.site, site.line or "", self.agent)
-        self.flow = Flow(self.journal, self.clock, self.stats, self._place)
+        self.place = Place("agent", site.company, site.site, site.line or "", self.agent)
+        self.flow = Flow(self.journal, self.clock, self.stats, self.place)
         self.flow.carried = self.time.state
         self.links = Links(site, self.flow, self.time, state_dir)
         self.alarming = Alarming(self.links, self.flow, self.clock, state_dir)
@@ -101,7 +100,7 @@ class Collector:
         self.flow.on_found = self._found
         self.flow.on_change, self.flow.on_appended = self._changed, self.ledger.sums.add
         self.uplink.refusals.on_refused = self.ledger.refused
-        self.uplink.refusals.on_expired = expiry_gaps(self.flow, self._place, self.clock)
+        self.uplink.refusals.on_expired = expiry_gaps(self.flow, self.place, self.clock)
         self.reload = Reload(self, reread or (lambda: site))
         self.ready = False
         self._beating = False
@@ -128,7 +127,7 @@ class Collector:
                 ),
                 services.create_task(self._heartbeat(), name="heartbeat"),
                 services.create_task(self.reload.run(), name="reload"),
-                services.create_task(self.time.run(self.flow, self._place), name="clock"),
+                services.create_task(self.time.run(self.flow, self.place), name="clock"),
                 services.create_task(self.links.derive(), name="derive"),
                 *(services.create_task(one.run(), name=f"share {one.name}") for one in self.destinations),
                 services.create_task(self.alarming.run(), name="alarms"),
@@ -141,7 +140,7 @@ class Collector:
                 telling.cancel()
                 notify("STOPPING=1")
                 self.links.stop()
-            self.time.tell(self.flow.put, self._place)
+            self.time.tell(self.flow.put, self.place)
             with suppress(TimeoutError):
                 async with asyncio.timeout(drain_s):
                     await self.flow.flush()
@@ -204,21 +203,11 @@ class Collector:
         if self._beating:
             return
         now_ns = self.clock.now_ns()
-        fields: dict[str, object] = {
-            "connections": len(self.readings),
-            "connected": sum(one.stats.connected for one in self.readings),
-            "refused_tags": sum(len(one.stats.refused) for one in self.readings),
-            "stale_tags": sum(len(one.source.stale) for one in self.readings),
-            "queued": self.flow.points_queued,
-            "dropped": sum(self.flow.dropped.values()),
-            "quarantined": self.stats.quarantined,
-            "time_unsynced": self.time.unsynced,
-        }
         for one in self.destinations if self._beats % _BEATS == 0 else ():
-            one.beat({"connections": fields["connections"], "connected": fields["connected"]}, now_ns)
+            one.beat(counts(self), now_ns)
         self._beats += 1
         self._beating = True
-        self.flow.put(Lines(line(self._place.series(), fields, now_ns), 0, (now_ns, now_ns), {}), self._beaten)
+        self.flow.put(heartbeat(self, now_ns), self._beaten)
 
     def _beaten(self) -> None:
         self._beating = False
@@ -257,7 +246,7 @@ class Collector:
                 replace(self.topics, destination=name),
                 self.state_dir / "shared" / name,
                 self.clock,
-                self._place,
+                self.place,
                 {"agent": self.agent},
             )
             for name, settings in site.share.items()

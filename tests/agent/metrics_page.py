@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from agent.bridging import FAMILIES as BRIDGE
+from agent.heartbeat import LINK_MEANINGS, MEANINGS
 from agent.metrics import BUILD, FAMILIES, FSYNC, Family
 
 PAGE: Final = Path(__file__).parents[2] / "docs/metrics.md"
@@ -46,12 +48,33 @@ stands still, or a single write does for two minutes: waiting for work, or for a
 |---|---|---|---|
 """
 
+STORE: Final = """
+## In the store
+
+Every ten seconds an agent writes what it says of itself to the store, measurement `agent`, with its name as `machine`,
+whether anybody scrapes it or not. These points stand in no account.
+
+| field | meaning |
+|---|---|
+"""
+LINKS: Final = """
+The same for each of its connections, a series with the tag `connection`:
+
+| field | meaning |
+|---|---|
+"""
+
 
 def page() -> str:
     """The whole page."""
     rows = [_row(one) for one in FAMILIES]
     rows += [(FSYNC[0], "histogram", (), FSYNC[1]), (f"{BUILD[0]}_info", "info", ("version", "python"), BUILD[1])]
-    return HEAD + _rows(rows) + BRIDGES + _rows([_row(one) for one in BRIDGE])
+    bridges = BRIDGES + _rows([_row(one) for one in BRIDGE])
+    return HEAD + _rows(rows) + bridges + STORE + _fields(MEANINGS) + LINKS + _fields(LINK_MEANINGS)
+
+
+def _fields(meanings: Mapping[str, str]) -> str:
+    return "".join(f"| `{name}` | {meaning} |\n" for name, meaning in meanings.items())
 
 
 def _row(one: Family) -> tuple[str, str, tuple[str, ...], str]:
