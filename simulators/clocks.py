@@ -79,14 +79,16 @@ def as_received(
         qualities: of these.
     """
     points = _Points(times, values, qualities)
-    found: list[Item] = []
-    for item in items:
-        forms = [item]
-        if item.received_ns is not None:
-            late = item._replace(start_ns=item.received_ns[0], end_ns=item.received_ns[1])
-            forms += [late._replace(status=UNCERTAIN)] if item.status == 0 else []
-            forms.append(late)
-        found.append(next((form for form in forms if points.take(form, None)), item))
+    found = list(items)
+    # A point belongs to the change of its own time, if that has one; a time of receipt may be that of the next change.
+    doubtful = [index for index, item in enumerate(items) if not points.take(item, None)]
+    for index in doubtful:
+        item = items[index]
+        if item.received_ns is None:
+            continue
+        late = item._replace(start_ns=item.received_ns[0], end_ns=item.received_ns[1])
+        forms = [late._replace(status=UNCERTAIN), late] if item.status == 0 else [late]
+        found[index] = next((form for form in forms if points.take(form, None)), item)
     return sorted(found, key=lambda item: item.start_ns)
 
 

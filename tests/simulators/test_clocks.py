@@ -72,6 +72,13 @@ def test_a_change_of_a_device_with_a_wrong_clock_bears_its_time_or_that_of_recei
     assert [one.end_ns - one.start_ns for one in found] == [0, 2 * S, 2 * S, 2 * S, 0]
 
 
+def test_the_point_of_the_change_after_it_is_not_taken_for_what_was_lost() -> None:
+    """Of one value; the first was forgotten by a server that restarted, the second bears the time of the restart."""
+    lost = Item(8 * S, 8 * S, 1.0, 0, 8 * S, received_ns=(8 * S, 10 * S))
+    items = [lost, Item(9 * S, 9 * S, 1.0, 0, 9 * S)]
+    assert as_received(items, [9 * S], [1.0], [0]) == items
+
+
 def test_the_point_of_the_poll_beside_it_is_not_taken_for_its_own() -> None:
     """Half a second apart and of one value, with the slack of a machine that stood still."""
     items = [poll(19.75), poll(20)]
