@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -401,6 +402,25 @@ def test_a_terminal_without_korean() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "injection_molding" in done.stdout
+
+
+def test_an_interrupt_while_the_command_line_is_being_imported() -> None:
+    entry = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["agent"]
+    program = """
+import importlib, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+module, _, name = sys.argv.pop(1).partition(":")
+main = getattr(importlib.import_module(module), name)
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "typer.main":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+    command = [sys.executable, "-c", program, entry, "version"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 # ── a plant that is there ───────────────────────────────────────────────────────────────────────────────────────────
