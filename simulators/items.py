@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
-from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService
+from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService, MonitoredItemValues
 from asyncua.ua.uaprotocol_auto import DataChangeFilter  # what is decoded; the one of `ua` derives from it
 
 from simulators.points import Gate, Point
@@ -97,7 +97,9 @@ class Items(MonitoredItemService):
         for mid, point in self._points.items():
             self._tell(self._monitored_items[mid], point)
         for handle, mid in self._monitored_datachange.items():
-            asked = self._monitored_items[mid].read_value_id
+            item = self._monitored_items[mid]
+            item.mvalue = MonitoredItemValues()  # what was told before is told again
+            asked = item.read_value_id
             await self.trigger_datachange(handle, asked.NodeId, asked.AttributeId)
 
 

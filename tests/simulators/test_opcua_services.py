@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from asyncua import Client, ua
+from asyncua.server.internal_session import SessionState
 from asyncua.ua.ua_binary import struct_from_binary
 
 from simulators.opcua import OpcUaServer
 from simulators.plant import plant_of
+from tests.pipelines.waiting import until
 
 pytestmark = [pytest.mark.wire]
 SIGNALS = 10
@@ -69,14 +71,16 @@ class Cell:
         self.revised = struct_from_binary(ua.CreateSubscriptionResponse, raw).Parameters
         self.number = self.revised.SubscriptionId
 
-    async def watch(self, *nodes: str, **wanted: Any) -> list[Any]:
+    async def watch(self, *nodes: str | ua.NodeId, **wanted: Any) -> list[Any]:
         """Monitored items, client handles from 0; the results."""
         mode = wanted.pop("mode", ua.MonitoringMode.Reporting)
         span = wanted.pop("index_range", None)
         items = [
             ua.MonitoredItemCreateRequest(
                 ItemToMonitor=ua.ReadValueId(
-                    NodeId=ua.NodeId(node, 2), AttributeId=ua.AttributeIds.Value, IndexRange=span
+                    NodeId=ua.NodeId(node, 2) if isinstance(node, str) else node,
+                    AttributeId=ua.AttributeIds.Value,
+                    IndexRange=span,
                 ),
                 MonitoringMode=mode,
                 RequestedParameters=ua.MonitoringParameters(ClientHandle=handle, **{"QueueSize": 10} | wanted),
@@ -227,6 +231,50 @@ async def test_a_subscription_is_modified_and_outlives_three_keep_alives(cell: C
     )
     await cell.client.uaclient.session._send_request(request)
     assert [len((await cell.next())[1]) for _ in range(3)] == [4, 4, 2]
+
+
+async def transferred(cell: Cell, client: Client, *, tell: bool) -> Any:
+    """The subscription with that client from now on; the result."""
+    wanted = ua.TransferSubscriptionsParameters(SubscriptionIds=[cell.number], SendInitialValues=tell)
+    (result,) = await client.uaclient.session.transfer_subscriptions(wanted)
+    cell.client = client
+    return result
+
+
+async def both(cell: Cell) -> set[tuple[int, Any]]:
+    """Two notifications, of one message or of two."""
+    items = (await cell.next())[1]
+    while len(items) < 2:
+        items += (await cell.next())[1]
+    return set(items)
+
+
+async def test_a_transfer_tells_every_value_where_the_client_asks(cell: Cell) -> None:
+    await cell.subscribe()
+    level = ua.NodeId(ua.ObjectIds.Server_ServiceLevel)  # asyncua's own, the other one is of the plant
+    await cell.watch(NAMES[0], level)
+    told = await cell.client.get_node(level).read_value()
+    assert await both(cell) == {(0, 1), (1, told)}
+    async with Client(cell.server.endpoint()["url"]) as other:
+        assert (await transferred(cell, other, tell=True)).StatusCode.is_good()
+        assert await both(cell) == {(0, 1), (1, told)}
+
+
+async def test_a_session_that_timed_out_leaves_its_subscription(cell: Cell) -> None:
+    inner = cell.server._server.iserver  # type: ignore[union-attr]
+    client = Client(cell.server.endpoint()["url"])
+    client.session_timeout = 8000
+    await client.connect()
+    kept, cell.client = cell.client, client
+    await cell.subscribe()
+    token = client.uaclient.session.authentication_token
+    session = inner.lookup_external_session(token)
+    client.uaclient.protocol.transport.abort()
+    client._renew_channel_task.cancel()
+    session.session_timeout = 0.1  # what is left of the 8 s is over when asyncua looks next, at a quarter of them
+    await until(lambda: inner.lookup_external_session(token) is None)
+    assert session.state is SessionState.Closed
+    assert (await transferred(cell, kept, tell=False)).StatusCode.is_good()
 
 
 async def test_what_is_read_and_browsed_is_what_is_told(cell: Cell) -> None:
