@@ -62,6 +62,23 @@ def test_unit_has_no_unknown_key_and_what_the_design_asks(unit: Path, tmp_path: 
     assert read["Unit"]["StartLimitIntervalSec"] == "0"
 
 
+def test_the_lines_that_let_serial_ports_into_the_sandbox(tmp_path: Path) -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    (lines,) = re.findall(r"```ini\n((?:(?!```).)*DeviceAllow=(?:(?!```).)*)```", page, re.DOTALL)
+    unit = tmp_path / "shopfloor-agent.service"
+    text = (DEPLOY / "systemd/shopfloor-agent.service").read_text()
+    unit.write_text(text.replace("/opt/shopfloor-agent/bin/agent", "/bin/true"))
+    (tmp_path / f"{unit.name}.d").mkdir()
+    (tmp_path / f"{unit.name}.d/override.conf").write_text(lines)
+    analyze = binary("systemd-analyze", "systemd")
+    command = [analyze, "verify", "--man=no", "--recursive-errors=no", str(unit)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
+    command = [analyze, "security", "--no-pager", "--offline=true", f"--threshold={EXPOSURE_LIMIT}", str(unit)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout[-300:] + said.stderr
+    assert all(f"char-tty{kind}:rw" in said.stdout for kind in ("USB", "ACM", "S"))
+
+
 def test_the_agent_may_read_a_full_journal_before_it_is_ready() -> None:
     unit = (DEPLOY / "systemd/shopfloor-agent.service").read_text()
     found = re.search(r"^TimeoutStartSec=(\d+)min$", unit, re.MULTILINE)

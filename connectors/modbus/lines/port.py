@@ -100,4 +100,8 @@ def open_port(settings: SerialSettings, place: str, listener: Listener) -> PortP
 def _remedy(code: int | None) -> str:
     if code == errno.EACCES:
         return "the service's user must be in the group of the device, mostly dialout"
+    if code in {errno.ENOENT, errno.EPERM}:
+        return (
+            "check the adapter and its name, and let it into the service's sandbox (docs/configuration.md#modbus-lines)"
+        )
     return "check the adapter, its name, and who else uses it"

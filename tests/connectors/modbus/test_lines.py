@@ -121,7 +121,7 @@ async def test_a_port_belongs_to_one_program(line: Line) -> None:
 
 async def test_a_port_that_is_not_there(tmp_path: Path) -> None:
     settings = connection(None, *TAGS, transport="rtu", serial={"device": str(tmp_path / "ttyUSB9")})
-    with pytest.raises(LinkRefused, match=r"modbus\+rtu:///.*/ttyUSB9 unit 1: .* be opened \(No such file"):
+    with pytest.raises(LinkRefused, match=r"modbus\+rtu:///.*/ttyUSB9 unit 1: .* be opened \(No such file.*sandbox"):
         await read(link_to(settings))
 
 
