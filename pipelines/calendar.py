@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -33,27 +33,49 @@ class Calendar:
 
     Args:
         settings: of the site.
+        holidays: production days on which nobody works.
     """
 
-    def __init__(self, settings: CalendarSettings) -> None:
+    def __init__(self, settings: CalendarSettings, holidays: Container[date] = frozenset()) -> None:
         self._day_start_ns = minutes_of(settings.day_start) * _MINUTE_NS
         self._days = frozenset(settings.days)
-        shifts = [self._span(one.start, one.end) for one in settings.shifts]
-        breaks = [self._span(*one.split("-")) for one in settings.breaks]
-        self._working = _without(_merged(shifts), _merged(breaks))
+        self._holidays = holidays
+        breaks = _merged([self._span(*one.split("-")) for one in settings.breaks])
+        spans = [(one.name, self._span(one.start, one.end)) for one in settings.shifts]
+        self._shifts = [(name, _without([span], breaks)) for name, span in spans]
+        self._working = _without(_merged([span for _, span in spans]), breaks)
 
     def production_day(self, time_ns: int) -> date:
         """The day to which a moment belongs: that on which its production day began."""
         return _EPOCH + timedelta(days=self._local(time_ns) // _DAY_NS)
 
+    def day_span(self, day: date) -> Span:
+        """A production day, ns since 1970 UTC."""
+        start_ns = (day - _EPOCH).days * _DAY_NS - self._local(0)
+        return start_ns, start_ns + _DAY_NS
+
+    def works_on(self, day: date) -> bool:
+        """Whether a production day is a working day."""
+        return day.weekday() in self._days and day not in self._holidays
+
+    def shifts(self, day: date) -> list[tuple[str, list[Span]]]:
+        """The shifts of a production day without its breaks, ns since 1970 UTC; none of a day off."""
+        start_ns, _ = self.day_span(day)
+        named = self._shifts if self.works_on(day) else []
+        return [(name, [(start_ns + low, start_ns + high) for low, high in spans]) for name, spans in named]
+
     def works(self, time_ns: int) -> bool:
         """Whether a moment lies in a shift and in no break."""
         return any(start_ns <= time_ns < end_ns for start_ns, end_ns in self._around(time_ns, time_ns))
 
-    def working_ns(self, start_ns: int, end_ns: int) -> int:
-        """How much of a span is working time, ns; where shifts reach into those of the next day it counts once."""
+    def working(self, start_ns: int, end_ns: int) -> list[Span]:
+        """Working time within a span, disjoint, oldest first, ns since 1970 UTC."""
         spans = ((max(start_ns, low), min(end_ns, high)) for low, high in self._around(start_ns, end_ns))
-        return sum(high - low for low, high in _merged([(low, high) for low, high in spans if low < high]))
+        return _merged([(low, high) for low, high in spans if low < high])
+
+    def working_ns(self, start_ns: int, end_ns: int) -> int:
+        """How much of a span is working time, ns."""
+        return sum(high - low for low, high in self.working(start_ns, end_ns))
 
     def _local(self, time_ns: int) -> int:
         """Ns since the production day of 1970-01-01 began."""
@@ -62,7 +84,7 @@ class Calendar:
     def _around(self, start_ns: int, end_ns: int) -> Iterator[Span]:
         """Working time of the production days that touch a span, oldest first, disjoint within a day, ns since 1970."""
         for day in range(self._local(start_ns) // _DAY_NS - 1, self._local(end_ns) // _DAY_NS + 1):
-            if (_EPOCH + timedelta(days=day)).weekday() in self._days:
+            if self.works_on(_EPOCH + timedelta(days=day)):
                 began_ns = day * _DAY_NS - self._local(0)
                 yield from ((began_ns + low, began_ns + high) for low, high in self._working)
 
