@@ -11,6 +11,7 @@ from typing import Final
 from pipelines.place import OWN_MEASUREMENTS
 from pipelines.point import SEVERITY_MASK
 from viewer.catalog import STATES, UNKNOWN, Catalog, MachineInfo, MachineKey, TagInfo
+from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.stores.base import Latest, Place, Value
 
 NS: Final = 1_000_000_000
@@ -25,19 +26,6 @@ STATE: Final = "state"
 CODE: Final = "code"
 HOLDS_S: Final = 90.0
 """An agent tells a state that does not change once a minute: an older one says nothing."""
-
-
-class Freshness(StrEnum):
-    """How long ago the last good or uncertain reading came; lost too while every tag is bad."""
-
-    OK = "ok"
-    DELAYED = "delayed"
-    LOST = "lost"
-    NONE = "none"
-
-
-FRESHNESS_S: Final = ((60.0, Freshness.OK), (600.0, Freshness.DELAYED), (86_400.0, Freshness.LOST))
-"""Below so many seconds it is that fresh; beyond the last, nothing is collected."""
 
 
 class Badge(StrEnum):
@@ -129,14 +117,6 @@ class Summary:
 def is_bad(status: int) -> bool:
     """Whether a StatusCode's severity is Bad (OPC 10000-4 §7.39)."""
     return (status & SEVERITY_MASK) >= 0x8000_0000  # noqa: PLR2004 - the Bad bit
-
-
-def freshness_of(seen_ns: int | None, now_ns: int) -> Freshness:
-    """Freshness by the age of the last point."""
-    if seen_ns is None:
-        return Freshness.NONE
-    age_s = (now_ns - seen_ns) / NS
-    return next((word for limit_s, word in FRESHNESS_S if age_s < limit_s), Freshness.NONE)
 
 
 def overview(latest: Sequence[Latest], catalog: Catalog, now_ns: int) -> list[MachineView]:

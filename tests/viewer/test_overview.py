@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipelines.point import BAD_NO_COMMUNICATION, UNCERTAIN
 from viewer.catalog import Catalog
-from viewer.overview import NS, Badge, Freshness, MachineView, Summary, freshness_of, is_bad, overview
+from viewer.kpi.freshness import Freshness, freshness_of
+from viewer.overview import NS, Badge, MachineView, Summary, is_bad, overview
 from viewer.stores.base import Latest, Place
 
 NOW = 1_700_000_000 * NS

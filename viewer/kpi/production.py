@@ -1,0 +1,131 @@
+"""Figures of pieces and cycles: P-UPH, P-CT, P-QTY, Q-PDR, C-MH."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.calendar import Span
+from viewer.kpi import words
+from viewer.kpi.counted import Made
+from viewer.kpi.oee import minutes, time_evidence
+from viewer.kpi.result import Evidence, Result, missing, ratio
+from viewer.kpi.spans import Times
+from viewer.kpi.words import Amount, Text
+
+_HOUR_NS: Final = 3600 * 10**9
+
+
+def per_hour(times: Times, made: Made, period: Span) -> Result:
+    """P-UPH, 시간당 생산량: pieces / planned busy time that is known.
+
+    Args:
+        times: time in each state within the working time of the period.
+        made: pieces within the same time.
+        period: start and end, ns since 1970 UTC.
+    """
+    evidence = replace(time_evidence(times, period), samples=made.samples, seen_ns=made.seen_ns)
+    busy = minutes("부하시간", "planned busy time", times.busy_ns)
+    return ratio("P-UPH", _pieces(made.total), busy, evidence, 60, nothing=words.NO_WORK)
+
+
+def cycle_time(
+    time_ns: NDArray[np.int64], duration_s: NDArray[np.float64], counts: NDArray[np.int64], period: Span
+) -> Result:
+    """P-CT, 사이클타임: mean of the cycles that ended in the period, with their median as a part.
+
+    Args:
+        time_ns: ends of the records, int64, shape (n,), ns since 1970 UTC.
+        duration_s: mean time of one cycle of each record, float64, shape (n,); NaN = not known, which is left out.
+        counts: cycles that each record is about, int64, shape (n,).
+        period: start and end, ns since 1970 UTC.
+    """
+    inside = (time_ns >= period[0]) & (time_ns < period[1])
+    known = inside & np.isfinite(duration_s) & (counts > 0)
+    without = int(counts[inside & ~known].sum())
+    left_out = (
+        (Amount(Text("시간을 모르는 사이클", "cycles of unknown length"), without, words.CASES),) if without else ()
+    )
+    cycles = int(counts[known].sum())
+    newest = int(time_ns[known].max()) if cycles else None
+    evidence = Evidence(period=period, samples=int(known.sum()), left_out=left_out, seen_ns=newest)
+    if not cycles:
+        return missing("P-CT", evidence)
+    durations, weights = duration_s[known], counts[known]
+    order = np.argsort(durations, kind="stable")
+    middle = durations[order][np.searchsorted(np.cumsum(weights[order]), cycles / 2)]
+    parts = (
+        Amount(Text("사이클 수", "cycles"), cycles, words.CASES),
+        Amount(Text("중앙값", "median"), float(middle), words.SECONDS),
+    )
+    return Result("P-CT", float(durations @ weights) / cycles, evidence, parts)
+
+
+def growth(actual: float | None, baseline: float | None, evidence: Evidence) -> Result:
+    """P-QTY, 생산량 증가율: (actual − baseline) / baseline; both over equally long working time."""
+    more = None if actual is None or baseline is None else actual - baseline
+    return ratio(
+        "P-QTY",
+        Amount(Text("실적 − 기존", "actual − baseline"), more, words.PIECES),
+        Amount(Text("기존", "baseline"), baseline, words.PIECES),
+        evidence,
+        100,
+    )
+
+
+def defect_rate(made: Made, evidence: Evidence) -> tuple[Result, Result]:
+    """Q-PDR, 공정불량률: bad pieces / pieces, in percent and in ppm."""
+    top, bottom = Amount(Text("불량수량", "defects"), made.bad, words.PIECES), _pieces(made.total)
+    nothing = words.NO_PIECES
+    return (
+        ratio("Q-PDR", top, bottom, evidence, 100, nothing=nothing),
+        ratio("Q-PDR.ppm", top, bottom, evidence, 1e6, nothing=nothing),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """People at work, entered by hand.
+
+    Attributes:
+        start_ns: from when on, ns since 1970 UTC.
+        end_ns: until before when.
+        heads: how many.
+    """
+
+    start_ns: int
+    end_ns: int
+    heads: float
+
+
+def man_hours(crews: Sequence[Crew], windows: Sequence[Span]) -> float | None:
+    """총투입공수, MH: Σ people x working time; None without an entry for the windows, which are disjoint."""
+    times_ns = [
+        (one.heads, min(one.end_ns, end_ns) - max(one.start_ns, start_ns))
+        for one in crews
+        for start_ns, end_ns in windows
+        if one.start_ns < end_ns and one.end_ns > start_ns
+    ]
+    return sum(heads * length_ns for heads, length_ns in times_ns) / _HOUR_NS if times_ns else None
+
+
+def man_hours_per_piece(crews: Sequence[Crew], made: Made, windows: Sequence[Span], period: Span) -> Result:
+    """C-MH, 작업공수: Σ people x working time / pieces.
+
+    Args:
+        crews: entries.
+        made: pieces in the windows.
+        windows: working time of the period.
+        period: start and end, ns since 1970 UTC.
+    """
+    spent = Amount(Text("총투입공수", "man-hours"), man_hours(crews, windows), words.MAN_HOURS)
+    evidence = Evidence(period=period, samples=made.samples, seen_ns=made.seen_ns, manual=True)
+    return ratio("C-MH", spent, _pieces(made.total), evidence, nothing=words.NO_PIECES)
+
+
+def _pieces(count: int | None) -> Amount:
+    return Amount(Text("생산수량", "pieces"), count, words.PIECES)

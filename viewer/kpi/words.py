@@ -1,0 +1,62 @@
+"""What figures say in words, Korean and English: units, reasons, remarks."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Text(NamedTuple):
+    """The same in two languages."""
+
+    ko: str
+    en: str
+
+
+class Amount(NamedTuple):
+    """A number with its name, for what a figure was made of and for what was left out of it.
+
+    Attributes:
+        what: its name.
+        value: None = not collected.
+        unit: of the value.
+    """
+
+    what: Text
+    value: float | None
+    unit: Text
+
+
+PIECES: Final = Text("EA", "EA")
+PERCENT: Final = Text("%", "%")
+PPM: Final = Text("ppm", "ppm")
+HOURS: Final = Text("h", "h")
+MINUTES: Final = Text("min", "min")
+SECONDS: Final = Text("s", "s")
+CASES: Final = Text("건", "cases")
+PEOPLE: Final = Text("명", "people")
+WON: Final = Text("원", "KRW")
+KWH: Final = Text("kWh", "kWh")
+KW: Final = Text("kW", "kW")
+KG: Final = Text("kgCO2eq", "kgCO2eq")
+TONNES: Final = Text("tCO2eq", "tCO2eq")
+MAN_HOURS: Final = Text("MH", "MH")
+NO_UNIT: Final = Text("–", "–")
+
+MISSING: Final = Text("미수집", "No data")
+"""What stands in the place of a figure that there is not; never 0."""
+INDICATIVE: Final = Text("참고치", "Indicative")
+MANUAL: Final = Text("수기", "Entered by hand")
+
+NO_SAMPLES: Final = Text("기간 내 표본 없음", "no samples in the period")
+NOTHING_BELOW: Final = Text("분모가 0", "the denominator is 0")
+NO_WORK: Final = Text("기간 내 부하시간 없음", "no planned busy time in the period")
+NO_FAILURE: Final = Text("기간 내 고장 없음", "no failure in the period")
+NO_PIECES: Final = Text("기간 내 생산 없음", "nothing was made in the period")
+NO_SPREAD: Final = Text("산포가 0", "the values do not vary")
+NO_LIMITS: Final = Text("규격 없음", "no specification limits")
+CHECK_IDEAL: Final = Text(
+    "성능이 105 %를 넘음: 이론 사이클타임 확인", "performance above 105 %: check the ideal cycle time"
+)
+MUCH_UNKNOWN: Final = Text("미수집시간이 5 %를 넘음", "more than 5 % of the time is unknown")
+UNVERIFIED: Final = Text("배출계수 확인 필요", "an emission factor is to be confirmed")
+FEW_SAMPLES: Final = Text("표본 25개 미만", "fewer than 25 samples")
