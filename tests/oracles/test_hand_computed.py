@@ -1,4 +1,4 @@
-"""Hand-computed oracles of decode, counters, states, exposure, batteries and the production day, and where they are.
+"""Hand-computed oracles of decode, counters, states, exposure, batteries, days and key figures, and where they are.
 
 What is held elsewhere is named here, so that none is lost when a test is moved; what no single part can show is here.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pytest
 
 from pipelines.calendar import Calendar
@@ -20,6 +21,11 @@ from pipelines.derive.rule import Derived, Ref
 from pipelines.derive.settings import CalendarSettings
 from pipelines.derive.signals import DOWN, MINOR, PLANNED, RUN, SETUP, Word
 from pipelines.derive.state import StateRule
+from viewer.kpi.counted import made, standard_s
+from viewer.kpi.oee import Profile, oee
+from viewer.kpi.spans import Spans, times
+from viewer.states import runs
+from viewer.stores.base import Points
 
 TESTS: Final = Path(__file__).parents[1]
 HELD: Final = {
@@ -55,6 +61,21 @@ HELD: Final = {
     ),
     "CO2: 12,345 kWh are 5.152 t by the factor of 2023, 5.606 t by the one before": (
         "pipelines/derive/energy/test_factors.py::test_12345_kwh",
+        "viewer/kpi/test_oracles.py::test_4_co2",
+    ),
+    "OEE: 84.09 × 94.59 × 98 % by ISO 22400-2, 87.5 × 90.91 × 98 % by TPM, 77.95 % by both": (
+        "viewer/kpi/test_oracles.py::test_1_oee",
+    ),
+    "KPI: 1320 → 1080, actual 1150: 12.88 % better, 70.83 % achieved; with 108.33 % 89.58 %, capped 85.42 %": (
+        "viewer/kpi/test_oracles.py::test_2_achievement",
+    ),
+    "programme: 260 of 160 are 162.5 %, 903 of 846 are 106.7 %": ("viewer/kpi/test_oracles.py::test_3_programme",),
+    "freshness: 59 s fresh, 61 s delayed, from 10 min on lost, from 24 h on nothing": (
+        "viewer/kpi/test_oracles.py::test_11_freshness",
+        "viewer/test_overview.py::test_freshness_by_age",
+    ),
+    "no data: without samples no value, no achievement, and the weights divided anew are shown": (
+        "viewer/kpi/test_oracles.py::test_12_no_data",
     ),
 }
 
@@ -119,6 +140,24 @@ def test_a_shift_by_hand() -> None:
     assert minutes_of(points, now) == {RUN: 370, SETUP: 25, DOWN: 30, MINOR: 15, PLANNED: 40}
     totals = [one.fields for one in points if one.measurement == "count"]
     assert (totals[-1]["total"], totals[-1]["good"]) == (PIECES, PIECES - BAD_PIECES)
+    assert figures(points, "iso22400", now) == [84.09, 94.59, 98.0, 77.95]
+    assert figures(points, "tpm_kr", now) == [87.5, 90.91, 98.0, 77.95]
+
+
+def figures(points: list[Derived], profile: Profile, end: int) -> list[float | None]:
+    """The three factors and the OEE, by what a store would have kept of the points."""
+
+    def column(measurement: str, field: str) -> Points:
+        rows = [(one.time_ns, one.fields[field]) for one in points if one.measurement == measurement]
+        return Points(*(np.array(one, dtype=np.int64) for one in zip(*rows, strict=True)))
+
+    period = SHIFT, SHIFT + end * S
+    spans = Spans.of(runs(column("state", "code"), *period))
+    total = column("count", "total")
+    pieces = made(total.time_ns, total.value, column("count", "good").value, [(SHIFT, period[1] + 1)], spans)
+    found = oee(times(spans, [period]), pieces, standard_s([(pieces, IDEAL_S)]), period, profile)
+    results = (found.availability, found.performance, found.quality, found.whole)
+    return [None if one.value is None else round(one.value, 2) for one in results]
 
 
 def minutes_of(points: list[Derived], end: int) -> dict[int, float]:

@@ -25,7 +25,6 @@ Profile = Literal["iso22400", "tpm_kr"]
 MINUTE_NS: Final = 60 * 10**9
 _TOO_GOOD: Final = 105.0
 """Above this performance, percent, the ideal cycle time is doubted; nothing is clamped."""
-_MUCH_UNKNOWN: Final = 5.0
 _CODES: Final = {"iso22400": ("P-OEE.A", "P-OEE.E"), "tpm_kr": ("P-OEE.TA", "P-OEE.TP")}
 
 
@@ -114,7 +113,7 @@ def _no_time(times: Times) -> Text:
 
 def _of_times(code: str, times: Times, above_ns: int, busy: Amount, period: Span) -> Result:
     evidence = time_evidence(times, period)
-    notes = (words.MUCH_UNKNOWN,) if times.cover < 100 - _MUCH_UNKNOWN else ()
+    notes = (words.MUCH_UNKNOWN,) if times.much_unknown else ()
     above = minutes("가동시간", "operating time", above_ns)
     if not times.window_ns:
         return missing(code, evidence, words.NO_WORK, parts=(above, busy))

@@ -16,6 +16,7 @@ from pipelines.calendar import Span
 from pipelines.derive.signals import DOWN, MAINT, MINOR, PLANNED, RUN, UNKNOWN
 
 _STATES: Final = 9
+_MUCH_UNKNOWN: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ class Spans:
 class Times:
     """Time in each state within windows, and the elements of time that it makes.
 
-    ISO 22400-2: PBT planned busy time, APT actual production time. TPM: PBT is 부하시간 (loading time). Planned stops
-    (계획정지) and maintenance (보전) are no planned busy time; being off or idle within working time is. Unknown time
-    is neither above nor below a line.
+    ISO 22400-2:2014 (elements as in OPC 40001-1, Annex C): PBT planned busy time, APT actual production time. TPM: PBT
+    is 부하시간 (loading time). Planned stops (계획정지) and maintenance (보전) are no planned busy time; being off or
+    idle within working time is. Unknown time is neither above nor below a line.
 
     Attributes:
         by_state: ns in each state 0-8; 0 is what is unknown.
@@ -130,6 +131,11 @@ class Times:
     def cover(self) -> float:
         """How much of the windows is known, percent; 0 of no window."""
         return (1 - self.unknown_ns / self.window_ns) * 100 if self.window_ns else 0.0
+
+    @property
+    def much_unknown(self) -> bool:
+        """Whether more than 5 % of what may have been planned busy time is unknown."""
+        return self.unknown_ns > _MUCH_UNKNOWN * (self.busy_ns + self.unknown_ns)
 
 
 def times(spans: Spans, windows: Sequence[Span]) -> Times:

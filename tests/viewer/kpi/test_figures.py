@@ -65,6 +65,13 @@ def test_utilisation_leaves_out_what_is_planned_or_unknown() -> None:
     assert found.notes == (MUCH_UNKNOWN,)
 
 
+def test_much_unknown_is_told_from_five_percent_of_busy_time_on() -> None:
+    """Of 8 h are 4 h planned: 12 of 240 min are 5 %, and no remark; 13 are one."""
+    for minutes, notes in ((12, ()), (13, (MUCH_UNKNOWN,))):
+        spans = hours((0, 4, PLANNED), (4 + minutes / 60, 8, RUN))
+        assert utilisation(times(spans, [DAY]), DAY).notes == notes
+
+
 def test_utilisation_without_work_or_states() -> None:
     assert utilisation(times(hours((0, 8, RUN)), []), DAY).why == NO_WORK
     assert utilisation(times(hours((0, 8, PLANNED)), [DAY]), DAY).why == NO_WORK
@@ -93,6 +100,7 @@ def test_oee_of_a_machine_that_stood_and_of_one_that_nobody_counted() -> None:
     assert oee(running, Made(700, 686, 9), None, DAY, "tpm_kr").whole.why == NO_SAMPLES, "no ideal time"
     no_good = oee(running, Made(700, None, 9), 21_000.0, DAY, "tpm_kr")
     assert (no_good.whole.value, no_good.quality.value) == (None, None)
+    assert (no_good.performance.evidence.samples, no_good.availability.evidence.samples) == (9, 1)
     assert no_good.performance.value == pytest.approx(700 * 30 / 28_800 * 100)
     nothing = oee(running, Made(0, 0, 1), 0.0, DAY, "tpm_kr")
     assert (nothing.whole.value, nothing.quality.why) == (0.0, NO_PIECES)
@@ -116,8 +124,20 @@ def test_pieces_made_while_the_state_was_unknown_are_left_out() -> None:
     found = made(at, total, total - 1000, [DAY], spans)
     assert (found.total, found.unplaced, found.samples) == (400, 200, 2)
     assert made(at, total, None, [DAY]) == Made(600, None, 3, 0, 5 * HOUR)
+    half = hours((0, 1, RUN), (2, 3, RUN), (3.5, 4, RUN))
+    assert made(array(0, 2 * HOUR, 4 * HOUR), array(0, 1, 3), None, [DAY], half).unplaced == 0, "half of it is known"
+    assert made(array(0, 2 * HOUR, 4 * HOUR - 1), array(0, 1, 3), None, [DAY], hours((0, 3, RUN))).total == 3
+    assert made(array(0, 2 * HOUR, 5 * HOUR), array(0, 1, 3), None, [DAY], hours((0, 3, RUN))).unplaced == 2
     result = oee(times(spans, [DAY]), found, standard_s([(found, 30.0)]), DAY, "iso22400")
     assert [one.value for one in result.performance.evidence.left_out] == [120.0, 0.0, 200]
+
+
+def test_a_piece_belongs_to_the_window_in_which_it_was_counted() -> None:
+    """At the beginning of a window it does, at its end it does not."""
+    at, total = array(0, HOUR, 2 * HOUR, 3 * HOUR), array(0, 1, 11, 111)
+    assert made(at, total, None, [(HOUR, 2 * HOUR)]) == Made(1, None, 1, 0, HOUR)
+    assert made(at, total, None, [(2 * HOUR, 3 * HOUR), (HOUR, 2 * HOUR)]).total == 11
+    assert made(at, total, None, []) == Made(None, None, 0)
 
 
 def test_two_products_and_two_machines() -> None:
@@ -310,6 +330,7 @@ def test_collection_rate() -> None:
     found = polled(np.arange(57) * SECOND, 1.0, (0, MINUTE))
     assert (found.value, found.indicative, found.evidence.seen_ns) == (pytest.approx(95.0), False, 56 * SECOND)
     assert polled(array(), 1.0, (0, MINUTE)).value == 0.0
+    assert polled(np.arange(6) * 5 * SECOND, 5.0, (0, MINUTE)).value == pytest.approx(50.0)
     assert polled(array(), 1.0, (0, 0)).why == NO_SAMPLES
     assert by_minutes([(0, 100.0), (MINUTE, 50.0)], (0, 4 * MINUTE)).value == pytest.approx(37.5)
 

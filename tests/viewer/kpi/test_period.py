@@ -1,0 +1,40 @@
+"""Periods in production days."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from pipelines.calendar import Calendar
+from pipelines.derive.settings import CalendarSettings
+from viewer.kpi.period import by_day, days, month
+
+CALENDAR = Calendar(
+    CalendarSettings.model_validate({"day_start": "08:30", "shifts": [{"name": "a", "from": "08:30", "to": "17:30"}]})
+)
+DAY = 24 * 3600 * 10**9
+
+
+def korea(*moment: int) -> int:
+    return round((datetime(*moment, tzinfo=UTC) - timedelta(hours=9)).timestamp()) * 10**9  # type: ignore[misc]
+
+
+def test_a_month_begins_with_its_first_production_day() -> None:
+    assert month(CALENDAR, 2026, 2) == (korea(2026, 2, 1, 8, 30), korea(2026, 3, 1, 8, 30))
+    assert month(CALENDAR, 2026, 12) == (korea(2026, 12, 1, 8, 30), korea(2027, 1, 1, 8, 30))
+
+
+def test_days() -> None:
+    assert days(CALENDAR, date(2026, 9, 7), date(2026, 9, 7)) == (korea(2026, 9, 7, 8, 30), korea(2026, 9, 8, 8, 30))
+    with pytest.raises(ValueError, match="before"):
+        days(CALENDAR, date(2026, 9, 7), date(2026, 9, 6))
+
+
+def test_a_period_is_cut_at_the_beginnings_of_days_and_adds_up() -> None:
+    period = korea(2026, 9, 7, 7), korea(2026, 9, 9, 9)
+    parts = list(by_day(CALENDAR, period))
+    assert [day for day, _ in parts] == [date(2026, 9, 6), date(2026, 9, 7), date(2026, 9, 8), date(2026, 9, 9)]
+    assert sum(high - low for _, (low, high) in parts) == period[1] - period[0]
+    assert [high - low for _, (low, high) in parts][1:3] == [DAY, DAY]
+    assert list(by_day(CALENDAR, (5, 5))) == []
