@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from viewer.kpi.words import Amount, Text
 _MINUTE_NS: Final = 60 * 10**9
 
 
-def alarms(raised_ns: NDArray[np.int64], watched: list[Span], period: Span) -> Result:
+def alarms(raised_ns: NDArray[np.int64], watched: Sequence[Span], period: Span) -> Result:
     """S-ALM, 안전경보 건수: those raised in the period; 0 only where somebody watched.
 
     Args:

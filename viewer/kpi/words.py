@@ -52,6 +52,7 @@ NOTHING_BELOW: Final = Text("분모가 0", "the denominator is 0")
 NO_WORK: Final = Text("기간 내 부하시간 없음", "no planned busy time in the period")
 NO_FAILURE: Final = Text("기간 내 고장 없음", "no failure in the period")
 NO_PIECES: Final = Text("기간 내 생산 없음", "nothing was made in the period")
+OTHER_PROFILE: Final = Text("다른 프로파일의 요소", "a factor of the other profile")
 NO_SPREAD: Final = Text("산포가 0", "the values do not vary")
 NO_LIMITS: Final = Text("규격 없음", "no specification limits")
 CHECK_IDEAL: Final = Text(

@@ -1,0 +1,248 @@
+"""Any figure of the catalogue by its code, from all that was stored of a machine, a line or a company in a period.
+
+Pages, reports and interfaces ask here, so that a figure is the same wherever it is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.calendar import Span
+from pipelines.derive.energy.factors import Factor
+from viewer.kpi.capability import Capability, capability
+from viewer.kpi.collection import by_minutes
+from viewer.kpi.counted import Made, made, standard_s
+from viewer.kpi.energy import Demand, Used, emission, emission_per_piece, energy_per_piece, peak
+from viewer.kpi.entered import (
+    Entry,
+    accident_rate,
+    claim_rate,
+    final_defect_rate,
+    near_misses,
+    stock_accuracy,
+    stock_value,
+)
+from viewer.kpi.failure import between_failures, to_repair
+from viewer.kpi.oee import Oee, Profile, oee, utilisation
+from viewer.kpi.orders import Order, lead_time, on_time, order_to_shipment
+from viewer.kpi.production import Crew, cycle_time, defect_rate, growth, man_hours_per_piece, per_hour
+from viewer.kpi.result import Evidence, Result, missing
+from viewer.kpi.safety import alarms, over_limit
+from viewer.kpi.spans import Spans, Times, failures, times
+from viewer.kpi.words import OTHER_PROFILE
+
+
+def _none() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
+def _no_number() -> NDArray[np.float64]:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Points of measurement `count`: see `viewer.kpi.counted.made`."""
+
+    time_ns: NDArray[np.int64] = field(default_factory=_none)
+    total: NDArray[np.int64] | None = None
+    good: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycles:
+    """Points of measurement `cycle`: see `viewer.kpi.production.cycle_time`."""
+
+    time_ns: NDArray[np.int64] = field(default_factory=_none)
+    duration_s: NDArray[np.float64] = field(default_factory=_no_number)
+    counts: NDArray[np.int64] = field(default_factory=_none)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minutes:
+    """Means of a minute of one tag: beginnings, means, and how much of each is known, percent."""
+
+    start_ns: NDArray[np.int64] = field(default_factory=_none)
+    mean: NDArray[np.float64] = field(default_factory=_no_number)
+    cover: NDArray[np.float64] = field(default_factory=_no_number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """All that is known of a period. What is left empty was not collected.
+
+    Attributes:
+        period: start and end, ns since 1970 UTC.
+        working: working time in it, of `pipelines.calendar.Calendar.working`.
+        profile: how OEE is split.
+        spans: states.
+        counts: totals of the counters.
+        ideal_s: ideal time of one piece, seconds.
+        baseline_pieces: pieces of an equally long time before.
+        cycles: records of cycles.
+        values: what was measured of one characteristic, shape (n,) or (subgroups, size).
+        limits: its lower and upper specification limit.
+        uses: what was used of each carrier; electricity first.
+        demand: means of quarters of an hour.
+        factors: table of emission factors.
+        orders: orders or lots.
+        crews: people at work.
+        inspections: final inspections: defects, inspected.
+        claims: returns and claims, deliveries.
+        stock: stock takes: items that agree, items counted.
+        stock_krw: values of the stock.
+        accidents: people injured, people employed.
+        near: near misses reported.
+        raised_ns: when safety alarms were raised.
+        watched: when the detectors were heard.
+        gas: concentration of a gas by the minute.
+        gas_limit: its limit; None = there is none.
+        collected: beginning and known part, percent, of each minute of what is collected; None = nothing is.
+    """
+
+    period: Span
+    working: Sequence[Span] = ()
+    profile: Profile = "iso22400"
+    spans: Spans = field(default_factory=lambda: Spans.of([]))
+    counts: Counts = field(default_factory=Counts)
+    ideal_s: float | None = None
+    baseline_pieces: float | None = None
+    cycles: Cycles = field(default_factory=Cycles)
+    values: NDArray[np.float64] = field(default_factory=_no_number)
+    limits: tuple[float | None, float | None] = (None, None)
+    uses: Sequence[Used] = ()
+    demand: Demand = field(default_factory=lambda: Demand(_none(), _no_number()))
+    factors: Sequence[Factor] = ()
+    orders: Sequence[Order] = ()
+    crews: Sequence[Crew] = ()
+    inspections: Sequence[Entry] = ()
+    claims: Sequence[Entry] = ()
+    stock: Sequence[Entry] = ()
+    stock_krw: Sequence[Entry] = ()
+    accidents: Sequence[Entry] = ()
+    near: Sequence[Entry] = ()
+    raised_ns: NDArray[np.int64] = field(default_factory=_none)
+    watched: Sequence[Span] = ()
+    gas: Minutes = field(default_factory=Minutes)
+    gas_limit: float | None = None
+    collected: Sequence[tuple[int, float]] | None = None
+
+    def times(self) -> Times:
+        """Time in each state within working time."""
+        return times(self.spans, self.working)
+
+    def placed(self) -> Made:
+        """Pieces within working time, while the state was known."""
+        return made(self.counts.time_ns, self.counts.total, self.counts.good, self.working, self.spans)
+
+    def all_pieces(self) -> Made:
+        """Pieces of the whole period."""
+        return made(self.counts.time_ns, self.counts.total, self.counts.good, [self.period])
+
+    def failures(self) -> int:
+        """Failures that began in the period."""
+        return failures(self.spans, self.period)
+
+
+def effectiveness(inputs: Inputs) -> Oee:
+    """OEE with its factors."""
+    placed = inputs.placed()
+    standard = standard_s([(placed, inputs.ideal_s)])
+    return oee(inputs.times(), placed, standard, inputs.period, inputs.profile)
+
+
+def figure(code: str, inputs: Inputs) -> Result:
+    """A figure of the catalogue; the first two factors of OEE have a value in their own profile only.
+
+    Raises:
+        KeyError: the catalogue has no such code.
+    """
+    found = _FIGURES[code](inputs)
+    return found if found.code == code else missing(code, found.evidence, OTHER_PROFILE)
+
+
+def _counted(inputs: Inputs, pieces: Made) -> Evidence:
+    """What a figure of counters alone stands on: they were collected while the state was."""
+    cover = times(inputs.spans, [inputs.period]).cover if len(inputs.spans.code) else None
+    return Evidence(period=inputs.period, samples=pieces.samples, cover=cover, seen_ns=pieces.seen_ns)
+
+
+def _growth(inputs: Inputs) -> Result:
+    pieces = inputs.all_pieces()
+    return growth(pieces.total, inputs.baseline_pieces, _counted(inputs, pieces))
+
+
+def _defects(inputs: Inputs) -> tuple[Result, Result]:
+    pieces = inputs.all_pieces()
+    return defect_rate(pieces, _counted(inputs, pieces))
+
+
+def _energy(inputs: Inputs) -> Result:
+    empty = Used("electricity", _none(), _no_number(), _no_number())
+    used = next((one for one in inputs.uses if one.carrier == "electricity"), empty)
+    return energy_per_piece(used, inputs.all_pieces(), inputs.period)
+
+
+def _emission(inputs: Inputs) -> Result:
+    return emission(inputs.uses, inputs.factors, inputs.period)
+
+
+def _over(inputs: Inputs) -> Result:
+    gas = inputs.gas
+    if inputs.gas_limit is None:
+        return missing("S-ALM.over", Evidence(period=inputs.period, samples=0))
+    return over_limit(gas.start_ns, gas.mean, gas.cover, inputs.gas_limit, inputs.period)
+
+
+def _collected(inputs: Inputs) -> Result:
+    if inputs.collected is None:
+        return missing("DQ-RATE", Evidence(period=inputs.period, samples=0))
+    return by_minutes(inputs.collected, inputs.period)
+
+
+def _fit(inputs: Inputs) -> Capability:
+    return capability(inputs.values, *inputs.limits, Evidence(period=inputs.period, samples=0))
+
+
+_FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {
+    "P-UPH": lambda of: per_hour(of.times(), of.placed(), of.period),
+    "P-UTIL": lambda of: utilisation(of.times(), of.period),
+    "P-OEE": lambda of: effectiveness(of).whole,
+    "P-OEE.A": lambda of: effectiveness(of).availability,
+    "P-OEE.E": lambda of: effectiveness(of).performance,
+    "P-OEE.TA": lambda of: effectiveness(of).availability,
+    "P-OEE.TP": lambda of: effectiveness(of).performance,
+    "P-OEE.Q": lambda of: effectiveness(of).quality,
+    "P-LT": lambda of: lead_time(of.orders, of.period),
+    "P-CT": lambda of: cycle_time(of.cycles.time_ns, of.cycles.duration_s, of.cycles.counts, of.period),
+    "P-QTY": _growth,
+    "P-MTBF": lambda of: between_failures(of.times(), of.failures(), of.period),
+    "P-MTTR": lambda of: to_repair(of.times(), of.failures(), of.period),
+    "Q-PDR": lambda of: _defects(of)[0],
+    "Q-PDR.ppm": lambda of: _defects(of)[1],
+    "Q-FDR": lambda of: final_defect_rate(of.inspections, of.period),
+    "Q-CLM": lambda of: claim_rate(of.claims, of.period),
+    "Q-CPK": lambda of: _fit(of).cpk,
+    "Q-CPK.Cp": lambda of: _fit(of).cp,
+    "Q-CPK.Ppk": lambda of: _fit(of).ppk,
+    "Q-CPK.Pp": lambda of: _fit(of).pp,
+    "C-MH": lambda of: man_hours_per_piece(of.crews, of.all_pieces(), of.working, of.period),
+    "C-KWH": _energy,
+    "C-INV": lambda of: stock_value(of.stock_krw, of.period),
+    "C-INV.accuracy": lambda of: stock_accuracy(of.stock, of.period),
+    "D-OTD": lambda of: on_time(of.orders, of.period),
+    "D-O2S": lambda of: order_to_shipment(of.orders, of.period),
+    "S-ALM": lambda of: alarms(of.raised_ns, of.watched, of.period),
+    "S-ALM.over": _over,
+    "S-INJ": lambda of: accident_rate(of.accidents, of.period),
+    "S-INJ.near": lambda of: near_misses(of.near, of.period),
+    "E-CO2": _emission,
+    "E-CO2.piece": lambda of: emission_per_piece(_emission(of), of.all_pieces()),
+    "E-PEAK": lambda of: peak(of.demand, of.period),
+    "DQ-RATE": _collected,
+}
