@@ -61,7 +61,8 @@ _NO_ROWS: Final = Text("입력이 없으면 미수집", "no entries: no data")
 _NO_COUNT: Final = Text(
     "계수기가 없으면 미수집; 생산이 없으면 '생산 없음'", "no counter: no data; nothing made: it says so"
 )
-_NO_METER: Final = Text("계량값이 없으면 미수집", "no metered value: no data")
+_NO_RECORDS: Final = Text("기록이 없으면 미수집", "no records: no data")
+_NO_METER: Final = Text("계량값이나 배출계수가 없으면 미수집", "no metered value or no emission factor: no data")
 _NO_VALUES: Final = Text(
     "측정값이 없으면 미수집; 규격이 없거나 산포가 0이면 그 사유",
     "no values: no data; no limits, or no spread: it says so",
@@ -143,13 +144,14 @@ _ALL: Final = (
         "P-CT",
         Text("사이클타임", "Cycle time"),
         Text("사이클 시간의 합 / 사이클 수", "mean of the cycles"),
-        words.SECONDS, "down", Text("사이클 기록", "cycle records"), _NO_ROWS, _FORM,
+        words.SECONDS, "down", Text("사이클 기록", "cycle records"), _NO_RECORDS, _FORM,
     ),
     Definition(
         "P-QTY",
         Text("생산량 증가율", "Growth of production"),
         Text("(실적 − 기존) / 기존 × 100", "(actual − baseline) / baseline × 100"),
-        words.PERCENT, "up", Text("생산 계수기, 기준값", "counters, baseline"), _NO_ROWS, _FORM,
+        words.PERCENT, "up", Text("생산 계수기, 기준값", "counters, baseline"),
+        Text("생산량이나 기준값이 없으면 미수집", "no pieces counted or no baseline: no data"), _FORM,
     ),
     Definition(
         "P-MTBF",
@@ -216,7 +218,8 @@ _ALL: Final = (
         Text("작업공수 (단위당 투입공수)", "Man-hours per piece"),
         Text("총투입공수(인원 × 근무시간) / 생산수량", "Σ(people × working time) / pieces"),
         Text("MH/EA", "MH/EA"), "down",
-        Text("투입인원 (수기), 조업 달력, 생산 계수기", "head count (by hand), calendar, counters"), _NO_COUNT, _FORM,
+        Text("투입인원 (수기), 조업 달력, 생산 계수기", "head count (by hand), calendar, counters"),
+        Text("투입인원이나 계수기가 없으면 미수집", "no head count or no counter: no data"), _FORM,
     ),
     Definition(
         "C-KWH",
@@ -261,7 +264,7 @@ _ALL: Final = (
         "S-ALM.over",
         Text("위험농도 초과시간", "Time above the limit"),
         Text("1분 평균농도가 기준을 넘은 시간", "minutes whose mean is above the limit"),
-        words.MINUTES, "down", Text("농도 1분 평균", "one-minute means of the concentration"), _NO_ROWS, _FORM,
+        words.MINUTES, "down", Text("농도 1분 평균", "one-minute means of the concentration"), _NO_RECORDS, _FORM,
     ),
     Definition(
         "S-INJ",
@@ -286,7 +289,8 @@ _ALL: Final = (
         Text("온실가스 원단위", "Emission per piece"),
         Text("온실가스 배출량 / 양품수량", "emission / good pieces"),
         Text("kgCO2eq/EA", "kgCO2eq/EA"), "down",
-        Text("전력량계·연료, 배출계수표, 생산 계수기", "meters, emission factors, counters"), _NO_METER, _FORM,
+        Text("전력량계·연료, 배출계수표, 생산 계수기", "meters, emission factors, counters"),
+        Text("배출량이나 계수기가 없으면 미수집", "no emission or no counter: no data"), _FORM,
     ),
     Definition(
         "E-PEAK",
