@@ -76,9 +76,17 @@ _ALL: Final = (
     Definition(
         "P-UPH",
         Text("시간당 생산량", "Pieces per hour"),
-        Text("생산수량 / 실작업시간(부하시간 − 미수집시간)", "pieces / planned busy time that is known"),
+        Text(
+            "생산수량 / 실작업시간(부하시간; 상태가 없는 설비는 조업시간)",
+            "pieces / planned busy time (working time of a machine without states)",
+        ),
         Text("EA/h", "EA/h"), "up",
-        Text("생산 계수기, 상태, 조업 달력", "counters, states, working calendar"), _NO_STATE, _FORM,
+        Text("생산 계수기, 조업 달력, 상태", "counters, working calendar, states"),
+        Text(
+            "계수기가 없으면 미수집; 부하시간이 없으면 '부하시간 없음'",
+            "no counter: no data; no planned busy time: it says so",
+        ),
+        _FORM,
     ),
     Definition(
         "P-UTIL",

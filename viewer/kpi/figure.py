@@ -80,7 +80,7 @@ class Inputs:
         period: start and end, ns since 1970 UTC.
         working: working time in it, of `pipelines.calendar.Calendar.working`.
         profile: how OEE is split.
-        spans: states.
+        spans: states; None = the machine tells none.
         counts: totals of the counters.
         ideal_s: ideal time of one piece, seconds.
         baseline_pieces: pieces of an equally long time before.
@@ -108,7 +108,7 @@ class Inputs:
     period: Span
     working: Sequence[Span] = ()
     profile: Profile = "iso22400"
-    spans: Spans = field(default_factory=lambda: Spans.of([]))
+    spans: Spans | None = None
     counts: Counts = field(default_factory=Counts)
     ideal_s: float | None = None
     baseline_pieces: float | None = None
@@ -134,7 +134,7 @@ class Inputs:
 
     def times(self) -> Times:
         """Time in each state within working time."""
-        return times(self.spans, self.working)
+        return times(self.spans or Spans.of([]), self.working)
 
     def placed(self) -> Made:
         """Pieces within working time, while the state was known."""
@@ -146,7 +146,7 @@ class Inputs:
 
     def failures(self) -> int:
         """Failures that began in the period."""
-        return failures(self.spans, self.period)
+        return failures(self.spans or Spans.of([]), self.period)
 
 
 def effectiveness(inputs: Inputs) -> Oee:
@@ -168,8 +168,13 @@ def figure(code: str, inputs: Inputs) -> Result:
 
 def _counted(inputs: Inputs, pieces: Made) -> Evidence:
     """What a figure of counters alone stands on: they were collected while the state was."""
-    cover = times(inputs.spans, [inputs.period]).cover if len(inputs.spans.code) else None
+    cover = None if inputs.spans is None else times(inputs.spans, [inputs.period]).cover
     return Evidence(period=inputs.period, samples=pieces.samples, cover=cover, seen_ns=pieces.seen_ns)
+
+
+def _per_hour(inputs: Inputs) -> Result:
+    of = None if inputs.spans is None else inputs.times()
+    return per_hour(of, inputs.placed(), inputs.working, inputs.period)
 
 
 def _growth(inputs: Inputs) -> Result:
@@ -210,7 +215,7 @@ def _fit(inputs: Inputs) -> Capability:
 
 
 _FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {
-    "P-UPH": lambda of: per_hour(of.times(), of.placed(), of.period),
+    "P-UPH": _per_hour,
     "P-UTIL": lambda of: utilisation(of.times(), of.period),
     "P-OEE": lambda of: effectiveness(of).whole,
     "P-OEE.A": lambda of: effectiveness(of).availability,

@@ -20,17 +20,22 @@ from viewer.kpi.words import Amount, Text
 _HOUR_NS: Final = 3600 * 10**9
 
 
-def per_hour(times: Times, made: Made, period: Span) -> Result:
-    """P-UPH, 시간당 생산량: pieces / planned busy time that is known.
+def per_hour(times: Times | None, made: Made, working: Sequence[Span], period: Span) -> Result:
+    """P-UPH, 시간당 생산량: pieces / planned busy time that is known; of a machine without states, / working time.
 
     Args:
-        times: time in each state within the working time of the period.
-        made: pieces within the same time.
+        times: time in each state within the working time; None = the machine tells no states.
+        made: pieces within the working time.
+        working: working time of the period.
         period: start and end, ns since 1970 UTC.
     """
-    evidence = replace(time_evidence(times, period), samples=made.samples, seen_ns=made.seen_ns)
-    busy = minutes("부하시간", "planned busy time", times.busy_ns)
-    return ratio("P-UPH", _pieces(made.total), busy, evidence, 60, nothing=words.NO_WORK)
+    evidence = Evidence(period=period, samples=made.samples) if times is None else time_evidence(times, period)
+    evidence = replace(evidence, samples=made.samples, seen_ns=made.seen_ns)
+    if times is None:
+        worked = minutes("조업시간", "working time", sum(high - low for low, high in working))
+    else:
+        worked = minutes("부하시간", "planned busy time", times.busy_ns)
+    return ratio("P-UPH", _pieces(made.total), worked, evidence, 60, nothing=words.NO_WORK)
 
 
 def cycle_time(

@@ -73,8 +73,8 @@ VALUES = {
 @pytest.mark.parametrize("code", CATALOG)
 def test_nothing_collected_is_no_value(code: str) -> None:
     """Not a 0 anywhere, and a reason everywhere."""
-    for working in ([], [PERIOD]):
-        found = figure(code, Inputs(period=PERIOD, working=working))
+    for working, spans in (([], None), ([PERIOD], None), ([PERIOD], Spans.of([]))):
+        found = figure(code, Inputs(period=PERIOD, working=working, spans=spans))
         assert (found.code, found.value, found.evidence.samples) == (code, None, 0)
         assert found.why is not None
 
@@ -86,6 +86,14 @@ def test_a_figure_by_hand(code: str) -> None:
     assert found.value == pytest.approx(VALUES[code], rel=1e-4)
     assert found.evidence.period == PERIOD
     assert found.evidence.samples > 0
+
+
+def test_a_machine_without_states() -> None:
+    """700 pieces in 8 h of the calendar; nothing that needs states has a value."""
+    silent = replace(FULL, spans=None)
+    assert figure("P-UPH", silent).value == pytest.approx(87.5)
+    assert figure("Q-PDR", silent).value == pytest.approx(2.0)
+    assert {figure(code, silent).value for code in ("P-OEE", "P-UTIL", "P-MTBF", "P-MTTR")} == {None}
 
 
 def test_a_factor_of_the_other_profile_has_no_value() -> None:

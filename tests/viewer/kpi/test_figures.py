@@ -160,8 +160,10 @@ def test_a_first_reading_tells_no_pieces() -> None:
 def test_pieces_per_hour() -> None:
     """700 pieces in 8 h less 1 h planned: 100 an hour."""
     of = times(hours((0, 7, RUN), (7, 8, PLANNED)), [DAY])
-    assert per_hour(of, Made(700, 690, 7), DAY).value == pytest.approx(100.0)
-    assert per_hour(of, Made(None, None, 0), DAY).value is None
+    assert per_hour(of, Made(700, 690, 7), [DAY], DAY).value == pytest.approx(100.0)
+    assert per_hour(of, Made(None, None, 0), [DAY], DAY).value is None
+    assert per_hour(None, Made(700, 690, 7), [DAY], DAY).value == pytest.approx(87.5), "a machine without states"
+    assert per_hour(None, Made(700, 690, 7), [], DAY).why == NO_WORK
 
 
 def test_cycle_time() -> None:

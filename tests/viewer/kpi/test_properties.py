@@ -134,7 +134,7 @@ def test_no_figure_without_samples(spans: Spans, found: list[Span], rows: np.nda
     time_ns, good, bad = rows.T
     of, pieces = times(spans, found), made(time_ns, good + bad, good, found, spans)
     ratios = oee(of, pieces, standard_s([(pieces, 1.0)]), (0, END), "tpm_kr")
-    results = [utilisation(of, (0, END)), ratios.availability, ratios.whole, per_hour(of, pieces, (0, END))]
+    results = [utilisation(of, (0, END)), ratios.availability, ratios.whole, per_hour(of, pieces, found, (0, END))]
     results += [between_failures(of, 1, (0, END)), to_repair(of, 1, (0, END))]
     for one in results:
         assert (one.value is None) == (one.why is not None)
