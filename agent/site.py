@@ -74,8 +74,8 @@ class Site(Settings):
     exposure: tuple[ExposureSettings, ...] = ()
     """Gases whose 8-hour and 15-minute means are kept."""
     kpis: tuple[Kpi, ...] = ()
-    """Key performance indicators that the site is judged by, by their codes: what reports will compute. The agent
-    itself computes none of them, and nothing else depends on this list yet."""
+    """Key performance indicators that the site is judged by, by their codes: what the viewer shows under KPI 현황, see
+    [kpi.md](kpi.md). The agent itself computes none of them."""
     share: Annotated[dict[Name, ShareSettings], Field(default_factory=dict)]
     """Destinations beside the own store, by name, and what each of them gets."""
     serve: ServeSettings | None = None

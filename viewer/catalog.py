@@ -1,11 +1,20 @@
-"""What the site files say of machines and tags: labels, units, state maps. Validated elsewhere; read leniently."""
+"""What the site files say of machines and tags: labels, units, state maps. Validated elsewhere; read leniently.
+
+What they say of sites is in `viewer/site_info.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
+
+from pipelines.derive.rule import Ref
+from pipelines.place import measurement_of
+from viewer.site_info import SiteInfo, sites_of
+from viewer.stores.base import Place
 
 STATES: Final = ("UNKNOWN", "RUN", "IDLE", "SETUP", "DOWN", "PLANNED", "MAINT", "OFF", "MINOR")
 """Canonical machine states, code 0 to 8."""
@@ -38,6 +47,21 @@ class TagInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class EnergyInfo:
+    """Where a machine's energy is metered.
+
+    Attributes:
+        meter: machine and tag.
+        line: whether the meter measures the whole line and not the machine alone.
+        factors_file: table of emission factors; None = the product's own.
+    """
+
+    meter: tuple[str, str]
+    line: bool = False
+    factors_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MachineInfo:
     """A machine as people see it."""
 
@@ -53,11 +77,25 @@ class MachineInfo:
     state_map: Mapping[str, int] | None = None
     """Raw value of that tag, as text, to canonical code; empty = the value is the code, None = the tag says no such."""
     tags: Mapping[str, TagInfo] = field(default_factory=dict)
+    measurement: str = ""
+    """Where its readings are stored."""
+    counts: bool = False
+    """Whether its pieces are counted."""
+    ideal_s: float | None = None
+    """Ideal time of one piece, seconds; None = not known."""
+    cycles: bool = False
+    """Whether there is a record of each cycle."""
+    energy: EnergyInfo | None = None
+    """Where its energy is metered; None = nowhere."""
 
     @property
     def key(self) -> MachineKey:
         """Company, site, machine."""
         return self.company, self.site, self.name
+
+    def place(self, measurement: str | None = None) -> Place:
+        """Where its readings are stored, or what agents derive of it."""
+        return Place(self.company, self.site, self.line, self.name, measurement or self.measurement)
 
     def state_code(self, value: object) -> int:
         """Canonical code of a raw state value; 0 where the value means none."""
@@ -72,12 +110,15 @@ class Catalog:
     """Every configured machine, in the order of the site files."""
 
     machines: Mapping[MachineKey, MachineInfo]
+    sites: Mapping[tuple[str, str], SiteInfo] = field(default_factory=dict)
+    """By company and site."""
 
     @classmethod
     def of(cls, sites: Iterable[Mapping[str, Any]]) -> Catalog:
         """From site files as plain mappings: company, site, line, machines and connections."""
-        found = [machine for site in sites for machine in _machines(site)]
-        return cls({machine.key: machine for machine in found})
+        files = list(sites)
+        machines = {machine.key: machine for site in files for machine in _machines(site)}
+        return cls(machines, sites_of(files, machines))
 
 
 def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
@@ -103,6 +144,11 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 state.get("tag") or "",
                 _state_map(state),
                 tags.get(name, {}),
+                measurement_of(machine.get("class") or ""),
+                bool(machine.get("count")),
+                (machine.get("count") or {}).get("ideal_s") or state.get("ideal_s"),
+                bool(machine.get("cycle")),
+                _energy(machine.get("energy"), name),
             )
         )
     return found
@@ -114,6 +160,15 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
     exponent = Decimal(str(tag.get("scale") or 1)).normalize().as_tuple().exponent
     decimals = -exponent if isinstance(exponent, int) and -_MAX_DECIMALS <= exponent < 0 else None
     return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s)
+
+
+def _energy(energy: Mapping[str, Any] | None, machine: str) -> EnergyInfo | None:
+    meter = (energy or {}).get("kwh") or (energy or {}).get("kw")
+    if not energy or not meter:
+        return None
+    file = energy.get("factors_file")
+    ref = Ref.of(machine, meter)
+    return EnergyInfo((ref.machine, ref.tag), energy.get("covers") == "line", Path(file) if file else None)
 
 
 def _state_map(state: Mapping[str, Any]) -> dict[str, int] | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from pipelines.point import SEVERITY_MASK
+from viewer.kpi.words import Text
 from viewer.overview import NS, TagView, is_bad
 from viewer.stores.base import Value
 
@@ -44,6 +45,15 @@ def number_text(value: float, decimals: int | None = None) -> str:
     return f"{value:,.{max(0, _DIGITS - 1 - math.floor(math.log10(size))) if size else 2}f}"
 
 
+def texts(language: str) -> dict[str, Any]:
+    """Words of a language by their keys: of `<language>.yaml`, and of pages of one kind in `<language>/<kind>.yaml`."""
+    files = [_FOLDER / f"{language}.yaml", *sorted((_FOLDER / language).glob("*.yaml"))]
+    found: dict[str, Any] = {}
+    for file in files:
+        found |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    return found
+
+
 class Words:
     """The words of one language.
 
@@ -53,11 +63,15 @@ class Words:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._texts: dict[str, Any] = yaml.safe_load((_FOLDER / f"{language}.yaml").read_text(encoding="utf-8"))
+        self._texts = texts(language)
 
     def __call__(self, key: str, **values: object) -> str:
         """The text under a key, with its `{names}` filled in."""
         return str(self._texts[key]).format(**values)
+
+    def text(self, text: Text) -> str:
+        """What is said in both languages, in this one."""
+        return text.ko if self.language == LANGUAGES[0] else text.en
 
     def label(self, label: Mapping[str, str], name: str) -> str:
         """A label in this language, else in any, else the name."""

@@ -6,7 +6,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -17,14 +18,17 @@ import uvicorn
 
 from pipelines.clock import SystemClock
 from pipelines.sinks.duckdb import DuckDbSink
-from tests.services.influxd import influxd
+from tests.services.influxd import Influxd, influxd
 from tests.viewer.plant import COMPANY, SITE, readings
 from viewer.app import make_app
 from viewer.catalog import Catalog
+from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
+from viewer.stores.influx import InfluxStore
 
-__all__ = ["influxd", "pages"]
+__all__ = ["influxd", "pages", "store"]
 
+Write = Callable[[bytes], None]
 NOTICE = "내장 브로커 <사용 중>"
 
 
@@ -70,3 +74,21 @@ def pages(tmp_path: Path) -> Iterator[Pages]:
         server.should_exit = True
         thread.join()
     asyncio.run(sink.close())
+
+
+@pytest.fixture(params=["duckdb", "influxdb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Store, Write]]:
+    """Each kind of store, empty, and what writes line protocol into it."""
+    opened: Store
+    if request.param == "duckdb":
+        sink = DuckDbSink(tmp_path / "a.duckdb")
+        opened = DuckDbStore(sink.cursor)
+        yield opened, lambda body: asyncio.run(sink.write("한국금속", body))
+        asyncio.run(sink.close())
+    else:
+        server: Influxd = request.getfixturevalue("influxd")
+        database = f"db_{uuid.uuid4().hex}"
+        server.create(database)
+        opened = InfluxStore(server.url, database)
+        yield opened, lambda body: server.write(database, body)
+    opened.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +13,17 @@ import pytest
 from pipelines.errors import DependencyError
 from pipelines.point import BAD_NO_COMMUNICATION, UNCERTAIN
 from pipelines.sinks.duckdb import DuckDbSink
-from tests.services.influxd import Influxd, running_influxd
+from tests.services.influxd import running_influxd
+from tests.viewer.conftest import Write
 from viewer.stores.base import Place, Points, Store, StoredGap, downsample
 from viewer.stores.duckdb import DuckDbStore
 from viewer.stores.influx import InfluxStore, identifier, literal
 
 pytestmark = pytest.mark.wire
 
-Write = Callable[[bytes], None]
 PRESS = Place("한국금속", "A", "L1", "PRS-01", "press")
 TAGS = "company=한국금속,site=A,line=L1,machine=PRS-01"
 T0 = 1_700_000_000_000_000_001
-
-
-@pytest.fixture(params=["duckdb", "influxdb"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Store, Write]]:
-    opened: Store
-    if request.param == "duckdb":
-        sink = DuckDbSink(tmp_path / "a.duckdb")
-        opened = DuckDbStore(sink.cursor)
-        yield opened, lambda body: asyncio.run(sink.write("한국금속", body))
-        asyncio.run(sink.close())
-    else:
-        server: Influxd = request.getfixturevalue("influxd")
-        database = f"db_{uuid.uuid4().hex}"
-        server.create(database)
-        opened = InfluxStore(server.url, database)
-        yield opened, lambda body: server.write(database, body)
-    opened.close()
 
 
 def test_series_lists_machines_and_tags(store: tuple[Store, Write]) -> None:
@@ -165,6 +146,34 @@ def test_gaps_say_what_is_missing(store: tuple[Store, Write]) -> None:
     assert reader.gaps() == [closed, open_one]
     assert reader.gaps("한국금속", T0 + 1) == [open_one]
     assert reader.gaps("other") == []
+
+
+def test_the_last_value_before_a_time(store: tuple[Store, Write]) -> None:
+    reader, write = store
+    write(f"press,{TAGS} a=1i,f=1.5 {T0}\npress,{TAGS} a=2i {T0 + 10}\npress,{TAGS} a=3i {T0 + 20}".encode())
+    for time_ns, since_ns, found in ((T0 + 20, T0, [2]), (T0 + 21, T0, [3]), (T0 + 10, T0, [1]), (T0 + 9, T0 + 1, [])):
+        assert reader.before(PRESS, "a", time_ns, since_ns).value.tolist() == found
+    assert reader.before(PRESS, "f", T0 + 99, T0).time_ns.tolist() == [T0]
+    assert len(reader.before(PRESS, "none", T0 + 99, T0).time_ns) == 0
+
+
+def test_series_of_one_place_are_told_apart_by_their_further_tags(store: tuple[Store, Write]) -> None:
+    reader, write = store
+    write(f'energy,{TAGS},per=hour kwh=1.5,lot="a" {T0}\nenergy,{TAGS},per=hour kwh=2.5,cover=90 {T0 + 5}'.encode())
+    write(f'energy,{TAGS},per=lot kwh=7 {T0 + 5}\nenergy,{TAGS},per=day lot="b" {T0 + 6}\nenergy kwh=9 {T0}'.encode())
+    place = Place("한국금속", "A", "L1", "PRS-01", "energy")
+    found = {
+        one.tags["per"]: {
+            field: [*zip(p.time_ns.tolist(), p.value.tolist(), strict=True)] for field, p in one.fields.items()
+        }
+        for one in reader.tagged(place, ["kwh", "cover", "none"], T0, T0 + 9)
+    }
+    assert found == {
+        "hour": {"kwh": [(T0, 1.5), (T0 + 5, 2.5)], "cover": [(T0 + 5, 90.0)]},
+        "lot": {"kwh": [(T0 + 5, 7.0)]},
+    }
+    assert reader.tagged(place, ["kwh"], T0 + 6, T0 + 9) == []
+    assert reader.tagged(PRESS, ["kwh"], T0, T0 + 9) == []
 
 
 def test_a_store_file_is_read_after_its_writer_ended(tmp_path: Path) -> None:

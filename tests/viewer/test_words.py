@@ -23,10 +23,17 @@ def keys(node: object, path: str = "") -> set[str]:
 
 
 def test_both_languages_say_the_same_things() -> None:
-    texts = [yaml.safe_load((module._FOLDER / f"{language}.yaml").read_text()) for language in LANGUAGES]
+    texts = [module.texts(language) for language in LANGUAGES]
     assert keys(texts[0]) == keys(texts[1])
     assert all(len(text["states"]) == len(STATES) for text in texts)
     assert all(set(text["freshness"]) == set(Freshness) for text in texts)
+
+
+def test_no_key_is_said_twice() -> None:
+    """A page's own words must not take the place of another's."""
+    for language in LANGUAGES:
+        files = [module._FOLDER / f"{language}.yaml", *(module._FOLDER / language).glob("*.yaml")]
+        assert sum(len(yaml.safe_load(file.read_text())) for file in files) == len(module.texts(language))
 
 
 @pytest.mark.parametrize(

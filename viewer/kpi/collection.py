@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from pipelines.calendar import Span
 from viewer.kpi import words
 from viewer.kpi.result import Evidence, Result, missing, share
 from viewer.kpi.words import Amount, Text
+
+MINUTE_NS: Final = 60 * 10**9
 
 
 def polled(time_ns: NDArray[np.int64], period_s: float, period: Span) -> Result:
@@ -26,16 +29,18 @@ def polled(time_ns: NDArray[np.int64], period_s: float, period: Span) -> Result:
     return _rate(len(inside), expected, period, int(inside.max()) if len(inside) else None)
 
 
-def by_minutes(cover: Sequence[tuple[int, float]], period: Span) -> Result:
-    """Of a tag that is known by the minute, also one that is told on change: known time / time.
+def by_pieces(cover: Sequence[tuple[int, float]], period: Span, width_ns: int = MINUTE_NS) -> Result:
+    """Of tags that are known by pieces of time, also ones that are told on change: known time / time, in minutes.
 
     Args:
-        cover: beginning of each minute, ns since 1970 UTC, and how much of it is known, percent.
+        cover: beginning of each piece, ns since 1970 UTC, and how much of it is known, percent.
         period: start and end, ns since 1970 UTC.
+        width_ns: length of a piece.
     """
     inside = [(at, one) for at, one in cover if period[0] <= at < period[1]]
-    minutes = (period[1] - period[0]) / 60e9
-    return _rate(sum(one for _, one in inside) / 100, minutes, period, max((at for at, _ in inside), default=None))
+    known = sum(one for _, one in inside) / 100 * width_ns / MINUTE_NS
+    seen_ns = max((min(at + width_ns, period[1]) for at, one in inside if one), default=None)
+    return _rate(known, (period[1] - period[0]) / MINUTE_NS, period, seen_ns)
 
 
 def _rate(received: float, expected: float, period: Span, seen_ns: int | None) -> Result:

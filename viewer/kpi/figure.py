@@ -6,7 +6,7 @@ Pages, reports and interfaces ask here, so that a figure is the same wherever it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from pipelines.calendar import Span
 from pipelines.derive.energy.factors import Factor
+from viewer.kpi import words
 from viewer.kpi.capability import Capability, capability
-from viewer.kpi.collection import by_minutes
+from viewer.kpi.collection import MINUTE_NS, by_pieces
 from viewer.kpi.counted import Made, made, standard_s
 from viewer.kpi.energy import Demand, Used, emission, emission_per_piece, energy_per_piece, peak
 from viewer.kpi.entered import (
@@ -34,7 +35,7 @@ from viewer.kpi.production import Crew, cycle_time, defect_rate, growth, man_hou
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.safety import alarms, over_limit
 from viewer.kpi.spans import Spans, Times, failures, times
-from viewer.kpi.words import OTHER_PROFILE
+from viewer.kpi.words import OTHER_PROFILE, WITHOUT, Text
 
 
 def _none() -> NDArray[np.int64]:
@@ -102,7 +103,11 @@ class Inputs:
         watched: when the detectors were heard.
         gas: concentration of a gas by the minute.
         gas_limit: its limit; None = there is none.
-        collected: beginning and known part, percent, of each minute of what is collected; None = nothing is.
+        collected: beginning and known part, percent, of each piece of time of what is collected; None = nothing is.
+        collected_ns: length of such a piece.
+        counting: whether something counts the pieces; of a line, machines that nothing counts are left out of those.
+        name: what people call it.
+        machines: of a line, what is known of its machines: its states, pieces and ideal times are theirs.
     """
 
     period: Span
@@ -131,29 +136,84 @@ class Inputs:
     gas: Minutes = field(default_factory=Minutes)
     gas_limit: float | None = None
     collected: Sequence[tuple[int, float]] | None = None
+    collected_ns: int = MINUTE_NS
+    counting: bool = True
+    name: Text = words.NO_NAME
+    machines: Sequence[Inputs] = ()
+
+    def told(self) -> Sequence[Inputs]:
+        """Machines that tell their states."""
+        return [one for one in self.machines or (self,) if one.spans is not None]
+
+    def counted(self) -> Sequence[Inputs]:
+        """Machines that count."""
+        return [one for one in self.machines or (self,) if one.counting]
 
     def times(self) -> Times:
-        """Time in each state within working time."""
-        return times(self.spans or Spans.of([]), self.working)
+        """Time in each state within working time; of a line the sum over its machines."""
+        return sum((_times(one) for one in self.told()), start=times(Spans.of([]), [] if self.told() else self.working))
+
+    def cover(self) -> float | None:
+        """How much of the states of the whole period is known, percent; None where none are told."""
+        known = [times(one.spans, [one.period]) for one in self.told() if one.spans is not None]
+        return sum(known[1:], start=known[0]).cover if known else None
 
     def placed(self) -> Made:
         """Pieces within working time, while the state was known."""
-        return made(self.counts.time_ns, self.counts.total, self.counts.good, self.working, self.spans)
+        return self._sum(_placed)
 
     def all_pieces(self) -> Made:
         """Pieces of the whole period."""
-        return made(self.counts.time_ns, self.counts.total, self.counts.good, [self.period])
+        return self._sum(lambda one: made(one.counts.time_ns, one.counts.total, one.counts.good, [one.period]))
+
+    def _sum(self, pieces: Callable[[Inputs], Made]) -> Made:
+        """Of a line, a machine that is known not to have run made nothing."""
+        if not self.machines:
+            return pieces(self)
+        return _sum([_stood(_times(one), pieces(one)) for one in self.counted()])
 
     def failures(self) -> int:
         """Failures that began in the period."""
-        return failures(self.spans or Spans.of([]), self.period)
+        return sum(failures(one.spans, one.period) for one in self.told() if one.spans is not None)
+
+
+def _times(one: Inputs) -> Times:
+    return times(one.spans or Spans.of([]), one.working)
+
+
+def _placed(one: Inputs) -> Made:
+    return made(one.counts.time_ns, one.counts.total, one.counts.good, one.working, one.spans)
+
+
+def _sum(parts: Sequence[Made]) -> Made:
+    return sum(parts[1:], start=parts[0]) if parts else Made(None, None, 0)
 
 
 def effectiveness(inputs: Inputs) -> Oee:
-    """OEE with its factors."""
-    placed = inputs.placed()
-    standard = standard_s([(placed, inputs.ideal_s)])
-    return oee(inputs.times(), placed, standard, inputs.period, inputs.profile)
+    """OEE with its factors.
+
+    Of a line: Σ standard time of good pieces / Σ planned busy time, over the machines of which states, pieces and ideal
+    time can be known; the others are named. A machine that is known not to have run made nothing.
+    """
+    whole = [one for one in inputs.told() if one.counting and one.ideal_s is not None] or inputs.told()
+    if not inputs.machines or not whole:
+        placed = inputs.placed()
+        return oee(inputs.times(), placed, standard_s([(placed, inputs.ideal_s)]), inputs.period, inputs.profile)
+    of = [(_times(one), _stood(_times(one), _placed(one)), one.ideal_s) for one in whole]
+    spent = sum((one for one, _, _ in of[1:]), start=of[0][0])
+    standard = standard_s([(placed, ideal_s) for _, placed, ideal_s in of])
+    found = oee(spent, _sum([placed for _, placed, _ in of]), standard, inputs.period, inputs.profile)
+    within = {id(one) for one in whole}
+    rest = [one.name for one in inputs.machines if id(one) not in within]
+    if not rest:
+        return found
+    note = Text(*(said.format(", ".join(names)) for said, names in zip(WITHOUT, zip(*rest, strict=True), strict=True)))
+    return Oee(*(replace(one, notes=(*one.notes, note)) for one in found))
+
+
+def _stood(spent: Times, placed: Made) -> Made:
+    """What a machine made; one that did not run while its state was known made nothing."""
+    return Made(0, 0, 0) if placed.total is None and spent.samples and not spent.operating_ns else placed
 
 
 def figure(code: str, inputs: Inputs) -> Result:
@@ -168,13 +228,14 @@ def figure(code: str, inputs: Inputs) -> Result:
 
 def _counted(inputs: Inputs, pieces: Made) -> Evidence:
     """What a figure of counters alone stands on: they were collected while the state was."""
-    cover = None if inputs.spans is None else times(inputs.spans, [inputs.period]).cover
-    return Evidence(period=inputs.period, samples=pieces.samples, cover=cover, seen_ns=pieces.seen_ns)
+    return Evidence(period=inputs.period, samples=pieces.samples, cover=inputs.cover(), seen_ns=pieces.seen_ns)
 
 
 def _per_hour(inputs: Inputs) -> Result:
-    of = None if inputs.spans is None else inputs.times()
-    return per_hour(of, inputs.placed(), inputs.working, inputs.period)
+    """Of a line, over the machines that tell states and count, where there are such."""
+    both = [one for one in inputs.told() if one.counting]
+    of = replace(inputs, machines=both) if inputs.machines and both else inputs
+    return per_hour(of.times() if of.told() else None, of.placed(), of.working, of.period)
 
 
 def _growth(inputs: Inputs) -> Result:
@@ -207,7 +268,7 @@ def _over(inputs: Inputs) -> Result:
 def _collected(inputs: Inputs) -> Result:
     if inputs.collected is None:
         return missing("DQ-RATE", Evidence(period=inputs.period, samples=0))
-    return by_minutes(inputs.collected, inputs.period)
+    return by_pieces(inputs.collected, inputs.period, inputs.collected_ns)
 
 
 def _fit(inputs: Inputs) -> Capability:

@@ -11,6 +11,7 @@ A minor stop lowers the first of ISO and the second of TPM; PBT is 부하시간.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -36,6 +37,9 @@ class Oee:
     availability: Result
     performance: Result
     quality: Result
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter((self.whole, self.availability, self.performance, self.quality))
 
 
 def time_evidence(times: Times, period: Span) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Final
 
 from pipelines.calendar import Calendar, Span
 
@@ -34,3 +35,36 @@ def by_day(calendar: Calendar, period: Span) -> Iterator[tuple[date, Span]]:
         until_ns = min(end_ns, calendar.day_span(day)[1])
         yield day, (start_ns, until_ns)
         start_ns = until_ns
+
+
+NAMED: Final = ("today", "yesterday", "week", "month")
+"""Periods that are named by where now lies in them."""
+
+
+def named(calendar: Calendar, name: str, now_ns: int) -> Span:
+    """A period by its name, up to now at most.
+
+    `today` and `yesterday` are production days; a week begins with the production day of a Monday.
+
+    Raises:
+        ValueError: it is none of `NAMED`.
+    """
+    today = calendar.production_day(now_ns)
+    match name:
+        case "today":
+            span = days(calendar, today, today)
+        case "yesterday":
+            span = days(calendar, today - timedelta(days=1), today - timedelta(days=1))
+        case "week":
+            span = days(calendar, today - timedelta(days=today.weekday()), today)
+        case "month":
+            span = month(calendar, today.year, today.month)
+        case _:
+            msg = f"{name!r} is none of {', '.join(NAMED)}"
+            raise ValueError(msg)
+    return until_now(span, now_ns)
+
+
+def until_now(span: Span, now_ns: int) -> Span:
+    """A period without what has not come yet; one that has not begun is empty."""
+    return min(span[0], now_ns), min(span[1], now_ns)

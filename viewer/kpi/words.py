@@ -41,6 +41,7 @@ KG: Final = Text("kgCO2eq", "kgCO2eq")
 TONNES: Final = Text("tCO2eq", "tCO2eq")
 MAN_HOURS: Final = Text("MH", "MH")
 NO_UNIT: Final = Text("–", "–")
+NO_NAME: Final = Text("", "")
 
 MISSING: Final = Text("미수집", "No data")
 """What stands in the place of a figure that there is not; never 0."""
@@ -61,3 +62,10 @@ CHECK_IDEAL: Final = Text(
 MUCH_UNKNOWN: Final = Text("미수집시간이 5 %를 넘음", "more than 5 % of the time is unknown")
 UNVERIFIED: Final = Text("배출계수 확인 필요", "an emission factor is to be confirmed")
 FEW_SAMPLES: Final = Text("표본 25개 미만", "fewer than 25 samples")
+WITHOUT: Final = Text(
+    "제외: {} (상태·계수기·이론 사이클타임 설정 없음)", "without: {} (no states, counter or ideal time configured)"
+)
+"""Machines of a line that a figure leaves out."""
+SUMMED: Final = Text("설비 {}대의 시간과 수량을 더한 값", "times and pieces of {} machines added up")
+"""What a figure of a line is."""
+NO_ENTRIES: Final = Text("수기 입력 없음", "nothing was entered by hand")

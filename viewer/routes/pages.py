@@ -18,8 +18,11 @@ from starlette.routing import Route
 
 from pipelines.clock import Clock
 from pipelines.errors import DependencyError
+from viewer import figure_text
 from viewer.catalog import Catalog, MachineKey
+from viewer.kpi.words import INDICATIVE, MANUAL
 from viewer.overview import CODE, HOLDS_S, NS, STATE
+from viewer.site_info import SiteInfo
 from viewer.stores.base import Latest, Store
 from viewer.words import LANGUAGES, Words
 
@@ -27,6 +30,8 @@ _LANGUAGE_COOKIE: Final = "lang"
 _YEAR_S: Final = 31_536_000
 _MOST_KEPT: Final = 200
 """Characters of a value of an address that is kept when the language is switched."""
+MENU: Final = (("/", "menu_machines"), ("/kpi", "menu_kpi"))
+"""Pages that every page links to: path, and key of its name."""
 _FOLDER: Final = Path(__file__).parents[1] / "pages"
 
 
@@ -50,7 +55,14 @@ class Pages:
         self.words = {language: Words(language) for language in LANGUAGES}
         loader = jinja2.FileSystemLoader(_FOLDER)
         self.templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-        self.templates.globals.update(LANGUAGES=LANGUAGES, machine_url=machine_url)
+        self.templates.globals.update(
+            LANGUAGES=LANGUAGES,
+            MENU=MENU,
+            machine_url=machine_url,
+            written=figure_text,
+            INDICATIVE=INDICATIVE,
+            MANUAL=MANUAL,
+        )
 
     def route(self, path: str, draw: Callable[[Pages, Request], Response], name: str) -> Route:
         """An address whose answer `draw` makes, in a thread."""
@@ -62,6 +74,11 @@ class Pages:
             if language in LANGUAGES:
                 return language
         return LANGUAGES[0]
+
+    def sites(self, request: Request) -> list[SiteInfo]:
+        """Sites that a reader may see, by company and name."""
+        del request
+        return [site for _, site in sorted(self.catalog.sites.items())]
 
     def words_of(self, request: Request) -> Words:
         """Words in the reader's language."""

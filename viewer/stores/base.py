@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -99,6 +99,19 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True)
+class Tagged:
+    """A series that is told apart from others of its place by further tags, such as energy by the hour and by the lot.
+
+    Attributes:
+        tags: those that are not the place's.
+        fields: points of each field that was asked for and is there.
+    """
+
+    tags: Mapping[str, str]
+    fields: Mapping[str, Points]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredGap:
     """A stretch of time in which readings of a tag are known to be missing; see `pipelines.point.Gap`."""
 
@@ -146,6 +159,14 @@ class Store(ExactStore, Protocol):
         """Every value of one field from `start_ns` to before `end_ns`; `<tag>_quality` is a field too."""
         ...
 
+    def before(self, place: Place, field: str, time_ns: int, since_ns: int) -> Points:
+        """The last value of a field before `time_ns` that is not before `since_ns`: one point, or none."""
+        ...
+
+    def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
+        """Every series of a place that has one of these fields from `start_ns` to before `end_ns`, by its tags."""
+        ...
+
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
         """Known gaps that start at or after `start_ns`, oldest first."""
         ...
@@ -165,6 +186,14 @@ def place_of(measurement: str, tags: dict[str, str], company: str | None = None)
 def bucket_width_ns(start_ns: int, end_ns: int, buckets: int) -> int:
     """Width that covers the span with at most `buckets` buckets, at least 1 ns."""
     return max(1, -(-(end_ns - start_ns) // max(1, buckets)))
+
+
+PLACE_TAGS: Final = ("company", "site", "line", "machine")
+
+
+def further(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Tags of a series that are not its place, by their names; empty ones are none."""
+    return tuple(sorted((key, value) for key, value in tags.items() if key not in PLACE_TAGS and value))
 
 
 def no_points() -> Points:

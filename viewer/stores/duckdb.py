@@ -22,10 +22,12 @@ from viewer.stores.base import (
     Points,
     SeriesInfo,
     StoredGap,
+    Tagged,
     Trend,
     Value,
     bucket_width_ns,
     empty_trend,
+    further,
     gap_of,
     no_points,
     pair_with_quality,
@@ -190,6 +192,40 @@ class DuckDbStore:
             for start, end in zip(starts, [*starts[1:], len(position)], strict=False):
                 found[position[start]] = Points(time_ns[start:end], value[start:end])
         return found
+
+    def before(self, place: Place, field: str, time_ns: int, since_ns: int) -> Points:
+        """The last value of a field before a time, as of `Store.before`."""
+        kind, numbers = self._find(place, field)
+        if kind is None:
+            return no_points()
+        rows = self._query(
+            f"SELECT time_ns, value FROM points_{kind} WHERE series IN (SELECT unnest($numbers))"  # noqa: S608
+            " AND time_ns >= $start AND time_ns < $end ORDER BY time_ns DESC LIMIT 1",
+            {"numbers": numbers, "start": since_ns, "end": time_ns},
+        )
+        return Points(np.asarray(rows["time_ns"], dtype=np.int64), np.asarray(rows["value"], dtype=_DTYPES[kind]))
+
+    def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
+        """Every series of a place by its tags, with one query for each type."""
+        with self._lock:
+            self._learn_series(self._cursor_or_error())
+            known = [(n, one) for n, one in enumerate(self._series) if one.place == place and one.field in fields]
+        found: dict[tuple[tuple[str, str], ...], dict[str, Points]] = {}
+        for kind in {one.kind for _, one in known}:
+            own = {number: one for number, one in known if one.kind == kind}
+            rows = self._query(
+                f"SELECT series, time_ns, value FROM points_{kind} WHERE series IN (SELECT unnest($numbers))"  # noqa: S608
+                " AND time_ns >= $start AND time_ns < $end ORDER BY series, time_ns",
+                {"numbers": list(own), "start": start_ns, "end": end_ns},
+            )
+            series = np.asarray(rows["series"], dtype=np.int64)
+            time_ns = np.asarray(rows["time_ns"], dtype=np.int64)
+            value = np.asarray(rows["value"], dtype=_DTYPES[kind])
+            for number in np.unique(series).tolist():
+                at = slice(*np.searchsorted(series, (number, number + 1)).tolist())
+                one = own[number]
+                found.setdefault(further(one.tags), {})[one.field] = Points(time_ns[at], value[at])
+        return [Tagged(dict(tags), points) for tags, points in sorted(found.items())]
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
         """Known gaps, oldest first."""

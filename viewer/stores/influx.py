@@ -19,16 +19,19 @@ from numpy.typing import NDArray
 from pipelines.errors import DependencyError
 from viewer.stores.base import (
     GAP,
+    PLACE_TAGS,
     Latest,
     Place,
     Points,
     SeriesInfo,
     StoredGap,
+    Tagged,
     Trend,
     Value,
     bucket_width_ns,
     downsample,
     empty_trend,
+    further,
     gap_of,
     no_points,
     pair_with_quality,
@@ -37,7 +40,6 @@ from viewer.stores.base import (
 )
 
 _DTYPES: Final = {"float": np.float64, "integer": np.int64, "boolean": np.bool_, "string": object}
-_PLACE_TAGS: Final = ("company", "site", "line", "machine")
 _STATEMENTS_PER_REQUEST: Final = 200
 _TIMEOUT_S: Final = 30.0
 
@@ -102,7 +104,7 @@ class InfluxStore:
             if measurement != GAP and (place is None or place.measurement == measurement):
                 wanted += [(measurement, field) for field in fields]
         where = "" if place is None else f" WHERE {_at(place)}"
-        groups = ", ".join(identifier(tag) for tag in _PLACE_TAGS)
+        groups = ", ".join(identifier(tag) for tag in PLACE_TAGS)
         newest: dict[tuple[Place, str], tuple[int, Value]] = {}
         for first in range(0, len(wanted), _STATEMENTS_PER_REQUEST):
             part = wanted[first : first + _STATEMENTS_PER_REQUEST]
@@ -176,6 +178,33 @@ class InfluxStore:
                     found[which] = _points(some, kind)
         return found
 
+    def before(self, place: Place, field: str, time_ns: int, since_ns: int) -> Points:
+        """The last value of a field before a time, as of `Store.before`."""
+        kind = self._fields(place.measurement).get(place.measurement, {}).get(field)
+        if kind is None:
+            return no_points()
+        query = _points_query(place, field, since_ns, time_ns) + " ORDER BY time DESC LIMIT 1"
+        return _points([row for table in self._ask(query, floats=kind == "float") for row in table.rows], kind)
+
+    def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
+        """Every series of a place by its tags, in one request."""
+        kinds = self._fields(place.measurement).get(place.measurement, {})
+        names = [field for field in dict.fromkeys(fields) if field in kinds]
+        if not names:
+            return []
+        columns = ", ".join(map(identifier, names))
+        where = f"{_at(place)} AND time >= {start_ns} AND time < {end_ns}"
+        query = f"SELECT {columns} FROM {identifier(place.measurement)} WHERE {where} GROUP BY *"  # noqa: S608
+        found: dict[tuple[tuple[str, str], ...], dict[str, list[list[Any]]]] = {}
+        for table in self._ask(query):
+            rows = found.setdefault(further(table.tags), {})
+            for at, field in enumerate(names, 1):
+                rows.setdefault(field, []).extend([row[0], row[at]] for row in table.rows if row[at] is not None)
+        return [
+            Tagged(dict(tags), {field: _points(some, kinds[field]) for field, some in rows.items() if some})
+            for tags, rows in sorted(found.items())
+        ]
+
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
         """Known gaps, oldest first."""
         conditions = [] if company is None else [f'"company" = {literal(company)}']
@@ -227,7 +256,7 @@ class InfluxStore:
 def _at(place: Place) -> str:
     """The condition that picks one machine; a missing level matches only series without it."""
     values = (place.company, place.site, place.line, place.machine)
-    pairs = zip(_PLACE_TAGS, values, strict=True)
+    pairs = zip(PLACE_TAGS, values, strict=True)
     return " AND ".join(f"{identifier(tag)} = {literal(value)}" for tag, value in pairs)
 
 

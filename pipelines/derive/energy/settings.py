@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ class EnergySettings(Settings):
     """Tag of the active power, kW, which is integrated."""
     rollover_kwh: Annotated[float, Field(gt=0)] | None = None
     """Where the counter begins at 0 again, for example 1000000; default: every step back is a reset."""
+    covers: Literal["machine", "line"] = "machine"
+    """What the meter measures: `machine`, or `line`: the whole of its line, other machines with meters of their own
+    included. Where a line has such a meter, its energy is that of this meter alone; else that of all its meters."""
     max_gap_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     """Two readings further apart, seconds, leave unknown how energy is spread between them; of a polled power also how
     much it is."""

@@ -10,7 +10,7 @@ import pytest
 from pipelines.derive.energy.factors import load
 from pipelines.derive.energy.span import Span as PowerSpan
 from pipelines.derive.signals import DOWN, IDLE, MAINT, OFF, PLANNED, RUN, UNKNOWN
-from viewer.kpi.collection import by_minutes, polled
+from viewer.kpi.collection import by_pieces, polled
 from viewer.kpi.counted import Made, made, standard_s
 from viewer.kpi.energy import Demand, Used, emission, emission_per_piece, energy_per_piece, peak, quarters
 from viewer.kpi.entered import (
@@ -334,7 +334,7 @@ def test_collection_rate() -> None:
     assert polled(array(), 1.0, (0, MINUTE)).value == 0.0
     assert polled(np.arange(6) * 5 * SECOND, 5.0, (0, MINUTE)).value == pytest.approx(50.0)
     assert polled(array(), 1.0, (0, 0)).why == NO_SAMPLES
-    assert by_minutes([(0, 100.0), (MINUTE, 50.0)], (0, 4 * MINUTE)).value == pytest.approx(37.5)
+    assert by_pieces([(0, 100.0), (MINUTE, 50.0)], (0, 4 * MINUTE)).value == pytest.approx(37.5)
 
 
 def test_goals() -> None:

@@ -1,0 +1,210 @@
+"""From points in a store to figures on a page, the same of both stores."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import date
+from urllib.parse import urlencode
+
+import httpx
+import numpy as np
+import pytest
+
+from pipelines.derive.signals import DOWN, IDLE, MINOR, PLANNED, RUN, SETUP
+from tests.set_clock import SetClock
+from tests.viewer.conftest import Write
+from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, lines, tags
+from viewer.app import make_app
+from viewer.catalog import Catalog
+from viewer.kpi.period import days
+from viewer.query.downtime import downtime
+from viewer.query.figures import WHOLE_LINE, figures_of
+from viewer.query.inputs import inputs_of, line_inputs, machine_inputs
+from viewer.query.states import spans, state_runs
+from viewer.query.unit import Unit
+from viewer.stores.base import Store
+
+pytestmark = pytest.mark.wire
+
+CATALOG = Catalog.of([SITE])
+A = CATALOG.sites[COMPANY, "A"]
+PRESS = A.machines["PRS-01"]
+UNIT = Unit("L1", "PRS-01")
+
+
+@pytest.fixture
+def filled(store: tuple[Store, Write]) -> Store:
+    reader, write = store
+    write("\n".join(lines()).encode())
+    return reader
+
+
+def page(store: Store, path: str, now_ns: int = DAY[1] + 60 * MINUTE, **query: str) -> str:
+    app = make_app(store, CATALOG, SetClock(now_ns))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://viewer") as client:
+            return await client.get(f"{path}?{urlencode(query)}")
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def cards(text: str) -> dict[str, str]:
+    """What each card shows in the place of its value."""
+    found = re.findall(r'<article class="card figure" id="([^"]+)">(.*?)</article>', text, re.DOTALL)
+    values = {code: re.search(r'"figure-value">(.*?)</p>', card, re.DOTALL) for code, card in found}
+    assert found
+    return {code: re.sub(r"<[^>]+>", "", match[1]).strip() for code, match in values.items() if match}
+
+
+DATES = {"period": "custom", "from": "2026-09-07", "to": "2026-09-07"}
+
+
+def test_the_shift_by_hand_is_on_the_page(filled: Store) -> None:
+    """ISO 370/440 = 84.09, 350/370 = 94.59; TPM 385/440 = 87.50, 350/385 = 90.91; 686/700 = 98.00; both 77.95 %."""
+    text = page(filled, f"/oee/{COMPANY}/A/PRS-01", **DATES)
+    iso, tpm = (cards(part) for part in text.split('id="tpm_kr"'))
+    assert iso == {"P-OEE": "77.95 %", "P-OEE.A": "84.09 %", "P-OEE.E": "94.59 %", "P-OEE.Q": "98.00 %"}
+    assert tpm == {"P-OEE": "77.95 %", "P-OEE.TA": "87.50 %", "P-OEE.TP": "90.91 %", "P-OEE.Q": "98.00 %"}
+    assert cards(page(filled, "/kpi", unit=f"{COMPANY}/A/L1/PRS-01", **DATES)) == {
+        "P-OEE": "77.95 %",
+        "P-UTIL": "84.09 %",
+        "P-UPH": f"{700 / (440 / 60):.1f} EA/h",
+        "P-CT": "30.97 s",
+        "P-MTBF": "6.42 h",
+        "P-MTTR": "30.0 min",
+        "Q-PDR": "2.00 %",
+        "Q-FDR": "미수집",
+        "C-KWH": "0.4375 kWh/EA",
+        "E-PEAK": "57.0 kW",
+        "DQ-RATE": "25.00 %",
+    }
+
+
+def test_a_card_says_of_what_it_is(filled: Store) -> None:
+    text = page(filled, "/kpi", unit=f"{COMPANY}/A/L1/PRS-01", **DATES)
+    for words in (
+        "시간가동률 × 성능가동률 × 양품률", "2026-09-07 08:00 – 2026-09-08 08:00 KST", "계획정지·보전 40.0 min",
+        "수기 입력 없음", "참고치", "운영지표", "ISO 22400-2:2014", "전력량계가 라인 전체를 계량함",
+    ):  # fmt: skip
+        assert words in text
+    english = page(filled, "/kpi", unit=f"{COMPANY}/A/L1/PRS-01", lang="en", **DATES)
+    assert "nothing was entered by hand" in english
+    assert not re.search("[가-힣]", re.sub(r"한국어|프레스 1호기|한국금속|TPM \(설비종합효율\)|계획정지", "", english))
+
+
+def test_why_it_stood(filled: Store) -> None:
+    """Down 30 min, of which the machine's own word says why for 20; setup 25; minor stops 15: 70 min, 50 without."""
+    found = downtime(filled, A, PRESS, DAY)
+    assert [(one.code, one.reason, one.length_ns // MINUTE, one.count) for one in found.stops] == [
+        (SETUP, "", 25, 1),
+        (DOWN, "금형 파손", 20, 1),
+        (MINOR, "", 15, 1),
+        (DOWN, "", 10, 1),
+    ]
+    assert (found.stopped_ns, found.without_reason) == (70 * MINUTE, pytest.approx(50 / 70 * 100))
+    text = page(filled, f"/oee/{COMPANY}/A/PRS-01", **DATES)
+    assert "사유 미입력 71.4 %" in text
+    assert "금형 파손" in text
+    people = downtime(filled, A, PRESS, DAY, lambda run: "금형 교체" if run.code == SETUP else "")
+    assert people.stops[0].reason == "금형 교체"
+    assert people.without_reason == pytest.approx(25 / 70 * 100)
+
+
+def test_states_with_their_words(filled: Store) -> None:
+    found = state_runs(filled, PRESS, SHIFT)
+    assert [(one.code, one.reason, (one.end_ns - one.start_ns) // MINUTE) for one in found] == [
+        (RUN, "1", 100), (DOWN, "4", 10), (PLANNED, "meeting", 40), (DOWN, "금형 파손", 20), (RUN, "1", 170),
+        (SETUP, "3", 25), (MINOR, "no_count", 15), (RUN, "1", 100),
+    ]  # fmt: skip
+
+
+def test_a_failure_that_began_before_is_not_one_of_the_period(filled: Store) -> None:
+    """The failure from minute 100 on goes on behind a meeting: periods that are split anywhere have one together."""
+    for cut in (50, 105, 120, 160, 300):
+        halves = [(T0, T0 + cut * MINUTE), (T0 + cut * MINUTE, SHIFT[1])]
+        found = [inputs_of(filled, A, UNIT, half) for half in halves]
+        assert sum(one.failures() for one in found) == 1, cut
+        pieces = [one.placed() for one in found]
+        assert sum(one.total or 0 for one in pieces) == 700, cut
+        times = found[0].times() + found[1].times()
+        assert times.by_state == inputs_of(filled, A, UNIT, SHIFT).times().by_state, cut
+
+
+def test_a_line_is_its_machines_added_up(filled: Store) -> None:
+    """PRS-02 stood idle for 480 min and made nothing: 350 min of good standard time x 98 % / (440 + 480) min."""
+    line = inputs_of(filled, A, Unit("L1"), DAY)
+    assert [one.name.ko for one in line.machines] == ["프레스 1호기", "PRS-02"]
+    found = {one.code: one for one in figures_of(filled, A, Unit("L1"), ["P-OEE", "P-UTIL", "Q-PDR", "C-KWH"], DAY)}
+    assert found["P-OEE"].value == pytest.approx(0.5 * 686 / 920 * 100)
+    assert found["P-UTIL"].value == pytest.approx(370 / 920 * 100)
+    assert found["Q-PDR"].value == pytest.approx(2.0)
+    assert found["C-KWH"].value == pytest.approx(7 * 42.875 / 686)
+    assert any("2대" in note.ko for note in found["P-OEE"].notes)
+    assert WHOLE_LINE not in found["C-KWH"].notes
+    assert line.times().by_state[IDLE] == 480 * MINUTE
+
+
+def test_what_is_not_configured_says_so(filled: Store) -> None:
+    codes = ["P-OEE", "Q-CPK", "S-ALM", "C-KWH", "DQ-RATE", "Q-FDR"]
+    found = {one.code: one for one in figures_of(filled, A, Unit("L1", "MTR-01"), codes, SHIFT)}
+    assert {code: one.why and one.why.ko for code, one in found.items()} == {
+        "P-OEE": "설정에 상태(state)가 없음",
+        "Q-CPK": "규격 없음",
+        "S-ALM": "설정에 안전경보(safety)가 없음",
+        "C-KWH": "설정에 전력량계(energy)가 없음",
+        "DQ-RATE": None,
+        "Q-FDR": "수기 입력 없음",
+    }
+    assert found["DQ-RATE"].value == pytest.approx(100.0)
+
+
+def test_nothing_stored_is_no_value_anywhere(store: tuple[Store, Write]) -> None:
+    shown = cards(page(store[0], "/kpi", unit=f"{COMPANY}/A/-/-", **DATES))
+    assert {value for code, value in shown.items() if code != "DQ-RATE"} == {"미수집"}
+    assert shown["DQ-RATE"] == "0.00 %"
+    assert "상태가 수집되지 않았습니다" in page(store[0], f"/oee/{COMPANY}/A/PRS-01", **DATES)
+
+
+def test_today_ends_now(filled: Store) -> None:
+    """At noon 240 of 480 min are over; the collection of the day is that of the time until now."""
+    noon = T0 + 240 * MINUTE
+    text = page(filled, "/kpi", noon, unit=f"{COMPANY}/A/L1/PRS-01", period="today")
+    assert "2026-09-07 08:00 – 12:00 KST" in text
+    assert cards(text)["DQ-RATE"] == "100.00 %"
+    assert "기간" in page(filled, "/kpi", noon, period="custom", **{"from": "2026-09-09", "to": "2026-09-01"})
+    assert "시작일과 종료일을 확인" in page(filled, "/kpi", noon, period="custom", **{"from": "x", "to": ""})
+
+
+def test_a_tag_told_on_change_is_known_while_its_agent_lives(filled: Store, store: tuple[Store, Write]) -> None:
+    """Of 480 min the agent tells nothing of 60, the tag is bad for 30 and its link is known to be gone for 20 more."""
+    gap = T0 + 300 * MINUTE
+    write = store[1]
+    write(f"press,{tags('PRS-01')} shots_quality={0x80310000}i {T0 + 61 * MINUTE}".encode())
+    write(f"press,{tags('PRS-01')} shots=3660i {T0 + 91 * MINUTE}".encode())
+    write(f"gap,{tags('PRS-01')},tag=shots,cause=overrun end={gap + 20 * MINUTE}i,filled=false {gap}".encode())
+    only = {
+        **SITE,
+        "connections": [{"name": "x", "tags": [{"name": "shots", "machine": "PRS-01", "mode": "subscribe"}]}],
+    }
+    site = Catalog.of([only]).sites[COMPANY, "A"]
+    of = inputs_of(store[0], site, UNIT, (T0, T0 + 540 * MINUTE))
+    known = dict(of.collected or [])
+    assert sum(known.values()) / 100 == pytest.approx(480 - 30 - 20)
+    assert known[T0 + 70 * MINUTE] == known[gap] == known[T0 + 500 * MINUTE] == 0.0
+
+
+def test_a_machine_without_a_state_has_none(filled: Store) -> None:
+    assert spans(filled, A.machines["MTR-01"], SHIFT) is None
+    assert machine_inputs(filled, A, A.machines["MTR-01"], SHIFT).spans is None
+
+
+def test_the_working_week(filled: Store) -> None:
+    """From 10 to 30 September 2026 lie 15 weekdays, two of which, the 24th and 25th, are of Chuseok: 13 days of 8 h."""
+    period = days(A.calendar, date(2026, 9, 10), date(2026, 9, 30))
+    worked = line_inputs(filled, A, [PRESS], period, parts=()).working
+    assert sum(high - low for low, high in worked) == 13 * 480 * MINUTE
+    assert np.array(worked).shape == (13, 2)

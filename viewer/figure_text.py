@@ -1,0 +1,68 @@
+"""How figures are written, the same on pages and in reports: digits by their unit, periods, what there is not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipelines.calendar import Span
+from viewer.kpi.result import Result
+from viewer.kpi.words import MISSING, Amount, Text
+from viewer.words import Words, local, number_text
+
+_DIGITS: Final = {
+    "%": 2,
+    "ppm": 0,
+    "EA": 0,
+    "EA/h": 1,
+    "건": 0,
+    "명": 0,
+    "원": 0,
+    "min": 1,
+    "h": 2,
+    "s": 2,
+    "kW": 1,
+    "MH": 1,
+}
+"""Digits behind the point by the Korean unit; of another unit four significant ones are shown."""
+_MINUTE_NS: Final = 60 * 10**9
+
+
+def value(words: Words, result: Result) -> str:
+    """A figure without its unit, or 미수집."""
+    return words.text(MISSING) if result.value is None else number(result.value, result.unit)
+
+
+def unit(words: Words, result: Result) -> str:
+    """The unit of a figure; empty where it has none."""
+    said = words.text(result.unit).partition(" (")[0]
+    return "" if said == "–" else said
+
+
+def number(found: float, of: Text) -> str:
+    """A number of a unit, the way it is shown everywhere."""
+    return number_text(float(found), _DIGITS.get(of.ko.partition(" (")[0]))
+
+
+def amount(words: Words, one: Amount) -> str:
+    """A part of a figure: its name, number and unit."""
+    text = words.text(MISSING) if one.value is None else number(one.value, one.unit)
+    said = words.text(one.unit)
+    return f"{words.text(one.what)} {text}" + ("" if said == "–" or one.value is None else f" {said}")
+
+
+def cover(words: Words, result: Result) -> str:
+    """Collection rate, percent."""
+    rate = result.evidence.cover
+    return words("figure_unknown") if rate is None else f"{rate:.1f} %"
+
+
+def period(span: Span) -> str:
+    """From when to when, Korean Standard Time."""
+    start, end = local(span[0]), local(span[1])
+    last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M} – {last} KST"
+
+
+def minutes(length_ns: int) -> str:
+    """A length of time in minutes."""
+    return number_text(length_ns / _MINUTE_NS, 1)

@@ -1,0 +1,111 @@
+"""비가동: how long a machine stood in working time, by state and reason, and how much of that has no reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pipelines.calendar import Span
+from pipelines.derive.signals import DOWN, IDLE, MINOR, OFF, PACKML_STATES, SETUP
+from viewer.catalog import MachineInfo
+from viewer.kpi.spans import Spans, Times, times
+from viewer.query.states import StateRun, state_runs
+from viewer.site_info import SiteInfo
+from viewer.stores.base import Store
+
+STOPS: Final = (DOWN, SETUP, IDLE, OFF, MINOR)
+"""States that are losses of working time. Planned stops and maintenance are none, and unknown time is told apart."""
+SOURCE_WORDS: Final = frozenset(
+    {"", "red", "amber", "green", "dark", "power", "count", "no_count", "Maintenance"}
+) | frozenset(name for names in PACKML_STATES.values() for name in names)
+"""What a source says of how a machine is; it does not say why."""
+
+Reasons = Callable[[StateRun], str]
+"""Reason that people entered for a stretch; empty = none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Standing in one state for one reason.
+
+    Attributes:
+        code: canonical state.
+        reason: why; empty = nobody said so.
+        length_ns: how long, in working time.
+        count: in how many stretches that touch working time.
+    """
+
+    code: int
+    reason: str
+    length_ns: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """How a machine stood.
+
+    Attributes:
+        times: time in each state, in working time.
+        stops: the longest first; their lengths add up to `stopped_ns`.
+    """
+
+    times: Times
+    stops: tuple[Stop, ...]
+
+    @property
+    def stopped_ns(self) -> int:
+        """Time of all stops."""
+        return sum(one.length_ns for one in self.stops)
+
+    @property
+    def without_reason(self) -> float | None:
+        """Part of the stopped time for which nobody gave a reason, percent; None where nothing stood."""
+        if not self.stopped_ns:
+            return None
+        return sum(one.length_ns for one in self.stops if not one.reason) / self.stopped_ns * 100
+
+
+def downtime(
+    store: Store, site: SiteInfo, machine: MachineInfo, period: Span, entered: Reasons | None = None
+) -> Downtime:
+    """How one machine stood in a period.
+
+    Args:
+        store: holds its states.
+        site: says when it works.
+        machine: which.
+        period: start and end, ns since 1970 UTC; the end is not in the future.
+        entered: reasons by people, which go before the machine's own words; None = there are none.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
+    found = state_runs(store, machine, period)
+    return stood(found, site.calendar.working(*period), entered)
+
+
+def stood(found: Sequence[StateRun], working: Sequence[Span], entered: Reasons | None = None) -> Downtime:
+    """How a machine stood, by its states; pure. See `downtime`."""
+    lengths: dict[tuple[int, str], tuple[int, int]] = {}
+    last: dict[tuple[int, str], int] = {}
+    for run in found:
+        if run.code not in STOPS:
+            continue
+        length_ns = sum(max(0, min(run.end_ns, high) - max(run.start_ns, low)) for low, high in working)
+        if not length_ns:
+            continue
+        key = run.code, (entered(run) if entered else "") or said(run.reason)
+        so_far, count = lengths.get(key, (0, 0))
+        lengths[key] = so_far + length_ns, count + (last.get(key) != run.start_ns)
+        last[key] = run.end_ns
+    stops = (Stop(*key, *of) for key, of in lengths.items())
+    spans = Spans.of((one.start_ns, one.end_ns, one.code) for one in found)
+    ordered = sorted(stops, key=lambda one: (-one.length_ns, one.code, one.reason))
+    return Downtime(times(spans, working), tuple(ordered))
+
+
+def said(word: str) -> str:
+    """A machine's own word, where it says why: a number, or how a source says that it stands, does not."""
+    return "" if word in SOURCE_WORDS or word.lstrip("-").isdecimal() else word

@@ -1,0 +1,189 @@
+"""All that is known of a machine, a line or a site in a period, as `viewer.kpi` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.calendar import Span
+from viewer.catalog import MachineInfo
+from viewer.kpi.catalog import CATALOG
+from viewer.kpi.figure import Cycles, Inputs
+from viewer.kpi.oee import Profile
+from viewer.kpi.words import Text
+from viewer.query import alarms, energy
+from viewer.query.collected import collected
+from viewer.query.needs import Part, needs
+from viewer.query.pieces import counts, cycles
+from viewer.query.states import spans
+from viewer.query.unit import Unit
+from viewer.site_info import SiteInfo
+from viewer.stores.base import Store
+
+EVERYTHING = needs(CATALOG)
+
+
+def inputs_of(
+    store: Store,
+    site: SiteInfo,
+    unit: Unit,
+    period: Span,
+    *,
+    profile: Profile = "iso22400",
+    parts: Collection[Part] = EVERYTHING,
+) -> Inputs:
+    """What is known of a machine, a line or a site; see `machine_inputs` and `line_inputs`."""
+    machines = unit.machines(site)
+    if unit.machine:
+        return machine_inputs(store, site, machines[0], period, profile=profile, parts=parts)
+    return line_inputs(store, site, machines, period, profile=profile, parts=parts)
+
+
+def machine_inputs(
+    store: Store,
+    site: SiteInfo,
+    machine: MachineInfo,
+    period: Span,
+    *,
+    profile: Profile = "iso22400",
+    parts: Collection[Part] = EVERYTHING,
+) -> Inputs:
+    """What is known of one machine.
+
+    Args:
+        store: where it is asked for.
+        site: the machine's.
+        machine: which.
+        period: start and end, ns since 1970 UTC; the end is not in the future.
+        profile: how OEE is split.
+        parts: what is asked for, of `viewer.query.needs.needs`; the rest is left empty, which is 미수집.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
+    of = _states_and_counts(store, site, machine, period, profile, parts)
+    return _with(of, store, site, [machine], parts)
+
+
+def line_inputs(
+    store: Store,
+    site: SiteInfo,
+    machines: Sequence[MachineInfo],
+    period: Span,
+    *,
+    profile: Profile = "iso22400",
+    parts: Collection[Part] = EVERYTHING,
+) -> Inputs:
+    """What is known of several machines: states, pieces and ideal times stay each machine's own, and are added up.
+
+    Energy is that of the line's own meter, where it has one, else that of its machines' meters; cycles and collection
+    are of all machines; peak demand is known of a line with one meter only, since peaks of several cannot be added.
+
+    Args:
+        store: where it is asked for.
+        site: theirs.
+        machines: of the line, or of the site.
+        period: start and end, ns since 1970 UTC; the end is not in the future.
+        profile: how OEE is split.
+        parts: as of `machine_inputs`.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
+    whole = Inputs(
+        period=period,
+        working=site.calendar.working(*period),
+        profile=profile,
+        machines=[
+            _states_and_counts(store, site, one, period, profile, parts)
+            for one in machines
+            if one.has_state or one.counts
+        ],
+        counting=any(one.counts for one in machines),
+    )
+    return _with(whole, store, site, machines, parts)
+
+
+def _states_and_counts(
+    store: Store, site: SiteInfo, machine: MachineInfo, period: Span, profile: Profile, parts: Collection[Part]
+) -> Inputs:
+    inputs = Inputs(
+        period=period,
+        working=site.calendar.working(*period),
+        profile=profile,
+        ideal_s=machine.ideal_s,
+        counting=machine.counts,
+        name=Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name),
+    )
+    since_ns = None
+    if machine.counts and "counts" in parts:
+        counted = counts(store, machine, period)
+        inputs = replace(inputs, counts=counted)
+        since_ns = int(counted.time_ns[0]) if len(counted.time_ns) else None
+    if "states" in parts:
+        inputs = replace(inputs, spans=spans(store, machine, period, since_ns))
+    return inputs
+
+
+def _with(
+    inputs: Inputs, store: Store, site: SiteInfo, machines: Sequence[MachineInfo], parts: Collection[Part]
+) -> Inputs:
+    """The same with what is known of all these machines together."""
+    period = inputs.period
+    if "cycles" in parts:
+        inputs = replace(inputs, cycles=_cycles(store, machines, period))
+    if "energy" in parts:
+        inputs = _energy(inputs, store, machines)
+    names = {one.name for one in machines}
+    if "alarms" in parts:
+        safety = [one for one in site.alarms if one.safety and one.machine in names]
+        times = [alarms.raised(store, one, safety, period) for one in machines]
+        inputs = replace(
+            inputs,
+            raised_ns=np.sort(np.concatenate([np.empty(0, dtype=np.int64), *times])),
+            watched=alarms.watched(store, site, safety, period),
+        )
+    detectors = [one for one in site.gases if one.machine in names]
+    if "gas" in parts and len(detectors) == 1 and detectors[0].machine in site.machines:
+        minutes = alarms.gas(store, site.machines[detectors[0].machine], detectors[0], period)
+        inputs = replace(inputs, gas=minutes, gas_limit=detectors[0].limit)
+    if "collected" in parts:
+        inputs = _collected(inputs, store, machines)
+    return inputs
+
+
+def _cycles(store: Store, machines: Sequence[MachineInfo], period: Span) -> Cycles:
+    found = [cycles(store, one, period) for one in machines if one.cycles]
+    if not found:
+        return Cycles()
+    time_ns = np.concatenate([one.time_ns for one in found])
+    order = np.argsort(time_ns, kind="stable")
+    return Cycles(
+        time_ns=time_ns[order],
+        duration_s=np.concatenate([one.duration_s for one in found])[order],
+        counts=np.concatenate([one.counts for one in found])[order],
+    )
+
+
+def _energy(inputs: Inputs, store: Store, machines: Sequence[MachineInfo]) -> Inputs:
+    meters = energy.meters(machines)
+    if not meters:
+        return inputs
+    found = [energy.metered(store, one, inputs.period) for one in meters]
+    inputs = replace(
+        inputs,
+        uses=[energy.together([used for used, _ in found])],
+        factors=energy.factors(meters[0].energy.factors_file if meters[0].energy else None),
+    )
+    return replace(inputs, demand=found[0][1]) if len(found) == 1 else inputs
+
+
+def _collected(inputs: Inputs, store: Store, machines: Sequence[MachineInfo]) -> Inputs:
+    """The mean over all tags of all machines."""
+    found = [collected(store, one, inputs.period) for one in machines if one.tags]
+    if not found:
+        return inputs
+    together = replace(found[0], parts=np.concatenate([one.parts for one in found]))
+    return replace(inputs, collected=together.mean(), collected_ns=together.width_ns)

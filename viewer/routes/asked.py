@@ -1,0 +1,89 @@
+"""What a page about figures is asked for, by its address: site, machine or line, period, profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, get_args
+from urllib.parse import quote, unquote
+
+from starlette.requests import Request
+
+from pipelines.calendar import Span
+from viewer.kpi.oee import Profile
+from viewer.kpi.period import NAMED, days, named, until_now
+from viewer.query.unit import Unit
+from viewer.site_info import SiteInfo
+
+CUSTOM: Final = "custom"
+PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
+_MOST_DAYS: Final = 400
+_LEVELS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page about figures is about.
+
+    Attributes:
+        site: of the unit.
+        unit: machine, line or the whole site.
+        name: of the period: one of `viewer.kpi.period.NAMED`, or `custom`.
+        period: start and end, not in the future, ns since 1970 UTC.
+        first: first production day.
+        last: last production day.
+        profile: how OEE is split.
+        sound: whether the dates of a custom period could be used; else it is today.
+    """
+
+    site: SiteInfo
+    unit: Unit
+    name: str
+    period: Span
+    first: date
+    last: date
+    profile: Profile
+    sound: bool = True
+
+
+def unit_text(site: SiteInfo, unit: Unit) -> str:
+    """A unit in an address: company/site/line/machine, "-" for a level that is not meant."""
+    return "/".join(quote(level, safe="") or "-" for level in (site.company, site.name, unit.line, unit.machine))
+
+
+def find_unit(text: str, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, Unit] | None:
+    """The unit of such a text, if these sites have it."""
+    levels = ["" if level == "-" else unquote(level) for level in text.split("/")]
+    if len(levels) != _LEVELS:
+        return None
+    company, name, line, machine = levels
+    site = next((one for one in sites if one.key == (company, name)), None)
+    if site is None or (line and line not in site.lines) or (machine and machine not in site.machines):
+        return None
+    return site, Unit(line, machine)
+
+
+def asked(request: Request, site: SiteInfo, unit: Unit, now_ns: int) -> Asked:
+    """Period and profile of a request; what cannot be used is today, and ISO 22400."""
+    query = request.query_params
+    name = query.get("period", NAMED[0])
+    profile = next((one for one in PROFILES if one == query.get("profile")), PROFILES[0])
+    span, sound = None, True
+    if name == CUSTOM:
+        span = _custom(site, query.get("from", ""), query.get("to", ""), now_ns)
+        sound = span is not None
+    if span is None:
+        name = name if name in NAMED else NAMED[0]
+        span = named(site.calendar, name, now_ns)
+    first, last = (site.calendar.production_day(one) for one in (span[0], max(span[0], span[1] - 1)))
+    return Asked(site, unit, name, span, first, last, profile, sound)
+
+
+def _custom(site: SiteInfo, first: str, last: str, now_ns: int) -> Span | None:
+    try:
+        begin, end = date.fromisoformat(first), date.fromisoformat(last)
+        span = until_now(days(site.calendar, begin, end), now_ns)
+    except (ValueError, OverflowError):
+        return None
+    return span if span[0] < span[1] and (end - begin).days < _MOST_DAYS else None

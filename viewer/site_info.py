@@ -1,0 +1,151 @@
+"""What the site files say of a site as a whole: its working time, what it is judged by, its alarms and gases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.calendar import Calendar, Span
+from pipelines.derive.exposure_limits import limits_table
+from pipelines.derive.settings import CalendarSettings
+from pipelines.holidays import Holidays, load
+
+if TYPE_CHECKING:
+    from viewer.catalog import MachineInfo, MachineKey
+
+_ALWAYS: Final = CalendarSettings.model_validate(
+    {
+        "day_start": "00:00",
+        "shifts": [{"name": "24h", "from": "00:00", "to": "24:00"}],
+        "days": [0, 1, 2, 3, 4, 5, 6],
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmInfo:
+    """An alarm that is configured.
+
+    Attributes:
+        machine: it belongs to.
+        name: unique in its machine.
+        tags: machine and tag of everything it watches.
+        safety: whether it is a safety alarm.
+    """
+
+    machine: str
+    name: str
+    tags: tuple[tuple[str, str], ...]
+    safety: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GasInfo:
+    """A gas that is watched.
+
+    Attributes:
+        machine: of the detector.
+        tag: the concentration.
+        limit: never above this, or not for 15 minutes, or not for 8 hours: the first of these that there is.
+    """
+
+    machine: str
+    tag: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInfo:
+    """A site as people see it.
+
+    Attributes:
+        company: it belongs to.
+        name: of the site.
+        calendar: working time with the holidays; without settings every hour of every day, from midnight to midnight.
+        has_calendar: whether the site says when it works.
+        kpis: codes of what it is judged by.
+        alarms: that are configured.
+        gases: that are watched.
+        machines: by name, in the order of the site files.
+    """
+
+    company: str
+    name: str
+    calendar: Calendar
+    has_calendar: bool = False
+    kpis: tuple[str, ...] = ()
+    alarms: tuple[AlarmInfo, ...] = ()
+    gases: tuple[GasInfo, ...] = ()
+    machines: Mapping[str, MachineInfo] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Company and site."""
+        return self.company, self.name
+
+    def knows_holidays(self, period: Span) -> bool:
+        """Whether the table of holidays knows every production day that a period touches."""
+        first, last = (self.calendar.production_day(one) for one in (period[0], period[1] - 1))
+        return holidays().knows(first, last)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Production lines, in the order of their machines; one without a name is none."""
+        return tuple(dict.fromkeys(one.line for one in self.machines.values() if one.line))
+
+
+def sites_of(
+    files: Iterable[Mapping[str, Any]], machines: Mapping[MachineKey, MachineInfo]
+) -> dict[tuple[str, str], SiteInfo]:
+    """Sites by company and name; several files of one site make one.
+
+    Args:
+        files: site files as plain mappings.
+        machines: all that they name.
+    """
+    found: dict[tuple[str, str], SiteInfo] = {}
+    for file in files:
+        key = (file.get("company") or "", file.get("site") or "")
+        own = {machine.name: machine for machine in machines.values() if machine.key[:2] == key}
+        one, other = _site(key, file, own), found.get(key)
+        found[key] = one if other is None else _joined(other, one)
+    return found
+
+
+def _site(key: tuple[str, str], file: Mapping[str, Any], machines: Mapping[str, MachineInfo]) -> SiteInfo:
+    said = file.get("calendar")
+    settings = CalendarSettings.model_validate(said) if said else _ALWAYS
+    calendar = Calendar(settings, holidays() if said else frozenset())
+    alarms = tuple(_alarm(one) for one in file.get("alarms") or ())
+    gases = tuple(_gas(one) for one in file.get("exposure") or ())
+    return SiteInfo(*key, calendar, bool(said), tuple(file.get("kpis") or ()), alarms, gases, machines)
+
+
+def _joined(one: SiteInfo, other: SiteInfo) -> SiteInfo:
+    return replace(
+        one if one.has_calendar else other,
+        kpis=tuple(dict.fromkeys(one.kpis + other.kpis)),
+        alarms=one.alarms + other.alarms,
+        gases=one.gases + other.gases,
+    )
+
+
+@cache
+def holidays() -> Holidays:
+    """The product's own table."""
+    return load()
+
+
+def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
+    machine = alarm.get("machine") or ""
+    tags = [alarm.get("tag"), alarm.get("minus"), *(alarm.get("tags") or ())]
+    refs = ((owner or machine, tag) for owner, _, tag in (str(one).rpartition("/") for one in tags if one))
+    return AlarmInfo(machine, alarm.get("name") or "", tuple(refs), bool(alarm.get("safety")))
+
+
+def _gas(exposure: Mapping[str, Any]) -> GasInfo:
+    table = limits_table()[exposure["substance"]]
+    limits = (table.ceiling, exposure.get("stel") or table.stel, exposure.get("twa") or table.twa)
+    return GasInfo(exposure["machine"], exposure["tag"], next(one for one in limits if one is not None))
