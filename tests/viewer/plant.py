@@ -13,6 +13,7 @@ SITE: dict[str, Any] = {
     "company": COMPANY,
     "site": "포항1공장",
     "line": "프레스라인",
+    "kpis": ["P-UTIL", "P-OEE"],
     "machines": {
         "PRS-01": {"class": "press", "label": {"ko": "프레스 1호기", "en": "Press 1"}, "state": {"tag": "state"}},
         "PRS-02": {

@@ -13,7 +13,8 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.viewer.conftest import Pages
 from tests.viewer.plant import series
@@ -110,6 +111,29 @@ def test_korean_then_english(browser: webdriver.Chrome, pages: Pages) -> None:
     assert "lang=" not in browser.current_url
     browser.refresh()
     wait_for(browser, "Running")
+    clean(browser, pages)
+
+
+def test_figures_are_chosen_and_explained(browser: webdriver.Chrome, pages: Pages) -> None:
+    browser.get(pages.url)
+    browser.find_element(By.LINK_TEXT, "KPI").click()
+    wait_for(browser, "KPI 현황")
+    Select(browser.find_element(By.NAME, "unit")).select_by_visible_text("· 프레스 1호기 (PRS-01)")
+    browser.find_element(By.XPATH, "//button[text()='보기']").click()
+    wait_for(browser, "설비종합효율 · 비가동")
+    assert "실제가동시간 / 부하시간" not in shown(browser)
+    browser.find_element(By.CSS_SELECTOR, "#P-UTIL summary").send_keys(Keys.ENTER)
+    wait_for(browser, "실제가동시간 / 부하시간 × 100")
+    assert browser.find_element(By.CSS_SELECTOR, "#P-UTIL .figure-value").text.endswith("%")
+    browser.find_element(By.PARTIAL_LINK_TEXT, "비가동").click()
+    wait_for(browser, "시간가동률")
+    browser.find_element(By.LINK_TEXT, "English").click()
+    wait_for(browser, "Working time by state")
+    phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    for path in ("/kpi", urlsplit(browser.current_url).path):
+        browser.get(pages.url + path)
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
     clean(browser, pages)
 
 

@@ -102,6 +102,8 @@ def _whole(
     times: Times, operating: Amount, busy: Amount, standard: float | None, quality: Result, counted: Evidence
 ) -> Result:
     """P-OEE = PRI × PQ / PBT × GQ / PQ, which has a value also where one of the factors has none."""
+    if not times.window_ns:
+        return missing("P-OEE", counted, words.NO_WORK, parts=(operating, busy))
     if times.busy_ns and not operating.value:
         return Result("P-OEE", 0.0, replace(counted, samples=times.samples), (operating, busy))
     good = quality.parts[0].value

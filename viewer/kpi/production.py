@@ -35,6 +35,8 @@ def per_hour(times: Times | None, made: Made, working: Sequence[Span], period: S
         worked = minutes("조업시간", "working time", sum(high - low for low, high in working))
     else:
         worked = minutes("부하시간", "planned busy time", times.busy_ns)
+    if not worked.value and (times is None or not times.window_ns):
+        return missing("P-UPH", evidence, words.NO_WORK, parts=(_pieces(made.total), worked))
     return ratio("P-UPH", _pieces(made.total), worked, evidence, 60, nothing=words.NO_WORK)
 
 

@@ -54,7 +54,7 @@ def page(store: Store, path: str, now_ns: int = DAY[1] + 60 * MINUTE, **query: s
 
 def cards(text: str) -> dict[str, str]:
     """What each card shows in the place of its value."""
-    found = re.findall(r'<article class="card figure" id="([^"]+)">(.*?)</article>', text, re.DOTALL)
+    found = re.findall(r'<article class="card figure"[^>]* data-code="([^"]+)">(.*?)</article>', text, re.DOTALL)
     values = {code: re.search(r'"figure-value">(.*?)</p>', card, re.DOTALL) for code, card in found}
     assert found
     return {code: re.sub(r"<[^>]+>", "", match[1]).strip() for code, match in values.items() if match}
