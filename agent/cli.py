@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "serve": "Serve",
     "bridge": "Serve",
     "view": "Serve",
+    "entry": "Serve",
     "status": "Operate",
     "alarms": "Operate",
     "chain": "Operate",

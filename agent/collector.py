@@ -19,7 +19,6 @@ from agent.control.quarantine import QuarantineOrders
 from agent.control.server import Routes, serve_control
 from agent.destination import Destination
 from agent.heartbeat import counts, heartbeat
-from agent.identity import agent_id
 from agent.links import Change, Links
 from agent.notify import notify, watchdog
 from agent.reading import Reading
@@ -34,6 +33,7 @@ from pipelines.delivery.uplink import Uplink
 from pipelines.errors import JournalError
 from pipelines.expired import expiry_gaps
 from pipelines.flow import Flow
+from pipelines.identity import agent_id
 from pipelines.journal.journal import Journal
 from pipelines.journal.segment import Segment
 from pipelines.ledger.ledger import Ledger

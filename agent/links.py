@@ -20,7 +20,7 @@ from pipelines.derive.engine import Engine
 from pipelines.errors import ConfigError
 from pipelines.flow import Flow
 
-_FREE: Final = {"machines", "connections", "mqtt", "calendar", "alarms", "exposure", "kpis"}
+_FREE: Final = {"machines", "connections", "mqtt", "calendar", "alarms", "exposure", "kpis", "entry"}
 """Top-level keys that may change while the agent runs; identity and disk are settled at the start."""
 _FIRST_CYCLE_S: Final = 20.0
 """Longest wait for the first attempt of every connection; one that takes longer counts as tried."""

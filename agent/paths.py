@@ -14,3 +14,7 @@ STATE_DIR: Final = Path(
 """State folder: systemd's when run by it, else the user's."""
 STORE_FILE: Final = "points.duckdb"
 """The embedded store in its folder."""
+VIEWER: Final = "viewer"
+"""The viewer's state folder, in the folder of an embedded store or in the user's state folder."""
+ENTRIES: Final = "entries"
+"""What is entered by hand, in the viewer's state folder."""

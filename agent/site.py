@@ -20,6 +20,7 @@ from pipelines.journal.journal import JournalSettings
 from pipelines.place import Place, measurement_of
 from pipelines.settings import EventSettings, Labels, Name, Settings, TagSettings
 from pipelines.share.settings import ShareSettings
+from viewer.entries.settings import EntrySettings
 
 _MAX_PORT = 65535
 _LISTS = ("connections", "alarms", "exposure")
@@ -78,6 +79,8 @@ class Site(Settings):
     [kpi.md](kpi.md). The agent itself computes none of them."""
     share: Annotated[dict[Name, ShareSettings], Field(default_factory=dict)]
     """Destinations beside the own store, by name, and what each of them gets."""
+    entry: EntrySettings | None = None
+    """What people choose from who enter something by hand; default: reasons that fit every line."""
     serve: ServeSettings | None = None
     """Site server beside the agent; default: broker, store and screen are elsewhere."""
     agent: AgentSettings = AgentSettings()

@@ -18,6 +18,7 @@
     │  ├─ SinkUnavailable                  keep, back off, send again
     │  └─ RecordRejected                   bisect, quarantine the culprit
     │     └─ RecordTooLarge                halve
+    ├─ EntryRefused(faults)                what a person entered is not taken; told in both languages
     ├─ PayloadRefused(reason)              a message that cannot be unpacked: told to its agent, never stored
     └─ JournalError(path, reason)
        ├─ JournalFull                      named policy, counted

@@ -11,6 +11,7 @@ from pipelines.calendar import Calendar, Span
 from pipelines.derive.exposure_limits import limits_table
 from pipelines.derive.settings import CalendarSettings
 from pipelines.holidays import Holidays, load
+from viewer.entries.settings import EntrySettings
 
 if TYPE_CHECKING:
     from viewer.catalog import MachineInfo, MachineKey
@@ -69,6 +70,7 @@ class SiteInfo:
         alarms: that are configured.
         gases: that are watched.
         machines: by name, in the order of the site files.
+        entry: what people choose from who enter something; None = the file says nothing of it.
     """
 
     company: str
@@ -79,6 +81,7 @@ class SiteInfo:
     alarms: tuple[AlarmInfo, ...] = ()
     gases: tuple[GasInfo, ...] = ()
     machines: Mapping[str, MachineInfo] = field(default_factory=dict)
+    entry: EntrySettings | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -120,7 +123,8 @@ def _site(key: tuple[str, str], file: Mapping[str, Any], machines: Mapping[str, 
     calendar = Calendar(settings, holidays() if said else frozenset())
     alarms = tuple(_alarm(one) for one in file.get("alarms") or ())
     gases = tuple(_gas(one) for one in file.get("exposure") or ())
-    return SiteInfo(*key, calendar, bool(said), tuple(file.get("kpis") or ()), alarms, gases, machines)
+    entry = EntrySettings.model_validate(file["entry"]) if file.get("entry") else None
+    return SiteInfo(*key, calendar, bool(said), tuple(file.get("kpis") or ()), alarms, gases, machines, entry)
 
 
 def _joined(one: SiteInfo, other: SiteInfo) -> SiteInfo:
@@ -129,6 +133,7 @@ def _joined(one: SiteInfo, other: SiteInfo) -> SiteInfo:
         kpis=tuple(dict.fromkeys(one.kpis + other.kpis)),
         alarms=one.alarms + other.alarms,
         gases=one.gases + other.gases,
+        entry=one.entry or other.entry,
     )
 
 

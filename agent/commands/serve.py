@@ -14,8 +14,9 @@ from agent.broker import local_broker
 from agent.control.client import SOCKET
 from agent.control.readings import PATH, answers
 from agent.control.server import serve_orders
+from agent.entering import entering
 from agent.logs import set_up_logs
-from agent.paths import STATE_DIR, STORE_FILE
+from agent.paths import ENTRIES, STATE_DIR, STORE_FILE, VIEWER
 from agent.server import DRAIN_S, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.delivery.mqtt_settings import MqttSettings
@@ -73,13 +74,15 @@ async def _serve(
         sink = DuckDbSink(folder / STORE_FILE)
         stack.push_async_callback(sink.close)
         reading = DuckDbStore(sink.cursor)
+        taking = await stack.enter_async_context(entering(folder / VIEWER / ENTRIES, mqtt, catalog))
         server = ViewerServer(reading, catalog, notices, *address)
         bridge = bridge_of(mqtt, sink)
 
         async def started() -> dict[str, str]:
             return {"viewer": await server.url(), "mqtt": bridge.settings.endpoint, "notice": " ".join(notices)}
 
-        asked = serve_orders(folder / SOCKET, {PATH: answers(reading)}, lambda: bridge.alive() and server.alive())
-        parts = [bridging(bridge), server.run_until_cancelled(), asked]
+        orders = {PATH: answers(reading), **taking.orders}
+        asked = serve_orders(folder / SOCKET, orders, lambda: bridge.alive() and server.alive())
+        parts = [bridging(bridge), server.run_until_cancelled(), asked, *taking.parts]
         beats, drain = [bridge.alive, server.alive], partial(bridge.drain, DRAIN_S)
         return await serve_until_stopped(parts, started, beats, json=json, drain=drain)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from agent.control.client import SOCKET
+from agent.control.server import serve_orders
+from agent.entering import entering
 from agent.influx import influx_store
 from agent.logs import set_up_logs
+from agent.paths import ENTRIES, STATE_DIR, VIEWER
 from agent.server import ViewerServer, catalog_of, serve_until_stopped
+from agent.urls import mqtt_settings
+from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import ConfigError
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
@@ -22,6 +29,15 @@ def command(
     site: Annotated[list[Path] | None, typer.Option(help="Configuration files: labels, units, states.")] = None,
     influx_user: Annotated[str | None, typer.Option(help="User of InfluxDB 1.x.")] = None,
     influx_password_file: Annotated[Path | None, typer.Option(help="File with its password or token.")] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(help="Broker for entries by hand: mqtt://[user@]host:port; without it nothing is entered."),
+    ] = None,
+    mqtt_password_file: Annotated[Path | None, typer.Option(help="File with the broker's password.")] = None,
+    mqtt_ca_file: Annotated[Path | None, typer.Option(help="PEM of the broker's authority.")] = None,
+    state_dir: Annotated[
+        Path, typer.Option(help="Where entries wait for the broker; of this viewer alone.")
+    ] = STATE_DIR / VIEWER,
     host: Annotated[str, typer.Option(help="Address of the viewer.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.", min=0, max=65535)] = 8080,
     *,
@@ -33,16 +49,23 @@ def command(
     if (influx is None) == (store is None):
         raise ConfigError(None, None, "say --influx URL or --store FILE, one of the two")
     reading: Store = DuckDbStore(store) if store else influx_store(influx or "", influx_user, influx_password_file)
-    return asyncio.run(_view(reading, site or [], (host, port), json=json))
+    broker = mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file) if mqtt else None
+    return asyncio.run(_view(reading, site or [], broker, state_dir, (host, port), json=json))
 
 
-async def _view(store: Store, sites: list[Path], address: tuple[str, int], *, json: bool) -> int:
-    server = ViewerServer(store, catalog_of(sites), [], *address)
+async def _view(
+    store: Store, sites: list[Path], mqtt: MqttSettings | None, folder: Path, address: tuple[str, int], *, json: bool
+) -> int:
+    catalog = catalog_of(sites)
+    async with AsyncExitStack() as stack:
+        stack.callback(store.close)
+        taking = await stack.enter_async_context(entering(folder / ENTRIES, mqtt, catalog)) if mqtt else None
+        server = ViewerServer(store, catalog, [], *address)
 
-    async def started() -> dict[str, str]:
-        return {"viewer": await server.url()}
+        async def started() -> dict[str, str]:
+            return {"viewer": await server.url()}
 
-    try:
-        return await serve_until_stopped([server.run_until_cancelled()], started, [server.alive], json=json)
-    finally:
-        store.close()
+        parts = [server.run_until_cancelled()]
+        if taking is not None:
+            parts += [serve_orders(folder / SOCKET, taking.orders, server.alive), *taking.parts]
+        return await serve_until_stopped(parts, started, [server.alive], json=json)

@@ -26,6 +26,7 @@ SECTIONS: Final = {
     "AlarmSettings": "`alarms[]`",
     "ExposureSettings": "`exposure[]`",
     "ShareSettings": "`share.NAME`",
+    "EntrySettings": "`entry`",
     "Labels": "`label` of machines and tags",
     "ModbusConnection": "`connections[]` with `type: modbus`",
     "DeviceSettings": "`connections[].devices[]` of Modbus",

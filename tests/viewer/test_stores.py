@@ -176,6 +176,24 @@ def test_series_of_one_place_are_told_apart_by_their_further_tags(store: tuple[S
     assert reader.tagged(PRESS, ["kwh"], T0, T0 + 9) == []
 
 
+def test_records_are_whole_and_of_the_site_that_is_asked_for(store: tuple[Store, Write]) -> None:
+    reader, write = store
+    assert reader.records("entry") == []
+    write(f'entry,{TAGS},kind=stop id="a",value=1 {T0 + 5}\nentry,{TAGS},kind=crew id="b" {T0}'.encode())
+    write(f'entry,company=한국금속,site=B,kind=crew id="c" {T0}'.encode())
+    place = Place("한국금속", "A", "L1", "PRS-01", "entry")
+    found = reader.records("entry", "한국금속", "A")
+    assert [(one.place, one.time_ns, one.tags["kind"], one.tags["company"]) for one in found] == [
+        (place, T0, "crew", "한국금속"),
+        (place, T0 + 5, "stop", "한국금속"),
+    ]
+    said = [{name: value for name, value in one.fields.items() if value is not None} for one in found]
+    assert said == [{"id": "b"}, {"id": "a", "value": 1.0}]
+    assert [one.fields["id"] for one in reader.records("entry", start_ns=T0 + 1)] == ["a"]
+    assert reader.records("entry", "other") == []
+    assert len(reader.records("entry", "한국금속")) == 3
+
+
 def test_a_store_file_is_read_after_its_writer_ended(tmp_path: Path) -> None:
     sink = DuckDbSink(tmp_path / "a.duckdb")
     asyncio.run(sink.write("C", b"m,machine=P f=1 1"))

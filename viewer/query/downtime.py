@@ -10,6 +10,7 @@ from pipelines.calendar import Span
 from pipelines.derive.signals import DOWN, IDLE, MINOR, OFF, PACKML_STATES, SETUP
 from viewer.catalog import MachineInfo
 from viewer.kpi.spans import Spans, Times, times
+from viewer.query.entered import stops_of, with_reasons
 from viewer.query.states import StateRun, state_runs
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
@@ -70,19 +71,19 @@ class Downtime:
 def downtime(
     store: Store, site: SiteInfo, machine: MachineInfo, period: Span, entered: Reasons | None = None
 ) -> Downtime:
-    """How one machine stood in a period.
+    """How one machine stood in a period, with the reasons that people entered for it.
 
     Args:
         store: holds its states.
         site: says when it works.
         machine: which.
         period: start and end, ns since 1970 UTC; the end is not in the future.
-        entered: reasons by people, which go before the machine's own words; None = there are none.
+        entered: further reasons by people, which go before all others; None = there are none.
 
     Raises:
         DependencyError: the store cannot be reached.
     """
-    found = state_runs(store, machine, period)
+    found = with_reasons(state_runs(store, machine, period), stops_of(store, site, machine, period), site)
     return stood(found, site.calendar.working(*period), entered)
 
 

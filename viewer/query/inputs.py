@@ -15,6 +15,7 @@ from viewer.kpi.oee import Profile
 from viewer.kpi.words import Text
 from viewer.query import alarms, energy
 from viewer.query.collected import collected
+from viewer.query.entered import with_entries
 from viewer.query.needs import Part, needs
 from viewer.query.pieces import counts, cycles
 from viewer.query.states import spans
@@ -34,11 +35,13 @@ def inputs_of(
     profile: Profile = "iso22400",
     parts: Collection[Part] = EVERYTHING,
 ) -> Inputs:
-    """What is known of a machine, a line or a site; see `machine_inputs` and `line_inputs`."""
+    """What is known of a machine, a line or a site, and what people entered; see `machine_inputs`, `line_inputs`."""
     machines = unit.machines(site)
     if unit.machine:
-        return machine_inputs(store, site, machines[0], period, profile=profile, parts=parts)
-    return line_inputs(store, site, machines, period, profile=profile, parts=parts)
+        found = machine_inputs(store, site, machines[0], period, profile=profile, parts=parts)
+    else:
+        found = line_inputs(store, site, machines, period, profile=profile, parts=parts)
+    return with_entries(found, store, site, unit) if "entries" in parts else found
 
 
 def machine_inputs(

@@ -124,6 +124,23 @@ class StoredGap:
     filled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One point of a measurement whose points are more than readings, such as an entry or a gap, with all that it says.
+
+    Attributes:
+        place: the levels of its series.
+        tags: all of them, company included.
+        time_ns: of the point, ns since 1970 UTC.
+        fields: by name; a store may give those that the point has not as None.
+    """
+
+    place: Place
+    tags: Mapping[str, str]
+    time_ns: int
+    fields: Mapping[str, Any]
+
+
 class ExactStore(Protocol):
     """A store that is asked for everything it holds. Every method raises DependencyError when it cannot be reached."""
 
@@ -165,6 +182,12 @@ class Store(ExactStore, Protocol):
 
     def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
         """Every series of a place that has one of these fields from `start_ns` to before `end_ns`, by its tags."""
+        ...
+
+    def records(
+        self, measurement: str, company: str | None = None, site: str | None = None, start_ns: int | None = None
+    ) -> list[Record]:
+        """Every point of a measurement that lies at or after `start_ns`, with all its tags and fields, oldest first."""
         ...
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
@@ -252,15 +275,16 @@ def series_of(latest: Sequence[Latest]) -> list[SeriesInfo]:
     return [SeriesInfo(place, tuple(names)) for place, names in sorted(fields.items())]
 
 
-def gap_of(place: Place, tags: dict[str, str], start_ns: int, fields: dict[str, Any]) -> StoredGap:
-    """A gap from the tags and fields of its point."""
+def gap_of(record: Record) -> StoredGap:
+    """A gap from its point."""
+    tags, fields = record.tags, record.fields
     end = fields.get("end_ns", fields.get("end"))
     count = fields.get("count")
     return StoredGap(
-        place,
+        record.place,
         str(tags.get("tag") or fields.get("tag") or ""),
         str(tags.get("cause") or fields.get("cause") or ""),
-        start_ns,
+        record.time_ns,
         None if end is None else int(end),
         None if count is None else int(count),
         bool(fields.get("filled")),

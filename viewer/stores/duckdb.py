@@ -20,6 +20,7 @@ from viewer.stores.base import (
     Latest,
     Place,
     Points,
+    Record,
     SeriesInfo,
     StoredGap,
     Tagged,
@@ -227,17 +228,21 @@ class DuckDbStore:
                 found.setdefault(further(one.tags), {})[one.field] = Points(time_ns[at], value[at])
         return [Tagged(dict(tags), points) for tags, points in sorted(found.items())]
 
-    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
-        """Known gaps, oldest first."""
+    def records(
+        self, measurement: str, company: str | None = None, site: str | None = None, start_ns: int | None = None
+    ) -> list[Record]:
+        """Every point with all its tags and fields, oldest first."""
         with self._lock:
             self._learn_series(self._cursor_or_error())
             known = list(enumerate(self._series))
         wanted: dict[Kind, list[int]] = {}
         for number, one in known:
-            if one.place.measurement == GAP and company in {None, one.place.company}:
+            place = one.place
+            if place.measurement == measurement and company in {None, place.company} and site in {None, place.site}:
                 wanted.setdefault(one.kind, []).append(number)
         fields: dict[tuple[int, Place, str], dict[str, Any]] = {}
         tags: dict[str, dict[str, str]] = {}
+        spelled = {number: json.dumps(self._series[number].tags) for numbers in wanted.values() for number in numbers}
         since = _ALWAYS[0] if start_ns is None else start_ns
         for kind, numbers in wanted.items():
             rows = self._query(
@@ -248,11 +253,16 @@ class DuckDbStore:
             columns = (rows[name].tolist() for name in ("series", "time_ns", "value"))
             for number, time_ns, value in zip(*columns, strict=True):
                 one = self._series[number]
-                spelled = json.dumps(one.tags)
-                tags[spelled] = one.tags
-                fields.setdefault((time_ns, one.place, spelled), {})[one.field] = value
+                tags[spelled[number]] = one.tags
+                fields.setdefault((time_ns, one.place, spelled[number]), {})[one.field] = value
         found = sorted(fields.items(), key=lambda item: item[0])
-        return [gap_of(place, tags[spelled], time_ns, values) for (time_ns, place, spelled), values in found]
+        return [
+            Record(place, {**tags[text], "company": place.company}, at, values) for (at, place, text), values in found
+        ]
+
+    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
+        """Known gaps, oldest first."""
+        return [gap_of(one) for one in self.records(GAP, company, None, start_ns)]
 
     def _cursor_or_error(self) -> Connection:
         try:

@@ -23,6 +23,7 @@ from viewer.stores.base import (
     Latest,
     Place,
     Points,
+    Record,
     SeriesInfo,
     StoredGap,
     Tagged,
@@ -205,18 +206,24 @@ class InfluxStore:
             for tags, rows in sorted(found.items())
         ]
 
-    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
-        """Known gaps, oldest first."""
-        conditions = [] if company is None else [f'"company" = {literal(company)}']
+    def records(
+        self, measurement: str, company: str | None = None, site: str | None = None, start_ns: int | None = None
+    ) -> list[Record]:
+        """Every point with all its tags and fields, oldest first; fields that a point has not are None."""
+        levels = (("company", company), ("site", site))
+        conditions = [f"{identifier(tag)} = {literal(level)}" for tag, level in levels if level is not None]
         conditions += [] if start_ns is None else [f"time >= {start_ns}"]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        found: list[StoredGap] = []
-        for table in self._ask(f"SELECT * FROM {identifier(GAP)}{where} GROUP BY *"):  # noqa: S608
+        found: list[Record] = []
+        for table in self._ask(f"SELECT * FROM {identifier(measurement)}{where} GROUP BY *"):  # noqa: S608
             place = place_of(table.measurement, table.tags)
-            found += [
-                gap_of(place, table.tags, row[0], dict(zip(table.columns, row, strict=True))) for row in table.rows
-            ]
-        return sorted(found, key=lambda gap: (gap.start_ns, gap.place, gap.tag))
+            names = table.columns[1:]
+            found += [Record(place, table.tags, row[0], dict(zip(names, row[1:], strict=True))) for row in table.rows]
+        return sorted(found, key=lambda one: (one.time_ns, one.place, sorted(one.tags.items())))
+
+    def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
+        """Known gaps, oldest first."""
+        return [gap_of(one) for one in self.records(GAP, company, None, start_ns)]
 
     def _fields(self, measurement: str | None = None) -> dict[str, dict[str, str]]:
         source = "" if measurement is None else f" FROM {identifier(measurement)}"

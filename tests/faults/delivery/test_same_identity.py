@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 import pytest
 
-from agent.identity import agent_id
 from agent.supervise import keep_open
 from pipelines.delivery.births import Births
 from pipelines.delivery.mqtt import MqttSession
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.delivery.uplink import Uplink
 from pipelines.errors import LinkError
+from pipelines.identity import agent_id
 from pipelines.topics import RecordId
 from tests.pipelines.delivery.test_uplink import Agent, Store, bridging, running
 from tests.pipelines.waiting import until

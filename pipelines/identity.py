@@ -13,8 +13,12 @@ from pipelines.errors import ConfigError, JournalError
 from pipelines.journal.segment import sync_folder
 
 
-def agent_id(state_dir: Path) -> str:
+def agent_id(state_dir: Path, kind: str = "edge") -> str:
     """The id of the agent whose state is in `state_dir`; made at the first start.
+
+    Args:
+        state_dir: its state folder.
+        kind: what a new id begins with.
 
     Raises:
         ConfigError: the folder was copied from another machine, or the identity in it is damaged.
@@ -29,7 +33,7 @@ def agent_id(state_dir: Path) -> str:
                 reason = "made on another machine; delete this file to begin as a new agent, which sends what waits"
                 raise ConfigError(path, None, reason)
             return str(kept["agent"])
-        agent = f"edge-{secrets.token_hex(4)}"
+        agent = f"{kind}-{secrets.token_hex(4)}"
         fresh = path.with_suffix(".new")
         fresh.write_bytes(orjson.dumps({"agent": agent, "machine": machine}))
         with fresh.open("rb") as file:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import identity
-from agent.identity import agent_id
+from pipelines import identity
 from pipelines.errors import ConfigError, JournalError
+from pipelines.identity import agent_id
 
 
 def test_the_same_at_each_start_and_another_in_each_folder(tmp_path: Path) -> None:

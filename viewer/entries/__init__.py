@@ -1,0 +1,1 @@
+"""What people enter by hand: checked, kept durably, sent as records, read back. Measured values are never touched."""
