@@ -19,12 +19,12 @@ from pipelines.clock import Clock
 from pipelines.errors import DependencyError
 from viewer.catalog import Catalog
 from viewer.headers import SecurityHeaders
-from viewer.routes import health, kpi, machine, machines, oee
+from viewer.routes import alarms, health, kpi, machine, machines, oee
 from viewer.routes.pages import Pages
 from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PARTS: Final = (machines, machine, kpi, oee, health)
+_PARTS: Final = (machines, machine, kpi, oee, alarms, health)
 
 
 def make_app(store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> Starlette:

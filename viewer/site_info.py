@@ -34,12 +34,18 @@ class AlarmInfo:
         name: unique in its machine.
         tags: machine and tag of everything it watches.
         safety: whether it is a safety alarm.
+        priority: `urgent`, `important`, `caution` or `info`; empty = not known.
+        label: what people see, by language.
+        action: what to do when it comes, by language.
     """
 
     machine: str
     name: str
     tags: tuple[tuple[str, str], ...]
     safety: bool = False
+    priority: str = ""
+    label: Mapping[str, str] = field(default_factory=dict)
+    action: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,15 @@ def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
     machine = alarm.get("machine") or ""
     tags = [alarm.get("tag"), alarm.get("minus"), *(alarm.get("tags") or ())]
     refs = ((owner or machine, tag) for owner, _, tag in (str(one).rpartition("/") for one in tags if one))
-    return AlarmInfo(machine, alarm.get("name") or "", tuple(refs), bool(alarm.get("safety")))
+    return AlarmInfo(
+        machine,
+        alarm.get("name") or "",
+        tuple(refs),
+        bool(alarm.get("safety")),
+        alarm.get("priority") or "",
+        alarm.get("label") or {},
+        alarm.get("action") or {},
+    )
 
 
 def _gas(exposure: Mapping[str, Any]) -> GasInfo:

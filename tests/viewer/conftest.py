@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,12 +12,12 @@ from urllib.parse import quote
 
 import pytest
 import urllib3
-import uvicorn
 
 from pipelines.clock import SystemClock
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.services.influxd import Influxd, influxd
 from tests.viewer.plant import COMPANY, SITE, readings
+from tests.viewer.serving import serving
 from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.stores.base import Store
@@ -63,16 +61,8 @@ def pages(tmp_path: Path) -> Iterator[Pages]:
     now_ns = time.time_ns()
     for body in readings(now_ns - 1200 * 10**9, now_ns):
         asyncio.run(sink.write(COMPANY, body))
-    app = make_app(DuckDbStore(sink.cursor), Catalog.of([SITE]), SystemClock(), [NOTICE])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()  # from here on a request waits instead of being refused
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield Pages(f"http://127.0.0.1:{listener.getsockname()[1]}", sink)
-        server.should_exit = True
-        thread.join()
+    with serving(make_app(DuckDbStore(sink.cursor), Catalog.of([SITE]), SystemClock(), [NOTICE])) as url:
+        yield Pages(url, sink)
     asyncio.run(sink.close())
 
 

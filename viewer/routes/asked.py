@@ -15,6 +15,7 @@ from viewer.kpi.oee import Profile
 from viewer.kpi.period import NAMED, days, named, until_now
 from viewer.query.unit import Unit
 from viewer.site_info import SiteInfo
+from viewer.words import Words
 
 CUSTOM: Final = "custom"
 PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
@@ -87,3 +88,17 @@ def _custom(site: SiteInfo, first: str, last: str, now_ns: int) -> Span | None:
     except (ValueError, OverflowError):
         return None
     return span if span[0] < span[1] and (end - begin).days < _MOST_DAYS else None
+
+
+def units_of(site: SiteInfo, words: Words) -> list[tuple[str, str]]:
+    """What can be chosen of a site: its text in an address, and its name."""
+    found = [(unit_text(site, Unit()), words("kpi_whole_site"))]
+    for line in site.lines:
+        found.append((unit_text(site, Unit(line)), f"{words('kpi_line')} {line}"))
+        found += [_machine(site, one, words) for one in site.machines if site.machines[one].line == line]
+    return found + [_machine(site, one, words) for one in site.machines if not site.machines[one].line]
+
+
+def _machine(site: SiteInfo, name: str, words: Words) -> tuple[str, str]:
+    label = words.label(site.machines[name].label, name)
+    return unit_text(site, Unit(site.machines[name].line, name)), f"· {label}" + (f" ({name})" if label != name else "")

@@ -1,0 +1,72 @@
+"""Pictures of pages over a store that `agent simulate --store DIR` left, as of its last heartbeat, for docs/screens/.
+
+    PYTHONPATH=. .venv/bin/python -m tests.viewer.screens DIR SITE_FILE OUT PAGE…
+
+A page is NAME=PATH, for example `alarms=/alarms?period=today`. `--dark`, `--width 390`, `--lang en` and `--tall` (the
+whole page instead of its first 1,000 pixels) change what is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from selenium import webdriver
+
+from agent.server import catalog_of
+from tests.set_clock import SetClock
+from tests.viewer.serving import serving
+from tests.viewer.test_browser import FLAGS, program
+from viewer.app import make_app
+from viewer.overview import HEARTBEAT
+from viewer.stores.duckdb import DuckDbStore
+
+HEIGHT = 1000
+
+
+def main() -> None:
+    """Draw them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("store", type=Path)
+    parser.add_argument("site", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("pages", nargs="+")
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--tall", action="store_true")
+    parser.add_argument("--lang", default="ko")
+    said = parser.parse_args()
+    store = DuckDbStore(said.store / "points.duckdb" if said.store.is_dir() else said.store)
+    beats = [one.time_ns or 0 for one in store.latest() if one.place.measurement == HEARTBEAT]
+    app = make_app(store, catalog_of([said.site]), SetClock(max(beats)))
+    said.out.mkdir(parents=True, exist_ok=True)
+    with serving(app) as url, TemporaryDirectory() as profile:
+        draw(url, profile, said)
+
+
+def draw(url: str, profile: str, said: argparse.Namespace) -> None:
+    """A file for each page."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("chromium")
+    for flag in (*FLAGS, f"--user-data-dir={profile}", "--hide-scrollbars"):
+        options.add_argument(flag)
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(program("chromedriver")))
+    try:
+        wish = {"features": [{"name": "prefers-color-scheme", "value": "dark" if said.dark else "light"}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+        for name, _, path in (one.partition("=") for one in said.pages):
+            seen = {"width": said.width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": said.width < 600}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", seen)
+            browser.get(f"{url}{path}{'&' if '?' in path else '?'}lang={said.lang}")
+            tall = browser.execute_script("return document.documentElement.scrollHeight") if said.tall else HEIGHT
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**seen, "height": max(HEIGHT, tall)})
+            picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+            (said.out / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
+    finally:
+        browser.quit()
+
+
+if __name__ == "__main__":
+    main()

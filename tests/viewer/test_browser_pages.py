@@ -1,0 +1,113 @@
+"""Pages about a site as a person sees them, in a real Chromium that may reach nothing but this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from pipelines.sinks.duckdb import DuckDbSink
+from tests.set_clock import SetClock
+from tests.viewer.one_shop import CATALOG, COMPANY
+from tests.viewer.query import test_alarms_page as alarms
+from tests.viewer.serving import serving
+from tests.viewer.test_browser import browser, chromium, requests_of, shown
+from viewer.app import make_app
+from viewer.stores.duckdb import DuckDbStore
+
+__all__ = ["browser", "chromium"]
+
+pytestmark = [pytest.mark.wire, pytest.mark.slow]
+
+PAGES = {
+    "/alarms": ("현재 경보", "Alarms now"),
+}
+BRIGHTNESS = """
+const channel = (one) => { const s = one / 255; return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };
+const light = (rgb) => 0.2126 * channel(rgb[0]) + 0.7152 * channel(rgb[1]) + 0.0722 * channel(rgb[2]);
+const parse = (text) => text.match(/[0-9.]+/g).map(Number);
+const behind = (node) => {
+  for (let one = node; one; one = one.parentElement) {
+    const rgb = parse(getComputedStyle(one).backgroundColor);
+    if (rgb.length < 4 || rgb[3] === 1) return rgb;
+  }
+  return [255, 255, 255];
+};
+const found = [];
+for (const node of document.querySelectorAll("main *")) {
+  const own = Array.from(node.childNodes).some((one) => one.nodeType === 3 && one.textContent.trim());
+  if (!own || node.closest("svg") || node.closest("option") || !node.getClientRects().length) continue;
+  const style = getComputedStyle(node);
+  const [one, other] = [light(parse(style.color)), light(behind(node))].sort((a, b) => b - a);
+  const size = parseFloat(style.fontSize);
+  const least = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
+  if ((one + 0.05) / (other + 0.05) < least) found.push(`${node.className} ${node.textContent.trim()}`);
+}
+return found;
+"""
+"""Texts whose contrast is below that of WCAG 2.2, 1.4.3, level AA."""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of pages over the small shop at 10:00."""
+    folder: Path = tmp_path_factory.mktemp("shop")
+    sink = DuckDbSink(folder / "site.duckdb")
+    asyncio.run(sink.write(COMPANY, "\n".join(alarms.lines()).encode()))
+    with serving(make_app(DuckDbStore(sink.cursor), CATALOG, SetClock(alarms.NOW))) as url:
+        yield url
+    asyncio.run(sink.close())
+
+
+def clean(browser: webdriver.Chrome, url: str) -> None:
+    """Nothing complained, and nothing was asked of anybody else."""
+    assert browser.get_log("browser") == []
+    assert {urlsplit(one).netloc for one in requests_of(browser) if one.startswith("http")} == {urlsplit(url).netloc}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_korean_then_english(browser: webdriver.Chrome, shop: str, path: str) -> None:
+    korean, english = PAGES[path]
+    browser.get(shop + "/")
+    browser.find_element(By.CSS_SELECTOR, f'.menu a[href="{path}"]').click()
+    assert korean in shown(browser)
+    browser.find_element(By.LINK_TEXT, "English").click()
+    assert english in shown(browser)
+    clean(browser, shop)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_can_be_read(browser: webdriver.Chrome, shop: str, path: str, scheme: str) -> None:
+    wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+    browser.get(shop + path)
+    assert browser.execute_script(BRIGHTNESS) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_needs_no_sideways_scrolling(browser: webdriver.Chrome, shop: str, path: str) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(shop + path)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_paper_has_no_controls(browser: webdriver.Chrome, shop: str, path: str) -> None:
+    browser.get(shop + path)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not any(one.is_displayed() for one in browser.find_elements(By.CSS_SELECTOR, ".choose, .top nav"))
+    assert browser.find_element(By.TAG_NAME, "h1").is_displayed()
+
+
+def test_an_alarm_leads_to_its_moment(browser: webdriver.Chrome, shop: str) -> None:
+    browser.get(f"{shop}/alarms?name=윤활")
+    browser.find_element(By.CSS_SELECTOR, "#history td.time a").click()
+    assert "확대한 구간: 2026-09-07 08:00:00 KST – 2026-09-07 08:20:00 KST" in shown(browser)
+    clean(browser, shop)

@@ -1,0 +1,208 @@
+"""`/alarms`: what calls people now, what to do, what called them in a period, and how much was asked of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from pipelines.derive.alarm_load import FLOOD, STALE_NS, flooded
+from pipelines.derive.alarm_settings import PRIORITIES
+from viewer.bars import Bar, draw_bars
+from viewer.chart import Chart
+from viewer.kpi.alarm_load import AIM_FLOOD, AIM_PER_HOUR, AIM_TOP, HOUR_NS, load
+from viewer.kpi.period import NAMED, by_day
+from viewer.lengths import length
+from viewer.query.agents import agents_of, all_alive
+from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, AlarmKey, Occurrence, alarm_list, within
+from viewer.query.unit import Unit
+from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text, units_of
+from viewer.routes.pages import Pages, machine_url
+from viewer.site_info import AlarmInfo, SiteInfo
+from viewer.words import Words, local, number_text
+
+MOST_ROWS: Final = 200
+"""Rows of the history at once; the newest are shown."""
+REFRESH_S: Final = 10
+_AROUND_NS: Final = 10 * 60 * 10**9
+"""A link to a machine shows so much before and after an alarm came."""
+_MOST_NAME: Final = 80
+_MS: Final = 1_000_000
+_FEW_DAYS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """What a reader wants to see of the alarms: an empty text is everything."""
+
+    machines: frozenset[str] | None
+    priority: str
+    name: str
+
+    def takes(self, key: AlarmKey, priority: str, said: str) -> bool:
+        """Whether an alarm is wanted."""
+        if self.machines is not None and key[0] not in self.machines:
+            return False
+        if self.priority and priority != self.priority:
+            return False
+        return not self.name or any(self.name.casefold() in one.casefold() for one in (*key, said))
+
+
+def routes(pages: Pages) -> list[BaseRoute]:
+    """`/alarms?unit=company/site/line/machine&period=today&priority=urgent&name=…`."""
+    return [pages.route("/alarms", _alarms, "alarms")]
+
+
+def _alarms(pages: Pages, request: Request) -> Response:
+    sites = pages.sites(request)
+    if not sites:
+        return pages.render(request, "alarms.html", of=None)
+    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    now_ns, words = pages.clock.now_ns(), pages.words_of(request)
+    of = asked(request, site, unit, now_ns)
+    names = _Names(site, words)
+    picked = _picked(request, site, unit)
+    found = alarm_list(pages.store, site, (min(of.period[0], now_ns - LOOK_BACK_NS), now_ns + 1))
+    standing = [one for one in found.standing if picked.takes(one.key, one.priority, names.label(one.key))]
+    order = list(PRIORITIES)
+    standing.sort(key=lambda one: (one.state == SHELVED, order.index(one.priority), -one.since_ns))
+    came = [one for one in found.occurrences if picked.takes(one.key, one.priority, names.label(one.key, one.message))]
+    inside = within(came, of.period)
+    watched = all_alive(pages.store, agents_of(pages.store, site), of.period)
+    asked_of = load([(one.raised_ns, one.key) for one in inside], watched, of.period)
+    return pages.render(
+        request,
+        "alarms.html",
+        now_ns=now_ns,
+        of=of,
+        unit=unit_text(site, unit),
+        units=[(one.key, units_of(one, words)) for one in sites],
+        periods=(*NAMED, CUSTOM),
+        priorities=tuple(PRIORITIES),
+        picked=picked,
+        names=names,
+        standing=standing,
+        counts=_counts(standing),
+        flood=flooded([one.raised_ns for one in came], now_ns),
+        waiting=sum(one.state in WAITING for one in standing),
+        inside=list(reversed(inside))[:MOST_ROWS],
+        longest=_longest(inside, now_ns),
+        load=asked_of,
+        aims={"hour": AIM_PER_HOUR, "flood": AIM_FLOOD, "top": AIM_TOP, "most": FLOOD},
+        stale=sum(one.active and now_ns - one.since_ns > STALE_NS for one in standing),
+        bars=_bars(of, inside, words),
+        length=lambda length_ns: length(words, length_ns),
+        refresh_s=REFRESH_S if of.name == NAMED[0] else 0,
+    )
+
+
+def _picked(request: Request, site: SiteInfo, unit: Unit) -> _Picked:
+    query = request.query_params
+    machines = frozenset(one.name for one in unit.machines(site)) if unit.line or unit.machine else None
+    priority = query.get("priority", "")
+    return _Picked(machines, priority if priority in PRIORITIES else "", query.get("name", "")[:_MOST_NAME].strip())
+
+
+class _Names:
+    """What people call alarms, what they are to do, and where to look.
+
+    Args:
+        site: says so.
+        words: of the reader.
+    """
+
+    def __init__(self, site: SiteInfo, words: Words) -> None:
+        self._site, self._words = site, words
+        self._known: Mapping[AlarmKey, AlarmInfo] = {(one.machine, one.name): one for one in site.alarms}
+
+    def label(self, key: AlarmKey, message: str = "") -> str:
+        """Of an alarm; one of a device has its message."""
+        known = self._known.get(key)
+        return self._words.label(known.label, known.name) if known else message or key[1]
+
+    def machine(self, name: str) -> str:
+        """Of a machine."""
+        known = self._site.machines.get(name)
+        return self._words.label(known.label, name) if known else name
+
+    def safety(self, key: AlarmKey) -> bool:
+        """Whether it is a safety alarm."""
+        return key in self._known and self._known[key].safety
+
+    def action(self, key: AlarmKey) -> str:
+        """What to do; empty where nobody said so."""
+        return self._words.label(self._known[key].action, "") if key in self._known else ""
+
+    def ours(self, key: AlarmKey) -> bool:
+        """Whether an agent keeps it, which takes what people do with it; a device keeps its own."""
+        return key in self._known
+
+    def value(self, value: float) -> str:
+        """What was compared; most of what alarms watch is whole."""
+        return number_text(int(value) if float(value).is_integer() else value)
+
+    def tags(self, key: AlarmKey) -> Sequence[tuple[str, str, str]]:
+        """Machine, name and label of the tags that it watches."""
+        return [(*ref, self._tag(*ref)) for ref in self._known[key].tags] if key in self._known else []
+
+    def unit(self, key: AlarmKey) -> str:
+        """Engineering unit of its value."""
+        for machine, tag in self._known[key].tags if key in self._known else ():
+            known = self._site.machines.get(machine)
+            return known.tags[tag].unit if known and tag in known.tags else ""
+        return ""
+
+    def moment(self, machine: str, time_ns: int) -> str:
+        """Address of a machine's page around a moment."""
+        start, end = ((time_ns + one) // _MS for one in (-_AROUND_NS, _AROUND_NS))
+        return f"{machine_url((*self._site.key, machine))}?from={start}&to={end}"
+
+    def command(self, key: AlarmKey, state: str) -> str:
+        """What is typed on the edge PC to acknowledge, or to end a shelving."""
+        action = "unshelve" if state == SHELVED else "ack"
+        return self._command(action, key)
+
+    def shelving(self, key: AlarmKey) -> str:
+        """What is typed on the edge PC to shelve it for an hour."""
+        return f"{self._command('shelve', key)} --for 1h"
+
+    def _command(self, action: str, key: AlarmKey) -> str:
+        return f"agent alarms {action} {shlex.quote('/'.join(key))} --by {self._words('alarms_who')}"
+
+    def _tag(self, machine: str, tag: str) -> str:
+        known = self._site.machines.get(machine)
+        return self._words.label(known.tags[tag].label, tag) if known and tag in known.tags else tag
+
+
+def _counts(standing: Sequence[Any]) -> dict[str, int]:
+    """What calls people now, by priority."""
+    counts = Counter(one.priority for one in standing if one.state != SHELVED)
+    return {priority: counts[priority] for priority in PRIORITIES}
+
+
+def _longest(inside: Sequence[Occurrence], now_ns: int) -> list[tuple[Occurrence, int]]:
+    """The ten that stood longest, and how long."""
+    lengths = [(one, (one.ended_ns or now_ns) - one.raised_ns) for one in inside]
+    return sorted(lengths, key=lambda one: -one[1])[:10]
+
+
+def _bars(of: Asked, inside: Sequence[Occurrence], words: Words) -> tuple[str, Chart]:
+    """Alarms of each production day, and of no more than two days of each hour, by priority; what that is."""
+    spans = [of.site.calendar.day_span(day) for day, _ in by_day(of.site.calendar, of.period)]
+    start_ns, end_ns = spans[0][0], spans[-1][1]
+    title, form = words("alarms_per_day"), "%Y-%m-%d"
+    if len(spans) <= _FEW_DAYS:
+        title, form = words("alarms_by_hour"), "%m-%d %H:%M"
+        spans = [(at, at + HOUR_NS) for at in range(start_ns, end_ns, HOUR_NS)]
+    bars = []
+    for low, high in spans:
+        counts = Counter(one.priority for one in inside if low <= one.raised_ns < high)
+        parts = [(f"p-{one}", float(counts[one])) for one in reversed(PRIORITIES) if counts[one]]
+        bars.append(Bar(low, high, parts, (f"{local(low):{form}}", words("alarms_of_day", n=counts.total()))))
+    return title, draw_bars(bars, start_ns, end_ns, title, whole=True)
