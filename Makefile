@@ -27,8 +27,8 @@ check: venv-dev  ## lint, types and import contracts
 bench: venv-dev  ## values per CPU-second of each stage; the last line is one JSON object
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-campaign: venv-dev  ## the long fault runs: ARGS="connectors", "reliability", "kills", "soak" or "lines" for one, "reliability -k NAME" for some tests
-	@deploy/test-components.sh
+campaign: venv-dev  ## the long runs: ARGS="connectors", "reliability", "kills", "soak", "lines" or "reports" for one, "reliability -k NAME" for some tests
+	@deploy/test-components.sh $(if $(filter reports,$(or $(ARGS),reports)),libreoffice-calc)
 	@$(BIN)/python -m tests.campaign $(ARGS)
 
 scale: venv-dev  ## 20,000 tags of one OPC UA server, each changing once a second, read and judged: docs/results/scale.md

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "chain": "Operate",
     "reload": "Operate",
     "verify": "Operate",
+    "report": "Operate",
     "quarantine": "Operate",
     "fault": "Operate",
     "soak": "Operate",

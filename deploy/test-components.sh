@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the real components the tests talk to, only what is missing and only where that is permitted.
+# Installs the real components the tests talk to, only what is missing and only where that is permitted; its arguments are
+# further packages, which only a campaign needs.
 # Everything it says goes to stderr; it says nothing when there is nothing to do.
 set -eu
 exec 1>&2
@@ -7,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 missing=""
 for package in mosquitto mosquitto-clients influxdb victoria-metrics libmodbus-dev gcc libc6-dev strace chromium chromium-driver \
-  systemd socat faketime mbpoll iproute2 procps; do
+  systemd socat faketime mbpoll iproute2 procps "$@"; do
   case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in
     installed) ;;
     *) missing="$missing $package" ;;

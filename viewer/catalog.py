@@ -37,6 +37,7 @@ class TagInfo:
         unit: engineering unit.
         decimals: digits after the point that the device has; None = not known.
         period_s: how often a value is stored, seconds; None = on change, or not known.
+        address: where the device has it: node, path, item of its profile or register; empty = not known.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TagInfo:
     unit: str = ""
     decimals: int | None = None
     period_s: float | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,12 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
     period_s = None if on_change else tag.get("period_s") or connection.get("period_s")
     exponent = Decimal(str(tag.get("scale") or 1)).normalize().as_tuple().exponent
     decimals = -exponent if isinstance(exponent, int) and -_MAX_DECIMALS <= exponent < 0 else None
-    return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s)
+    return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s, _address(tag))
+
+
+def _address(tag: Mapping[str, Any]) -> str:
+    register = f"{tag['table']} {tag['address']}" if tag.get("table") and tag.get("address") is not None else ""
+    return str(tag.get("node") or tag.get("path") or register or tag.get("item") or tag.get("data_item") or "")
 
 
 def _energy(energy: Mapping[str, Any] | None, machine: str) -> EnergyInfo | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from pipelines.calendar import Span
@@ -24,6 +26,8 @@ _DIGITS: Final = {
     "MH": 1,
 }
 """Digits behind the point by the Korean unit; of another unit four significant ones are shown."""
+_SIGNIFICANT: Final = 4
+_OF_ZERO: Final = 2
 _MINUTE_NS: Final = 60 * 10**9
 
 
@@ -40,7 +44,21 @@ def unit(words: Words, result: Result) -> str:
 
 def number(found: float, of: Text) -> str:
     """A number of a unit, the way it is shown everywhere."""
-    return number_text(float(found), _DIGITS.get(of.ko.partition(" (")[0]))
+    digits = decimals(found, of)
+    return number_text(rounded(found, digits), digits)
+
+
+def decimals(found: float, of: Text) -> int:
+    """Digits behind the point with which a number of a unit is shown."""
+    known = _DIGITS.get(of.ko.partition(" (")[0])
+    if known is not None:
+        return known
+    return max(0, _SIGNIFICANT - 1 - math.floor(math.log10(abs(found)))) if found else _OF_ZERO
+
+
+def rounded(found: float, digits: int) -> float:
+    """To so many digits behind the point, halves away from zero as spreadsheets do; never a negative zero."""
+    return float(Decimal(repr(float(found))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0
 
 
 def amount(words: Words, one: Amount) -> str:

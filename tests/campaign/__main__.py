@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tests.campaign import kills, lines, scale, soak
+from tests.campaign import kills, lines, reports, scale, soak
 from tests.campaign.faults import CONNECTORS, RELIABILITY
 
 CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
@@ -16,6 +16,7 @@ CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
     "soak": soak.main,
     "scale": lambda _: scale.main(),
     "lines": lambda _: lines.main(),
+    "reports": lambda _: reports.main(),
 }
 
 

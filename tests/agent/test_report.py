@@ -1,0 +1,137 @@
+"""`agent report` writes a file from a store, and says in one line what it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+import yaml
+from pypdf import PdfReader
+
+from agent.cli import run
+from pipelines.sinks.duckdb import DuckDbSink
+from tests.viewer.query.shift import COMPANY, DAY, SITE, lines
+
+CONNECTION = {
+    "name": "one",
+    "type": "modbus",
+    "host": "192.168.10.11",
+    "period_s": 10,
+    "tags": [
+        {"name": "state", "machine": "PRS-01", "table": "holding", "address": 0, "datatype": "uint16"},
+        {"name": "shots", "machine": "PRS-01", "table": "holding", "address": 2, "datatype": "uint32"},
+        {"name": "good", "machine": "PRS-01", "table": "holding", "address": 4, "datatype": "uint32"},
+        {"name": "state", "machine": "PRS-02", "table": "holding", "address": 10, "datatype": "uint16"},
+        {"name": "shots", "machine": "PRS-02", "table": "holding", "address": 12, "datatype": "uint32"},
+        {"name": "ng", "machine": "PRS-02", "table": "holding", "address": 14, "datatype": "uint32"},
+        {"name": "kwh", "machine": "MTR-01", "table": "input", "address": 72, "datatype": "uint32"},
+    ],
+}
+GOALS = "goals: [{code: P-OEE, baseline: 30, target: 50, approved_on: 2026-03-02, approved_by: 이기사}]"
+
+
+@pytest.fixture
+def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A store with a shift of September 2026, and what names it on the command line; it is the day after."""
+
+    async def fill() -> None:
+        sink = DuckDbSink(tmp_path / "store/points.duckdb")
+        await sink.write(COMPANY, "\n".join(lines()).encode())
+        await sink.close()
+
+    asyncio.run(fill())
+    site = tmp_path / "site.yaml"
+    site.write_text(yaml.safe_dump({**SITE, "connections": [CONNECTION]}, allow_unicode=True), encoding="utf-8")
+    (tmp_path / "goals.yaml").write_text(GOALS, encoding="utf-8")
+    monkeypatch.setenv("SHOPFLOOR_CLOCK", f"{DAY[1]}:0.000000001")
+    monkeypatch.chdir(tmp_path)
+    return ["--company", COMPANY, "--month", "2026-09", "--store", "store", "--site", "site.yaml"]
+
+
+def test_the_workbook_with_its_targets(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """(0.5 x 686 + 0) / (440 + 480 min of the machine that stood) = 37.28 %; (30 − 37.28)/(30 − 50) = 36.41 %."""
+    assert run(["report", "kpi", *company, "--goals", "goals.yaml", "-o", "kpi.xlsx", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    book = openpyxl.load_workbook("kpi.xlsx")
+    assert book.sheetnames == said["sheets"]
+    assert len(said["sheets"]) == 10
+    held = {str(one.value): one for row in book["01_총괄"].iter_rows() for one in row}
+    row = held["설비종합효율 공식지표"].row
+    assert [book["01_총괄"].cell(row, column).value for column in (7, 9)] == [0.3728, 0.3641]
+    assert said["hash"] in held
+    addresses = [one.value for one in book["08_데이터품질"]["D"]]
+    assert addresses.count("holding 0") == 1
+    assert addresses.count("input 72") == 1
+
+
+@pytest.mark.parametrize("kind", ["kpi", "monthly", "collection"])
+def test_each_kind_in_each_form(company: list[str], kind: str) -> None:
+    for name in ("a.pdf", "a.html", "a.xlsx"):
+        assert run(["report", kind, *company, "-o", name]) == 0
+        first = Path(name).read_bytes()
+        assert run(["report", kind, *company, "-o", name]) == 0
+        assert Path(name).read_bytes() == first
+    text = " ".join(one.extract_text() for one in PdfReader(io.BytesIO(Path("a.pdf").read_bytes())).pages)
+    assert COMPANY in text
+    assert list(Path().glob(".*.part")) == []
+
+
+def test_a_month_of_which_nothing_is_stored(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [word if word != "2026-09" else "2026-08" for word in company]
+    assert run(["report", "kpi", *arguments, "-o", "a.pdf"]) == 0
+    assert "기간 내 수집된 데이터 없음" in capsys.readouterr().err
+
+
+WRONG: list[tuple[dict[str, Any], int, str]] = [
+    ({"kind": "yearly"}, 2, "there is no report yearly; there are kpi, monthly, collection"),
+    ({"-o": "a.docx"}, 2, "a.docx: ends in none of .xlsx, .pdf, .html; name one of these with -o"),
+    ({"-o": "no/a.pdf"}, 2, "no/a.pdf: its folder is not there; make it first"),
+    ({"--month": "2026-13"}, 2, "--month 2026-13: is no month; write it as 2026-11"),
+    ({"--month": "2027-01"}, 2, "--month 2027-01: has not begun; take one that has, or set the clock right"),
+    (
+        {"--company": "없음"},
+        2,
+        "없음: the configuration has 한국금속/A; name the company's configuration with --site FILE",
+    ),
+    ({"--store": "elsewhere"}, 3, "elsewhere/points.duckdb: no such store"),
+    ({"--goals": "no.yaml"}, 2, "no.yaml: cannot be read: No such file or directory"),
+    ({"--store": None}, 2, "say --store DIR or --influx URL, one of the two"),
+]
+
+
+@pytest.mark.parametrize(("changed", "code", "said"), WRONG)
+def test_what_lacks_is_said_in_one_line(
+    company: list[str], capsys: pytest.CaptureFixture[str], changed: dict[str, Any], code: int, said: str
+) -> None:
+    options = dict(zip(company[::2], company[1::2], strict=True)) | {"-o": "a.pdf"} | changed
+    kind = options.pop("kind", "kpi")
+    words = [word for option, value in options.items() if value is not None for word in (option, value)]
+    assert run(["report", kind, *words]) == code
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+    assert not Path("a.pdf").exists()
+
+
+def test_a_store_that_a_server_uses_is_named(company: list[str]) -> None:
+    """Another process holds the file."""
+    hold = (
+        "import duckdb, sys; held = duckdb.connect('store/points.duckdb'); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        argv = [sys.executable, "-m", "agent.cli", "report", "kpi", *company, "-o", "a.pdf"]
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        ran = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
+        holder.communicate("")
+    assert ran.returncode == 3
+    assert ran.stderr.startswith("error: store/points.duckdb: ")

@@ -1,0 +1,160 @@
+"""One report in three drawings: the same numbers, Korean that can be read out, A4, page numbers, the same bytes."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import openpyxl
+import pytest
+from pypdf import PdfReader
+
+from tests.viewer.reports.shift import HOUR, subject
+from viewer.reports.cell import Language, Number, rounded
+from viewer.reports.kpi_report import kpi_report
+from viewer.reports.model import Table
+from viewer.reports.page import page
+from viewer.reports.pdf import pdf
+from viewer.reports.xlsx import xlsx
+
+POINTS_PER_MM = 72 / 25.4
+
+
+@cache
+def book() -> Any:
+    return openpyxl.load_workbook(io.BytesIO(xlsx(kpi_report(subject()))))
+
+
+@cache
+def document(language: Language = "ko") -> PdfReader:
+    return PdfReader(io.BytesIO(pdf(kpi_report(subject()), language)))
+
+
+@cache
+def text(language: Language = "ko") -> str:
+    return " ".join(" ".join(one.extract_text() for one in document(language).pages).split())
+
+
+def cell_beside(sheet: Any, heading: str, row_of: str) -> Any:
+    """The cell under a heading, in the row that begins with or holds a text."""
+    head = next(row for row in sheet.iter_rows() if any(one.value == heading for one in row))
+    column = next(one.column for one in head if one.value == heading)
+    row = next(
+        row for row in sheet.iter_rows(min_row=head[0].row) if any(str(one.value).startswith(row_of) for one in row)
+    )
+    return sheet.cell(row[0].row, column)
+
+
+def test_the_oracle_is_the_same_in_result_workbook_pdf_and_page() -> None:
+    """0.5 x 686/440 = 77.9545… %: 77.95 % everywhere; (77.9545 − 60)/(85 − 60) = 71.82 %."""
+    result = subject().whole.figures["P-OEE"]
+    assert result.value is not None
+    shown = f"{rounded(result.value, 2):.2f}%"
+    assert shown == "77.95%"
+    cell = cell_beside(book()["01_총괄"], "실적", "설비종합효율")
+    assert (cell.value, cell.number_format) == (0.7795, "#,##0.00%")
+    reached = cell_beside(book()["01_총괄"], "달성률", "설비종합효율")
+    assert reached.value == 0.7182
+    html = page(kpi_report(subject()))
+    for words in (shown, "71.82%", "12,345.0", "700", "686"):
+        assert words in text()
+        assert words in html
+    assert cell_beside(book()["06_에너지"], "전력사용량(kWh)", "전체").value == 12_345.0
+
+
+def test_every_number_of_the_report_is_a_number_in_the_workbook() -> None:
+    report = kpi_report(subject())
+    for section in report.sections:
+        sheet = book()[section.sheet]
+        held = [one.value for row in sheet.iter_rows() for one in row if isinstance(one.value, int | float)]
+        wanted = [
+            rounded(cell.value / 100, 6) if cell.unit.ko == "%" else cell.value
+            for block in section.blocks
+            if isinstance(block, Table)
+            for row in block.rows
+            for cell in row
+            if isinstance(cell, Number)
+        ]
+        held = [rounded(one, 6) if isinstance(one, float) else one for one in held]
+        missing = [one for one in wanted if rounded(one, 6) not in [rounded(float(h), 6) for h in held]]
+        assert not missing, section.sheet
+
+
+def test_korean_is_read_out_of_the_pdf() -> None:
+    for words in (
+        "스마트공장 핵심성과지표(KPI) 성과보고서",
+        "데모기업 ㈜",
+        "프레스 1호 & <시험>",
+        "가용도 × 유효도 × 품질률",
+        "미수집",
+    ):
+        assert words in text(), words
+
+
+def test_pages_are_a4_upright_and_numbered() -> None:
+    pages = document().pages
+    assert len(pages) > 1
+    for number, one in enumerate(pages, 1):
+        assert float(one.mediabox.width) == pytest.approx(210 * POINTS_PER_MM, abs=0.5)
+        assert float(one.mediabox.height) == pytest.approx(297 * POINTS_PER_MM, abs=0.5)
+        assert f"{number} / {len(pages)}" in one.extract_text()
+
+
+def test_the_font_is_in_the_pdf_as_far_as_it_is_used() -> None:
+    fonts = [font.get_object() for one in document().pages for font in one["/Resources"]["/Font"].values()]
+    names = {str(font["/BaseFont"]) for font in fonts}
+    assert all(re.match(r"/[A-Z]{6}\+NotoSansKR-Regular", name) for name in names), names
+    assert len(pdf(kpi_report(subject()))) < 300_000
+
+
+def test_sheets_print_on_a4_with_pages_and_headings() -> None:
+    for sheet in book():
+        assert (sheet.page_setup.paperSize, sheet.page_setup.orientation) == (9, "portrait")
+        assert sheet.oddFooter.center.text.endswith("&P / &N")
+        assert sheet.freeze_panes is not None
+        assert sheet.print_title_rows
+        assert (sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.page_setup.fitToHeight) == (True, 0)
+    history = book()["10_변경이력"]
+    frozen = int(history.freeze_panes[1:])
+    assert history.cell(frozen - 1, 1).value == "일자"
+
+
+def test_the_same_data_gives_the_same_bytes() -> None:
+    one, later = kpi_report(subject()), kpi_report(replace(subject(), generated_ns=subject().generated_ns + HOUR))
+    for draw in (pdf, xlsx, page):
+        assert draw(one) == draw(kpi_report(subject()))
+        assert draw(one) != draw(later)
+    made = document().metadata
+    assert made is not None
+    assert made.creation_date == datetime.fromisoformat("2026-09-08T08:00:00+09:00")
+    with zipfile.ZipFile(io.BytesIO(xlsx(one))) as opened:
+        assert b"2026-09-08T08:00:00Z" in opened.read("docProps/core.xml")
+
+
+def test_without_samples_every_figure_is_a_word_in_all_drawings() -> None:
+    report = kpi_report(subject(silent=True))
+    opened = openpyxl.load_workbook(io.BytesIO(xlsx(report)))
+    actual = cell_beside(opened["01_총괄"], "실적", "설비종합효율")
+    assert actual.value == "미수집 (기간 내 표본 없음)"
+    assert cell_beside(opened["01_총괄"], "달성률", "설비종합효율").value.startswith("미수집")
+    said = " ".join(one.extract_text() for one in PdfReader(io.BytesIO(pdf(report))).pages)
+    assert "설비종합효율 공식지표 % 주1 60.00% 85.00% 미수집 (기간 내 표본 없음) 미수집" in " ".join(said.split())
+    assert page(report).count("미수집") > 40
+
+
+def test_what_a_device_says_is_no_markup() -> None:
+    html = page(kpi_report(subject()))
+    assert "프레스 1호 &amp; &lt;시험&gt;" in html
+    assert "<시험>" not in html
+    assert not re.search(r"(src|href)=|<script|url\(", html)
+
+
+def test_in_english() -> None:
+    assert "Smart factory key figures" in text("en")
+    assert "Overall equipment effectiveness" in text("en")
+    assert "77.95%" in text("en")

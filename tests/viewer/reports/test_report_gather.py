@@ -1,0 +1,122 @@
+"""From points in a store to what a report is about: the figures that everybody else gets, of both kinds of store."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tests.viewer.conftest import Write
+from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, lines, tags
+from viewer.catalog import Catalog
+from viewer.kpi.catalog import CATALOG
+from viewer.kpi.period import by_day
+from viewer.query.figures import figures_of
+from viewer.query.unit import Unit
+from viewer.reports.gather.company import subject_of
+from viewer.reports.gather.sources import sources_of
+from viewer.reports.subject import Subject
+from viewer.stores.base import Store
+
+pytestmark = pytest.mark.wire
+
+A = Catalog.of([SITE]).sites[COMPANY, "A"]
+WEEK = (DAY[0] - 3 * (DAY[1] - DAY[0]), DAY[1])
+OVER, LOW = (f"alarm,{tags('PRS-01')},alarm={name}" for name in ("over_t", "low_p"))
+ALARMS = [
+    f'{OVER} event="raised",priority="urgent",message="베어링 과열",value=81.5,cause="condition" {T0 + 1}',
+    f'{LOW} event="raised",priority="caution",message="압력 저하",value=0.2 {T0 + 1}',
+    f'{OVER} event="acknowledged",priority="urgent",message="베어링 과열",comment="확인" {T0 + MINUTE}',
+]
+GAP = f"gap,{tags('PRS-01')},tag=state,cause=link_down end={T0 + 30 * MINUTE}i,filled=false {T0 + 20 * MINUTE}"
+
+
+@pytest.fixture
+def filled(store: tuple[Store, Write]) -> Store:
+    reader, write = store
+    write("\n".join([*lines(), *ALARMS, GAP]).encode())
+    return reader
+
+
+def asked(store: Store, period: tuple[int, int] = DAY) -> Subject:
+    return subject_of(store, A, period, DAY[1] + MINUTE, source="DuckDB")
+
+
+def test_figures_are_those_of_everybody_else(filled: Store) -> None:
+    subject = asked(filled)
+    codes = list(CATALOG)
+    assert list(subject.whole.figures.values()) == figures_of(filled, A, Unit(), codes, DAY)
+    for one, name in zip(subject.machines, A.machines, strict=True):
+        assert list(one.figures.values()) == figures_of(filled, A, Unit(machine=name), codes, DAY)
+    assert [one.has for one in subject.machines] == [{"state", "count", "energy"}, {"state", "count"}, set()]
+
+
+def test_a_day_of_a_longer_period_is_that_day(filled: Store) -> None:
+    days = asked(filled, WEEK).whole.days
+    spans = [span for _, span in by_day(A.calendar, WEEK)]
+    assert [day for day, _ in days] == [day for day, _ in by_day(A.calendar, WEEK)]
+    codes = [code for code in CATALOG if code != "DQ-RATE"]  # in hours in the week, in minutes in the day
+    for (_, figures), span in zip(days, spans, strict=True):
+        own = figures_of(filled, A, Unit(), codes, span)
+        assert [(code, figures[code].value) for code in codes] == [(one.code, one.value) for one in own]
+
+
+def test_stops_are_those_of_the_states(filled: Store) -> None:
+    subject = asked(filled)
+    for scope in subject.machines[:2]:
+        assert scope.stood is not None
+        listed = [one for one in subject.stops if one.machine == scope.name]
+        assert sum(one.length_ns for one in listed) == scope.stood.stopped_ns
+    longest = max((one for one in subject.stops if one.machine.ko == "프레스 1호기"), key=lambda one: one.length_ns)
+    assert (longest.length_ns, longest.reason) == (25 * MINUTE, "")
+    assert {one.reason for one in subject.stops} == {"", "금형 파손"}
+
+
+def test_alarms_with_their_names_and_words(filled: Store) -> None:
+    found = asked(filled).alarms
+    assert [(one.name, one.event, one.message, one.value) for one in found] == [
+        ("low_p", "raised", "압력 저하", 0.2),
+        ("over_t", "raised", "베어링 과열", 81.5),
+        ("over_t", "acknowledged", "베어링 과열", None),
+    ]
+    assert (found[1].priority, found[2].comment) == ("urgent", "확인")
+
+
+def test_tags_with_their_readings(filled: Store) -> None:
+    """PRS-01 told its state each 10 s for four of eight hours: 1,440 of 2,880 readings."""
+    subject = subject_of(filled, A, SHIFT, DAY[1], source="DuckDB")
+    state = next(one for one in subject.tags if one.tag == "state")
+    assert (state.readings, state.bad, state.gaps) == (1440, 0, 1)
+    assert state.rate.value == pytest.approx(50.0)
+    assert state.last_ns == T0 + (240 * 60 - 10) * 10**9
+    assert [(one.cause, one.count, one.length_ns) for one in subject.gaps] == [("link_down", 1, 10 * MINUTE)]
+
+
+def test_the_hash_is_over_hours_and_the_same_of_both_stores(filled: Store) -> None:
+    """duration_s is 30, 31, 32, 30 … for 35 cycles, one each ten minutes: six an hour, five in the last."""
+    sources = {(one.place, one.field): one for one in sources_of(filled, COMPANY, "A", SHIFT)}
+    one = sources[f"{COMPANY}/A/L1/PRS-01/cycle", "duration_s"]
+    hours = [f"{T0 + hour * 60 * MINUTE} {6 if hour < 5 else 5} 30.0 32.0\n" for hour in range(6)]
+    assert one.digest == hashlib.sha256("".join(hours).encode()).hexdigest()
+    assert (one.count, one.low, one.high, one.last_hour_ns) == (35, 30.0, 32.0, T0 + 300 * MINUTE)
+    word = sources[f"{COMPANY}/A/L1/PRS-01/alarm", "message"]
+    assert (word.count, word.low) == (3, None)
+    assert not any(place.endswith(("/agent", "/gap")) for place, _ in sources)
+    subject = asked(filled)
+    assert subject.digest == asked(filled).digest
+    assert sum(one.count for one in subject.sources) == sum(one.count for one in sources.values())
+
+
+def test_a_point_more_is_another_hash(store: tuple[Store, Write]) -> None:
+    reader, write = store
+    write("\n".join(lines()).encode())
+    before = asked(reader).digest
+    write(f"cycle,{tags('PRS-01')} duration_s=31 {T0 + 11}".encode())
+    assert asked(reader).digest != before
+
+
+def test_an_empty_store_is_a_report_without_numbers(store: tuple[Store, Write]) -> None:
+    subject = asked(store[0])
+    assert subject.digest == ""
+    assert [code for code, one in subject.whole.figures.items() if one.value is not None] == ["DQ-RATE"]
+    assert subject.whole.figures["DQ-RATE"].value == 0.0

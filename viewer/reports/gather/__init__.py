@@ -1,0 +1,1 @@
+"""From a store and the catalog to what reports are about."""

@@ -1,0 +1,78 @@
+"""All that a report of a company's site needs, asked of the store once."""
+
+from __future__ import annotations
+
+from pipelines.calendar import Span
+from pipelines.derive.energy.factors import factor_at
+from viewer.kpi.oee import Profile
+from viewer.kpi.words import Text
+from viewer.query import energy
+from viewer.query.downtime import Reasons
+from viewer.reports.gather.alarms import alarms_of
+from viewer.reports.gather.scopes import of_machine, whole
+from viewer.reports.gather.sources import digest_of, queries, sources_of
+from viewer.reports.gather.tags import causes, gaps_in, tags_of
+from viewer.reports.goals_file import GoalsFile
+from viewer.reports.subject import Subject
+from viewer.site_info import SiteInfo
+from viewer.stores.base import Store
+from viewer.words import local
+
+
+def subject_of(
+    store: Store,
+    site: SiteInfo,
+    period: Span,
+    now_ns: int,
+    *,
+    source: str,
+    goals: GoalsFile | None = None,
+    profile: Profile = "iso22400",
+    entered: Reasons | None = None,
+) -> Subject:
+    """What reports of a site are about.
+
+    Args:
+        store: where values come from.
+        site: of the company.
+        period: start and end, ns since 1970 UTC; the end is not in the future.
+        now_ns: when the report is made, ns since 1970 UTC.
+        source: what the store is, for the reader.
+        goals: baselines, targets, weights.
+        profile: how OEE is split.
+        entered: reasons of downtime by people.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
+    goals = goals or GoalsFile()
+    machines = [of_machine(store, site, one, period, profile, entered) for one in site.machines.values()]
+    gaps = gaps_in(store, site.company, site.name, period)
+    sources = sources_of(store, site.company, site.name, period)
+    infos = list(site.machines.values())
+    meters = energy.meters(infos)
+    table = energy.factors(meters[0].energy.factors_file) if meters and meters[0].energy else ()
+    used = (factor_at(table, energy.CARRIER, at) for at in range(*period, 24 * 3600 * 10**9))
+    return Subject(
+        company=site.company,
+        project=(
+            (Text("사업장", "Site"), site.name),
+            *((Text(name, name), text) for name, text in goals.project.items()),
+        ),
+        period=period,
+        generated_ns=now_ns,
+        profile=profile,
+        goals=goals.on(local(now_ns).date()),
+        cap=goals.cap,
+        whole=whole(store, site, period, profile),
+        machines=tuple(scope for scope, _ in machines),
+        stops=tuple(stop for _, stops in machines for stop in stops),
+        alarms=tuple(event for one in infos for event in alarms_of(store, site, one, period)),
+        tags=tuple(tag for one in infos for tag in tags_of(store, one, period, gaps, sources)),
+        gaps=causes(gaps, period),
+        factors=tuple(dict.fromkeys(one for one in used if one is not None)),
+        sources=sources,
+        queries=queries(site.company, site.name, period, source),
+        digest=digest_of(sources),
+        changes=goals.changes(),
+    )

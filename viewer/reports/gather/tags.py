@@ -1,0 +1,81 @@
+"""How well each tag was collected, and what gaps are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.calendar import Span
+from viewer.catalog import MachineInfo, TagInfo
+from viewer.kpi.collection import by_pieces
+from viewer.kpi.words import Text
+from viewer.overview import is_bad
+from viewer.query.collected import collected
+from viewer.reports.gather.scopes import name_of
+from viewer.reports.gather.sources import path
+from viewer.reports.subject import GapCause, Source, TagFacts
+from viewer.stores.base import QUALITY, Store, StoredGap
+
+
+def tags_of(
+    store: Store, machine: MachineInfo, period: Span, gaps: Sequence[StoredGap], sources: Sequence[Source]
+) -> list[TagFacts]:
+    """Every configured tag of a machine, in the order of its site file.
+
+    Args:
+        store: holds them.
+        machine: whose they are.
+        period: start and end, ns since 1970 UTC.
+        gaps: those that begin in the period.
+        sources: what is stored of the site in the period.
+    """
+    place = machine.place()
+    known = collected(store, machine, period)
+    order = sorted(machine.tags.values(), key=lambda tag: tag.period_s is None)
+    parts = dict(zip((tag.name for tag in order), known.parts, strict=True))
+    counts = {one.field: one.count for one in sources if one.place == path(place)}
+    found = []
+    for tag in machine.tags.values():
+        cover = list(zip(known.start_ns.tolist(), (parts[tag.name] * 100).tolist(), strict=True))
+        last = store.before(place, tag.name, period[1], period[0]).time_ns
+        found.append(
+            TagFacts(
+                machine=name_of(machine),
+                tag=tag.name,
+                label=_label(tag),
+                address=tag.address,
+                unit=tag.unit,
+                period_s=tag.period_s,
+                readings=counts.get(tag.name, 0),
+                bad=sum(map(is_bad, store.points(place, tag.name + QUALITY, *period).value.tolist())),
+                gaps=sum(gap.tag == tag.name and gap.place.machine == machine.name for gap in gaps),
+                last_ns=int(last[-1]) if len(last) else None,
+                rate=by_pieces(cover, period, known.width_ns),
+            )
+        )
+    return found
+
+
+def gaps_in(store: Store, company: str, site: str, period: Span) -> list[StoredGap]:
+    """Known gaps of a site that begin in the period."""
+    return [one for one in store.gaps(company, period[0]) if one.place.site == site and one.start_ns < period[1]]
+
+
+def causes(gaps: Sequence[StoredGap], period: Span) -> tuple[GapCause, ...]:
+    """Gaps by their cause, those that took longest first; one that is open ends with the period."""
+    found: dict[str, list[StoredGap]] = {}
+    for one in gaps:
+        found.setdefault(one.cause, []).append(one)
+    summed = [
+        GapCause(
+            cause=cause,
+            count=len(some),
+            length_ns=sum(min(period[1], one.end_ns or period[1]) - one.start_ns for one in some),
+            filled=sum(one.filled for one in some),
+        )
+        for cause, some in found.items()
+    ]
+    return tuple(sorted(summed, key=lambda one: (-one.length_ns, one.cause)))
+
+
+def _label(tag: TagInfo) -> Text:
+    return Text(tag.label.get("ko") or tag.name, tag.label.get("en") or tag.name)

@@ -1,0 +1,160 @@
+"""Baselines, targets and weights from a file; each version stays in it (docs/reports.md)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import Field, ValidationError, field_validator
+
+from pipelines.derive.table import read_table
+from pipelines.errors import ConfigError
+from pipelines.settings import Settings, first_fault
+from viewer.kpi.catalog import CATALOG
+from viewer.kpi.goal import Goal
+from viewer.kpi.words import Text
+from viewer.reports.subject import Change
+
+_WHAT: Final = "file of goals"
+
+
+class GoalSettings(Settings):
+    """One version of one goal."""
+
+    code: str
+    """Figure of the catalogue, such as `P-OEE`."""
+    baseline: float | None = None
+    """기존; left out = not measured."""
+    target: float
+    """목표."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """가중치."""
+    version: Annotated[int, Field(ge=1)] = 1
+    """Counts its changes."""
+    approved_on: date | None = None
+    """From that day on it is locked; left out = a draft."""
+    approved_by: str = ""
+    """Who approved it."""
+    detail: str = ""
+    """Why it was changed."""
+
+    @field_validator("code")
+    @classmethod
+    def _known(cls, code: str) -> str:
+        if code not in CATALOG:
+            msg = f"{code} is no figure of the catalogue; docs/kpi.md lists them"
+            raise ValueError(msg)
+        return code
+
+    def goal(self) -> Goal:
+        """As the figures know it."""
+        return Goal(
+            code=self.code,
+            baseline=self.baseline,
+            target=self.target,
+            weight=self.weight,
+            version=self.version,
+            approved_on=self.approved_on,
+            approved_by=self.approved_by,
+        )
+
+    def change(self) -> Change:
+        """As the history of changes tells it."""
+        ko = f"기존 {_said(self.baseline)} → 목표 {_said(self.target)}, 가중치 {self.weight:g}"
+        en = f"baseline {_said(self.baseline)} → target {_said(self.target)}, weight {self.weight:g}"
+        behind = f" · {self.detail}" if self.detail else ""
+        return Change(
+            when=self.approved_on,
+            what=CATALOG[self.code].name,
+            version=self.version,
+            detail=Text(ko + behind, en + behind),
+            by=self.approved_by,
+        )
+
+
+class GoalsFile(Settings):
+    """What the project promised."""
+
+    project: dict[str, str] = Field(default_factory=dict)
+    """What the cover says of the project: name to text, in order."""
+    cap: Annotated[float, Field(gt=0)] | None = None
+    """No achievement counts for more than this, percent; left out = no limit."""
+    goals: tuple[GoalSettings, ...] = ()
+    """Each version of each goal."""
+
+    @field_validator("project", mode="before")
+    @classmethod
+    def _texts(cls, project: object) -> object:
+        """YAML takes 2021_00381 for a number, and what it was is lost."""
+        for name, value in project.items() if isinstance(project, dict) else ():
+            if not isinstance(value, str):
+                msg = f"{name}: put its value in quotes, it was read as {value!r}"
+                raise ValueError(msg)  # noqa: TRY004 - pydantic tells ValueErrors
+        return project
+
+    @field_validator("goals")
+    @classmethod
+    def _once(cls, goals: tuple[GoalSettings, ...]) -> tuple[GoalSettings, ...]:
+        seen = set[tuple[str, int]]()
+        for one in goals:
+            if (one.code, one.version) in seen:
+                msg = f"{one.code} has version {one.version} twice; count each change on"
+                raise ValueError(msg)
+            seen.add((one.code, one.version))
+        return goals
+
+    def on(self, day: date) -> tuple[Goal, ...]:
+        """The goals that hold on a day, in the order of the file.
+
+        Of each figure the newest version that was approved by then; where none was, the newest draft.
+        """
+        held: dict[str, GoalSettings] = {}
+        for one in self.goals:
+            if one.approved_on is not None and one.approved_on > day:
+                held.setdefault(one.code, one.model_copy(update={"approved_on": None, "approved_by": ""}))
+                continue
+            before = held.get(one.code)
+            if before is None or _rank(one) > _rank(before):
+                held[one.code] = one
+        return tuple(one.goal() for one in held.values())
+
+    def changes(self) -> tuple[Change, ...]:
+        """Every version, as they were approved; drafts last."""
+        order = sorted(self.goals, key=lambda one: (one.approved_on or date.max, one.code, one.version))
+        return tuple(one.change() for one in order)
+
+
+def read_goals(path: Path) -> GoalsFile:
+    """Goals from a YAML file, or from a CSV file whose heading names the keys of a goal.
+
+    Raises:
+        ConfigError: it cannot be read, or holds something else.
+    """
+    if path.suffix.lower() != ".csv":
+        return read_table(path, GoalsFile, _WHAT)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows: list[Mapping[str, Any]] = [_filled(row) for row in csv.DictReader(file)]
+        return GoalsFile.model_validate({"goals": rows})
+    except OSError as error:
+        raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ConfigError(path, None, f"is no {_WHAT}: {error}; save it as CSV in UTF-8") from error
+    except ValidationError as error:
+        raise ConfigError(path, None, f"is no {_WHAT}: {first_fault(error)}") from None
+
+
+def _filled(row: Mapping[str | None, Any]) -> dict[str, Any]:
+    """A line without its empty cells."""
+    return {str(name).strip(): value.strip() for name, value in row.items() if isinstance(value, str) and value.strip()}
+
+
+def _rank(one: GoalSettings) -> tuple[bool, int]:
+    return one.approved_on is not None, one.version
+
+
+def _said(value: float | None) -> str:
+    return "—" if value is None else f"{value:,g}"

@@ -1,0 +1,181 @@
+"""01_총괄: the project, its key figures against their targets, and room to sign."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from viewer.kpi import goal as goals
+from viewer.kpi import words
+from viewer.kpi.goal import Row, Score, score
+from viewer.kpi.result import Evidence, Result, missing
+from viewer.kpi.words import Text
+from viewer.reports.cell import NOTHING, Cell, Missing, Words, figure_cell, in_unit, number, said
+from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Signatures, Table
+from viewer.reports.subject import Subject
+from viewer.words import local
+
+AREAS: Final = {
+    "P": Text("P 생산성", "P productivity"),
+    "Q": Text("Q 품질", "Q quality"),
+    "C": Text("C 원가", "C cost"),
+    "D": Text("D 납기", "D delivery"),
+    "S": Text("S 안전", "S safety"),
+    "E": Text("E 환경", "E environment"),
+    "DQ": Text("DQ 데이터", "DQ data"),
+}
+OFFICIAL: Final = Text("공식지표", "Official")
+OPERATIONAL: Final = Text("운영지표", "Operational")
+_EVIDENCE: Final = Text("08, 09 시트", "sheets 08, 09")
+_COLUMNS: Final = (
+    Column(Text("구분", "Area"), 1.15, "center"),
+    Column(Text("핵심성과지표", "Key figure"), 2.0),
+    Column(Text("단위", "Unit"), 1.0, "center"),
+    Column(Text("산출식", "Formula"), 0.85, "center"),
+    Column(Text("기존", "Baseline"), 1.25, "right"),
+    Column(Text("목표", "Target"), 1.25, "right"),
+    Column(Text("실적", "Actual"), 1.45, "right"),
+    Column(Text("개선율", "Improve-ment"), 1.25, "right"),
+    Column(Text("달성률", "Achieve-ment"), 1.25, "right"),
+    Column(Text("가중치", "Weight"), 0.9, "right"),
+    Column(Text("가중점수", "Weighted score"), 1.1, "right"),
+    Column(Text("측정기간", "Measured"), 1.75, "center"),
+    Column(Text("측정방법/데이터 출처", "Method and source of data"), 2.2),
+    Column(Text("수집률", "Collec-tion"), 1.25, "right"),
+    Column(Text("증빙", "Evidence"), 1.15, "center"),
+)
+
+
+def scored(subject: Subject) -> Score:
+    """The goals with what came of them."""
+    nothing = Evidence(period=subject.period, samples=0)
+    found = [(one, subject.whole.figures.get(one.code) or missing(one.code, nothing)) for one in subject.goals]
+    return score(found, subject.cap)
+
+
+def summary(subject: Subject) -> Section:
+    """The chapter."""
+    total = scored(subject)
+    blocks: list[Block] = [_project(subject, total), _table(subject, total)]
+    if not subject.goals:
+        blocks.insert(1, Paragraph(_NO_GOALS, warning=True))
+    blocks += [Paragraph(_LEGEND), Signatures((_WROTE, _CHECKED, _APPROVED))]
+    return Section("01_총괄", Text("총괄", "Summary"), tuple(blocks))
+
+
+def _project(subject: Subject, total: Score) -> Facts:
+    reached = [row for row in total.rows if row.achievement is not None]
+    met = sum(row.achievement is not None and row.achievement >= 100 for row in reached)  # noqa: PLR2004 - percent
+    rate = subject.whole.figures.get("DQ-RATE")
+    return Facts(
+        Text("과제개요", "The project"),
+        (
+            (Text("기업명", "Company"), said(subject.company)),
+            *((name, said(value)) for name, value in subject.project),
+            (Text("종합달성도", "Overall achievement"), number(total.value, "%", why=_NO_ACHIEVEMENT)),
+            (
+                Text("목표 달성 지표", "Targets met"),
+                said(
+                    Text(
+                        f"{len(total.rows)}개 중 {met}개 (미수집 {len(total.left_out)}개)",
+                        f"{met} of {len(total.rows)} ({len(total.left_out)} without data)",
+                    )
+                ),
+            ),
+            (Text("수집률", "Collection rate"), figure_cell(rate) if rate else number(None)),
+            (
+                Text("원천 데이터 해시", "Hash of the source data"),
+                said(subject.digest) if subject.digest else Missing(),
+            ),
+        ),
+    )
+
+
+def _table(subject: Subject, total: Score) -> Table:
+    notes = [
+        Text(*(f"{name}: {text}" for name, text in zip(row.actual.definition.name, row.actual.formula, strict=True)))
+        for row in total.rows
+    ]
+    general = (*goals.IMPROVEMENT.values(), goals.ACHIEVEMENT, goals.OVERALL)
+    rows = tuple(_row(row, note, total, subject) for note, row in enumerate(total.rows, 1))
+    return Table(
+        title=Text("KPI 총괄표", "Key figures"),
+        columns=_COLUMNS,
+        rows=rows,
+        empty=_NO_GOALS,
+        notes=(*notes, *general, *_anew(total)),
+    )
+
+
+def _anew(total: Score) -> tuple[Text, ...]:
+    """How weights were divided anew, where a figure is 미수집."""
+    if not total.left_out:
+        return ()
+    shares = [(row.actual.definition.name, row.weight) for row in total.rows if row.weight is not None]
+    return (
+        Text(
+            "재배분 가중치: " + (", ".join(f"{name.ko} {share:.1f}%" for name, share in shares) or "없음"),
+            "weights divided anew: " + (", ".join(f"{name.en} {share:.1f}%" for name, share in shares) or "none"),
+        ),
+    )
+
+
+def _row(row: Row, note: int, total: Score, subject: Subject) -> tuple[Cell, ...]:
+    of = row.actual.definition
+    goal = row.goal
+    area = goal.code.partition("-")[0]
+    achieved = row.achievement if total.cap is None or row.achievement is None else min(row.achievement, total.cap)
+    points = None if row.weight is None or achieved is None else row.weight / 100 * achieved
+    why = row.actual.why or _NO_ACHIEVEMENT
+    return (
+        said(AREAS.get(area, Text(area, area))),
+        Words(of.name, (OFFICIAL if goal.official else OPERATIONAL,)),
+        said(of.unit),
+        Words(of.formula, note=note),
+        in_unit(goal.baseline, of.unit),
+        in_unit(goal.target, of.unit),
+        figure_cell(row.actual, unit=False),
+        _percent(row.improvement, why),
+        _percent(row.achievement, why),
+        number(goal.weight, decimals=2),
+        number(points, decimals=2, why=why),
+        said(measured(row.actual)),
+        said(of.inputs),
+        rate_cell(row.actual),
+        said(_EVIDENCE) if subject.sources else NOTHING,
+    )
+
+
+def _percent(value: float | None, why: Text) -> Cell:
+    return number(value, "%", why=why)
+
+
+def rate_cell(result: Result) -> Cell:
+    """The collection rate of a figure; what was entered by hand has none."""
+    cover = result.evidence.cover
+    if cover is None:
+        return said(words.MANUAL) if result.evidence.manual else NOTHING
+    return number(cover, "%")
+
+
+def measured(result: Result) -> str:
+    """From which day to which one; the end does not belong to it."""
+    start_ns, end_ns = result.evidence.period
+    return f"{local(start_ns):%Y-%m-%d} ~ {local(end_ns - 1):%Y-%m-%d}"
+
+
+_WROTE: Final = Text("작성 (도입기업)", "Written by")
+_CHECKED: Final = Text("검토 (공급기업)", "Checked by")
+_APPROVED: Final = Text("확인 (코디네이터)", "Confirmed by")
+_NO_ACHIEVEMENT: Final = Text("기존값·목표값 또는 실적 없음", "no baseline, target or actual")
+_NO_GOALS: Final = Text(
+    "기존·목표·가중치가 등록되지 않음: agent report --goals FILE",
+    "no baselines and targets are given: agent report --goals FILE",
+)
+_LEGEND: Final = Text(
+    "미수집 = 기간 내 표본이 없어 값을 내지 않음 (0이 아님). 참고치 = 수집률 95% 미만. "
+    "수기 = 사람이 입력한 값이 포함됨. 공식지표 = 승인되어 잠긴 기준값·목표, 운영지표 = 승인 전. "
+    "통신두절 등 상태를 모르는 시간은 분자와 분모 모두에서 제외하고 따로 표시함.",
+    "No data = there were no samples in the period, so there is no value (not 0). Indicative = less than 95% was "
+    "collected. Entered by hand = a person entered part of it. Official = baseline and target are approved and locked. "
+    "Time in an unknown state is in neither numerator nor denominator and is shown apart.",
+)
