@@ -12,7 +12,7 @@ from pipelines.calendar import Span
 from viewer.catalog import MachineInfo
 from viewer.kpi.collection import MINUTE_NS
 from viewer.kpi.figure import Minutes
-from viewer.query.collected import collected
+from viewer.query.collected import Pieces, collected
 from viewer.site_info import AlarmInfo, GasInfo, SiteInfo
 from viewer.stores.base import Store
 
@@ -33,7 +33,7 @@ def raised(store: Store, machine: MachineInfo, alarms: Sequence[AlarmInfo], peri
     return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *times]))
 
 
-def watched(store: Store, site: SiteInfo, alarms: Sequence[AlarmInfo], period: Span) -> list[Span]:
+def watched(pieces: Pieces, site: SiteInfo, alarms: Sequence[AlarmInfo]) -> list[Span]:
     """Stretches of time in which every tag was heard that some alarms watch; none without alarms."""
     heard: list[list[Span]] = []
     for name in dict.fromkeys(machine for one in alarms for machine, _ in one.tags):
@@ -41,8 +41,8 @@ def watched(store: Store, site: SiteInfo, alarms: Sequence[AlarmInfo], period: S
         tags = {tag for one in alarms for owner, tag in one.tags if owner == name}
         if machine is None or tags - machine.tags.keys():
             return []
-        heard.append(collected(store, machine, period, [machine.tags[tag] for tag in sorted(tags)]).whole())
-    return _common(heard, period) if heard else []
+        heard.append(collected(pieces, machine, [machine.tags[tag] for tag in sorted(tags)]).whole())
+    return _common(heard, pieces.period) if heard else []
 
 
 def gas(store: Store, machine: MachineInfo, detector: GasInfo, period: Span) -> Minutes:

@@ -6,7 +6,7 @@ agents of the site were alive, behind the tag's first value, without known gaps 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -31,20 +31,25 @@ _HOUR_NS: Final = 60 * MINUTE_NS
 
 @dataclass(frozen=True)
 class Pieces:
-    """A period in pieces of time of one length; the last one may go beyond it.
+    """A period in pieces of time of one length, at one site; the last one may go beyond the period.
+
+    What all machines of the site have in common is asked for once.
 
     Attributes:
         store: holds what is asked for.
+        site: company and site.
         period: start and end, ns since 1970 UTC.
     """
 
     store: Store
+    site: tuple[str, str]
     period: Span
 
     @property
     def width_ns(self) -> int:
-        """A minute, and of more than two days an hour."""
-        return MINUTE_NS if self.period[1] - self.period[0] <= _LONG_NS else _HOUR_NS
+        """A minute; an hour of more than two days that begin with one."""
+        start_ns, end_ns = self.period
+        return _HOUR_NS if end_ns - start_ns > _LONG_NS and start_ns % _HOUR_NS == 0 else MINUTE_NS
 
     @property
     def count(self) -> int:
@@ -79,22 +84,19 @@ class Pieces:
             found.append(np.minimum(counts * tag.period_s * 1e9 / self.width_ns, self._lengths))
         return found
 
-    def on_change(
-        self, machine: MachineInfo, tags: Sequence[TagInfo], gaps: Sequence[StoredGap], agents: Iterable[Place]
-    ) -> list[NDArray[np.float64]]:
+    def on_change(self, machine: MachineInfo, tags: Sequence[TagInfo]) -> list[NDArray[np.float64]]:
         """Known part of each piece, 0 to 1, of each tag that is told on change."""
-        alive = self._alive(agents)
         found = []
         for tag in tags:
             lost = [
                 (gap.start_ns, self.period[1] if gap.end_ns is None else gap.end_ns)
-                for gap in gaps
-                if gap.tag in {tag.name, EVERY_TAG} and not gap.filled
+                for gap in self._gaps
+                if not gap.filled and _is_of(gap, machine, tag.name)
             ]
             unknown = merged([*lost, *self._unusable(machine.place(), tag.name)])
             inside = [(max(low, self.period[0]), min(high, self.period[1])) for low, high in unknown]
             share = shares(merged(inside), self.period[0], self.width_ns, self.count)
-            found.append(np.minimum(alive, self._lengths - share))
+            found.append(np.minimum(self._alive, self._lengths - share))
         return found
 
     def _unusable(self, place: Place, tag: str) -> list[Span]:
@@ -118,13 +120,22 @@ class Pieces:
             *((at, int(good[next_]) if next_ < len(good) else end_ns) for at, next_ in zip(bad, after, strict=True)),
         ]
 
-    def _alive(self, agents: Iterable[Place]) -> NDArray[np.float64]:
+    @cached_property
+    def _gaps(self) -> list[StoredGap]:
+        """Known gaps of the site."""
+        return [gap for gap in self.store.gaps(self.site[0]) if gap.place.site == self.site[1]]
+
+    @cached_property
+    def _alive(self) -> NDArray[np.float64]:
         """Part of each piece in which every agent of the site that was heard in the period told that it is alive."""
         end_ns = self.period[0] + self.width_ns * self.count
         parts = []
-        for place in agents:
-            fields = [one.field for one in self.store.latest(place)]
-            trends = self.store.trends(place, fields, self.period[0], end_ns, self.count) if fields else {}
+        fields_of: dict[Place, list[str]] = {}
+        for one in self.store.latest():
+            if one.place.measurement == HEARTBEAT and (one.place.company, one.place.site) == self.site:
+                fields_of.setdefault(one.place, []).append(one.field)
+        for place, fields in fields_of.items():
+            trends = self.store.trends(place, fields, self.period[0], end_ns, self.count)
             counts = np.zeros(self.count)
             for trend in trends.values():
                 at = (trend.time_ns - self.period[0]) // self.width_ns
@@ -132,28 +143,6 @@ class Pieces:
             if counts.any():
                 parts.append(np.minimum(counts * _HEARTBEAT_S * 1e9 / self.width_ns, self._lengths))
         return np.min(parts, axis=0) if parts else np.zeros(self.count)
-
-
-def collected(store: Store, machine: MachineInfo, period: Span, tags: Sequence[TagInfo] | None = None) -> Collected:
-    """How much of a machine's tags, or of some of them, is there.
-
-    Args:
-        store: holds them.
-        machine: whose they are.
-        period: start and end, ns since 1970 UTC.
-        tags: which; None = all that are configured.
-    """
-    wanted = list(machine.tags.values()) if tags is None else list(tags)
-    pieces = Pieces(store, period)
-    polled = [tag for tag in wanted if tag.period_s is not None]
-    changing = [tag for tag in wanted if tag.period_s is None]
-    found = pieces.polled(machine, polled)
-    if changing:
-        gaps = [gap for gap in store.gaps(machine.company) if _is_of(gap, machine)]
-        agents = [one.place for one in store.series() if _is_agent(one.place, machine)]
-        found += pieces.on_change(machine, changing, gaps, agents)
-    parts = np.array(found).reshape(len(found), pieces.count)
-    return Collected(pieces.start_ns, parts, pieces.width_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +173,21 @@ class Collected:
         return merged((at, at + self.width_ns) for at in heard)
 
 
-def _is_of(gap: StoredGap, machine: MachineInfo) -> bool:
-    """Whether a gap is the machine's, or one of everything an agent of its site had."""
-    place = gap.place
-    if gap.tag == EVERY_TAG:
-        return (place.company, place.site) == machine.key[:2]
-    return (place.company, place.site, place.machine) == machine.key
+def collected(pieces: Pieces, machine: MachineInfo, tags: Sequence[TagInfo] | None = None) -> Collected:
+    """How much of a machine's tags, or of some of them, is there.
+
+    Args:
+        pieces: of the machine's site.
+        machine: whose they are.
+        tags: which; None = all that are configured.
+    """
+    wanted = list(machine.tags.values()) if tags is None else list(tags)
+    found = pieces.polled(machine, [tag for tag in wanted if tag.period_s is not None])
+    found += pieces.on_change(machine, [tag for tag in wanted if tag.period_s is None])
+    parts = np.array(found).reshape(len(found), pieces.count)
+    return Collected(pieces.start_ns, parts, pieces.width_ns)
 
 
-def _is_agent(place: Place, machine: MachineInfo) -> bool:
-    return place.measurement == HEARTBEAT and (place.company, place.site) == machine.key[:2]
+def _is_of(gap: StoredGap, machine: MachineInfo, tag: str) -> bool:
+    """Whether a gap is the tag's, or one of everything an agent of its site had."""
+    return gap.tag == EVERY_TAG or (gap.tag == tag and gap.place.machine == machine.name)

@@ -14,7 +14,7 @@ from viewer.kpi.figure import Cycles, Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.words import Text
 from viewer.query import alarms, energy
-from viewer.query.collected import collected
+from viewer.query.collected import Pieces, collected
 from viewer.query.entered import with_entries
 from viewer.query.needs import Part, needs
 from viewer.query.pieces import counts, cycles
@@ -134,7 +134,7 @@ def _with(
     inputs: Inputs, store: Store, site: SiteInfo, machines: Sequence[MachineInfo], parts: Collection[Part]
 ) -> Inputs:
     """The same with what is known of all these machines together."""
-    period = inputs.period
+    period, pieces = inputs.period, Pieces(store, site.key, inputs.period)
     if "cycles" in parts:
         inputs = replace(inputs, cycles=_cycles(store, machines, period))
     if "energy" in parts:
@@ -146,14 +146,14 @@ def _with(
         inputs = replace(
             inputs,
             raised_ns=np.sort(np.concatenate([np.empty(0, dtype=np.int64), *times])),
-            watched=alarms.watched(store, site, safety, period),
+            watched=alarms.watched(pieces, site, safety),
         )
     detectors = [one for one in site.gases if one.machine in names]
     if "gas" in parts and len(detectors) == 1 and detectors[0].machine in site.machines:
         minutes = alarms.gas(store, site.machines[detectors[0].machine], detectors[0], period)
         inputs = replace(inputs, gas=minutes, gas_limit=detectors[0].limit)
     if "collected" in parts:
-        inputs = _collected(inputs, store, machines)
+        inputs = _collected(inputs, pieces, machines)
     return inputs
 
 
@@ -183,9 +183,9 @@ def _energy(inputs: Inputs, store: Store, machines: Sequence[MachineInfo]) -> In
     return replace(inputs, demand=found[0][1]) if len(found) == 1 else inputs
 
 
-def _collected(inputs: Inputs, store: Store, machines: Sequence[MachineInfo]) -> Inputs:
+def _collected(inputs: Inputs, pieces: Pieces, machines: Sequence[MachineInfo]) -> Inputs:
     """The mean over all tags of all machines."""
-    found = [collected(store, one, inputs.period) for one in machines if one.tags]
+    found = [collected(pieces, one) for one in machines if one.tags]
     if not found:
         return inputs
     together = replace(found[0], parts=np.concatenate([one.parts for one in found]))
