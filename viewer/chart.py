@@ -22,6 +22,8 @@ BUCKETS: Final = 300
 _SILENCE_S: Final = 60.0
 """A line is never drawn over a longer silence than this, unless the tag is usually that silent."""
 _USUAL: Final = 5
+_DAY_NS: Final = 86_400 * NS
+"""In a longer picture a moment is told with its day."""
 _ROOM: Final = 0.15
 """Above on and below off."""
 
@@ -124,8 +126,9 @@ def _points(axes: Axes, trend: Trend, middle: Any, words: Words, decimals: int |
     if trend.boolean:
         text = lambda share: words.value(share == 1) if share in {0, 1} else f"{words('on')} {share:.0%}"  # noqa: E731
     columns = (trend.mean.tolist(), trend.low.tolist(), trend.high.tolist(), trend.count.tolist())
+    form = "%H:%M:%S" if axes.end_ns - axes.start_ns <= _DAY_NS else "%m-%d %H:%M"
     rows = [
-        [round(axes.x(float(at)), 1), f"{local(int(start)):%H:%M:%S}", text(mean), text(low), text(high), count]
+        [round(axes.x(float(at)), 1), local(int(start)).strftime(form), text(mean), text(low), text(high), count]
         for at, start, mean, low, high, count in zip(middle, trend.time_ns, *columns, strict=True)
     ]
     return orjson.dumps(rows).decode()

@@ -4,6 +4,7 @@ Tables::
 
     series        id, company, measurement, tags (JSON object, keys sorted), field, kind
     points_<kind> series, time_ns, value, batch      kind: float int bool string
+    hours, rolled                                    see `pipelines/sinks/hours.py`
 
 `batch` counts bodies and only grows, so that a reader asks for what came after the last one it saw.
 """
@@ -13,6 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,7 @@ import duckdb
 import numpy as np
 
 from pipelines.errors import DependencyError, RecordRejected, SinkUnavailable
+from pipelines.sinks import hours
 from pipelines.sinks.base import Sink
 from pipelines.sinks.lineprotocol import Column, Kind, Tags, parse
 
@@ -32,6 +36,8 @@ FORMAT: Final = 1
 """Version of the tables; a file of another version is refused."""
 SQL_TYPES: Final[dict[Kind, str]] = {"float": "DOUBLE", "int": "BIGINT", "bool": "BOOLEAN", "string": "VARCHAR"}
 _NEVER_NS: Final = -(2**63)
+_ROLL_S: Final = 600.0
+"""Between two times at which hours are made of what was written meanwhile."""
 _SCHEMA: Final = "".join(
     [
         "CREATE TABLE IF NOT EXISTS store (format INTEGER, batch BIGINT);",
@@ -41,6 +47,7 @@ _SCHEMA: Final = "".join(
             f"CREATE TABLE IF NOT EXISTS points_{kind} (series INTEGER, time_ns BIGINT, value {sql}, batch BIGINT);"
             for kind, sql in SQL_TYPES.items()
         ),
+        hours.SCHEMA,
     ]
 )
 
@@ -123,6 +130,7 @@ class DuckDbSink(Sink):
         self._series: dict[_SeriesKey, _Known] = {}
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._batch = 0
+        self._roll_s = -math.inf
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._open()
 
@@ -205,6 +213,16 @@ class DuckDbSink(Sink):
             self._close()
             raise SinkUnavailable(self.name, " ".join(str(error).split())) from error
         self._kinds.update(kinds)
+        self._roll(connection)
+
+    def _roll(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make hours of what was written, now and then; the points are stored, whether this succeeds or not."""
+        if time.monotonic() < self._roll_s:
+            return
+        self._roll_s = time.monotonic() + _ROLL_S
+        with contextlib.suppress(duckdb.Error):  # readers go on with the points, and the next write finds a broken file
+            if hours.roll(connection, self._batch):
+                self._roll_s = -math.inf
 
     def _pinned(self, company: str, columns: list[Column]) -> dict[tuple[str, str, str], Kind]:
         fresh: dict[tuple[str, str, str], Kind] = {}

@@ -97,6 +97,13 @@ def test_a_machine_with_charts_over_each_period(pages: Pages, period: str) -> No
     assert f'href="?period={shown}" aria-current="true"' in page
 
 
+def test_a_year_is_drawn_by_the_day_and_without_states(pages: Pages) -> None:
+    page = text(pages, pages.machine("PRS-01") + "?period=365d")
+    assert page.count("<circle") >= 5, "all of it lies in one bucket"
+    assert '<rect class="s1"' not in page
+    assert re.search(r"&#34;\d\d-\d\d \d\d:00&#34;", page)
+
+
 def test_days_before_states_were_derived_have_the_raw_one(pages: Pages) -> None:
     day_ns = 86_400 * NS
     then_ns = time.time_ns() - 3 * day_ns

@@ -129,6 +129,19 @@ def test_trend_is_what_numpy_makes_of_the_points(store: tuple[Store, Write], buc
     assert len(reader.trend(PRESS, "f", 0, 10, buckets).count) == 0
 
 
+def test_buckets_of_an_hour_and_more_lie_at_whole_hours(store: tuple[Store, Write]) -> None:
+    """A point every twenty minutes of three days; the first and the last hour are whole, whatever was asked."""
+    reader, write = store
+    hour_ns = 3600 * 10**9
+    first = T0 // hour_ns * hour_ns
+    write("\n".join(f"press,{TAGS} f={n}.5 {first + n * hour_ns // 3}" for n in range(216)).encode())
+    trend = reader.trend(PRESS, "f", first + 5, first + 71 * hour_ns + 7, 40)
+    assert trend.bucket_ns == 2 * hour_ns
+    assert trend.time_ns.tolist() == [first + 2 * n * hour_ns for n in range(36)]
+    assert trend.count.tolist() == [6] * 36
+    assert (trend.low[1], trend.mean[1], trend.high[1]) == (6.5, 9.0, 11.5)
+
+
 def test_text_has_no_trend(store: tuple[Store, Write]) -> None:
     reader, write = store
     write(f'press,{TAGS} s="a" {T0}'.encode())

@@ -17,9 +17,15 @@ from viewer.states import Run, draw_states, raw_runs, runs, untold, within
 from viewer.stores.base import QUALITY, Place, StoredGap, Trend
 from viewer.words import Words
 
-PERIODS_S: Final = {"10m": 600, "1h": 3600, "8h": 28_800, "1d": 86_400}
+_DAY_S: Final = 86_400
+PERIODS_S: Final = {
+    "10m": 600, "1h": 3600, "8h": 28_800, "1d": _DAY_S, "7d": 7 * _DAY_S, "30d": 30 * _DAY_S, "365d": 365 * _DAY_S,
+}  # fmt: skip
 REFRESH_S: Final = {"10m": 5, "1h": 15, "8h": 60, "1d": 120}
-"""How often the charts of a period are drawn again."""
+"""How often the charts of a period are drawn again; of a longer one ten minutes."""
+_SELDOM_S: Final = 600
+_STATES_NS: Final = 8 * _DAY_S * NS
+"""A longer picture has no band of states: they would be thinner than a line."""
 EVERY_TAG: Final = "*"
 """Tag of a gap in all that an agent had, such as what was dropped at the journal's cap."""
 _LOOK_BACK_NS: Final = 86_400 * NS
@@ -61,7 +67,7 @@ def _machine(pages: Pages, request: Request) -> Response:
         start_ns=start_ns,
         end_ns=end_ns,
         refresh_s=2,
-        charts_refresh_s=0 if zoom else REFRESH_S[period],
+        charts_refresh_s=0 if zoom else REFRESH_S.get(period, _SELDOM_S),
     )
 
 
@@ -79,7 +85,7 @@ def _charts(pages: Pages, view: MachineView, start_ns: int, end_ns: int, words: 
         trends.update({(place, field): trend for field, trend in found.items()})
     charts = []
     raw = _raw_state(view)
-    if view.states is not None or raw is not None:
+    if (view.states is not None or raw is not None) and end_ns - start_ns <= _STATES_NS:
         states = _states(pages, view, raw, start_ns, min(end_ns, pages.clock.now_ns()))
         own = [gap for gap in gaps if gap.tag in {EVERY_TAG, raw.info.name if raw else EVERY_TAG}]
         label = words("state_band")

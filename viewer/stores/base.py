@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from pipelines.sinks.hours import HOUR_NS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -165,7 +167,10 @@ class Store(ExactStore, Protocol):
         ...
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
-        """One tag from `start_ns` to before `end_ns`, down-sampled in the store; text tags give an empty trend."""
+        """One tag from `start_ns` to before `end_ns`, down-sampled in the store; text tags give an empty trend.
+
+        Buckets are those of `buckets_of`: from an hour on they lie at whole hours, the first and the last one too.
+        """
         ...
 
     def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
@@ -204,6 +209,18 @@ def place_of(measurement: str, tags: dict[str, str], company: str | None = None)
         tags.get("machine", ""),
         measurement,
     )
+
+
+def buckets_of(start_ns: int, end_ns: int, buckets: int) -> tuple[int, int, int]:
+    """Start, end and width of at most `buckets` buckets over a span.
+
+    From buckets of an hour on, they lie at whole hours of UTC, and the span is widened to these: hours are kept.
+    """
+    width_ns = bucket_width_ns(start_ns, end_ns, buckets)
+    if width_ns < HOUR_NS:
+        return start_ns, end_ns, width_ns
+    start_ns, end_ns = start_ns // HOUR_NS * HOUR_NS, -(-end_ns // HOUR_NS) * HOUR_NS
+    return start_ns, end_ns, -(-bucket_width_ns(start_ns, end_ns, buckets) // HOUR_NS) * HOUR_NS
 
 
 def bucket_width_ns(start_ns: int, end_ns: int, buckets: int) -> int:

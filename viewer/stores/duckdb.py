@@ -14,6 +14,7 @@ import numpy as np
 
 from pipelines.errors import DependencyError, SinkError
 from pipelines.sinks.duckdb import SQL_TYPES, connect
+from pipelines.sinks.hours import HOUR_NS
 from pipelines.sinks.lineprotocol import Kind
 from viewer.stores.base import (
     GAP,
@@ -26,7 +27,7 @@ from viewer.stores.base import (
     Tagged,
     Trend,
     Value,
-    bucket_width_ns,
+    buckets_of,
     empty_trend,
     further,
     gap_of,
@@ -35,6 +36,7 @@ from viewer.stores.base import (
     place_of,
     series_of,
 )
+from viewer.stores.buckets import of_hours, of_points
 
 Connection = duckdb.DuckDBPyConnection
 _DTYPES: Final[dict[Kind, Any]] = {"float": np.float64, "int": np.int64, "bool": np.bool_, "string": object}
@@ -82,6 +84,7 @@ class DuckDbStore:
         self._series: list[_Series] = []
         self._newest: dict[tuple[Place, str], tuple[int, Value]] = {}
         self._batch = 0
+        self._hours = False
 
     def close(self) -> None:
         """Close the file when it was opened here."""
@@ -109,7 +112,7 @@ class DuckDbStore:
 
     def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
         """Every field in buckets, with one query for each type."""
-        width = bucket_width_ns(start_ns, end_ns, buckets)
+        start_ns, end_ns, width = buckets_of(start_ns, end_ns, buckets)
         found = {field: empty_trend(width) for field in fields}
         wanted: dict[Kind, list[tuple[int, int]]] = {}
         for which, field in enumerate(found):
@@ -118,19 +121,9 @@ class DuckDbStore:
                 wanted.setdefault(kind, []).extend((number, which) for number in numbers)
         names = list(found)
         for kind, pairs in wanted.items():
-            rows = self._query(
-                "SELECT position, (time_ns - $start) // $width AS bucket, min(value)::DOUBLE AS low,"  # noqa: S608 - one of four tables
-                " avg(value::DOUBLE) AS mean, max(value)::DOUBLE AS high, count(*) AS count"
-                f" FROM points_{kind} JOIN (SELECT unnest($numbers) id, unnest($positions) AS position) ON series = id"
-                " WHERE time_ns >= $start AND time_ns < $end GROUP BY position, bucket ORDER BY position, bucket",
-                {
-                    "start": start_ns,
-                    "end": end_ns,
-                    "width": width,
-                    "numbers": [number for number, _ in pairs],
-                    "positions": [position for _, position in pairs],
-                },
-            )
+            numbers, positions = [number for number, _ in pairs], [position for _, position in pairs]
+            ask = of_hours if width % HOUR_NS == 0 and self._keeps_hours() else of_points
+            rows = ask(self._query, kind, numbers, positions, (start_ns, end_ns), width)
             position, bucket, count = (np.asarray(rows[name], np.int64) for name in ("position", "bucket", "count"))
             low, mean, high = (np.asarray(rows[name], np.float64) for name in ("low", "mean", "high"))
             for which in np.unique(position).tolist():
@@ -278,6 +271,13 @@ class DuckDbStore:
             raise DependencyError(self._name, " ".join(str(error).split())) from error
         finally:
             cursor.close()
+
+    def _keeps_hours(self) -> bool:
+        """Whether the store was written by a version that keeps hours."""
+        if not self._hours:
+            names = self._query("SELECT table_name FROM information_schema.tables", {})["table_name"]
+            self._hours = "rolled" in names.tolist()
+        return self._hours
 
     def _find(self, place: Place, field: str) -> tuple[Kind | None, list[int]]:
         with self._lock:

@@ -29,7 +29,7 @@ from viewer.stores.base import (
     Tagged,
     Trend,
     Value,
-    bucket_width_ns,
+    buckets_of,
     downsample,
     empty_trend,
     further,
@@ -127,7 +127,7 @@ class InfluxStore:
 
     def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
         """Every field in buckets; numbers in one request, what is on or off down-sampled here."""
-        width = bucket_width_ns(start_ns, end_ns, buckets)
+        start_ns, end_ns, width = buckets_of(start_ns, end_ns, buckets)
         found = {field: empty_trend(width) for field in fields}
         kinds = self._fields(place.measurement).get(place.measurement, {})
         for field in found:
@@ -139,8 +139,8 @@ class InfluxStore:
             rows: dict[str, list[list[Any]]] = {}
             for table in self._ask(";".join(_trend_query(place, field, start_ns, end_ns, width) for field in part)):
                 rows.setdefault(part[table.statement], []).extend(table.rows)
-            for field, buckets_of in rows.items():
-                time_ns, low, mean, high, count = zip(*buckets_of, strict=True)
+            for field, found_rows in rows.items():
+                time_ns, low, mean, high, count = zip(*found_rows, strict=True)
                 found[field] = Trend(
                     np.array(time_ns, dtype=np.int64),
                     np.array(low, dtype=np.float64),
