@@ -9,7 +9,7 @@ from viewer.catalog import MachineInfo, TagInfo
 from viewer.kpi.collection import by_pieces
 from viewer.kpi.words import Text
 from viewer.overview import is_bad
-from viewer.query.collected import collected
+from viewer.query.collected import Pieces, collected
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.gather.sources import path
 from viewer.reports.subject import GapCause, Source, TagFacts
@@ -29,7 +29,7 @@ def tags_of(
         sources: what is stored of the site in the period.
     """
     place = machine.place()
-    known = collected(store, machine, period)
+    known = collected(Pieces(store, machine.key[:2], period), machine)
     order = sorted(machine.tags.values(), key=lambda tag: tag.period_s is None)
     parts = dict(zip((tag.name for tag in order), known.parts, strict=True))
     counts = {one.field: one.count for one in sources if one.place == path(place)}
