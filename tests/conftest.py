@@ -8,7 +8,13 @@ from typing import Final
 import pytest
 import structlog
 
-LONG: Final = ("tests/e2e/", "tests/faults/", "tests/simulators/test_lines.py", "tests/viewer/test_browser.py")
+LONG: Final = (
+    "tests/e2e/",
+    "tests/faults/",
+    "tests/grafana/",
+    "tests/simulators/test_lines.py",
+    "tests/viewer/test_browser.py",
+)
 """Where tests take seconds each, most of them waiting."""
 ALONE: Final = "tests/faults/"
 """Where all tests are that run after the others: the rest need not be loaded for them."""

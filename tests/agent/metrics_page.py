@@ -52,7 +52,7 @@ STORE: Final = """
 ## In the store
 
 Every ten seconds an agent writes what it says of itself to the store, measurement `agent`, with its name as `machine`,
-whether anybody scrapes it or not. These points stand in no account.
+whether anybody scrapes it or not; the [dashboards for Grafana](grafana.md) show it. These points stand in no account.
 
 | field | meaning |
 |---|---|
