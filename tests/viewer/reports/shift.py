@@ -60,7 +60,7 @@ def figures(of: Inputs) -> dict[str, Result]:
 
 def subject(*, silent: bool = False) -> Subject:
     """The company; `silent`: nothing at all came of it."""
-    of = Inputs(period=SHIFT) if silent else inputs()
+    of = Inputs(period=SHIFT, working=[SHIFT]) if silent else inputs()
     known = figures(of)
     runs = [StateRun(start, end, code, "금형 교체" if code == SETUP else "") for start, end, code in _spans()]
     press = Scope(
@@ -71,7 +71,7 @@ def subject(*, silent: bool = False) -> Subject:
         pieces=(None, None) if silent else (700, 14),
         stood=None if silent else stood(runs, [SHIFT]),
     )
-    nothing = Scope(name=SILENT, figures=figures(Inputs(period=SHIFT)))
+    nothing = Scope(name=SILENT, figures=figures(Inputs(period=SHIFT, working=[SHIFT])))
     stops = tuple(
         Stop(
             machine=PRESS,
