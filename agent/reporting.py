@@ -4,28 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
 from pipelines.calendar import Calendar, Span
+from pipelines.derive.table import read_table
 from pipelines.errors import ConfigError
 from viewer.catalog import Catalog
+from viewer.kpi.oee import Profile
 from viewer.kpi.period import month, until_now
 from viewer.reports.cell import Language
-from viewer.reports.kpi_report import collection_report, kpi_report, monthly_report
+from viewer.reports.gather.company import subject_of
+from viewer.reports.gather.programme import companies_of
+from viewer.reports.goals_file import read_goals
+from viewer.reports.kpi_report import (
+    battery_report,
+    ccp_report,
+    collection_report,
+    kpi_report,
+    monthly_report,
+    safety_report,
+)
 from viewer.reports.model import Report
 from viewer.reports.page import page
 from viewer.reports.pdf import pdf
+from viewer.reports.programme import ProgrammeFile, programme_report
 from viewer.reports.subject import Subject
 from viewer.reports.xlsx import xlsx
 from viewer.site_info import SiteInfo
+from viewer.stores.base import Store
 
 KINDS: Final[dict[str, Callable[[Subject], Report]]] = {
     "kpi": kpi_report,
     "monthly": monthly_report,
     "collection": collection_report,
+    "safety": safety_report,
+    "ccp": ccp_report,
+    "battery": battery_report,
 }
-"""What can be asked for."""
+"""What can be asked for of a site."""
+PROGRAMME: Final = "programme"
+"""What can be asked for over many companies."""
 DRAWINGS: Final[dict[str, Callable[[Report, Language], bytes]]] = {
     ".xlsx": xlsx,
     ".pdf": pdf,
@@ -36,15 +56,78 @@ LANGUAGES: Final = get_args(Language)
 _MONTH: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
-def kind_of(kind: str) -> Callable[[Subject], Report]:
-    """What makes a report of this kind.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of any report.
+
+    Attributes:
+        catalog: of the configuration files.
+        store_of: the store of a company.
+        month: as it was written.
+        now_ns: when it is made, ns since 1970 UTC.
+        source: what the store is, for the reader.
+        goals: file of goals or targets; None = there is none.
+        profile: how OEE is split.
+    """
+
+    catalog: Catalog
+    store_of: Callable[[str], Store]
+    month: str
+    now_ns: int
+    source: str
+    goals: Path | None
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report.
+
+    Attributes:
+        report: it.
+        points: stored points that it is made of; None = they were not counted.
+        digest: their hash, hexadecimal; empty = there is none.
+    """
+
+    report: Report
+    points: int | None = None
+    digest: str = ""
+
+
+def of_site(asked: Asked, kind: str, company: str | None, at: str | None) -> Made:
+    """A report of one site.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such kind, site or month, or the file of goals cannot be used.
+        DependencyError: the store cannot be reached.
     """
     if kind not in KINDS:
-        raise ConfigError(None, None, f"there is no report {kind}; there are {', '.join(KINDS)}")
-    return KINDS[kind]
+        raise ConfigError(None, None, f"there is no report {kind}; there are {', '.join([*KINDS, PROGRAMME])}")
+    goals = read_goals(asked.goals) if asked.goals else None
+    site = site_of(asked.catalog, company, at)
+    period = period_of(asked.month, site.calendar, asked.now_ns)
+    store = asked.store_of(site.company)
+    subject = subject_of(store, site, period, asked.now_ns, source=asked.source, goals=goals, profile=asked.profile)
+    return Made(KINDS[kind](subject), sum(one.count for one in subject.sources), subject.digest)
+
+
+def programme(asked: Asked, company: str | None) -> Made:
+    """The summary of a programme over all companies of the configuration, or of one.
+
+    Raises:
+        ConfigError: there is no file of targets, no such company, or no such month.
+        DependencyError: a store cannot be reached.
+    """
+    if asked.goals is None:
+        raise ConfigError(None, None, "programme: name the file of its targets with --goals")
+    file = read_table(asked.goals, ProgrammeFile, "file of a programme's targets")
+    sites = [one for one in asked.catalog.sites.values() if company in {None, one.company}]
+    if not sites:
+        known = ", ".join(dict.fromkeys(one.company for one in asked.catalog.sites.values())) or "none at all"
+        raise ConfigError(None, None, f"{company}: the configuration has {known}; name one with --company")
+    period = period_of(asked.month, sites[0].calendar, asked.now_ns)
+    companies = companies_of(asked.store_of, sites, period)
+    return Made(programme_report(file, companies, period, asked.now_ns))
 
 
 def drawing_of(file: Path) -> Callable[[Report, Language], bytes]:

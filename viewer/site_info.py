@@ -37,6 +37,8 @@ class AlarmInfo:
         priority: `urgent`, `important`, `caution` or `info`; empty = not known.
         label: what people see, by language.
         action: what to do when it comes, by language.
+        ccp: whether it watches a critical control point (중요관리점).
+        limit: when it comes, such as `product_t < 95, 5 s`.
     """
 
     machine: str
@@ -46,6 +48,8 @@ class AlarmInfo:
     priority: str = ""
     label: Mapping[str, str] = field(default_factory=dict)
     action: Mapping[str, str] = field(default_factory=dict)
+    ccp: bool = False
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,24 @@ def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
         alarm.get("priority") or "",
         alarm.get("label") or {},
         alarm.get("action") or {},
+        bool(alarm.get("ccp")),
+        _limit(alarm),
     )
+
+
+def _limit(alarm: Mapping[str, Any]) -> str:
+    """When an alarm comes, in signs."""
+    signs = {"above": ">", "below": "<", "outside": "|x| >", "equals": "=", "rises_by": "Δ ≥"}
+    what = alarm.get("tag") or alarm.get("of") or ""
+    what = f"{what} − {alarm['minus']}" if alarm.get("minus") else what
+    found = next(
+        (f"{what} {sign} {_said(alarm[key])}" for key, sign in signs.items() if alarm.get(key) is not None), ""
+    )
+    return f"{found}, {alarm['delay_s']:g} s" if found and alarm.get("delay_s") else found
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _gas(exposure: Mapping[str, Any]) -> GasInfo:

@@ -35,6 +35,10 @@ CONNECTION = {
         {"name": "kwh", "machine": "MTR-01", "table": "input", "address": 72, "datatype": "uint32"},
     ],
 }
+TARGETS = """
+name: 경북 2026
+targets: [{name: 지원기업수, target: 160, actual: 260}, {name: 활성기업수, target: 4, measure: active}]
+"""
 GOALS = "goals: [{code: P-OEE, baseline: 30, target: 50, approved_on: 2026-03-02, approved_by: 이기사}]"
 
 
@@ -72,7 +76,7 @@ def test_the_workbook_with_its_targets(company: list[str], capsys: pytest.Captur
     assert addresses.count("input 72") == 1
 
 
-@pytest.mark.parametrize("kind", ["kpi", "monthly", "collection"])
+@pytest.mark.parametrize("kind", ["kpi", "monthly", "collection", "safety", "ccp", "battery"])
 def test_each_kind_in_each_form(company: list[str], kind: str) -> None:
     for name in ("a.pdf", "a.html", "a.xlsx"):
         assert run(["report", kind, *company, "-o", name]) == 0
@@ -84,6 +88,16 @@ def test_each_kind_in_each_form(company: list[str], kind: str) -> None:
     assert list(Path().glob(".*.part")) == []
 
 
+def test_the_summary_of_a_programme(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The company was heard of up to eight hours before the end of its shift's day: it is connected and active."""
+    Path("targets.yaml").write_text(TARGETS, encoding="utf-8")
+    assert run(["report", "programme", *company, "--goals", "targets.yaml", "-o", "p.xlsx", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sheets"] == ["01_총괄", "02_기업별"]
+    rows = [[one.value for one in row][:5] for row in openpyxl.load_workbook("p.xlsx")["01_총괄"].iter_rows()]
+    assert ["지원기업수", "—", 160, 260, 1.625] in rows
+    assert ["활성기업수", "—", 4, 1, 0.25] in rows
+
+
 def test_a_month_of_which_nothing_is_stored(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [word if word != "2026-09" else "2026-08" for word in company]
     assert run(["report", "kpi", *arguments, "-o", "a.pdf"]) == 0
@@ -91,7 +105,11 @@ def test_a_month_of_which_nothing_is_stored(company: list[str], capsys: pytest.C
 
 
 WRONG: list[tuple[dict[str, Any], int, str]] = [
-    ({"kind": "yearly"}, 2, "there is no report yearly; there are kpi, monthly, collection"),
+    (
+        {"kind": "yearly"},
+        2,
+        "there is no report yearly; there are kpi, monthly, collection, safety, ccp, battery, programme",
+    ),
     ({"-o": "a.docx"}, 2, "a.docx: ends in none of .xlsx, .pdf, .html; name one of these with -o"),
     ({"-o": "no/a.pdf"}, 2, "no/a.pdf: its folder is not there; make it first"),
     ({"--month": "2026-13"}, 2, "--month 2026-13: is no month; write it as 2026-11"),
@@ -103,6 +121,12 @@ WRONG: list[tuple[dict[str, Any], int, str]] = [
     ),
     ({"--store": "elsewhere"}, 3, "elsewhere/points.duckdb: no such store"),
     ({"--goals": "no.yaml"}, 2, "no.yaml: cannot be read: No such file or directory"),
+    ({"kind": "programme"}, 2, "programme: name the file of its targets with --goals"),
+    (
+        {"kind": "programme", "--goals": "goals.yaml"},
+        2,
+        "goals.yaml: is no file of a programme's targets: name: Field required",
+    ),
     ({"--store": None}, 2, "say --store DIR or --influx URL, one of the two"),
 ]
 

@@ -8,8 +8,10 @@ from typing import Final
 from viewer.kpi.words import Text
 from viewer.reports.model import Report, Section
 from viewer.reports.parts.alarms import alarms
+from viewer.reports.parts.batteries import batteries, packs
 from viewer.reports.parts.detail import detail
 from viewer.reports.parts.energy import energy
+from viewer.reports.parts.guards import ccp, safety, safety_alarms
 from viewer.reports.parts.production import defects, downtime, effectiveness
 from viewer.reports.parts.quality import history, quality, sources
 from viewer.reports.parts.summary import summary
@@ -60,3 +62,15 @@ monthly_report: Final = of_chapters(Text("월간 운영보고서", "Monthly repo
 """How a month went."""
 collection_report: Final = of_chapters(Text("데이터 수집 현황표", "Status of data collection"), COLLECTION)
 """Which tags are collected from where, how often and how well."""
+safety_report: Final = of_chapters(
+    Text("월간 안전 모니터링 보고서", "Monthly report of safety"), (safety, safety_alarms, quality, sources)
+)
+"""A month of safety alarms and exposure: a monitoring aid."""
+ccp_report: Final = of_chapters(
+    Text("CCP 모니터링 기록지", "Record of critical control points"), (ccp, quality, sources)
+)
+"""A month of critical control points (HACCP)."""
+battery_report: Final = of_chapters(
+    Text("배터리 성능검사 결과서", "Results of battery tests"), (batteries, packs, quality, sources)
+)
+"""A month of battery tests."""

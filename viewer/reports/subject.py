@@ -13,6 +13,7 @@ from viewer.kpi.result import Result
 from viewer.kpi.spans import Times
 from viewer.kpi.words import Text
 from viewer.query.downtime import Downtime
+from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +171,10 @@ class Subject:
         factors: dated emission factors that were used.
         queries: what was asked of the store, one after the other.
         digest: SHA-256 over the digests of `sources`, hexadecimal.
+        guards: safety alarms and critical control points that are configured.
+        exposures: gases.
+        batteries: tests that began in the period.
+        chain: the hash-chained log.
     """
 
     company: str
@@ -190,3 +195,7 @@ class Subject:
     queries: tuple[str, ...] = ()
     digest: str = ""
     changes: tuple[Change, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    batteries: tuple[BatteryTest, ...] = ()
+    chain: ChainFacts = field(default_factory=ChainFacts)

@@ -18,6 +18,7 @@ from viewer.kpi.spans import Spans
 from viewer.kpi.words import Text
 from viewer.query.downtime import stood
 from viewer.query.states import StateRun
+from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard
 from viewer.reports.subject import AlarmEvent, Change, GapCause, Scope, Source, Stop, Subject, TagFacts
 
 MINUTE: Final = 60 * 10**9
@@ -56,6 +57,30 @@ def inputs() -> Inputs:
 
 def figures(of: Inputs) -> dict[str, Result]:
     return {code: figure(code, of) for code in CATALOG}
+
+
+TEST: Final = BatteryTest(
+    machine=PRESS,
+    channel="ch1",
+    span=(T0, T0 + 5 * HOUR),
+    pack="EV26-0001",
+    model="NCM-60",
+    ah=48.6,
+    wh=None,
+    soh_c=81.0,
+    soh_e=None,
+    dcir_mohm=1.5,
+    coulombic=0.985,
+    delta_mv=85.0,
+    insulation_mohm=12.7,
+    unknown_s=0.0,
+    grade="보류",
+    reason="ΔV 85 mV > 50 mV",
+    remark="",
+    rule="2026-1",
+    verified=False,
+)
+"""The oracle of domain.md §10.8: 48.6 of 60 Ah, 1.5 mΩ, and a ΔV of 85 mV."""
 
 
 def subject(*, silent: bool = False) -> Subject:
@@ -169,6 +194,38 @@ def subject(*, silent: bool = False) -> Subject:
         ),
         queries=("trend(demo/s1/line1/PRS-01/press, shot, 2026-09-07T08:00+09:00, 2026-09-07T16:00+09:00, 1 h)",),
         digest="" if silent else "cd" * 32,
+        guards=(
+            Guard(
+                machine=PRESS,
+                name="over_t",
+                label=Text("베어링 과열", "Bearing hot"),
+                limit="bearing_t > 80, 5 s",
+                action=Text("냉각수 확인", "Check the coolant"),
+                ccp=False,
+            ),
+            Guard(
+                machine=PRESS,
+                name="ccp_boil",
+                label=Text("CCP-1B 가열 온도 이탈", "CCP-1B below 95 ℃"),
+                limit="product_t < 95",
+                action=Text("제품 보류", "Hold the product"),
+                ccp=True,
+            ),
+        ),
+        exposures=(
+            Exposure(
+                machine=PRESS,
+                substance="NH3",
+                twa=None if silent else 12.345,
+                twa_limit=None if silent else 25.0,
+                stel=None if silent else 36.5,
+                stel_limit=None if silent else 35.0,
+                windows=(0, 0) if silent else (480, 3),
+                coverage=None if silent else 98.5,
+            ),
+        ),
+        batteries=() if silent else (TEST,),
+        chain=ChainFacts() if silent else ChainFacts(entries=4, first=7, last=10, hash="ef" * 32),
         changes=(
             Change(
                 when=date(2026, 9, 1),

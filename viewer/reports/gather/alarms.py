@@ -9,7 +9,7 @@ from pipelines.calendar import Span
 from viewer.catalog import MachineInfo
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.subject import AlarmEvent
-from viewer.site_info import SiteInfo
+from viewer.site_info import AlarmInfo, SiteInfo
 from viewer.stores.base import Points, Store
 
 _MEASUREMENT: Final = "alarm"
@@ -18,12 +18,12 @@ _FIELDS: Final = ("event", "message", "priority", "cause", "value", "comment")
 
 def alarms_of(store: Store, site: SiteInfo, machine: MachineInfo, period: Span) -> list[AlarmEvent]:
     """Changes of a machine's alarms in a period, oldest first."""
-    safety = {one.name for one in site.alarms if one.machine == machine.name and one.safety}
+    known = {one.name: one for one in site.alarms if one.machine == machine.name}
     found = []
     for series in store.tagged(machine.place(_MEASUREMENT), _FIELDS, *period):
         name = series.tags.get(_MEASUREMENT, "")
         columns = {field: _by_time(points) for field, points in series.fields.items()}
-        found += [_event(machine, name, time_ns, columns, safe=name in safety) for time_ns in columns.get("event", {})]
+        found += [_event(machine, name, time_ns, columns, known.get(name)) for time_ns in columns.get("event", {})]
     return sorted(found, key=lambda one: (one.time_ns, one.name))
 
 
@@ -32,7 +32,7 @@ def _by_time(points: Points) -> dict[int, Any]:
 
 
 def _event(
-    machine: MachineInfo, name: str, time_ns: int, columns: Mapping[str, Mapping[int, Any]], *, safe: bool
+    machine: MachineInfo, name: str, time_ns: int, columns: Mapping[str, Mapping[int, Any]], known: AlarmInfo | None
 ) -> AlarmEvent:
     def text(field: str) -> str:
         return str(columns.get(field, {}).get(time_ns, ""))
@@ -48,5 +48,6 @@ def _event(
         cause=text("cause"),
         value=None if value is None else float(value),
         comment=text("comment"),
-        safety=safe,
+        safety=known is not None and known.safety,
+        ccp=known is not None and known.ccp,
     )

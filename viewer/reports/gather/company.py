@@ -7,8 +7,8 @@ from pipelines.derive.energy.factors import factor_at
 from viewer.kpi.oee import Profile
 from viewer.kpi.words import Text
 from viewer.query import energy
-from viewer.query.downtime import Reasons
 from viewer.reports.gather.alarms import alarms_of
+from viewer.reports.gather.records import chain_of, exposures_of, guards_of, tests_of
 from viewer.reports.gather.scopes import of_machine, whole
 from viewer.reports.gather.sources import digest_of, queries, sources_of
 from viewer.reports.gather.tags import causes, gaps_in, tags_of
@@ -28,7 +28,6 @@ def subject_of(
     source: str,
     goals: GoalsFile | None = None,
     profile: Profile = "iso22400",
-    entered: Reasons | None = None,
 ) -> Subject:
     """What reports of a site are about.
 
@@ -40,13 +39,12 @@ def subject_of(
         source: what the store is, for the reader.
         goals: baselines, targets, weights.
         profile: how OEE is split.
-        entered: reasons of downtime by people.
 
     Raises:
         DependencyError: the store cannot be reached.
     """
     goals = goals or GoalsFile()
-    machines = [of_machine(store, site, one, period, profile, entered) for one in site.machines.values()]
+    machines = [of_machine(store, site, one, period, profile) for one in site.machines.values()]
     gaps = gaps_in(store, site.company, site.name, period)
     sources = sources_of(store, site.company, site.name, period)
     infos = list(site.machines.values())
@@ -75,4 +73,8 @@ def subject_of(
         queries=queries(site.company, site.name, period, source),
         digest=digest_of(sources),
         changes=goals.changes(),
+        guards=guards_of(site),
+        exposures=exposures_of(store, site, period),
+        batteries=tuple(test for one in infos for test in tests_of(store, one, period)),
+        chain=chain_of(store, site, period),
     )

@@ -14,7 +14,8 @@ from viewer.kpi.oee import Profile
 from viewer.kpi.period import by_day
 from viewer.kpi.result import Result
 from viewer.kpi.words import Text
-from viewer.query.downtime import STOPS, Downtime, Reasons, said, stood
+from viewer.query.downtime import STOPS, Downtime, said, stood
+from viewer.query.entered import stops_of, with_reasons
 from viewer.query.figures import remarked
 from viewer.query.inputs import inputs_of
 from viewer.query.states import StateRun, state_runs
@@ -42,15 +43,17 @@ def whole(store: Store, site: SiteInfo, period: Span, profile: Profile) -> Scope
 
 
 def of_machine(
-    store: Store, site: SiteInfo, machine: MachineInfo, period: Span, profile: Profile, entered: Reasons | None = None
+    store: Store, site: SiteInfo, machine: MachineInfo, period: Span, profile: Profile
 ) -> tuple[Scope, tuple[Stop, ...]]:
-    """A machine, and each stretch in which it stood within working time."""
+    """A machine, and each stretch in which it stood within working time, with the reason that people gave."""
     unit = Unit(machine=machine.name)
     inputs = inputs_of(store, site, unit, period, profile=profile)
-    runs = state_runs(store, machine, period) if machine.has_state else []
-    found = stood(runs, inputs.working, entered) if machine.has_state else None
+    runs: list[StateRun] = []
+    if machine.has_state:
+        runs = with_reasons(state_runs(store, machine, period), stops_of(store, site, machine, period), site)
+    found = stood(runs, inputs.working) if machine.has_state else None
     scope = replace(_scope(name_of(machine), inputs, site, unit, (), found), has=_has(machine))
-    return scope, tuple(_stops(name_of(machine), runs, inputs.working, period, entered))
+    return scope, tuple(_stops(name_of(machine), runs, inputs.working, period))
 
 
 def _has(machine: MachineInfo) -> frozenset[str]:
@@ -91,14 +94,11 @@ def _scope(
     )
 
 
-def _stops(
-    machine: Text, runs: Sequence[StateRun], working: Sequence[Span], period: Span, entered: Reasons | None
-) -> list[Stop]:
+def _stops(machine: Text, runs: Sequence[StateRun], working: Sequence[Span], period: Span) -> list[Stop]:
     found = []
     for run in runs:
         length_ns = sum(max(0, min(run.end_ns, high) - max(run.start_ns, low)) for low, high in working)
         if run.code in STOPS and length_ns:
             span = max(run.start_ns, period[0]), min(run.end_ns, period[1])
-            reason = (entered(run) if entered else "") or said(run.reason)
-            found.append(Stop(machine=machine, code=run.code, span=span, length_ns=length_ns, reason=reason))
+            found.append(Stop(machine=machine, code=run.code, span=span, length_ns=length_ns, reason=said(run.reason)))
     return found

@@ -11,6 +11,7 @@ from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Table
 from viewer.reports.subject import Change, Source, Subject, TagFacts
 
 _HOUR_NS: Final = 3600 * 10**9
+_LONG: Final = 1e7
 _NO_TAGS: Final = Text("기간 내 수집된 태그 없음", "no tag was collected in the period")
 _ON_CHANGE: Final = Text("변화 시", "on change")
 _HOW: Final = Text(
@@ -140,10 +141,17 @@ def _source(one: Source) -> tuple[Cell, ...]:
         number(one.count),
         Moment(one.first_hour_ns),
         Moment(one.last_hour_ns),
-        NOTHING if one.low is None else number(one.low, decimals=2),
-        NOTHING if one.high is None else number(one.high, decimals=2),
+        _end(one.low),
+        _end(one.high),
         said(one.digest[:12]),
     )
+
+
+def _end(value: float | None) -> Cell:
+    """Smallest or greatest value of a series; one that is too long to read, such as a time in ns, by its size."""
+    if value is None:
+        return NOTHING
+    return number(value, decimals=2) if abs(value) < _LONG else said(f"{value:.5g}")
 
 
 def history(subject: Subject) -> Section:

@@ -1,0 +1,128 @@
+"""Gases, battery tests and the hash-chained log, as they were stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from pipelines.calendar import Span
+from viewer.catalog import MachineInfo
+from viewer.kpi.words import Text
+from viewer.reports.gather.scopes import name_of
+from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard
+from viewer.site_info import SiteInfo
+from viewer.stores.base import Points, Store, no_points
+
+_GAS: Final = ("twa", "stel", "twa_of_limit", "stel_of_limit", "stel_coverage")
+_NUMBERS: Final = (
+    "ah", "wh", "soh_c", "soh_e", "dcir_mohm", "coulombic", "delta_mv", "insulation_mohm", "unknown_s",
+)  # fmt: skip
+_TEXTS: Final = ("pack", "model", "grade", "reason", "remark", "rule")
+
+
+def guards_of(site: SiteInfo) -> tuple[Guard, ...]:
+    """Safety alarms and critical control points that the site configured."""
+    return tuple(
+        Guard(
+            machine=name_of(site.machines[one.machine]),
+            name=one.name,
+            label=_text(one.label, one.name),
+            limit=one.limit,
+            action=_text(one.action, "—"),
+            ccp=one.ccp,
+        )
+        for one in site.alarms
+        if (one.safety or one.ccp) and one.machine in site.machines
+    )
+
+
+def exposures_of(store: Store, site: SiteInfo, period: Span) -> tuple[Exposure, ...]:
+    """Every gas that the site watches, also one of which nothing is known."""
+    found = []
+    for gas in site.gases:
+        machine = site.machines.get(gas.machine)
+        if machine is None:
+            continue
+        series = store.tagged(machine.place("exposure"), _GAS, *period)
+        own = [one for one in series if one.tags.get("tag") == gas.tag]
+        fields = own[0].fields if own else {}
+        substance = own[0].tags.get("substance", gas.tag) if own else gas.tag
+        found.append(_exposure(name_of(machine), substance, [_numbers(fields, name) for name in _GAS]))
+    return tuple(found)
+
+
+def _exposure(machine: Text, substance: str, columns: Sequence[np.ndarray[Any, Any]]) -> Exposure:
+    twa, stel, twa_part, stel_part, coverage = columns
+    return Exposure(
+        machine=machine,
+        substance=substance,
+        twa=_greatest(twa),
+        twa_limit=_limit(twa, twa_part),
+        stel=_greatest(stel),
+        stel_limit=_limit(stel, stel_part),
+        windows=(len(stel), int(np.count_nonzero(stel_part > 1))),
+        coverage=float(coverage.mean() * 100) if len(coverage) else None,
+    )
+
+
+def tests_of(store: Store, machine: MachineInfo, period: Span) -> list[BatteryTest]:
+    """Records of tests that began in the period, oldest first."""
+    fields = (*_NUMBERS, *_TEXTS, "end", "rule_verified")
+    found = []
+    for series in store.tagged(machine.place("battery"), fields, *period):
+        if series.tags.get("kind") != "test":
+            continue
+        known = {
+            name: dict(zip(of.time_ns.tolist(), of.value.tolist(), strict=True)) for name, of in series.fields.items()
+        }
+        for at in known.get("grade", {}):
+            row = {name: values[at] for name, values in known.items() if at in values}
+            found.append(_test(name_of(machine), series.tags.get("channel", ""), at, row))
+    return sorted(found, key=lambda one: (one.span[0], one.channel))
+
+
+def _test(machine: Text, channel: str, start_ns: int, row: Mapping[str, Any]) -> BatteryTest:
+    measured: dict[str, Any] = {name: float(row[name]) if name in row else None for name in _NUMBERS}
+    said: dict[str, Any] = {name: str(row.get(name, "")) for name in _TEXTS}
+    span = start_ns, int(row["end"]) if "end" in row else None
+    verified = bool(row.get("rule_verified", True))
+    return BatteryTest(machine=machine, channel=channel, span=span, verified=verified, **measured, **said)
+
+
+def chain_of(store: Store, site: SiteInfo, period: Span) -> ChainFacts:
+    """Entries of the hash-chained log of a site."""
+    rows: dict[int, str] = {}
+    for series in store.series():
+        place = series.place
+        if (place.company, place.site, place.measurement) != (*site.key, "event_log"):
+            continue
+        number, text = store.readings([(place, "seq"), (place, "hash")], *period)
+        hashes = dict(zip(text.time_ns.tolist(), text.value.tolist(), strict=True))
+        rows |= {
+            int(seq): str(hashes.get(at, ""))
+            for at, seq in zip(number.time_ns.tolist(), number.value.tolist(), strict=True)
+        }
+    if not rows:
+        return ChainFacts()
+    return ChainFacts(entries=len(rows), first=min(rows), last=max(rows), hash=rows[max(rows)])
+
+
+def _numbers(fields: Mapping[str, Points], name: str) -> np.ndarray[Any, Any]:
+    return fields.get(name, no_points()).value.astype(np.float64)
+
+
+def _greatest(values: np.ndarray[Any, Any]) -> float | None:
+    return float(values.max()) if len(values) else None
+
+
+def _limit(values: np.ndarray[Any, Any], parts: np.ndarray[Any, Any]) -> float | None:
+    """The limit that the values were divided by; None where all are 0 or there are none."""
+    same = len(values) == len(parts)
+    known = np.flatnonzero(parts > 0) if same else np.empty(0, dtype=np.int64)
+    return round(float(values[known[0]] / parts[known[0]]), 6) if len(known) else None
+
+
+def _text(label: Mapping[str, str], name: str) -> Text:
+    return Text(label.get("ko") or name, label.get("en") or name)

@@ -1,0 +1,100 @@
+"""Records of safety, of critical control points and of battery tests, as reports need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from viewer.kpi.words import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """A safety alarm or a critical control point that is configured.
+
+    Attributes:
+        machine: it belongs to.
+        name: of the alarm.
+        label: as people call it.
+        limit: when it comes, in signs.
+        action: what to do then.
+        ccp: whether it is a critical control point; else it is a safety alarm.
+    """
+
+    machine: Text
+    name: str
+    label: Text
+    limit: str
+    action: Text
+    ccp: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """A gas in the period; None = no window was known well enough (docs/alarms.md).
+
+    Attributes:
+        machine: of the detector.
+        substance: what it measures.
+        twa: greatest mean of 8 hours.
+        twa_limit: limit of it that was in force.
+        stel: greatest mean of 15 minutes.
+        stel_limit: limit of it.
+        windows: 15-minute windows whose mean is known, and how many of them are above the limit.
+        coverage: mean known part of the 15-minute windows, percent.
+    """
+
+    machine: Text
+    substance: str
+    twa: float | None
+    twa_limit: float | None
+    stel: float | None
+    stel_limit: float | None
+    windows: tuple[int, int]
+    coverage: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryTest:
+    """The record of one test, fields as in docs/battery.md; None = it was not measured.
+
+    Attributes:
+        span: beginning and end, ns since 1970 UTC.
+        verified: whether somebody confirmed the limits it was graded by.
+    """
+
+    machine: Text
+    channel: str
+    span: tuple[int, int | None]
+    pack: str
+    model: str
+    ah: float | None
+    wh: float | None
+    soh_c: float | None
+    soh_e: float | None
+    dcir_mohm: float | None
+    coulombic: float | None
+    delta_mv: float | None
+    insulation_mohm: float | None
+    unknown_s: float | None
+    grade: str
+    reason: str
+    remark: str
+    rule: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFacts:
+    """Entries of the hash-chained log that were stored in the period.
+
+    Attributes:
+        entries: how many.
+        first: number of the first one; 0 = there is none.
+        last: number of the last one.
+        hash: of the last one, hexadecimal.
+    """
+
+    entries: int = 0
+    first: int = 0
+    last: int = 0
+    hash: str = ""
