@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.calendar import Span
 from pipelines.derive.signals import DOWN, PLANNED, UNKNOWN
@@ -13,7 +14,7 @@ from viewer.catalog import STATES, MachineInfo
 from viewer.kpi.spans import Spans
 from viewer.overview import CODE, HOLDS_S, NS, STATE
 from viewer.query.pieces import LOOK_BACK_NS
-from viewer.states import Run, runs
+from viewer.states import runs
 from viewer.stores.base import Points, Store
 
 _HOLDS_NS: Final = int(HOLDS_S * NS)
@@ -77,22 +78,48 @@ def spans(store: Store, machine: MachineInfo, period: Span, since_ns: int | None
     if not machine.has_state:
         return None
     begin_ns = min(period[0], period[0] if since_ns is None else since_ns)
-    told = _runs(store, machine, (begin_ns, period[1]))
-    first = next((one for one in told if one[2] not in {UNKNOWN, PLANNED}), None)
-    if first is not None and first[2] == DOWN:
+    told = _told(store, machine, (begin_ns, period[1]))
+    if (_saying(told)[:1] == DOWN).any():
         for wider_ns in _WIDER_NS:
-            before = _runs(store, machine, (begin_ns - wider_ns, begin_ns))
-            if wider_ns == _WIDER_NS[-1] or any(one[2] not in {UNKNOWN, PLANNED} for one in before):
-                return Spans.of([*before, *told])
-    return Spans.of(told)
+            before = _told(store, machine, (begin_ns - wider_ns, begin_ns))
+            if wider_ns == _WIDER_NS[-1] or len(_saying(before)):
+                columns = zip(_columns(before), _columns(told), strict=True)
+                return Spans(*(np.concatenate(pair) for pair in columns))
+    return told
 
 
-def _runs(store: Store, machine: MachineInfo, period: Span) -> list[Run]:
-    codes = store.points(machine.place(STATE), CODE, period[0] - _HOLDS_NS, period[1])
-    return runs(Points(codes.time_ns, _known(codes)), *period)
+def told_spans(codes: Points, start_ns: int, end_ns: int) -> Spans:
+    """What `viewer.states.runs` says, of many points at once: each holds until the next, `HOLDS_S` at most. Pure.
+
+    Args:
+        codes: canonical codes, from `HOLDS_S` before the start on.
+        start_ns: of the period.
+        end_ns: nothing holds beyond it.
+    """
+    code = _known(codes)
+    begin = np.maximum(codes.time_ns, start_ns)
+    until = np.minimum(np.append(codes.time_ns[1:], end_ns)[: len(code)], codes.time_ns + _HOLDS_NS)
+    there = until > begin
+    begin, until, code = begin[there], until[there], code[there]
+    fresh = np.ones(len(code), dtype=np.bool_)
+    fresh[1:] = (code[1:] != code[:-1]) | (begin[1:] != until[:-1])
+    return Spans(begin[fresh], until[np.append(fresh[1:], True)[: len(code)]], code[fresh])
 
 
-def _known(codes: Points) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _told(store: Store, machine: MachineInfo, period: Span) -> Spans:
+    return told_spans(store.points(machine.place(STATE), CODE, period[0] - _HOLDS_NS, period[1]), *period)
+
+
+def _saying(spans: Spans) -> NDArray[np.int64]:
+    """States that say whether a failure goes on."""
+    return spans.code[~np.isin(spans.code, (UNKNOWN, PLANNED))]
+
+
+def _columns(spans: Spans) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    return spans.start_ns, spans.end_ns, spans.code
+
+
+def _known(codes: Points) -> NDArray[np.int64]:
     """Codes; one that means nothing is unknown."""
     found = codes.value.astype(np.int64)
     return np.where((found >= UNKNOWN) & (found < len(STATES)), found, UNKNOWN)

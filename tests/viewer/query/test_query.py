@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.derive.signals import DOWN, IDLE, MINOR, PLANNED, RUN, SETUP
 from tests.set_clock import SetClock
@@ -18,12 +20,14 @@ from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, line
 from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.kpi.period import days
+from viewer.kpi.spans import Spans
 from viewer.query.downtime import downtime
 from viewer.query.figures import WHOLE_LINE, figures_of
 from viewer.query.inputs import inputs_of, line_inputs, machine_inputs
-from viewer.query.states import spans, state_runs
+from viewer.query.states import spans, state_runs, told_spans
 from viewer.query.unit import Unit
-from viewer.stores.base import Store
+from viewer.states import runs
+from viewer.stores.base import Points, Store
 
 pytestmark = pytest.mark.wire
 
@@ -195,6 +199,26 @@ def test_a_tag_told_on_change_is_known_while_its_agent_lives(filled: Store, stor
     known = dict(of.collected or [])
     assert sum(known.values()) / 100 == pytest.approx(480 - 30 - 20)
     assert known[T0 + 70 * MINUTE] == known[gap] == known[T0 + 500 * MINUTE] == 0.0
+
+
+@given(
+    st.lists(st.tuples(st.integers(-200, 900), st.integers(-1, 9)), max_size=40, unique_by=lambda one: one[0]),
+    st.integers(0, 400),
+    st.integers(1, 500),
+)
+def test_many_states_at_once_are_what_is_drawn(points: list[tuple[int, int]], start: int, length: int) -> None:
+    """Seconds and codes; the code that means nothing is unknown."""
+    second = 10**9
+    period = start * second, (start + length) * second
+    seen = [(at, code) for at, code in sorted(points) if start - 90 <= at < start + length]
+    times = np.array([at * second for at, _ in seen], dtype=np.int64)
+    codes = [code if 0 <= code <= 8 else 0 for _, code in seen]
+    drawn = runs(Points(times, np.array(codes, dtype=np.int64)), *period)
+    found = told_spans(Points(times, np.array([code for _, code in seen])), *period)
+    same = Spans.of(drawn)
+    assert (found.start_ns.tolist(), found.end_ns.tolist(), found.code.tolist()) == (
+        same.start_ns.tolist(), same.end_ns.tolist(), same.code.tolist(),
+    )  # fmt: skip
 
 
 def test_a_machine_without_a_state_has_none(filled: Store) -> None:
