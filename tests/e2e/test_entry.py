@@ -18,7 +18,7 @@ from viewer.stores.base import Place
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 PLACE = Place("demo", "gwangju", "metal-workshop", "MCH-01", "entry")
 CSV = """구분,설비,사유,불량수량,일시,종료,입력자
-비가동 사유,MCH-01,자재 대기,,2024-01-02 08:00,2024-01-02 08:30,김
+비가동 사유,MCH-01,소재 대기,,2024-01-02 08:00,2024-01-02 08:30,김
 불량,MCH-01,,3,2024-01-02 09:00,,김
 """
 
