@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "reload": "Operate",
     "verify": "Operate",
     "report": "Operate",
+    "level-check": "Operate",
     "quarantine": "Operate",
     "fault": "Operate",
     "soak": "Operate",
@@ -50,6 +51,11 @@ COMMANDS: Final = {
     "version": "Other",
 }
 """Every command and the group it stands under in `agent --help`."""
+
+
+def module_of(command: str) -> str:
+    """The module of `agent.commands` that has a command."""
+    return command.replace("-", "_")
 
 
 class LazyGroup(TyperGroup):
@@ -65,7 +71,7 @@ class LazyGroup(TyperGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"agent.commands.{cmd_name}")
+        module = import_module(f"agent.commands.{module_of(cmd_name)}")
         single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
         single.command(cmd_name, rich_help_panel=COMMANDS[cmd_name], context_settings=_HELP)(module.command)
         command = typer.main.get_command(single)

@@ -19,12 +19,12 @@ from pipelines.clock import Clock
 from pipelines.errors import DependencyError
 from viewer.catalog import Catalog
 from viewer.headers import SecurityHeaders
-from viewer.routes import alarms, health, kpi, machine, machines, oee
+from viewer.routes import alarms, health, kpi, level, machine, machines, oee
 from viewer.routes.pages import Pages
 from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PARTS: Final = (machines, machine, kpi, oee, alarms, health)
+_PARTS: Final = (machines, machine, kpi, oee, alarms, level, health)
 
 
 def make_app(store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> Starlette:

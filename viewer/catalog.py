@@ -38,6 +38,7 @@ class TagInfo:
         decimals: digits after the point that the device has; None = not known.
         period_s: how often a value is stored, seconds; None = on change, or not known.
         address: where the device has it: node, path, item of its profile or register; empty = not known.
+        source: where it comes from, for people: the row of a manual, or a browse name; empty = not known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class TagInfo:
     decimals: int | None = None
     period_s: float | None = None
     address: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ class EnergyInfo:
         meter: machine and tag.
         line: whether the meter measures the whole line and not the machine alone.
         factors_file: table of emission factors; None = the product's own.
+        lots: whether the site says which lot the machine makes.
     """
 
     meter: tuple[str, str]
     line: bool = False
     factors_file: Path | None = None
+    lots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,8 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
     period_s = None if on_change else tag.get("period_s") or connection.get("period_s")
     exponent = Decimal(str(tag.get("scale") or 1)).normalize().as_tuple().exponent
     decimals = -exponent if isinstance(exponent, int) and -_MAX_DECIMALS <= exponent < 0 else None
-    return TagInfo(tag["name"], _label(tag), tag.get("engineering_unit") or "", decimals, period_s, _address(tag))
+    unit, source = tag.get("engineering_unit") or "", tag.get("source") or ""
+    return TagInfo(tag["name"], _label(tag), unit, decimals, period_s, _address(tag), source)
 
 
 def _address(tag: Mapping[str, Any]) -> str:
@@ -175,7 +180,8 @@ def _energy(energy: Mapping[str, Any] | None, machine: str) -> EnergyInfo | None
         return None
     file = energy.get("factors_file")
     ref = Ref.of(machine, meter)
-    return EnergyInfo((ref.machine, ref.tag), energy.get("covers") == "line", Path(file) if file else None)
+    covers, lots = energy.get("covers") == "line", bool(energy.get("lot"))
+    return EnergyInfo((ref.machine, ref.tag), covers, Path(file) if file else None, lots)
 
 
 def _state_map(state: Mapping[str, Any]) -> dict[str, int] | None:

@@ -19,6 +19,9 @@ _DIGITS: Final = {
     "건": 0,
     "명": 0,
     "원": 0,
+    "대": 0,
+    "개": 0,
+    "일": 0,
     "min": 1,
     "h": 2,
     "s": 2,
@@ -79,6 +82,11 @@ def period(span: Span) -> str:
     start, end = local(span[0]), local(span[1])
     last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
     return f"{start:%Y-%m-%d %H:%M} – {last} KST"
+
+
+def moment(time_ns: int) -> str:
+    """A moment, Korean Standard Time."""
+    return f"{local(time_ns):%Y-%m-%d %H:%M} KST"
 
 
 def minutes(length_ns: int) -> str:

@@ -39,6 +39,7 @@ class AlarmInfo:
         action: what to do when it comes, by language.
         ccp: whether it watches a critical control point (중요관리점).
         limit: when it comes, such as `product_t < 95, 5 s`.
+        in_service: whether it may come at all.
     """
 
     machine: str
@@ -50,6 +51,7 @@ class AlarmInfo:
     action: Mapping[str, str] = field(default_factory=dict)
     ccp: bool = False
     limit: str = ""
+    in_service: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
         alarm.get("action") or {},
         bool(alarm.get("ccp")),
         _limit(alarm),
+        alarm.get("in_service") is not False,
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.cells import cell_len
 
+from agent.columns import emit_table
 from agent.output import emit, emit_json
 from agent.templates.about import about, overview
 from pipelines.derive.alarm_settings import PRIORITIES
@@ -36,14 +36,6 @@ def command(
     head = ("라인 line", "업종 industry", "이름 name", "태그 tags 기초/전체 basic/all", "설비 machines")
     emit_table([head, *map(_row, rows)])
     return 0
-
-
-def emit_table(rows: Sequence[Sequence[str]]) -> None:
-    """Rows in columns on stdout; a Korean letter takes two places of a terminal."""
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        padded = [text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)]
-        emit("  ".join(padded).rstrip())
 
 
 def _both(words: dict[str, str]) -> str:

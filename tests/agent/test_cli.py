@@ -22,7 +22,7 @@ import yaml
 from asyncua.ua.status_codes import StatusCodes
 from schema import Refused, accept
 
-from agent.cli import COMMANDS, run
+from agent.cli import COMMANDS, module_of, run
 from agent.commands import read
 from agent.config import load_site, model_schema
 from agent.urls import mqtt_settings, refuse_secrets
@@ -55,7 +55,7 @@ def one_line(said: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    function = importlib.import_module(f"agent.commands.{name}").command
+    function = importlib.import_module(f"agent.commands.{module_of(name)}").command
     summary = function.__doc__.strip().splitlines()[0]
     assert summary.endswith(".")
     assert run([name, "--help"]) == 0
@@ -89,7 +89,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_command_has_its_module() -> None:
     modules = {path.stem for path in (ROOT / "agent/commands").glob("[a-z]*.py")}
-    assert modules == set(COMMANDS)
+    assert modules == {module_of(name) for name in COMMANDS}
 
 
 def test_without_arguments_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def sections() -> dict[str, tuple[str, str]]:
     """Group and text by command."""
     found: dict[str, tuple[str, str]] = {}
     for group, body in re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", COMMANDS_PAGE.read_text(), re.DOTALL | re.MULTILINE):
-        for name, text in re.findall(r"^### agent (\w+)\n(.*?)(?=^### |\Z)", body, re.DOTALL | re.MULTILINE):
+        for name, text in re.findall(r"^### agent ([\w-]+)\n(.*?)(?=^### |\Z)", body, re.DOTALL | re.MULTILINE):
             found[name] = group, text
     return found
 

@@ -30,7 +30,7 @@ _LANGUAGE_COOKIE: Final = "lang"
 _YEAR_S: Final = 31_536_000
 _MOST_KEPT: Final = 200
 """Characters of a value of an address that is kept when the language is switched."""
-MENU: Final = (("/", "menu_machines"), ("/kpi", "menu_kpi"), ("/alarms", "menu_alarms"))
+MENU: Final = (("/", "menu_machines"), ("/kpi", "menu_kpi"), ("/alarms", "menu_alarms"), ("/level", "menu_level"))
 """Pages that every page links to: path, and key of its name."""
 _FOLDER: Final = Path(__file__).parents[1] / "pages"
 

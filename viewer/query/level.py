@@ -1,0 +1,148 @@
+"""수준 자가점검: asks a store for all evidence of one site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.calendar import Span
+from viewer.catalog import Catalog, MachineInfo, TagInfo
+from viewer.kpi.period import days, until_now
+from viewer.kpi.words import Text
+from viewer.level import of_agents, of_machines, of_settings
+from viewer.level.finding import Finding
+from viewer.level.of_agents import DAY_NS, midnight
+from viewer.overview import CODE, HEARTBEAT, STATE, overview
+from viewer.query.alarms import raised
+from viewer.query.figures import figures_of
+from viewer.query.needs import needs
+from viewer.query.unit import Unit
+from viewer.site_info import SiteInfo
+from viewer.stores.base import Latest, Place, Store
+
+RATE: Final = "DQ-RATE"
+_COUNTS: Final = ("total", "good")
+_YEARS: Final = 10
+_LAG: Final = "lag_s"
+_CONNECTED: Final = "connected"
+"""Field of every heartbeat: how many devices are connected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Evidence of a site.
+
+    Attributes:
+        site: whose.
+        period: the production days that were looked at, up to now, ns since 1970 UTC.
+        findings: by their codes.
+    """
+
+    site: SiteInfo
+    period: Span
+    findings: Mapping[str, Finding]
+
+
+def level_check(store: Store, site: SiteInfo, now_ns: int, day_count: int = 30) -> Check:
+    """All evidence of a site.
+
+    Args:
+        store: holds its points.
+        site: which.
+        now_ns: ns since 1970 UTC.
+        day_count: production days, today included.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
+    today = site.calendar.production_day(now_ns)
+    period = until_now(days(site.calendar, today - timedelta(days=day_count - 1), today), now_ns)
+    newest = [one for one in store.latest() if (one.place.company, one.place.site) == site.key]
+    machines = list(site.machines.values())
+    agents = sorted({one.place for one in newest if one.place.measurement == HEARTBEAT and one.field == _CONNECTED})
+    lag_s = [store.points(one, _LAG, now_ns - DAY_NS, now_ns).value.astype(np.float64) for one in agents]
+    told = sum(bool(len(one)) for one in lag_s)
+    lags, last_day = np.concatenate([np.empty(0), *lag_s]), (now_ns - DAY_NS, now_ns)
+    kept = _kept(store, agents, now_ns)
+    *figures, rate = figures_of(store, site, Unit(), [*site.kpis, RATE], period)
+    found = (
+        of_machines.storing("states", [_told(store, one, STATE, (CODE,), period) for one in machines], period),
+        of_machines.storing("counts", [_told(store, one, "count", _COUNTS, period) for one in machines], period),
+        _lots(store, machines, period),
+        of_settings.standard([_described(one) for machine in machines for one in machine.tags.values()], now_ns),
+        kept,
+        of_machines.connected(_touches(newest, site, now_ns), now_ns),
+        of_settings.automatic(figures, frozenset(code for code in site.kpis if "entries" in needs([code])), period),
+        of_settings.rate(rate, since_ns=kept.period[0] if kept.samples else None),
+        of_agents.lag(lags, told, last_day),
+        of_agents.prompt(lags, told, last_day),
+        _alarms(store, site, agents, period),
+    )
+    return Check(site, period, {one.code: one for one in found})
+
+
+def _touches(newest: Sequence[Latest], site: SiteInfo, now_ns: int) -> list[of_machines.Touch]:
+    """As the page of all machines says it."""
+    views = overview(newest, Catalog({one.key: one for one in site.machines.values()}), now_ns)
+    own = [one for one in views if one.info.name in site.machines]
+    return [
+        of_machines.Touch(_name(one.info), one.freshness, any(tag.told_ns is not None for tag in one.tags))
+        for one in own
+    ]
+
+
+def _told(
+    store: Store, machine: MachineInfo, measurement: str, fields: Sequence[str], period: Span
+) -> of_machines.Told:
+    configured = machine.has_state if measurement == STATE else machine.counts
+    points = 0
+    if configured:
+        trends = store.trends(machine.place(measurement), fields, *period, 1)
+        points = max(int(one.count.sum()) for one in trends.values())
+    return of_machines.Told(_name(machine), configured, points)
+
+
+def _kept(store: Store, agents: Sequence[Place], now_ns: int) -> Finding:
+    """By days of Korea; on a day with several agents one connected device is enough."""
+    end_ns = midnight(now_ns) + DAY_NS
+    count = _YEARS * 366
+    start_ns = end_ns - count * DAY_NS
+    beats: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
+    live: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
+    for place in agents:
+        trend = store.trend(place, _CONNECTED, start_ns, end_ns, count)
+        at = (trend.time_ns - start_ns) // DAY_NS
+        beats[at] += trend.count
+        live[at] |= trend.high > 0
+    on = np.flatnonzero(beats)
+    return of_agents.kept(start_ns + on * DAY_NS, beats[on], live[on], now_ns)
+
+
+def _alarms(store: Store, site: SiteInfo, agents: Sequence[Place], period: Span) -> Finding:
+    beats = sum(int(store.trend(one, _CONNECTED, *period, 1).count.sum()) for one in agents)
+    came = sum(len(raised(store, one, site.alarms, period)) for one in site.machines.values())
+    return of_agents.alarms([one.in_service for one in site.alarms], came, beats, period)
+
+
+def _lots(store: Store, machines: Sequence[MachineInfo], period: Span) -> Finding:
+    tracked = [one for one in machines if one.energy is not None and one.energy.lots]
+    recorded = [
+        (machine.name, str(lot))
+        for machine in tracked
+        for series in store.tagged(machine.place("energy"), ["lot"], *period)
+        for lot in series.fields["lot"].value.tolist()
+    ]
+    return of_settings.lots(recorded, period, configured=bool(tracked))
+
+
+def _described(tag: TagInfo) -> of_settings.Described:
+    return of_settings.Described(bool(tag.label.get("ko")), bool(tag.unit), bool(tag.source))
+
+
+def _name(machine: MachineInfo) -> Text:
+    return Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name)
