@@ -28,9 +28,9 @@ _MOST_DAYS: Final = 3650
 
 
 def command(
+    site: Annotated[list[Path], typer.Option(help="Configuration files of the sites.")],
     influx: Annotated[str | None, typer.Option(help="http://host:8086?db=NAME.")] = None,
     store: Annotated[Path | None, typer.Option(help="File of an embedded store that no server is using.")] = None,
-    site: Annotated[list[Path] | None, typer.Option(help="Configuration files of the sites; at least one.")] = None,
     influx_user: Annotated[str | None, typer.Option(help="User of InfluxDB 1.x.")] = None,
     influx_password_file: Annotated[Path | None, typer.Option(help="File with its password or token.")] = None,
     days: Annotated[int, typer.Option(help="Production days, today included.", min=1, max=_MOST_DAYS)] = 30,
@@ -40,15 +40,17 @@ def command(
     """Say what a store can show for each level of a smart factory: evidence, no certificate and no verdict."""
     if (influx is None) == (store is None):
         raise ConfigError(None, None, "say --influx URL or --store FILE, one of the two")
-    if not site:
-        raise ConfigError(None, None, "name the configuration of the site with --site FILE")
     catalog = catalog_of(site)
-    reading: Store = DuckDbStore(store) if store else influx_store(influx or "", influx_user, influx_password_file)
     now_ns = clock_from_environment().now_ns()
-    try:
-        checks = [level_check(reading, one, now_ns, days) for _, one in sorted(catalog.sites.items())]
-    finally:
-        reading.close()
+    checks = []
+    for _, of in sorted(catalog.sites.items()):
+        reading: Store = (
+            DuckDbStore(store) if store else influx_store(influx or "", influx_user, influx_password_file, of.company)
+        )
+        try:
+            checks.append(level_check(reading, of, now_ns, days))
+        finally:
+            reading.close()
     if json:
         said = {"label": _json(TITLE), "note": _json(NO_VERDICT)}
         emit_json({**said, "at": _iso(now_ns), "days": days, "sites": [_as_json(one) for one in checks]})

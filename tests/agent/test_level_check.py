@@ -89,10 +89,11 @@ def test_evidence_as_json(file: Path, site: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_database_says_the_same(file: Path, site: Path, influxd: Influxd, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of each company the database that is its own."""
     database = f"db_{uuid.uuid4().hex}"
-    influxd.create(database)
-    influxd.write(database, "\n".join(lines()).encode())
-    remote = ask(capsys, "--influx", f"{influxd.url}?db={database}", "--site", site)
+    influxd.create(f"{database}_{COMPANY}")
+    influxd.write(f"{database}_{COMPANY}", "\n".join(lines()).encode())
+    remote = ask(capsys, "--influx", f"{influxd.url}?db={database}_{{company}}", "--site", site)
     assert remote == ask(capsys, "--store", file, "--site", site)
 
 
@@ -123,7 +124,7 @@ def test_a_table_for_people(file: Path, site: Path, capsys: pytest.CaptureFixtur
     [
         (["--site", "{site}"], 2, "say --influx URL or --store FILE, one of the two"),
         (["--site", "{site}", "--store", "{file}", "--influx", "http://127.0.0.1:1?db=x"], 2, "one of the two"),
-        (["--store", "{file}"], 2, "name the configuration of the site with --site FILE"),
+        (["--store", "{file}"], 2, "Missing option '--site'"),
         (["--store", "{file}", "--site", "{site}x"], 2, "site.yamlx"),
         (["--store", "{file}", "--site", "{site}", "--days", "0"], 2, "--days"),
         (["--store", "{file}x", "--site", "{site}"], 3, "no such store"),

@@ -67,8 +67,8 @@ _ALL: Final = (
         "lots",
         Text("로트 추적", "Lots tracked"),
         Text(
-            "기간 내 시작되어 기록이 끝난 서로 다른 로트의 수",
-            "different lots that began in the period and whose record is complete",
+            "기간 내 시작되어 자동 기록된 로트와 기간에 걸친 수기 입력 로트 중 서로 다른 로트의 수",
+            "different lots: those recorded that began in the period, and those entered by hand that concern it",
         ),
         LOTS, Text("로트 기록", "records of lots"),
     ),

@@ -17,7 +17,10 @@ _NOTHING_TO_TELL: Final = frozenset({words.NO_FAILURE, words.NO_PIECES, words.NO
 """Reasons of figures without a value that were measured all the same: what they are about did not happen."""
 NO_KPIS: Final = Text("설정에 KPI(kpis)가 없음", "no key figure (kpis) is configured")
 NO_TAGS: Final = Text("설정에 태그가 없음", "no tag is configured")
-NO_LOT_TAG: Final = Text("설정에 로트(energy의 lot)가 없음", "no lot (lot of energy) is configured")
+NO_LOTS: Final = Text(
+    "설정에 로트(energy의 lot)가 없고 수기 입력도 없음",
+    "no lot (lot of energy) is configured, and none was entered by hand",
+)
 
 
 def automatic(figures: Sequence[Result], by_hand: frozenset[str], period: Span) -> Finding:
@@ -111,19 +114,22 @@ def standard(tags: Sequence[Described], now_ns: int) -> Finding:
     )
 
 
-def lots(recorded: Sequence[tuple[str, str]], period: Span, *, configured: bool) -> Finding:
-    """로트 추적.
+def lots(recorded: Sequence[tuple[str, str]], entered: Sequence[str], period: Span, *, configured: bool) -> Finding:
+    """로트 추적; a lot that is recorded and entered is one.
 
     Args:
-        recorded: machine and lot of each record of the period.
+        recorded: machine and lot of each record that agents made in the period.
+        entered: lots that people entered and that concern the period.
         period: start and end, ns since 1970 UTC.
         configured: whether any machine says which lot it makes.
     """
-    different = {lot for _, lot in recorded}
+    different = {*entered, *(lot for _, lot in recorded)}
     parts = (
-        Amount(Text("로트", "of lots"), len(recorded) if configured else None, RECORDS),
-        Amount(Text("기록한 설비", "made on"), len({machine for machine, _ in recorded}), MACHINES),
+        Amount(Text("자동 기록", "recorded"), len(recorded) if configured else None, RECORDS),
+        Amount(Text("수기 입력", "entered by hand"), len(entered), RECORDS),
+        Amount(Text("자동 기록한 설비", "recorded on"), len({machine for machine, _ in recorded}), MACHINES),
     )
-    if not recorded:
-        return Finding("lots", None, 0, period, parts, words.NO_SAMPLES if configured else NO_LOT_TAG)
-    return Finding("lots", len(different), len(recorded), period, parts)
+    samples = len(recorded) + len(entered)
+    if not samples:
+        return Finding("lots", None, 0, period, parts, words.NO_SAMPLES if configured else NO_LOTS)
+    return Finding("lots", len(different), samples, period, parts, notes=(words.MANUAL,) if entered else ())

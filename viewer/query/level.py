@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.calendar import Span
 from viewer.catalog import Catalog, MachineInfo, TagInfo
+from viewer.entries.read import entries_of
 from viewer.kpi.period import days, until_now
 from viewer.kpi.words import Text
 from viewer.level import of_agents, of_machines, of_settings
@@ -73,7 +74,7 @@ def level_check(store: Store, site: SiteInfo, now_ns: int, day_count: int = 30) 
     found = (
         of_machines.storing("states", [_told(store, one, STATE, (CODE,), period) for one in machines], period),
         of_machines.storing("counts", [_told(store, one, "count", _COUNTS, period) for one in machines], period),
-        _lots(store, machines, period),
+        _lots(store, site, period),
         of_settings.standard([_described(one) for machine in machines for one in machine.tags.values()], now_ns),
         kept,
         of_machines.connected(_touches(newest, site, now_ns), now_ns),
@@ -129,15 +130,16 @@ def _alarms(store: Store, site: SiteInfo, agents: Sequence[Place], period: Span)
     return of_agents.alarms([one.in_service for one in site.alarms], came, beats, period)
 
 
-def _lots(store: Store, machines: Sequence[MachineInfo], period: Span) -> Finding:
-    tracked = [one for one in machines if one.energy is not None and one.energy.lots]
+def _lots(store: Store, site: SiteInfo, period: Span) -> Finding:
+    tracked = [one for one in site.machines.values() if one.energy is not None and one.energy.lots]
     recorded = [
         (machine.name, str(lot))
         for machine in tracked
         for series in store.tagged(machine.place("energy"), ["lot"], *period)
         for lot in series.fields["lot"].value.tolist()
     ]
-    return of_settings.lots(recorded, period, configured=bool(tracked))
+    entered = [one.name for one in entries_of(store, site.key, period).contexts if one.kind == "lot"]
+    return of_settings.lots(recorded, entered, period, configured=bool(tracked))
 
 
 def _described(tag: TagInfo) -> of_settings.Described:

@@ -87,9 +87,9 @@ def test_rules_that_nothing_watches_have_no_value() -> None:
 def test_without_tags_or_lots() -> None:
     assert standard([], NOW).why == Text("설정에 태그가 없음", "no tag is configured")
     assert standard([Described(label=True, unit=True, source=True)], NOW).value == 100.0
-    assert lots([], PERIOD, configured=True).why == Text("기간 내 표본 없음", "no samples in the period")
-    two = lots([("가", "1"), ("나", "1")], PERIOD, configured=True)
-    assert (two.value, [part.value for part in two.parts]) == (1, [2, 2])
+    assert lots([], [], PERIOD, configured=True).why == Text("기간 내 표본 없음", "no samples in the period")
+    two = lots([("가", "1"), ("나", "1")], ["1"], PERIOD, configured=True)
+    assert (two.value, [part.value for part in two.parts]) == (1, [2, 1, 2])
 
 
 def test_many_names_are_cut() -> None:

@@ -17,6 +17,9 @@ from tests.viewer.conftest import Write
 from tests.viewer.level.month import BEGIN, COMPANY, DAY, MINUTE, NOW, SECOND, SITE_YAML, at, lines, tags
 from viewer.app import make_app
 from viewer.catalog import Catalog
+from viewer.entries.model import Entry
+from viewer.entries.written import Written, lines_of
+from viewer.kpi.words import Text
 from viewer.level import text
 from viewer.level.levels import LEVELS, NO_VERDICT, TITLE
 from viewer.query.figures import figures_of
@@ -87,7 +90,7 @@ def test_what_it_is_made_of(filled: Store, catalog: Catalog) -> None:
         "측정값만으로 산출": 2, "설정된 KPI": 4, "수기 입력이 필요": 1, "산출되지 않음": 1
     }  # fmt: skip
     assert parts["alarms"] == {"설정": 3, "기간 내 발생": 1}
-    assert parts["lots"] == {"로트": 3, "기록한 설비": 1}
+    assert parts["lots"] == {"자동 기록": 3, "수기 입력": 0, "자동 기록한 설비": 1}
     assert parts["lag"] == {"최대": 60.0, "수신": 100, "기대": 8640}
     notes = {code: [note.ko for note in one.notes] for code, one in found.items() if one.notes}
     assert notes["states"] == ["설정되었으나 저장되지 않음: PRS-02"]
@@ -138,10 +141,23 @@ def test_what_is_not_configured_says_so(filled: Store, tmp_path: Path) -> None:
     assert {code: one.why.ko for code, one in found.items() if one.why} == {
         "states": "설정에 상태(state)가 없음",
         "counts": "설정에 생산 계수기(count)가 없음",
-        "lots": "설정에 로트(energy의 lot)가 없음",
+        "lots": "설정에 로트(energy의 lot)가 없고 수기 입력도 없음",
         "automatic": "설정에 KPI(kpis)가 없음",
         "alarms": "설정에 경보(alarms)가 없음",
     }
+
+
+def test_lots_that_people_entered(filled: Store, store: tuple[Store, Write], catalog: Catalog) -> None:
+    """L2 is recorded too and L7 is not: three different lots, of three records and two entries. L0 ended before."""
+    for n, (lot, start) in enumerate([("L2", "2026-09-02"), ("L7", "2026-09-20"), ("L0", "2026-08-01")]):
+        entry = Entry(
+            id=f"{n}" * 32, kind="lot", author="김반장", lot=lot, start=f"{start} 08:00", end=f"{start} 20:00"
+        )
+        store[1](lines_of(Written(entry, COMPANY, "A", NOW - n - 1, NOW - n - 1, "web")).body)
+    found = check(filled, catalog).findings["lots"]
+    assert (found.value, found.samples) == (3, 5)
+    assert {part.what.ko: part.value for part in found.parts} == {"자동 기록": 3, "수기 입력": 2, "자동 기록한 설비": 1}
+    assert found.notes == (Text("수기", "Entered by hand"),)
 
 
 def test_another_site_is_not_this_one(filled: Store, store: tuple[Store, Write], catalog: Catalog) -> None:
