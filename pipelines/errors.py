@@ -5,6 +5,7 @@
     ShopfloorError
     ├─ ConfigError(path, line, reason)     exit 2, before anything starts
     │  ├─ ConfigFaults(faults)             every fault of the files, in order; `agent check` prints them all
+    │  ├─ AccessRefused(word, reason)      a user, password or scope that cannot be; pages say it by the word
     │  └─ PlacedError(faults)              a ValueError too, so that pydantic collects it; the loader finds the lines
     ├─ _HaltError(finding)                 inside agent/document.py: behind this fault a file cannot be read on
     ├─ DependencyError(what)               exit 3: something the command needs cannot be reached

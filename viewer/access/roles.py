@@ -1,0 +1,51 @@
+"""Roles, and what each may do. Which companies a user sees is a matter of the user, not of the role."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What a user is to the programme."""
+
+    COMPANY = "company"
+    """기업 담당자: its own company."""
+    SUPPLIER = "supplier"
+    """공급기업: the companies it built for."""
+    COORDINATOR = "coordinator"
+    """코디네이터: the companies it looks after."""
+    MANAGER = "manager"
+    """TP 관리자: every company, and the users."""
+    ORDERING = "ordering"
+    """발주기업: what its suppliers share, and no readings."""
+    READER = "reader"
+    """열람 전용: looks and changes nothing."""
+
+
+class Permission(StrEnum):
+    """What a page or form asks for."""
+
+    VIEW = "view"
+    """Readings and figures of the companies in the scope."""
+    ENTER = "enter"
+    """Entries by hand: reasons, defects, orders."""
+    CONFIRM = "confirm"
+    """Baselines, targets and weights."""
+    MANAGE = "manage"
+    """Users and the audit log."""
+
+
+_MAY: Final = {
+    Role.COMPANY: frozenset({Permission.VIEW, Permission.ENTER}),
+    Role.SUPPLIER: frozenset({Permission.VIEW, Permission.ENTER}),
+    Role.COORDINATOR: frozenset({Permission.VIEW, Permission.ENTER, Permission.CONFIRM}),
+    Role.MANAGER: frozenset(Permission),
+    Role.ORDERING: frozenset[Permission](),
+    Role.READER: frozenset({Permission.VIEW}),
+}
+
+
+def permissions(role: Role) -> frozenset[Permission]:
+    """What a role may do."""
+    return _MAY[role]

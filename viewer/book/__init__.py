@@ -1,0 +1,1 @@
+"""The viewer's own small database, `viewer.db`: users, sessions, the audit log. No reading of a device is in it."""
