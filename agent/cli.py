@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "bridge": "Serve",
     "view": "Serve",
     "entry": "Serve",
+    "users": "Serve",
     "status": "Operate",
     "alarms": "Operate",
     "chain": "Operate",

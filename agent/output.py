@@ -24,6 +24,11 @@ def emit_json(result: dict[str, Any]) -> None:
     emit(orjson.dumps(result).decode())
 
 
+def someone_reads() -> bool:
+    """Whether a person watches stderr, and it is no file or journal."""
+    return sys.stderr.isatty()
+
+
 def say(text: str) -> None:
     """A remark, on stderr."""
     sys.stderr.write(text.translate(_CONTROL) + "\n")

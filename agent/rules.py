@@ -17,6 +17,7 @@ from connectors.modbus.config import ModbusConnection
 from connectors.modbus.tag import ModbusTag
 from pipelines.errors import ConfigError
 from pipelines.place import MOVED_CLASSES, OWN_MEASUREMENTS, measurement_of
+from viewer.access.mode import is_loopback
 
 if TYPE_CHECKING:
     from agent.site import Site
@@ -281,6 +282,9 @@ def _serve(site: Site) -> Iterator[Fault]:
     mqtt = site.mqtt
     if site.serve is not None and (mqtt.host not in LOOPBACK or mqtt.tls is not None or mqtt.user is not None):
         yield Fault(("serve",), f"brings a broker on this PC, and mqtt names {mqtt.endpoint}; remove one of the two")
+    if site.serve is not None and site.serve.access == "open" and not is_loopback(site.serve.host):
+        reason = f"open, and host {site.serve.host} is not this PC alone: everybody who reaches it would see everything"
+        yield Fault(("serve", "access"), f"{reason}; remove it, so that a log-in is asked for, or say open-to-all")
 
 
 def _types(site: Site) -> Iterator[Fault]:

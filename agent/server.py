@@ -25,6 +25,7 @@ from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import DependencyError
 from pipelines.sinks.base import Sink
 from pipelines.topics import DATA_FILTER, shared_filter
+from viewer.access.access import Access
 from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.stores.base import Store
@@ -65,8 +66,10 @@ class ViewerServer(QuietServer):
     _beat_s = math.inf
     """Monotonic time of uvicorn's last turn; not started is no fault."""
 
-    def __init__(self, store: Store, catalog: Catalog, notices: Sequence[str], host: str, port: int) -> None:
-        app = make_app(store, catalog, clock_from_environment(), notices)
+    def __init__(
+        self, store: Store, catalog: Catalog, notices: Sequence[str], host: str, port: int, access: Access
+    ) -> None:
+        app = make_app(store, catalog, clock_from_environment(), notices, access)
         # The page has nothing to start or end, and a cancelled lifespan would leave a traceback in the log.
         quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "lifespan": "off"}
         super().__init__(uvicorn.Config(app, host=host, port=port, **quiet))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -33,9 +33,12 @@ class ServeSettings(Settings):
     store: Path | None = None
     """Folder of the embedded store; default: `store` in the state folder."""
     host: str = "127.0.0.1"
-    """Address of the screen. It has no login: elsewhere than on this PC only in a closed network."""
+    """Address of the screen. Elsewhere than on this PC alone it asks for a log-in."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
     """Port of the screen."""
+    access: Literal["auto", "login", "open", "open-to-all"] = "auto"
+    """When the screen asks for a log-in: `auto` always, but not on this PC alone while there is no user; `login`;
+    `open` never, on this PC alone; `open-to-all` never, whoever reaches the address."""
 
 
 def command(settings: ServeSettings, mqtt_port: int, sites: Sequence[Path], state_dir: Path) -> list[str]:
@@ -43,6 +46,7 @@ def command(settings: ServeSettings, mqtt_port: int, sites: Sequence[Path], stat
     store = settings.store or state_dir / "store"
     argv = ["-m", "agent.cli", "serve", "--json", "--log-level", "warning", "--store", str(store)]
     argv += ["--mqtt-port", str(mqtt_port), "--host", settings.host, "--port", str(settings.port)]
+    argv += ["--access", settings.access]
     return [*argv, *(word for path in sites for word in ("--site", str(path)))]
 
 

@@ -17,17 +17,22 @@ from starlette.staticfiles import StaticFiles
 
 from pipelines.clock import Clock
 from pipelines.errors import DependencyError
+from viewer.access.access import Access
+from viewer.access.guard import Guard
 from viewer.catalog import Catalog
 from viewer.headers import SecurityHeaders
-from viewer.routes import alarms, health, kpi, level, machine, machines, oee
+from viewer.routes import alarms, audit, health, kpi, level, login, machine, machines, oee, setup, users
 from viewer.routes.pages import Pages
 from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
 _PARTS: Final = (machines, machine, kpi, oee, alarms, level, health)
+_ACCESS: Final = (login, setup, users, audit)
 
 
-def make_app(store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> Starlette:
+def make_app(
+    store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = (), access: Access | None = None
+) -> Starlette:
     """The viewer as an ASGI application.
 
     Args:
@@ -35,13 +40,14 @@ def make_app(store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str
         catalog: labels, units and state maps.
         clock: what "now" is.
         notices: shown on top of every page, for example that the broker is an embedded one.
+        access: who may see what; default: whoever asks sees everything.
     """
-    pages = Pages(store, catalog, clock, notices)
+    pages = Pages(store, catalog, clock, notices, access)
     return Starlette(
         routes=[
-            *(route for part in _PARTS for route in part.routes(pages)),
+            *(route for part in (*_PARTS, *_ACCESS) for route in part.routes(pages)),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(SecurityHeaders), Middleware(Guard, pages.access, pages.trouble)],
         exception_handlers={DependencyError: pages.trouble, HTTPException: pages.trouble},
     )

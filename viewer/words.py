@@ -85,6 +85,23 @@ class Words:
         """A freshness."""
         return str(self._texts["freshness"][word])
 
+    def role(self, role: str) -> str:
+        """A role of a user."""
+        return str(self._texts["roles"][role])
+
+    def action(self, action: str) -> str:
+        """What the audit log says was done; one without words of its own as it is."""
+        return str(self._texts["actions"].get(action, action))
+
+    def refused(self, word: str, **values: object) -> str:
+        """Why something that was chosen cannot be."""
+        return str(self._texts["refused"][word]).format(**values)
+
+    def trouble(self, status: int, detail: str) -> str:
+        """Why there is no page: an HTTP status, or a word of ours that says more."""
+        known = self._texts["troubles"]
+        return str(known.get(detail) or known.get(str(status)) or detail)
+
     def quality(self, status: int) -> str:
         """A StatusCode; one without words of its own says its severity and number."""
         known = self._texts["qualities"]

@@ -220,4 +220,4 @@ def test_the_words_for_a_lost_server_are_not_in_the_page_until_it_is_lost(pages:
 
 
 def test_only_reading_is_possible(pages: Pages) -> None:
-    assert pages.post_status(pages.url) == 405
+    assert pages.post_status(pages.url) == 403

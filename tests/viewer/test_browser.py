@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -87,7 +88,9 @@ def shown(browser: webdriver.Chrome) -> str:
 
 
 def wait_for(browser: webdriver.Chrome, words: str) -> None:
-    WebDriverWait(browser, DEADLINE_S, 0.1).until(lambda one: words in shown(one), f"{words!r} did not appear")
+    # The page that was found may be gone when it is asked what it shows.
+    wait = WebDriverWait(browser, DEADLINE_S, 0.1, ignored_exceptions=[StaleElementReferenceException])
+    wait.until(lambda one: words in shown(one), f"{words!r} did not appear")
 
 
 def clean(browser: webdriver.Chrome, pages: Pages) -> None:

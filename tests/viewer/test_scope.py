@@ -19,7 +19,7 @@ from tests.services.influxd import Influxd
 from tests.viewer.plant import SITE
 from viewer.access.scope import ScopedStore, scoped_catalog
 from viewer.catalog import Catalog
-from viewer.stores.base import Place, Points, Store, Tagged, Trend
+from viewer.stores.base import Place, Points, Record, Store, Tagged, Trend
 from viewer.stores.duckdb import DuckDbStore
 from viewer.stores.influx import InfluxStore
 
@@ -70,7 +70,7 @@ few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChec
 def told(answer: Any) -> Any:
     """An answer as plain data."""
     match answer:
-        case Points() | Trend() | Tagged():
+        case Points() | Trend() | Tagged() | Record():
             return {name: told(getattr(answer, name)) for name in answer.__slots__}
         case np.ndarray():
             return answer.tolist()
@@ -93,6 +93,9 @@ def test_lists_hold_what_is_in_the_scope_and_nothing_else(store: Store, scope: f
     assert scoped.series() == [one for one in store.series() if one.place.company in scope]
     assert scoped.latest() == [one for one in store.latest() if one.place.company in scope]
     assert scoped.gaps() == [one for one in store.gaps() if one.place.company in scope]
+    for measurement in ("press", "gap", "none"):
+        real = [one for one in store.records(measurement) if one.place.company in scope]
+        assert told(scoped.records(measurement)) == told(real)
 
 
 @few
@@ -111,6 +114,9 @@ def test_one_place_is_answered_as_it_is_or_as_one_that_is_not_there(
     assert told(scoped.trend(place, field, *span, 4)) == told(store.trend(real, field, *span, 4))
     assert told(scoped.trends(place, ["v", field], *span, 4)) == told(store.trends(real, ["v", field], *span, 4))
     assert scoped.latest(place) == store.latest(real)
+    for site in (None, "A"):
+        real_records = store.records("press", company, site, start_ns) if company else []
+        assert told(scoped.records("press", place.company, site, start_ns)) == told(real_records)
     assert scoped.gaps(place.company, start_ns) == (store.gaps(company, start_ns) if company else [])
 
 

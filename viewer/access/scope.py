@@ -16,6 +16,7 @@ from viewer.stores.base import (
     Latest,
     Place,
     Points,
+    Record,
     SeriesInfo,
     Store,
     StoredGap,
@@ -101,6 +102,16 @@ class ScopedStore:
         some = [one for one, seen in zip(wanted, allowed, strict=True) if seen]
         found = iter(self._store.readings(some, start_ns, end_ns) if some else ())
         return [next(found) if seen else no_points() for seen in allowed]
+
+    def records(
+        self, measurement: str, company: str | None = None, site: str | None = None, start_ns: int | None = None
+    ) -> list[Record]:
+        """Points of the scope."""
+        companies = self._companies()
+        if companies == frozenset() or (company is not None and not sees(companies, company)):
+            return []
+        found = self._store.records(measurement, company, site, start_ns)
+        return [one for one in found if _in(companies, one.place)]
 
     def gaps(self, company: str | None = None, start_ns: int | None = None) -> list[StoredGap]:
         """Gaps of the scope."""

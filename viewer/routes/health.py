@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from pipelines.errors import DependencyError
+from viewer.access.current import user_or_none
 from viewer.routes.pages import Pages
 
 
@@ -17,7 +18,9 @@ def routes(pages: Pages) -> list[BaseRoute]:
 
 def _health(pages: Pages, _: Request) -> Response:
     try:
-        pages.store.latest()
+        pages.ask_store()
     except DependencyError as error:
-        return JSONResponse({"status": "store unreachable", "reason": error.reason}, 503)
+        # Where the store is, is nobody's business before the log-in.
+        reason = {"reason": error.reason} if user_or_none() else {}
+        return JSONResponse({"status": "store unreachable", **reason}, 503)
     return JSONResponse({"status": "ok"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -19,6 +18,9 @@ from starlette.routing import Route
 from pipelines.clock import Clock
 from pipelines.errors import DependencyError
 from viewer import figure_text
+from viewer.access import current
+from viewer.access.access import Access, embedded
+from viewer.access.scope import ScopedStore, scoped_catalog
 from viewer.catalog import Catalog, MachineKey
 from viewer.kpi.words import INDICATIVE, MANUAL
 from viewer.overview import CODE, HOLDS_S, NS, STATE
@@ -45,12 +47,20 @@ class Pages:
         catalog: what the site files say of machines.
         clock: what "now" is.
         notices: shown on top of every page, for example that the broker is an embedded one.
+        access: users, sessions, audit log; default: none, and everybody sees everything.
+
+    Attributes:
+        store: what whoever asks may see of it; nothing where no request is being answered.
     """
 
-    def __init__(self, store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = ()) -> None:
-        self.store = store
-        self.catalog = catalog
+    def __init__(
+        self, store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = (), access: Access | None = None
+    ) -> None:
+        self._everything = store
+        self.store: Store = ScopedStore(store, current.companies)
+        self._catalog = catalog
         self.clock = clock
+        self.access = access or embedded(clock)
         self.notices = tuple(notices)
         self.words = {language: Words(language) for language in LANGUAGES}
         loader = jinja2.FileSystemLoader(_FOLDER)
@@ -63,10 +73,18 @@ class Pages:
             INDICATIVE=INDICATIVE,
             MANUAL=MANUAL,
         )
+        self.templates.globals.update(csrf_field=current.csrf_field, user=current.user_or_none)
 
-    def route(self, path: str, draw: Callable[[Pages, Request], Response], name: str) -> Route:
-        """An address whose answer `draw` makes, in a thread."""
-        return Route(path, partial(draw, self), name=name)
+    @property
+    def catalog(self) -> Catalog:
+        """What whoever asks may see of what the site files say."""
+        return scoped_catalog(self._catalog, current.companies())
+
+    def route(
+        self, path: str, draw: Callable[[Pages, Request], Response], name: str, methods: Sequence[str] = ("GET",)
+    ) -> Route:
+        """An address whose answer `draw` makes, in a thread; what POST sends is `current.visit().form`."""
+        return Route(path, partial(draw, self), name=name, methods=list(methods))
 
     def language(self, request: Request) -> str:
         """The language that a reader asked for, now or before; else the first."""
@@ -112,8 +130,16 @@ class Pages:
         if isinstance(error, DependencyError):
             return self.render(request, "trouble.html", 503, reason=f"{words('store_down')} — {error}")
         assert isinstance(error, HTTPException)
-        reason = words("not_found") if error.status_code == HTTPStatus.NOT_FOUND else error.detail
+        reason = words.trouble(error.status_code, error.detail)
         return self.render(request, "trouble.html", error.status_code, reason=reason)
+
+    def ask_store(self) -> None:
+        """Ask the store for anything, whoever wants to know.
+
+        Raises:
+            DependencyError: it does not answer.
+        """
+        self._everything.latest()
 
     def latest(self) -> list[Latest]:
         """The newest of every tag; a state that was told of a time to come gives way to the one of now."""

@@ -12,7 +12,10 @@ function address(extra) {
 }
 
 async function fetchPage(extra) {
-  const answer = await fetch(address(extra), { headers: { Accept: "text/html" }, cache: "no-store" });
+  // The header says that nobody asked for this: a page that is left open does not keep its session awake.
+  const headers = { Accept: "text/html", "X-Refresh": "1" };
+  const answer = await fetch(address(extra), { headers, cache: "no-store" });
+  if (answer.redirected) window.location.reload(); // the session is over
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
