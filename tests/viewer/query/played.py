@@ -11,7 +11,7 @@ from pipelines.encode.line import Series, line
 from pipelines.point import BAD, SEVERITY_MASK
 from tests.lines.playing import START_NS, Line, site_of
 
-EVERY_S = 5
+EVERY_S = 1
 _HEARTBEAT_S = 10
 
 
@@ -46,7 +46,7 @@ def played(name: str, seconds: int, faults: str) -> Played:
             parts.append(line(Series("agent", place), {"uptime_s": step * EVERY_S}, at_ns))
         told = len(plant.points)
         bodies.append(b"".join(parts))
-    step = 120
+    step = 300
     joined = (b"".join(bodies[at : at + step]) for at in range(0, len(bodies), step))
     return Played(tuple(joined), tuple(plant.points), START_NS + seconds * 10**9)
 

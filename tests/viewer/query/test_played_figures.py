@@ -42,8 +42,8 @@ from viewer.words import Words
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 PLAYS = {
-    "auto_press_machining": (9000, "- {at: 20m, fault: overload_stop, for: 8m}\n- {at: 60m, fault: lube_low, for: 4m}"),
-    "chemical_safety": (3600, "- {at: 10m, fault: big_leak, for: 10m}\n- {at: 40m, fault: detector_zero, for: 5m}"),
+    "auto_press_machining": (3000, "- {at: 10m, fault: overload_stop, for: 5m}\n- {at: 40m, fault: lube_low, for: 4m}"),
+    "chemical_safety": (1800, "- {at: 5m, fault: big_leak, for: 8m}\n- {at: 22m, fault: detector_zero, for: 3m}"),
 }
 
 
@@ -132,21 +132,22 @@ def test_inputs_are_what_the_rules_derived(plant: Plant) -> None:
         safety = {one.name for one in plant.site.alarms if one.safety and one.machine == machine.name}
         assert of.raised_ns.tolist() == [one.time_ns for one in raised if dict(one.tags)["alarm"] in safety]
         seen += len(counted) + len(told) + len(raised)
-    assert seen > 100
+    assert seen > 50
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_a_page_shows_what_the_library_says(plant: Plant, language: str) -> None:
     words = Words(language)
     known = 0
-    for unit in plant.units():
+    units = plant.units() if language == "ko" else plant.units()[:1]
+    for unit in units:
         of = inputs_of(plant.stores["duckdb"], plant.site, unit, plant.period)
         codes = [*plant.site.kpis, "DQ-RATE"]
         expected = {code: shown(words, code, of) for code in codes}
         for store in plant.stores.values():
             assert cards(page(plant, store, unit, language)) == expected
         known += sum(figure(code, of).value is not None for code in codes)
-    assert known > len(plant.units()), "collection alone is not enough"
+    assert known > len(units), "collection alone is not enough"
 
 
 def test_any_figure_is_the_same_asked_alone_or_with_all(plant: Plant) -> None:
@@ -160,14 +161,14 @@ def test_any_figure_is_the_same_asked_alone_or_with_all(plant: Plant) -> None:
 
 
 def test_the_faults_are_in_the_figures(plant: Plant) -> None:
-    """The press says 4 while it is down: so many of its readings, 5 s each, all of them in working time."""
+    """The press says 4 while it is down: so many of its readings, a second each, all of them in working time."""
     store = plant.stores["duckdb"]
     if plant.name == "auto_press_machining":
         press = plant.site.machines["PRS-01"]
         (found,) = figures_of(store, plant.site, Unit("press-line", "PRS-01"), ["P-MTTR"], plant.period)
         down_s = np.count_nonzero(store.points(press.place(), "state").value == 4) * EVERY_S
-        assert [part.value for part in found.parts] == [pytest.approx(down_s / 60, abs=2 * EVERY_S / 60), 2]
-        assert down_s >= (8 + 4) * 60
+        assert [part.value for part in found.parts] == [pytest.approx(down_s / 60, abs=0.1), 2]
+        assert down_s >= (5 + 4) * 60
     else:
         (found,) = figures_of(store, plant.site, Unit(), ["S-ALM"], plant.period)
         assert (found.value or 0) >= 3
