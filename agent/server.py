@@ -28,6 +28,7 @@ from pipelines.topics import DATA_FILTER, shared_filter
 from viewer.access.access import Access
 from viewer.app import make_app
 from viewer.catalog import Catalog
+from viewer.entries.desk import EntryDesk
 from viewer.stores.base import Store
 
 _TICK_S: Final = 0.02
@@ -67,9 +68,16 @@ class ViewerServer(QuietServer):
     """Monotonic time of uvicorn's last turn; not started is no fault."""
 
     def __init__(
-        self, store: Store, catalog: Catalog, notices: Sequence[str], host: str, port: int, access: Access
+        self,
+        store: Store,
+        catalog: Catalog,
+        notices: Sequence[str],
+        host: str,
+        port: int,
+        access: Access,
+        desk: EntryDesk | None = None,
     ) -> None:
-        app = make_app(store, catalog, clock_from_environment(), notices, access)
+        app = make_app(store, catalog, clock_from_environment(), notices, access, desk)
         # The page has nothing to start or end, and a cancelled lifespan would leave a traceback in the log.
         quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "lifespan": "off"}
         super().__init__(uvicorn.Config(app, host=host, port=port, **quiet))

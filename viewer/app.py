@@ -20,18 +20,39 @@ from pipelines.errors import DependencyError
 from viewer.access.access import Access
 from viewer.access.guard import Guard
 from viewer.catalog import Catalog
+from viewer.entries.desk import EntryDesk
 from viewer.headers import SecurityHeaders
-from viewer.routes import alarms, audit, health, kpi, level, login, machine, machines, oee, setup, users
+from viewer.routes import (
+    alarms,
+    audit,
+    entry,
+    entry_file,
+    entry_form,
+    health,
+    kpi,
+    level,
+    login,
+    machine,
+    machines,
+    oee,
+    setup,
+    users,
+)
 from viewer.routes.pages import Pages
 from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PARTS: Final = (machines, machine, kpi, oee, alarms, level, health)
+_PARTS: Final = (machines, machine, kpi, oee, alarms, level, entry, entry_form, entry_file, health)
 _ACCESS: Final = (login, setup, users, audit)
 
 
 def make_app(
-    store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = (), access: Access | None = None
+    store: Store,
+    catalog: Catalog,
+    clock: Clock,
+    notices: Sequence[str] = (),
+    access: Access | None = None,
+    desk: EntryDesk | None = None,
 ) -> Starlette:
     """The viewer as an ASGI application.
 
@@ -41,8 +62,9 @@ def make_app(
         clock: what "now" is.
         notices: shown on top of every page, for example that the broker is an embedded one.
         access: who may see what; default: whoever asks sees everything.
+        desk: takes entries by hand; default: nothing is entered here.
     """
-    pages = Pages(store, catalog, clock, notices, access)
+    pages = Pages(store, catalog, clock, notices, access, desk)
     return Starlette(
         routes=[
             *(route for part in (*_PARTS, *_ACCESS) for route in part.routes(pages)),

@@ -86,7 +86,7 @@ async def _serve(
         stack.push_async_callback(sink.close)
         reading = DuckDbStore(sink.cursor)
         taking = await stack.enter_async_context(entering(folder / VIEWER / ENTRIES, mqtt, catalog))
-        server = ViewerServer(reading, catalog, notices, *address, access)
+        server = ViewerServer(reading, catalog, notices, *address, access, taking.desk)
         bridge = bridge_of(mqtt, sink)
 
         async def started() -> dict[str, str]:

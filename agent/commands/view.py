@@ -76,7 +76,7 @@ async def _view(
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         taking = await stack.enter_async_context(entering(folder / ENTRIES, mqtt, catalog)) if mqtt else None
-        server = ViewerServer(store, catalog, notices_of(access), *address, access)
+        server = ViewerServer(store, catalog, notices_of(access), *address, access, taking.desk if taking else None)
 
         async def started() -> dict[str, str]:
             url = await server.url()

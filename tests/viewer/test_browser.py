@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,8 +19,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from pipelines.clock import SystemClock
+from pipelines.sinks.duckdb import DuckDbSink
 from tests.viewer.conftest import Pages
-from tests.viewer.plant import series
+from tests.viewer.entries.desks import desk_in_thread
+from tests.viewer.plant import SITE, series
+from tests.viewer.serving import serving
+from viewer.app import make_app
+from viewer.catalog import Catalog
+from viewer.stores.duckdb import DuckDbStore
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
@@ -228,3 +237,57 @@ def test_paper_has_no_controls(pages: Pages, browser: webdriver.Chrome) -> None:
     assert browser.find_element(By.CSS_SELECTOR, "#charts svg").is_displayed()
     body = browser.find_element(By.TAG_NAME, "body")
     assert body.value_of_css_property("background-color") == "rgba(255, 255, 255, 1)"
+
+
+@pytest.fixture
+def entering(tmp_path: Path) -> Iterator[str]:
+    """A viewer that takes entries."""
+    catalog, sink = Catalog.of([SITE]), DuckDbSink(tmp_path / "site.duckdb")
+    with (
+        desk_in_thread(tmp_path / "desk", catalog) as desk,
+        serving(make_app(DuckDbStore(sink.cursor), catalog, SystemClock(), [], None, desk)) as url,
+    ):
+        yield url
+    asyncio.run(sink.close())
+
+
+TOUCHED = "main a, main button, main select, main input:not([type=hidden]):not([type=radio]), main .choice"
+"""What a finger in a glove has to hit."""
+
+
+def test_entries_are_made_with_gloves_on(browser: webdriver.Chrome, entering: str) -> None:
+    """On a tablet: everything that is touched is at least 48 px high, and nothing runs out of the page."""
+    browser.set_window_size(800, 1100)
+    for path in ("/entry", "/entry/new?kind=stop", "/entry/new?kind=defect", "/entry/file"):
+        browser.get(entering + path)
+        crumbs = set(browser.find_elements(By.CSS_SELECTOR, ".crumbs a"))
+        small = [
+            (one.text or one.get_attribute("name"), one.size["height"])
+            for one in browser.find_elements(By.CSS_SELECTOR, TOUCHED)
+            if one not in crumbs and one.is_displayed() and one.size["height"] < 48
+        ]
+        assert small == [], path
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), path
+    browser.get(f"{entering}/entry/new?kind=stop")
+    for name in ("machine", "reason"):
+        browser.find_element(By.CSS_SELECTOR, f"input[name={name}]").click()
+    browser.find_element(By.NAME, "author").send_keys("김정비", Keys.ENTER)
+    wait_for(browser, "저장했습니다")
+    assert "김정비" in shown(browser)
+    assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]
+    assert {urlsplit(url).hostname for url in requests_of(browser)} == {"127.0.0.1"}
+    browser.set_window_size(1400, 900)
+
+
+def test_entries_need_no_script(browser: webdriver.Chrome, entering: str) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(f"{entering}/entry/new?kind=defect")
+        browser.find_element(By.NAME, "author").send_keys("김정비")
+        browser.find_element(By.CSS_SELECTOR, "button.main").click()
+        wait_for(browser, "필수 항목입니다")
+        browser.find_element(By.NAME, "value").send_keys("3")
+        browser.find_element(By.CSS_SELECTOR, "button.main").click()
+        wait_for(browser, "저장했습니다")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

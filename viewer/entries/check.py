@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from viewer.entries.faults import EntryRefused, Fault, of_pydantic
-from viewer.entries.kinds import FIELDS, KINDS, Kind
+from viewer.entries.kinds import CONTEXT, FIELDS, KINDS, Kind
 from viewer.entries.model import Entry
 from viewer.entries.site import EntrySite
 from viewer.entries.times import NS
@@ -18,8 +18,10 @@ _FIRST_NS: Final = 946_684_800 * NS
 """2000-01-01 UTC."""
 _SOON_NS: Final = 600 * NS
 """A tablet's clock may be ahead by this."""
-_FAR_DAYS: Final = 400
-_LONGEST_DAYS: Final = {"stop": 31, "crew": 31}
+FAR_DAYS: Final = 400
+"""How far ahead an order or a lot may lie, and how long one may take."""
+SHORT_DAYS: Final = 31
+"""The same of everything else that may lie ahead or take a time."""
 _MOMENTS: Final = ("start", "end", "confirmed", "due", "shipped")
 _ALWAYS: Final = {"id", "kind", "author", "replaces", "withdrawn"}
 _HAPPENED: Final = {"shipped"}
@@ -79,6 +81,7 @@ def _of_kind(entry: Entry, kind: Kind) -> Iterator[Fault]:
 
 def _of_times(entry: Entry, now_ns: int) -> Iterator[Fault]:
     planned = KINDS[entry.kind].planned
+    days = FAR_DAYS if KINDS[entry.kind].measurement == CONTEXT else SHORT_DAYS
     for field in _MOMENTS:
         at_ns = getattr(entry, field)
         if at_ns is None:
@@ -87,10 +90,9 @@ def _of_times(entry: Entry, now_ns: int) -> Iterator[Fault]:
             yield Fault(field, "early")
         elif at_ns > now_ns + _SOON_NS and (not planned or field in _HAPPENED):
             yield Fault(field, "future")
-        elif at_ns > now_ns + _FAR_DAYS * _DAY_NS:
-            yield Fault(field, "far")
+        elif at_ns > now_ns + days * _DAY_NS:
+            yield Fault(field, "far", {"days": days})
     if entry.start is not None and entry.end is not None:
-        days = _LONGEST_DAYS.get(entry.kind, _FAR_DAYS)
         if entry.end <= entry.start:
             yield Fault("end", "order")
         elif entry.end - entry.start > days * _DAY_NS:

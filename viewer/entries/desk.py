@@ -64,10 +64,12 @@ class EntryDesk:
         self._book = Book(folder / "entries.db")
         self._ways: dict[SiteKey, Way] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Send what was saved, now and by earlier processes; ends by cancellation."""
+        self._loop = asyncio.get_running_loop()
         try:
             async with asyncio.TaskGroup() as self._group:
                 reason = ""
@@ -78,7 +80,7 @@ class EntryDesk:
                     await asyncio.sleep(_AGAIN_S)
                 await asyncio.get_running_loop().create_future()
         finally:
-            self._group = None
+            self._group = self._loop = None
 
     async def close(self, at_most_s: float = 2.0) -> None:
         """Make everything durable, and close; what is not stored yet is sent after the next start."""
@@ -122,6 +124,16 @@ class EntryDesk:
         taken = await asyncio.to_thread(self._book.add, key, entries, source, now_ns)
         await self._send(key, [one.id for one in taken])
         return taken
+
+    def save_now(self, key: SiteKey, entries: Sequence[Entry], source: Source) -> list[Written]:
+        """What `save` does, for a thread that may wait.
+
+        Raises:
+            JournalError: as of `save`, or the desk does not run.
+        """
+        if self._loop is None:
+            raise JournalError(self._folder, "nothing is saved: the desk does not run")
+        return asyncio.run_coroutine_threadsafe(self.save(key, entries, source), self._loop).result()
 
     def recent(self, key: SiteKey, since_ns: int) -> list[Written]:
         """What this desk has taken of a site since a moment, oldest first; it blocks."""

@@ -22,7 +22,7 @@ _TEXTS: Final = {
     "moment": Text("2026-11-22 08:30 과 같은 일시여야 합니다", "must be a moment such as 2026-11-22 08:30"),
     "early": Text("2000년 이후여야 합니다", "must be after the year 2000"),
     "future": Text("아직 오지 않은 때입니다", "lies in the future"),
-    "far": Text("400일 이내여야 합니다", "must be within 400 days from now"),
+    "far": Text("앞으로 {days}일 이내여야 합니다", "must be within {days} days from now"),
     "order": Text("시작보다 뒤여야 합니다", "must be after the start"),
     "span": Text("시작부터 {days}일까지 쓸 수 있습니다", "must be within {days} days of the start"),
     "part": Text("{of:g} 이하여야 합니다", "must be {of:g} or less"),

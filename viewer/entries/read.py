@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,7 @@ import structlog
 
 from pipelines.calendar import Span
 from viewer.entries.chain import counting
+from viewer.entries.check import FAR_DAYS, SHORT_DAYS
 from viewer.entries.kinds import CONTEXT, ENTRY
 from viewer.entries.model import Entry
 from viewer.entries.site import SiteKey
@@ -19,8 +20,10 @@ from viewer.kpi.orders import Order
 from viewer.kpi.production import Crew
 from viewer.stores.base import Store
 
-AHEAD_NS: Final = 400 * 86_400 * 10**9
-"""What was entered longer before the time it is about is not looked for: so far ahead nothing can be entered."""
+_DAY_NS: Final = 86_400 * 10**9
+AHEAD_NS: Final = {ENTRY: 2 * SHORT_DAYS * _DAY_NS, CONTEXT: 2 * FAR_DAYS * _DAY_NS}
+"""What concerns a period was entered no longer than this before it: so far ahead it may lie, and so long it may take. A
+stop that goes on for longer, and was not entered again, is not found."""
 log = structlog.get_logger()
 
 
@@ -103,7 +106,8 @@ def entries_of(store: Store, site: SiteKey, period: Span, line: str = "", machin
     Raises:
         DependencyError: the store cannot be reached.
     """
-    return entered(counting(written_in(store, site, period[0] - AHEAD_NS)), period, line, machine)
+    found = [one for kind, ahead_ns in AHEAD_NS.items() for one in _records(store, kind, site, period[0] - ahead_ns)]
+    return entered(counting(found), period, line, machine)
 
 
 def written_in(store: Store, site: SiteKey, since_ns: int) -> list[Written]:
@@ -112,14 +116,16 @@ def written_in(store: Store, site: SiteKey, since_ns: int) -> list[Written]:
     Raises:
         DependencyError: the store cannot be reached.
     """
-    found = []
-    for measurement in (ENTRY, CONTEXT):
-        for one in store.records(measurement, *site, since_ns):
-            try:
-                found.append(written_of(one.tags, one.time_ns, one.fields))
-            except ValueError as error:
-                log.warning("entry_not_understood", site="/".join(site), time_ns=one.time_ns, reason=str(error))
+    found = [one for measurement in AHEAD_NS for one in _records(store, measurement, site, since_ns)]
     return sorted(found, key=lambda one: one.time_ns)
+
+
+def _records(store: Store, measurement: str, site: SiteKey, since_ns: int) -> Iterator[Written]:
+    for one in store.records(measurement, *site, since_ns):
+        try:
+            yield written_of(one.tags, one.time_ns, one.fields)
+        except ValueError as error:
+            log.warning("entry_not_understood", site="/".join(site), time_ns=one.time_ns, reason=str(error))
 
 
 def entered(counts: Iterable[Written], period: Span, line: str = "", machine: str = "") -> Entered:

@@ -22,6 +22,7 @@ from viewer.access import current
 from viewer.access.access import Access, embedded
 from viewer.access.scope import ScopedStore, scoped_catalog
 from viewer.catalog import Catalog, MachineKey
+from viewer.entries.desk import EntryDesk
 from viewer.kpi.words import INDICATIVE, MANUAL
 from viewer.overview import CODE, HOLDS_S, NS, STATE
 from viewer.site_info import SiteInfo
@@ -32,7 +33,13 @@ _LANGUAGE_COOKIE: Final = "lang"
 _YEAR_S: Final = 31_536_000
 _MOST_KEPT: Final = 200
 """Characters of a value of an address that is kept when the language is switched."""
-MENU: Final = (("/", "menu_machines"), ("/kpi", "menu_kpi"), ("/alarms", "menu_alarms"), ("/level", "menu_level"))
+MENU: Final = (
+    ("/", "menu_machines"),
+    ("/kpi", "menu_kpi"),
+    ("/alarms", "menu_alarms"),
+    ("/entry", "menu_entry"),
+    ("/level", "menu_level"),
+)
 """Pages that every page links to: path, and key of its name."""
 _FOLDER: Final = Path(__file__).parents[1] / "pages"
 
@@ -48,15 +55,23 @@ class Pages:
         clock: what "now" is.
         notices: shown on top of every page, for example that the broker is an embedded one.
         access: users, sessions, audit log; default: none, and everybody sees everything.
+        desk: takes entries by hand; default: nothing is entered here.
 
     Attributes:
         store: what whoever asks may see of it; nothing where no request is being answered.
     """
 
     def __init__(
-        self, store: Store, catalog: Catalog, clock: Clock, notices: Sequence[str] = (), access: Access | None = None
+        self,
+        store: Store,
+        catalog: Catalog,
+        clock: Clock,
+        notices: Sequence[str] = (),
+        access: Access | None = None,
+        desk: EntryDesk | None = None,
     ) -> None:
         self._everything = store
+        self.desk = desk
         self.store: Store = ScopedStore(store, current.companies)
         self._catalog = catalog
         self.clock = clock

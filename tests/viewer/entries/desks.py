@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from pipelines.clock import SystemClock
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.services.mosquitto import Mosquitto
+from tests.services.ports import free_port
 from tests.viewer.entries.said import KEY, SITE
+from viewer.catalog import Catalog
 from viewer.entries.desk import EntryDesk
 from viewer.entries.inbox import Inbox
 from viewer.entries.read import written_in
+from viewer.entries.site import entry_sites
 from viewer.entries.written import Written
 from viewer.stores.duckdb import DuckDbStore
 
@@ -73,3 +77,28 @@ async def store_behind(broker: Mosquitto, file: Path) -> AsyncIterator[DuckDbSto
 
 def stored(store: DuckDbStore) -> list[Written]:
     return written_in(store, KEY, 0)
+
+
+@contextmanager
+def desk_in_thread(folder: Path, catalog: Catalog) -> Iterator[EntryDesk]:
+    """A desk that runs beside the test, as beside the pages of a viewer; its broker is away."""
+    sites = entry_sites(catalog.sites.values())
+    desk = EntryDesk(folder, MqttSettings(port=free_port()), sites, SystemClock(), keep_open)
+    ready, loops, tasks = threading.Event(), [], []
+
+    async def run() -> None:
+        loops.append(asyncio.get_running_loop())
+        async with asyncio.TaskGroup() as group:
+            tasks.append(group.create_task(desk.run()))
+            await asyncio.sleep(0)
+            ready.set()
+        await desk.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    ready.wait()
+    try:
+        yield desk
+    finally:
+        loops[0].call_soon_threadsafe(tasks[0].cancel)
+        thread.join()

@@ -45,6 +45,10 @@ WORST: list[tuple[dict[str, Any], set[tuple[str, str]]]] = [
     ({**STOP, "start": "2026-10-01"}, {("end", "span")}),
     ({"kind": "order", "order": "A-1", "author": "a"}, {("", "no_moment")}),
     ({"kind": "order", "order": "A-1", "author": "a", "due": "2028-01-01"}, {("due", "far")}),
+    (
+        {"kind": "crew", "value": 3, "start": "2027-01-01", "end": "2027-01-02", "author": "a"},
+        {("start", "far"), ("end", "far")},
+    ),
     ({"kind": "order", "order": "A-1", "author": "a", "shipped": "2026-11-23"}, {("shipped", "future")}),
     ({"kind": "inspection", "value": 0, "of": 0, "start": "2026-11-22", "author": "a"}, {("of", "nothing")}),
 ]
