@@ -34,9 +34,10 @@ class Browser:
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """An answer as it comes."""
-        return asyncio.run(self._ask(method, path, **more))
+        return asyncio.run(self.ask_soon(method, path, **more))
 
-    async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+    async def ask_soon(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """The same, beside others."""
         way = httpx.ASGITransport(self.app, raise_app_exceptions=True, client=(self.address, 5000))
         async with httpx.AsyncClient(transport=way, base_url=self.base) as client:
             headers = {**more.pop("headers", {})}

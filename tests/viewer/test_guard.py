@@ -234,6 +234,21 @@ def test_who_sees_no_company_is_told_so(app: Starlette) -> None:
     assert "아직 볼 수 있는 기업이 없습니다" in browser.get("/").text
 
 
+def test_requests_at_the_same_time_are_not_taken_for_each_others(app: Starlette) -> None:
+    browsers = [Browser(app) for _ in range(4)]
+    for browser, name in zip(browsers, ("kim", "lee", "kim", "lee"), strict=True):
+        browser.log_in(name)
+
+    async def together() -> list[str]:
+        asked = [browser.ask_soon("GET", "/") for browser in browsers for _ in range(15)]
+        return [answer.text for answer in await asyncio.gather(*asked)]
+
+    for number, page in enumerate(asyncio.run(together())):
+        mine, not_mine = (("프레스 1호기", "비밀 가열로"), ("비밀 가열로", "프레스 1호기"))[number // 15 % 2]
+        assert mine in page
+        assert not_mine not in page
+
+
 def test_a_scope_that_was_narrowed_counts_for_pages_that_are_open(app: Starlette, access: Access) -> None:
     browser = Browser(app)
     browser.log_in("kim")

@@ -50,6 +50,21 @@ def test_the_file_and_its_log_are_for_nobody_else(tmp_path: Path) -> None:
         os.umask(before)
 
 
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    """`sudo agent users` beside a service of its own user; whoever is not root owns both anyway."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)
+    book = Book(folder / "viewer.db")
+    with book.write() as cursor:
+        cursor.execute("INSERT INTO tries VALUES ('account', 'a', 1, 0)")
+    owner = folder.stat()
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()} == {(owner.st_uid, owner.st_gid)}
+    assert len(list(folder.iterdir())) == 3
+    book.close()
+
+
 def test_a_file_with_wider_rights_is_narrowed(tmp_path: Path) -> None:
     path = tmp_path / "viewer.db"
     Book(path).close()
