@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from pipelines.calendar import Calendar, Span
 from pipelines.derive.table import read_table
 from pipelines.errors import ConfigError
 from viewer.catalog import Catalog
 from viewer.kpi.oee import Profile
-from viewer.kpi.period import month, until_now
+from viewer.kpi.period import written_month
 from viewer.reports.cell import Language
+from viewer.reports.drawings import DRAWINGS
 from viewer.reports.gather.company import subject_of
 from viewer.reports.gather.programme import companies_of
 from viewer.reports.goals_file import read_goals
-from viewer.reports.kpi_report import (
-    battery_report,
-    ccp_report,
-    collection_report,
-    kpi_report,
-    monthly_report,
-    safety_report,
-)
+from viewer.reports.kinds import KINDS
 from viewer.reports.model import Report
-from viewer.reports.page import page
-from viewer.reports.pdf import pdf
 from viewer.reports.programme import ProgrammeFile, programme_report
-from viewer.reports.subject import Subject
-from viewer.reports.xlsx import xlsx
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
 
-KINDS: Final[dict[str, Callable[[Subject], Report]]] = {
-    "kpi": kpi_report,
-    "monthly": monthly_report,
-    "collection": collection_report,
-    "safety": safety_report,
-    "ccp": ccp_report,
-    "battery": battery_report,
-}
-"""What can be asked for of a site."""
 PROGRAMME: Final = "programme"
 """What can be asked for over many companies."""
-DRAWINGS: Final[dict[str, Callable[[Report, Language], bytes]]] = {
-    ".xlsx": xlsx,
-    ".pdf": pdf,
-    ".html": lambda report, language: page(report, language).encode(),
-}
-"""What each ending of a file is made by."""
-LANGUAGES: Final = get_args(Language)
-_MONTH: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +137,9 @@ def period_of(text: str, calendar: Calendar, now_ns: int) -> Span:
     Raises:
         ConfigError: it is no month, or has not begun.
     """
-    found = _MONTH.fullmatch(text)
-    if found is None:
+    span = written_month(calendar, text, now_ns)
+    if span is None:
         raise ConfigError(None, None, f"--month {text}: is no month; write it as 2026-11")
-    span = until_now(month(calendar, int(found[1]), int(found[2])), now_ns)
     if span[0] == span[1]:
         raise ConfigError(None, None, f"--month {text}: has not begun; take one that has, or set the clock right")
     return span

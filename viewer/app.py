@@ -35,6 +35,7 @@ from viewer.routes import (
     machine,
     machines,
     oee,
+    reports,
     setup,
     users,
 )
@@ -42,7 +43,7 @@ from viewer.routes.pages import Pages
 from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PARTS: Final = (machines, machine, kpi, oee, alarms, level, entry, entry_form, entry_file, health)
+_PARTS: Final = (machines, machine, kpi, oee, alarms, reports, level, entry, entry_form, entry_file, health)
 _ACCESS: Final = (login, setup, users, audit)
 
 

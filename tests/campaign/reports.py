@@ -16,7 +16,7 @@ from typing import Any
 import openpyxl
 
 from tests.viewer.reports.shift import subject
-from viewer.reports.kpi_report import collection_report, kpi_report, monthly_report
+from viewer.reports.kinds import collection_report, kpi_report, monthly_report
 from viewer.reports.xlsx import xlsx
 
 Cells = dict[str, dict[str, Any]]

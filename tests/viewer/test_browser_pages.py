@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 PAGES = {
     "/alarms": ("현재 경보", "Alarms now"),
+    "/reports": ("파일로 받기", "Save it"),
 }
 BRIGHTNESS = """
 const channel = (one) => { const s = one / 255; return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
 from pipelines.calendar import Calendar, Span
+
+_MONTH: Final = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 
 
 def days(calendar: Calendar, first: date, last: date) -> Span:
@@ -68,3 +71,9 @@ def named(calendar: Calendar, name: str, now_ns: int) -> Span:
 def until_now(span: Span, now_ns: int) -> Span:
     """A period without what has not come yet; one that has not begun is empty."""
     return min(span[0], now_ns), min(span[1], now_ns)
+
+
+def written_month(calendar: Calendar, text: str, now_ns: int) -> Span | None:
+    """The production days of a month that is written as `2026-11`, up to now at most; None = it is no month."""
+    found = _MONTH.fullmatch(text)
+    return until_now(month(calendar, int(found[1]), int(found[2])), now_ns) if found else None

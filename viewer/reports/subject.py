@@ -165,6 +165,7 @@ class Subject:
         generated_ns: when the report is made, ns since 1970 UTC.
         profile: how OEE is split.
         goals: baseline, target, weight.
+        kpis: codes that the site is judged by, with or without a goal.
         cap: greatest achievement that counts, percent; None = no limit.
         whole: the company.
         machines: its machines.
@@ -183,6 +184,7 @@ class Subject:
     generated_ns: int
     profile: str = "iso22400"
     goals: tuple[Goal, ...] = ()
+    kpis: tuple[str, ...] = ()
     cap: float | None = None
     whole: Scope
     machines: tuple[Scope, ...] = ()

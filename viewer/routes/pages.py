@@ -38,6 +38,7 @@ MENU: Final = (
     ("/kpi", "menu_kpi"),
     ("/alarms", "menu_alarms"),
     ("/entry", "menu_entry"),
+    ("/reports", "menu_reports"),
     ("/level", "menu_level"),
 )
 """Pages that every page links to: path, and key of its name."""

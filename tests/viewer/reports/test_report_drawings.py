@@ -16,7 +16,7 @@ from pypdf import PdfReader
 
 from tests.viewer.reports.shift import HOUR, subject
 from viewer.reports.cell import Language, Number, rounded
-from viewer.reports.kpi_report import kpi_report
+from viewer.reports.kinds import kpi_report
 from viewer.reports.model import Table
 from viewer.reports.page import page
 from viewer.reports.pdf import pdf

@@ -12,7 +12,7 @@ from viewer.kpi.catalog import CATALOG
 from viewer.kpi.goal import Goal
 from viewer.kpi.result import missing
 from viewer.reports.cell import Missing, Number, Words, shown
-from viewer.reports.kpi_report import collection_report, kpi_report, monthly_report
+from viewer.reports.kinds import collection_report, kpi_report, monthly_report
 from viewer.reports.model import Bars, Report, Table
 
 SHEETS = "01_총괄 02_KPI상세 03_OEE 04_비가동 05_불량 06_에너지 07_경보 08_데이터품질 09_원천요약 10_변경이력"
@@ -56,6 +56,18 @@ def test_a_figure_without_data_is_left_out_and_the_weights_are_shown() -> None:
     row = summary.rows[2]
     assert [isinstance(cell, Missing) for cell in row[6:11]] == [True, True, True, False, True]
     assert summary.notes[-1].ko == "재배분 가중치: 설비종합효율 62.5%, 공정불량률 37.5%"
+
+
+def test_figures_of_the_site_without_a_target_stand_below() -> None:
+    of = replace(subject(), kpis=("P-OEE", "P-UTIL", "D-O2S"))
+    summary = table(kpi_report(of), "01_총괄", "KPI 총괄표")
+    rows = said(summary)
+    assert [row[1] for row in rows] == ["설비종합효율", "공정불량률", "납기준수율", "설비가동률", "수주출하 리드타임"]
+    assert rows[3][4:11] == ["—", "—", "84.09%", "—", "—", "—", "—"]
+    assert rows[4][6] == "미수집"
+    without = kpi_report(replace(of, goals=()))
+    assert [row[6] for row in said(table(without, "01_총괄", "KPI 총괄표"))] == ["77.95%", "84.09%", "미수집"]
+    assert not any("달성률" in one.ko for one in table(without, "01_총괄", "KPI 총괄표").notes)
 
 
 def test_official_is_what_was_approved() -> None:

@@ -15,7 +15,7 @@ from viewer.kpi.result import Evidence, Result
 from viewer.kpi.words import Text
 from viewer.reports.cell import Missing, Number, Words, shown
 from viewer.reports.episodes import episodes
-from viewer.reports.kpi_report import battery_report, ccp_report, safety_report
+from viewer.reports.kinds import battery_report, ccp_report, safety_report
 from viewer.reports.model import Facts, Paragraph, Report, Table
 from viewer.reports.pdf import pdf
 from viewer.reports.programme import Company, ProgrammeFile, Target, programme_report

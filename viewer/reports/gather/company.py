@@ -61,6 +61,7 @@ def subject_of(
         generated_ns=now_ns,
         profile=profile,
         goals=goals.on(local(now_ns).date()),
+        kpis=site.kpis,
         cap=goals.cap,
         whole=whole(store, site, period, profile),
         machines=tuple(scope for scope, _ in machines),

@@ -91,18 +91,22 @@ def _project(subject: Subject, total: Score) -> Facts:
 
 
 def _table(subject: Subject, total: Score) -> Table:
-    notes = [
-        Text(*(f"{name}: {text}" for name, text in zip(row.actual.definition.name, row.actual.formula, strict=True)))
-        for row in total.rows
+    own = {row.goal.code for row in total.rows}
+    others = [subject.whole.figures[code] for code in subject.kpis if code not in own and code in subject.whole.figures]
+    results = [*(row.actual for row in total.rows), *others]
+    formulas = [
+        Text(*(f"{name}: {text}" for name, text in zip(one.definition.name, one.formula, strict=True)))
+        for one in results
     ]
-    general = (*goals.IMPROVEMENT.values(), goals.ACHIEVEMENT, goals.OVERALL)
-    rows = tuple(_row(row, note, total, subject) for note, row in enumerate(total.rows, 1))
+    rows = [_row(row, note, total, subject) for note, row in enumerate(total.rows, 1)]
+    rows += [_without(one, note, subject) for note, one in enumerate(others, len(rows) + 1)]
+    general = (*goals.IMPROVEMENT.values(), goals.ACHIEVEMENT, goals.OVERALL) if total.rows else ()
     return Table(
         title=Text("KPI 총괄표", "Key figures"),
         columns=_COLUMNS,
-        rows=rows,
+        rows=tuple(rows),
         empty=_NO_GOALS,
-        notes=(*notes, *general, *_anew(total)),
+        notes=(*formulas, *general, *_anew(total)),
     )
 
 
@@ -120,27 +124,50 @@ def _anew(total: Score) -> tuple[Text, ...]:
 
 
 def _row(row: Row, note: int, total: Score, subject: Subject) -> tuple[Cell, ...]:
-    of = row.actual.definition
-    goal = row.goal
-    area = goal.code.partition("-")[0]
+    unit, goal = row.actual.unit, row.goal
     achieved = row.achievement if total.cap is None or row.achievement is None else min(row.achievement, total.cap)
     points = None if row.weight is None or achieved is None else row.weight / 100 * achieved
     why = row.actual.why or _NO_ACHIEVEMENT
     return (
-        said(AREAS.get(area, Text(area, area))),
-        Words(of.name, (OFFICIAL if goal.official else OPERATIONAL,)),
-        said(of.unit),
-        Words(of.formula, note=note),
-        in_unit(goal.baseline, of.unit),
-        in_unit(goal.target, of.unit),
+        *_name(row.actual, note, OFFICIAL if goal.official else OPERATIONAL),
+        in_unit(goal.baseline, unit),
+        in_unit(goal.target, unit),
         figure_cell(row.actual, unit=False),
         _percent(row.improvement, why),
         _percent(row.achievement, why),
         number(goal.weight, decimals=2),
         number(points, decimals=2, why=why),
-        said(measured(row.actual)),
-        said(of.inputs),
-        rate_cell(row.actual),
+        *_method(row.actual, subject),
+    )
+
+
+def _without(result: Result, note: int, subject: Subject) -> tuple[Cell, ...]:
+    """A figure that the site is judged by and that nobody set a target of."""
+    return (
+        *_name(result, note, OPERATIONAL),
+        NOTHING,
+        NOTHING,
+        figure_cell(result, unit=False),
+        *(NOTHING for _ in range(4)),
+        *_method(result, subject),
+    )
+
+
+def _name(result: Result, note: int, badge: Text) -> tuple[Cell, ...]:
+    area = result.code.partition("-")[0]
+    return (
+        said(AREAS.get(area, Text(area, area))),
+        Words(result.definition.name, (badge,)),
+        said(result.unit),
+        Words(result.formula, note=note),
+    )
+
+
+def _method(result: Result, subject: Subject) -> tuple[Cell, ...]:
+    return (
+        said(measured(result)),
+        said(result.definition.inputs),
+        rate_cell(result),
         said(_EVIDENCE) if subject.sources else NOTHING,
     )
 
