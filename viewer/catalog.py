@@ -68,6 +68,21 @@ class EnergyInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityInfo:
+    """The value by which a machine's process is judged.
+
+    Attributes:
+        field: of the records of its cycles.
+        low: lower specification limit; None = there is none.
+        high: upper specification limit; None = there is none.
+    """
+
+    field: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MachineInfo:
     """A machine as people see it."""
 
@@ -93,6 +108,8 @@ class MachineInfo:
     """Whether there is a record of each cycle."""
     energy: EnergyInfo | None = None
     """Where its energy is metered; None = nowhere."""
+    quality: QualityInfo | None = None
+    """By what its process is judged; None = by nothing."""
 
     @property
     def key(self) -> MachineKey:
@@ -155,6 +172,7 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 (machine.get("count") or {}).get("ideal_s") or state.get("ideal_s"),
                 bool(machine.get("cycle")),
                 _energy(machine.get("energy"), name),
+                _quality(machine.get("cycle"), name),
             )
         )
     return found
@@ -172,6 +190,15 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
 def _address(tag: Mapping[str, Any]) -> str:
     register = f"{tag['table']} {tag['address']}" if tag.get("table") and tag.get("address") is not None else ""
     return str(tag.get("node") or tag.get("path") or register or tag.get("item") or tag.get("data_item") or "")
+
+
+def _quality(cycle: Mapping[str, Any] | None, machine: str) -> QualityInfo | None:
+    said = (cycle or {}).get("quality")
+    if not said:
+        return None
+    ref = Ref.of(machine, said["value"])
+    field = ref.tag if ref.machine == machine else f"{ref.machine}_{ref.tag}"
+    return QualityInfo(field, said.get("low"), said.get("high"))
 
 
 def _energy(energy: Mapping[str, Any] | None, machine: str) -> EnergyInfo | None:

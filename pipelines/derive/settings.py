@@ -159,6 +159,27 @@ class CountSettings(Settings):
         return self
 
 
+class QualitySettings(Settings):
+    """The value by which a process is judged, and its specification: what Cpk is made of."""
+
+    value: TagRef
+    """One of the cycle's `values`."""
+    low: float | None = None
+    """Lower specification limit, in the unit of the tag; default: there is none."""
+    high: float | None = None
+    """Upper specification limit; default: there is none."""
+
+    @model_validator(mode="after")
+    def _limits(self) -> Self:
+        if self.low is None and self.high is None:
+            msg = "needs low, or high, or both"
+            raise ValueError(msg)
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            msg = f"low ({self.low:g}) must be below high ({self.high:g})"
+            raise ValueError(msg)
+        return self
+
+
 class CycleSettings(Settings):
     """One record for each cycle of a machine."""
 
@@ -166,9 +187,14 @@ class CycleSettings(Settings):
     """Counter that goes up when a cycle ends."""
     values: tuple[TagRef, ...] = ()
     """Tags whose newest value goes into the record; none called `number`, `counts` or `duration_s`."""
+    quality: QualitySettings | None = None
+    """The value by which the process is judged (Q-CPK); default: none."""
 
     @model_validator(mode="after")
     def _own_fields(self) -> Self:
+        if self.quality is not None and self.quality.value not in self.values:
+            msg = f"quality is judged by {self.quality.value!r}, which is none of values; add it there"
+            raise ValueError(msg)
         for text in self.values:
             if text in OWN_VALUES:
                 msg = f"{text!r} is a field of every cycle; give the tag another name"

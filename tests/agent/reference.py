@@ -18,6 +18,7 @@ SECTIONS: Final = {
     "LampSettings": "`machines.NAME.state.lamps`",
     "CountSettings": "`machines.NAME.count`",
     "CycleSettings": "`machines.NAME.cycle`",
+    "QualitySettings": "`machines.NAME.cycle.quality`",
     "EnergySettings": "`machines.NAME.energy`",
     "BatterySettings": "`machines.NAME.battery`",
     "ChannelSettings": "`machines.NAME.battery.channels.NAME`",

@@ -17,7 +17,7 @@ from viewer.query import alarms, energy
 from viewer.query.collected import Pieces, collected
 from viewer.query.entered import with_entries
 from viewer.query.needs import Part, needs
-from viewer.query.pieces import counts, cycles
+from viewer.query.pieces import counts, cycles, measured
 from viewer.query.states import spans
 from viewer.query.unit import Unit
 from viewer.site_info import SiteInfo
@@ -137,6 +137,11 @@ def _with(
     period, pieces = inputs.period, Pieces(store, site.key, inputs.period)
     if "cycles" in parts:
         inputs = replace(inputs, cycles=_cycles(store, machines, period))
+    judged = [(one, one.quality) for one in machines if one.quality is not None]
+    if "limits" in parts and len(judged) == 1:
+        ((machine, quality),) = judged
+        values = measured(store, machine, quality.field, period)
+        inputs = replace(inputs, values=values, limits=(quality.low, quality.high))
     if "energy" in parts:
         inputs = _energy(inputs, store, machines)
     names = {one.name for one in machines}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from viewer.catalog import MachineInfo
-from viewer.kpi.words import NO_ENTRIES, NO_LIMITS, Text
+from viewer.kpi.words import NO_ENTRIES, Text
 from viewer.query.unit import Unit
 from viewer.site_info import SiteInfo
 
@@ -30,7 +30,10 @@ _WHY: Final[dict[Part, Text]] = {
     "alarms": Text("설정에 안전경보(safety)가 없음", "no safety alarm is configured"),
     "gas": Text("설정에 가스(exposure)가 하나가 아님", "not exactly one gas (exposure) is configured"),
     "entries": NO_ENTRIES,
-    "limits": NO_LIMITS,
+    "limits": Text(
+        "설정에 규격(cycle의 quality)이 있는 설비가 하나가 아님",
+        "not exactly one machine has specification limits (quality of cycle)",
+    ),
 }
 
 
@@ -64,7 +67,7 @@ def _has(part: Part, site: SiteInfo, machines: list[MachineInfo]) -> bool:
         "energy": any(one.energy is not None for one in machines),
         "alarms": any(one.safety and one.machine in names for one in site.alarms),
         "gas": sum(one.machine in names for one in site.gases) == 1,
-        "limits": False,
+        "limits": sum(one.quality is not None for one in machines) == 1,
         "entries": False,
         "collected": True,
     }[part]

@@ -50,6 +50,11 @@ def cycles(store: Store, machine: MachineInfo, period: Span) -> Cycles:
     )
 
 
+def measured(store: Store, machine: MachineInfo, field: str, period: Span) -> NDArray[np.float64]:
+    """What was measured of one value of the cycles that ended in a period, in their order."""
+    return store.points(machine.place("cycle"), field, *period).value.astype(np.float64)
+
+
 def common(columns: Sequence[Points]) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
     """Times that all columns have, and where each of them has these."""
     time_ns = reduce(np.intersect1d, (one.time_ns for one in columns))

@@ -24,6 +24,8 @@ PERIODS_S: Final = {
 REFRESH_S: Final = {"10m": 5, "1h": 15, "8h": 60, "1d": 120}
 """How often the charts of a period are drawn again; of a longer one ten minutes."""
 _SELDOM_S: Final = 600
+_LONG_S: Final = _DAY_S
+"""Longer periods are offered where the store keeps hours: every reading of a month takes too long to be asked for."""
 _STATES_NS: Final = 8 * _DAY_S * NS
 """A longer picture has no band of states: they would be thinner than a line."""
 EVERY_TAG: Final = "*"
@@ -47,7 +49,8 @@ def _machine(pages: Pages, request: Request) -> Response:
     if view is None:
         raise HTTPException(404)
     period = request.query_params.get("period", "10m")
-    if period not in PERIODS_S:
+    offered = [one for one, length_s in PERIODS_S.items() if length_s <= _LONG_S or pages.store.keeps_hours]
+    if period not in offered:
         period = "10m"
     zoom = _zoom(request.query_params)
     end_ns = now_ns if zoom is None else zoom[1]
@@ -62,7 +65,7 @@ def _machine(pages: Pages, request: Request) -> Response:
         view=view,
         charts=charts,
         period=period,
-        periods=tuple(PERIODS_S),
+        periods=offered,
         zoom=zoom,
         start_ns=start_ns,
         end_ns=end_ns,

@@ -158,6 +158,9 @@ class ExactStore(Protocol):
 class Store(ExactStore, Protocol):
     """A store to read from. Every method raises DependencyError when the store cannot be reached."""
 
+    keeps_hours: bool
+    """Whether trends over months come from kept hours, in a moment, and not from every reading."""
+
     def series(self) -> list[SeriesInfo]:
         """Machines and their tags, gaps left out."""
         ...

@@ -63,6 +63,8 @@ class DuckDbStore:
         DependencyError: another process holds the file, or it is no store.
     """
 
+    keeps_hours = True
+
     def __init__(
         self,
         source: Path | str | Connection | Callable[[], Connection],

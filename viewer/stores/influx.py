@@ -75,6 +75,8 @@ class InfluxStore:
         token: instead of the two, for 2.x.
     """
 
+    keeps_hours = False
+
     def __init__(
         self, url: str, database: str, *, username: str | None = None, password: str = "", token: str | None = None
     ) -> None:

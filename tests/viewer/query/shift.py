@@ -30,7 +30,7 @@ SITE: dict[str, Any] = {
             "label": {"ko": "프레스 1호기", "en": "Press 1"},
             "state": {"tag": "state"},
             "count": {"total": "shots", "good": "good", "ideal_s": 30},
-            "cycle": {"at": "shots"},
+            "cycle": {"at": "shots", "values": ["ton"], "quality": {"value": "ton", "low": 90.0, "high": 110.0}},
             "energy": {"kwh": "MTR-01/kwh", "covers": "line"},
         },
         "PRS-02": {"class": "press", "state": {"tag": "state"}, "count": {"total": "shots", "ng": "ng", "ideal_s": 60}},
@@ -95,7 +95,8 @@ def _pieces(running: list[int]) -> Iterator[str]:
         yield f"count,{tags('PRS-01')} total={5000 + number}i,good={4990 + number - bad}i,epoch=0i {at}"
     for number in range(35):
         at = T0 + number * 10 * MINUTE + 7
-        yield f"cycle,{tags('PRS-01')} number={number}i,counts=20i,duration_s={30 + number % 3} {at}"
+        values = f"duration_s={30 + number % 3},ton={98 + 2 * (number % 3)}"
+        yield f"cycle,{tags('PRS-01')} number={number}i,counts=20i,{values} {at}"
 
 
 def _energy() -> Iterator[str]:

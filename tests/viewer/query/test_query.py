@@ -157,7 +157,7 @@ def test_what_is_not_configured_says_so(filled: Store) -> None:
     found = {one.code: one for one in figures_of(filled, A, Unit("L1", "MTR-01"), codes, SHIFT)}
     assert {code: one.why and one.why.ko for code, one in found.items()} == {
         "P-OEE": "설정에 상태(state)가 없음",
-        "Q-CPK": "규격 없음",
+        "Q-CPK": "설정에 규격(cycle의 quality)이 있는 설비가 하나가 아님",
         "S-ALM": "설정에 안전경보(safety)가 없음",
         "C-KWH": "설정에 전력량계(energy)가 없음",
         "DQ-RATE": None,
@@ -224,6 +224,17 @@ def test_many_states_at_once_are_what_is_drawn(points: list[tuple[int, int]], st
 def test_a_machine_without_a_state_has_none(filled: Store) -> None:
     assert spans(filled, A.machines["MTR-01"], SHIFT) is None
     assert machine_inputs(filled, A, A.machines["MTR-01"], SHIFT).spans is None
+
+
+def test_how_a_process_fits_its_specification(filled: Store) -> None:
+    """98, 100, 102 in turns, 35 times, the last two 98 and 100: 22 steps of 2 and 11 of 4, R̄ = 88/34, σ = R̄/1.128.
+
+    μ = (12 x 98 + 12 x 100 + 11 x 102)/35 = 99.943, the nearer limit is 90.
+    """
+    for unit in (UNIT, Unit("L1")):
+        (found,) = figures_of(filled, A, unit, ["Q-CPK"], DAY)
+        assert found.value == pytest.approx((3498 / 35 - 90) / (3 * 90 / 34 / 1.128), rel=1e-3)
+        assert found.evidence.samples == 35
 
 
 def test_the_working_week(filled: Store) -> None:
