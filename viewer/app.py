@@ -35,6 +35,7 @@ from viewer.routes import (
     machine,
     machines,
     oee,
+    quality,
     reports,
     setup,
     users,
@@ -43,7 +44,7 @@ from viewer.routes.pages import Pages
 from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PARTS: Final = (machines, machine, kpi, oee, alarms, reports, level, entry, entry_form, entry_file, health)
+_PARTS: Final = (machines, machine, kpi, oee, alarms, quality, reports, level, entry, entry_form, entry_file, health)
 _ACCESS: Final = (login, setup, users, audit)
 
 

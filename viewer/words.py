@@ -77,6 +77,10 @@ class Words:
         """A label in this language, else in any, else the name."""
         return label.get(self.language) or next((text for text in label.values() if text), name)
 
+    def choice(self, key: str, word: str) -> str:
+        """The text of a word under a key, such as the cause of a gap; the word itself where it has none."""
+        return str(self._texts[key].get(word, word))
+
     def state(self, code: int) -> str:
         """A canonical state."""
         return str(self._texts["states"][code])

@@ -119,6 +119,6 @@ def part(text: str, start: str, end: str) -> str:
 
 def rows(text: str, table: str) -> list[list[str]]:
     """Words of each cell of the body of a table."""
-    body = text.split(f'<table id="{table}">', 1)[1].split("</table>", 1)[0].split("<tbody>", 1)[1]
+    body = text.split(f'<table id="{table}"', 1)[1].split("</table>", 1)[0].split("<tbody>", 1)[1]
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in body.split("<tr")[1:]]
     return [[" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row] for row in cells]

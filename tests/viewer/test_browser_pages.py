@@ -15,6 +15,7 @@ from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
 from tests.viewer.one_shop import CATALOG, COMPANY
 from tests.viewer.query import test_alarms_page as alarms
+from tests.viewer.query import test_quality_page as quality
 from tests.viewer.serving import serving
 from tests.viewer.test_browser import browser, chromium, requests_of, shown
 from viewer.app import make_app
@@ -27,6 +28,8 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 PAGES = {
     "/alarms": ("현재 경보", "Alarms now"),
     "/reports": ("파일로 받기", "Save it"),
+    "/quality": ("설비별 수집률", "Collection by machine"),
+    f"/quality?unit={COMPANY}/A/L1/PRS-01": ("태그별 품질", "Quality by tag"),
 }
 BRIGHTNESS = """
 const channel = (one) => { const s = one / 255; return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };
@@ -59,7 +62,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of pages over the small shop at 10:00."""
     folder: Path = tmp_path_factory.mktemp("shop")
     sink = DuckDbSink(folder / "site.duckdb")
-    asyncio.run(sink.write(COMPANY, "\n".join(alarms.lines()).encode()))
+    asyncio.run(sink.write(COMPANY, "\n".join([*alarms.lines(), *quality.lines()]).encode()))
     with serving(make_app(DuckDbStore(sink.cursor), CATALOG, SetClock(alarms.NOW))) as url:
         yield url
     asyncio.run(sink.close())
@@ -75,7 +78,8 @@ def clean(browser: webdriver.Chrome, url: str) -> None:
 def test_korean_then_english(browser: webdriver.Chrome, shop: str, path: str) -> None:
     korean, english = PAGES[path]
     browser.get(shop + "/")
-    browser.find_element(By.CSS_SELECTOR, f'.menu a[href="{path}"]').click()
+    browser.find_element(By.CSS_SELECTOR, f'.menu a[href="{path.partition("?")[0]}"]').click()
+    browser.get(shop + path)
     assert korean in shown(browser)
     browser.find_element(By.LINK_TEXT, "English").click()
     assert english in shown(browser)

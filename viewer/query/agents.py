@@ -1,9 +1,10 @@
-"""When the agents of a site told that they live."""
+"""When the agents of a site told that they live, and what they told of themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from pipelines.calendar import Span
 from viewer.overview import ALIVE_S, HEARTBEAT, NS
 from viewer.query.stretches import merged
 from viewer.site_info import SiteInfo
-from viewer.stores.base import Place, Store
+from viewer.stores.base import Place, Store, Value
 
 BEAT: Final = "connections"
 """Field that every heartbeat has."""
+MOST: Final = ("queued", "lag_s", "buffer_bytes")
+"""Fields of which the greatest value says more than the newest."""
+_OF_LINKS: Final = ("up", "silent_s", "skew_s", "reconnects", "readings")
 _ALIVE_NS: Final = int(ALIVE_S * NS)
 
 
@@ -55,3 +59,82 @@ def both(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
             found.append((max(low, other[ahead][0]), min(high, other[ahead][1])))
             ahead += 1
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHealth:
+    """How a connection of an agent is; None = not told.
+
+    Attributes:
+        name: of the connection.
+        up: whether its link is open.
+        silent_s: since the device last said a good value, seconds.
+        skew_s: the device's clock minus the agent's, seconds.
+        reconnects: links opened again since the agent's start.
+    """
+
+    name: str
+    up: bool | None
+    silent_s: float | None
+    skew_s: float | None
+    reconnects: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHealth:
+    """How an agent is, by its own heartbeats (docs/metrics.md, "In the store").
+
+    Attributes:
+        place: where its heartbeats are.
+        seen_ns: time of the newest one, ns since 1970 UTC.
+        lived: stretches of the period in which it lived.
+        now: newest value of each field that it told.
+        most: greatest value in the period of `MOST` fields.
+        links: its connections, by name.
+        jumps_s: by how much its clock jumped in the period, each time.
+    """
+
+    place: Place
+    seen_ns: int | None
+    lived: tuple[Span, ...]
+    now: Mapping[str, Value]
+    most: Mapping[str, float]
+    links: tuple[LinkHealth, ...]
+    jumps_s: tuple[float, ...]
+
+
+def agent_health(store: Store, agent: Place, period: Span) -> AgentHealth:
+    """How an agent is now, and how it was in a period.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
+    newest = {one.field: one for one in store.latest(agent)}
+    seen_ns = newest[BEAT].time_ns if BEAT in newest else None
+    most = store.trends(agent, MOST, *period, 1)
+    jumps = store.points(replace(agent, measurement="clock"), "jump_s", *period)
+    return AgentHealth(
+        agent,
+        seen_ns,
+        tuple(alive(store, agent, period)),
+        {field: one.value for field, one in newest.items() if one.value is not None and field not in _OF_LINKS},
+        {field: float(trend.high.max()) for field, trend in most.items() if len(trend.high)},
+        tuple(_links(store, agent, seen_ns)) if seen_ns is not None else (),
+        tuple(jumps.value.tolist()),
+    )
+
+
+def _links(store: Store, agent: Place, seen_ns: int) -> Iterator[LinkHealth]:
+    """As they were told with the newest heartbeats; a connection that is no longer told is none."""
+    for one in store.tagged(agent, _OF_LINKS, seen_ns - _ALIVE_NS, seen_ns + 1):
+        if "connection" not in one.tags:
+            continue
+        last: dict[str, Any] = {field: points.value[-1].item() for field, points in one.fields.items()}
+        up = last.get("up")
+        yield LinkHealth(
+            one.tags["connection"],
+            None if up is None else bool(up),
+            last.get("silent_s"),
+            last.get("skew_s"),
+            last.get("reconnects"),
+        )

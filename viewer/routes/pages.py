@@ -37,6 +37,7 @@ MENU: Final = (
     ("/", "menu_machines"),
     ("/kpi", "menu_kpi"),
     ("/alarms", "menu_alarms"),
+    ("/quality", "menu_quality"),
     ("/entry", "menu_entry"),
     ("/reports", "menu_reports"),
     ("/level", "menu_level"),
