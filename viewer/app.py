@@ -25,6 +25,7 @@ from viewer.headers import SecurityHeaders
 from viewer.routes import (
     alarms,
     audit,
+    energy,
     entry,
     entry_file,
     entry_form,
@@ -44,7 +45,21 @@ from viewer.routes.pages import Pages
 from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
-_PARTS: Final = (machines, machine, kpi, oee, alarms, quality, reports, level, entry, entry_form, entry_file, health)
+_PARTS: Final = (
+    machines,
+    machine,
+    kpi,
+    oee,
+    alarms,
+    energy,
+    quality,
+    reports,
+    level,
+    entry,
+    entry_form,
+    entry_file,
+    health,
+)
 _ACCESS: Final = (login, setup, users, audit)
 
 

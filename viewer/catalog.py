@@ -20,6 +20,8 @@ STATES: Final = ("UNKNOWN", "RUN", "IDLE", "SETUP", "DOWN", "PLANNED", "MAINT", 
 """Canonical machine states, code 0 to 8."""
 UNKNOWN: Final = 0
 
+_MAX_GAP_S: Final = 60.0
+"""As of `pipelines.derive.energy.settings.EnergySettings`."""
 _MAX_DECIMALS: Final = 6
 """A scale with more digits is no count of digits, but a fraction or a float32."""
 
@@ -59,12 +61,18 @@ class EnergyInfo:
         line: whether the meter measures the whole line and not the machine alone.
         factors_file: table of emission factors; None = the product's own.
         lots: whether the site says which lot the machine makes.
+        power: whether that tag is a power, kW, and not a counter, kWh.
+        max_gap_s: longest time between two readings over which it is known how energy is spread, seconds.
+        rollover_kwh: where a counter begins at 0 again; None = it never does.
     """
 
     meter: tuple[str, str]
     line: bool = False
     factors_file: Path | None = None
     lots: bool = False
+    power: bool = False
+    max_gap_s: float = _MAX_GAP_S
+    rollover_kwh: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +215,15 @@ def _energy(energy: Mapping[str, Any] | None, machine: str) -> EnergyInfo | None
         return None
     file = energy.get("factors_file")
     ref = Ref.of(machine, meter)
-    covers, lots = energy.get("covers") == "line", bool(energy.get("lot"))
-    return EnergyInfo((ref.machine, ref.tag), covers, Path(file) if file else None, lots)
+    return EnergyInfo(
+        (ref.machine, ref.tag),
+        energy.get("covers") == "line",
+        Path(file) if file else None,
+        bool(energy.get("lot")),
+        not energy.get("kwh"),
+        energy.get("max_gap_s") or _MAX_GAP_S,
+        energy.get("rollover_kwh"),
+    )
 
 
 def _state_map(state: Mapping[str, Any]) -> dict[str, int] | None:

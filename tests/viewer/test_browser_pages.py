@@ -9,15 +9,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
 from tests.viewer.one_shop import CATALOG, COMPANY
 from tests.viewer.query import test_alarms_page as alarms
+from tests.viewer.query import test_energy_page as energy
 from tests.viewer.query import test_quality_page as quality
 from tests.viewer.serving import serving
-from tests.viewer.test_browser import browser, chromium, requests_of, shown
+from tests.viewer.test_browser import DEADLINE_S, browser, chromium, requests_of, shown
 from viewer.app import make_app
 from viewer.stores.duckdb import DuckDbStore
 
@@ -28,6 +31,7 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 PAGES = {
     "/alarms": ("현재 경보", "Alarms now"),
     "/reports": ("파일로 받기", "Save it"),
+    "/energy?period=yesterday": ("적용한 배출계수", "Emission factors applied"),
     "/quality": ("설비별 수집률", "Collection by machine"),
     f"/quality?unit={COMPANY}/A/L1/PRS-01": ("태그별 품질", "Quality by tag"),
 }
@@ -59,11 +63,11 @@ return found;
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of pages over the small shop at 10:00."""
+    """Address of pages over the small shop at 10:00 of the day after."""
     folder: Path = tmp_path_factory.mktemp("shop")
     sink = DuckDbSink(folder / "site.duckdb")
-    asyncio.run(sink.write(COMPANY, "\n".join([*alarms.lines(), *quality.lines()]).encode()))
-    with serving(make_app(DuckDbStore(sink.cursor), CATALOG, SetClock(alarms.NOW))) as url:
+    asyncio.run(sink.write(COMPANY, "\n".join([*alarms.lines(), *quality.lines(), *energy.lines()]).encode()))
+    with serving(make_app(DuckDbStore(sink.cursor), CATALOG, SetClock(energy.NOW))) as url:
         yield url
     asyncio.run(sink.close())
 
@@ -112,7 +116,24 @@ def test_paper_has_no_controls(browser: webdriver.Chrome, shop: str, path: str) 
 
 
 def test_an_alarm_leads_to_its_moment(browser: webdriver.Chrome, shop: str) -> None:
-    browser.get(f"{shop}/alarms?name=윤활")
+    browser.get(f"{shop}/alarms?name=윤활&period=yesterday")
     browser.find_element(By.CSS_SELECTOR, "#history td.time a").click()
     assert "확대한 구간: 2026-09-07 08:00:00 KST – 2026-09-07 08:20:00 KST" in shown(browser)
+    clean(browser, shop)
+
+
+def test_a_peak_leads_to_its_meter(browser: webdriver.Chrome, shop: str) -> None:
+    browser.get(f"{shop}/energy?period=yesterday")
+    bar = browser.find_element(By.CSS_SELECTOR, "#demand rect.most")
+    ActionChains(browser).move_to_element(bar).perform()
+    assert "80.0 kW" in browser.find_element(By.CSS_SELECTOR, "#demand output").text
+    ActionChains(browser).move_to_element(bar).click_and_hold().move_by_offset(60, 0).release().perform()
+    WebDriverWait(browser, DEADLINE_S, 0.1).until(lambda one: "확대한 구간" in shown(one))
+    assert "/MTR-01?from=" in browser.current_url
+    day = "#by-day .plot svg"
+    browser.get(f"{shop}/energy?period=yesterday")
+    here = browser.current_url
+    plot = browser.find_element(By.CSS_SELECTOR, day)
+    ActionChains(browser).move_to_element(plot).click_and_hold().move_by_offset(60, 0).release().perform()
+    assert browser.current_url == here, "a picture of days has nothing to zoom into"
     clean(browser, shop)

@@ -37,6 +37,7 @@ MENU: Final = (
     ("/", "menu_machines"),
     ("/kpi", "menu_kpi"),
     ("/alarms", "menu_alarms"),
+    ("/energy", "menu_energy"),
     ("/quality", "menu_quality"),
     ("/entry", "menu_entry"),
     ("/reports", "menu_reports"),

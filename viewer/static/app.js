@@ -107,7 +107,9 @@ if (charts) {
 
   charts.addEventListener("pointerdown", (event) => {
     const svg = event.target.closest("svg.chart");
-    if (svg && event.pointerType === "mouse" && event.button === 0) {
+    // A figure says where a span of it is shown: on this page if it says nothing, nowhere if that is empty.
+    const zooms = svg && svg.closest("figure").dataset.zoom !== "";
+    if (zooms && event.pointerType === "mouse" && event.button === 0) {
       dragging = { svg, x: position(svg, event) };
       event.preventDefault();
     }
@@ -124,7 +126,9 @@ if (charts) {
     const span = Number(svg.dataset.width) - left - Number(svg.dataset.right);
     const start = Number(svg.dataset.start);
     const time = (at) => Math.round(start + ((at - left) / span) * (Number(svg.dataset.end) - start));
-    window.location.href = address({ from: time(ends[0]), to: time(ends[1]) });
+    const wanted = { from: time(ends[0]), to: time(ends[1]) };
+    const elsewhere = svg.closest("figure").dataset.zoom;
+    window.location.href = elsewhere ? `${elsewhere}?${new URLSearchParams(wanted)}` : address(wanted);
   });
 }
 
