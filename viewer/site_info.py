@@ -40,6 +40,7 @@ class AlarmInfo:
         ccp: whether it watches a critical control point (중요관리점).
         limit: when it comes, such as `product_t < 95, 5 s`.
         in_service: whether it may come at all.
+        only_while: machine and tag that is 0 while the alarm means nothing; None = it always means something.
     """
 
     machine: str
@@ -52,6 +53,7 @@ class AlarmInfo:
     ccp: bool = False
     limit: str = ""
     in_service: bool = True
+    only_while: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def holidays() -> Holidays:
 def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
     machine = alarm.get("machine") or ""
     tags = [alarm.get("tag"), alarm.get("minus"), *(alarm.get("tags") or ())]
-    refs = ((owner or machine, tag) for owner, _, tag in (str(one).rpartition("/") for one in tags if one))
+    refs = (_ref(machine, str(one)) for one in tags if one)
     return AlarmInfo(
         machine,
         alarm.get("name") or "",
@@ -170,7 +172,14 @@ def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
         bool(alarm.get("ccp")),
         _limit(alarm),
         alarm.get("in_service") is not False,
+        _ref(machine, str(alarm["only_while"])) if alarm.get("only_while") else None,
     )
+
+
+def _ref(machine: str, tag: str) -> tuple[str, str]:
+    """Machine and tag of a reference, which may name another machine's tag."""
+    owner, _, name = tag.rpartition("/")
+    return owner or machine, name
 
 
 def _limit(alarm: Mapping[str, Any]) -> str:

@@ -218,6 +218,20 @@ def test_anothers_machine_is_one_that_is_not_there(app: Starlette, path: str) ->
     assert not any(word in answer.text for word in THEIRS)
 
 
+def test_anothers_report_is_one_that_is_not_there(app: Starlette) -> None:
+    month = time.strftime("%Y-%m", time.gmtime(time.time() + 9 * 3600))
+    browser = Browser(app)
+    browser.log_in("kim")
+    theirs = f"unit={quote(f'{OTHER}/비밀공장/-/-')}&month={month}"
+    for kind in ("kpi", "collection", "safety"):
+        assert browser.get(f"/reports/{kind}.html?{theirs}").status_code == 404
+    own = f"unit={quote(COMPANY)}/{quote(SITE['site'])}/-/-&month={month}"
+    page = browser.get(f"/reports/collection.html?{own}")
+    assert page.status_code == 200
+    assert "프레스 1호기" in page.text
+    assert not any(word in page.text for word in THEIRS)
+
+
 def test_an_ordering_company_sees_no_reading_of_those_it_orders_from(app: Starlette) -> None:
     browser = Browser(app)
     browser.log_in("order")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from viewer.kpi.words import Text
 
@@ -26,6 +27,33 @@ class Guard:
     limit: str
     action: Text
     ccp: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured at a critical control point on one production day.
+
+    Attributes:
+        day: which.
+        machine: of the tag.
+        what: the tag, as people call it.
+        unit: engineering unit.
+        count: readings that count.
+        low: least of them.
+        mean: of them.
+        high: greatest of them.
+        only_while: tag that has to be other than 0 for a reading to count, as people call it; empty = all count.
+    """
+
+    day: date
+    machine: Text
+    what: Text
+    unit: str
+    count: int
+    low: float
+    mean: float
+    high: float
+    only_while: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from viewer.kpi.result import Result
 from viewer.kpi.spans import Times
 from viewer.kpi.words import Text
 from viewer.query.downtime import Downtime
-from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard
+from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard, Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,7 @@ class Subject:
         queries: what was asked of the store, one after the other.
         digest: SHA-256 over the digests of `sources`, hexadecimal.
         guards: safety alarms and critical control points that are configured.
+        measured: critical control points by production day.
         exposures: gases.
         batteries: tests that began in the period.
         chain: the hash-chained log.
@@ -198,6 +199,7 @@ class Subject:
     digest: str = ""
     changes: tuple[Change, ...] = ()
     guards: tuple[Guard, ...] = ()
+    measured: tuple[Measured, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     batteries: tuple[BatteryTest, ...] = ()
     chain: ChainFacts = field(default_factory=ChainFacts)

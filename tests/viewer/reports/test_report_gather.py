@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 
 import pytest
 
@@ -120,3 +121,44 @@ def test_an_empty_store_is_a_report_without_numbers(store: tuple[Store, Write]) 
     assert subject.digest == ""
     assert [code for code, one in subject.whole.figures.items() if one.value is not None] == ["DQ-RATE"]
     assert subject.whole.figures["DQ-RATE"].value == 0.0
+
+
+def test_a_control_point_is_measured_only_while_it_means_something(store: tuple[Store, Write]) -> None:
+    """Heated from minute 60 to 120, 96 and 97 ℃ in turn; before and after it is cold, and counts for nothing."""
+    reader, write = store
+    site = {
+        **SITE,
+        "connections": [
+            {
+                "name": "one",
+                "period_s": 60,
+                "tags": [
+                    {"name": "hot", "machine": "PRS-01", "engineering_unit": "℃"},
+                    {"name": "holding", "machine": "PRS-01", "mode": "subscribe", "label": {"ko": "가열 유지"}},
+                    {"name": "late", "machine": "PRS-01"},
+                ],
+            }
+        ],
+        "alarms": [
+            {"name": "a", "machine": "PRS-01", "tag": "hot", "below": 95, "only_while": "holding", "ccp": True},
+            {"name": "b", "machine": "PRS-01", "tag": "late", "equals": True, "ccp": True},
+            {"name": "c", "machine": "PRS-01", "tag": "hot", "above": 99},
+        ],
+    }
+    place = f"press,{tags('PRS-01')}"
+    body = [f"{place} holding=false {T0}", f"{place} holding=true {T0 + 60 * MINUTE}", f"{place} late=false {T0}"]
+    body.append(f"{place} holding=false {T0 + 120 * MINUTE}")
+    for minute in range(180):
+        hot = 96 + (minute % 2) if 60 <= minute < 120 else 20
+        body.append(f"{place} hot={hot}.0 {T0 + minute * MINUTE}")
+    write("\n".join(body).encode())
+    of = Catalog.of([site]).sites[COMPANY, "A"]
+    found = subject_of(reader, of, WEEK, DAY[1], source="DuckDB").measured
+    assert [(one.day, one.count, one.low, one.mean, one.high) for one in found] == [
+        (date(2026, 9, 7), 60, 96.0, 96.5, 97.0)
+    ]
+    assert (found[0].what.ko, found[0].unit, found[0].only_while) == ("hot", "℃", "가열 유지")
+    assert [one.limit for one in subject_of(reader, of, DAY, DAY[1], source="DuckDB").guards] == [
+        "hot < 95",
+        "late = true",
+    ]

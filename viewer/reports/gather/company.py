@@ -8,6 +8,7 @@ from viewer.kpi.oee import Profile
 from viewer.kpi.words import Text
 from viewer.query import energy
 from viewer.reports.gather.alarms import alarms_of
+from viewer.reports.gather.control_points import measured_of
 from viewer.reports.gather.records import chain_of, exposures_of, guards_of, tests_of
 from viewer.reports.gather.scopes import of_machine, whole
 from viewer.reports.gather.sources import digest_of, queries, sources_of
@@ -75,6 +76,7 @@ def subject_of(
         digest=digest_of(sources),
         changes=goals.changes(),
         guards=guards_of(site),
+        measured=measured_of(store, site, period),
         exposures=exposures_of(store, site, period),
         batteries=tuple(test for one in infos for test in tests_of(store, one, period)),
         chain=chain_of(store, site, period),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from viewer.kpi.words import CASES, MINUTES, Text
-from viewer.reports.cell import NOTHING, Cell, Missing, Moment, figure_cell, number, said
+from viewer.reports.cell import NOTHING, Cell, Day, Missing, Moment, figure_cell, number, said
 from viewer.reports.episodes import Episode, episodes
 from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Signatures, Table
 from viewer.reports.parts.alarms import PRIORITIES
@@ -66,6 +66,7 @@ def ccp(subject: Subject) -> Section:
         Paragraph(_CCP, warning=True),
         Facts(Text("요약", "Summary"), facts),
         _watched(subject, ccp=True),
+        _measured(subject),
         _came(found),
         Signatures(
             (
@@ -189,6 +190,38 @@ def _watched(subject: Subject, *, ccp: bool) -> Table:
             if one.ccp == ccp
         ),
         empty=Text("설정된 항목 없음", "nothing is configured"),
+    )
+
+
+def _measured(subject: Subject) -> Table:
+    return Table(
+        title=Text("일자별 측정값", "Measured by day"),
+        columns=(
+            Column(Text("생산일", "Production day"), 1.1, "center"),
+            _MACHINE,
+            Column(Text("항목", "What"), 1.5),
+            Column(Text("단위", "Unit"), 0.6, "center"),
+            Column(Text("표본수", "Readings"), 0.9, "right"),
+            Column(Text("최소", "Least"), 0.9, "right"),
+            Column(Text("평균", "Mean"), 0.9, "right"),
+            Column(Text("최대", "Greatest"), 0.9, "right"),
+            Column(Text("적용 구간", "Counted while"), 1.2),
+        ),
+        rows=tuple(
+            (
+                Day(one.day),
+                said(one.machine),
+                said(one.what),
+                said(one.unit) if one.unit else NOTHING,
+                number(one.count),
+                number(one.low, decimals=2),
+                number(one.mean, decimals=2),
+                number(one.high, decimals=2),
+                said(one.only_while) if one.only_while else said(Text("전체", "always")),
+            )
+            for one in subject.measured
+        ),
+        empty=Text("기간 내 측정값 없음", "nothing was measured in the period"),
     )
 
 
