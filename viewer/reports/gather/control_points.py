@@ -21,7 +21,7 @@ from viewer.stores.base import Points, Store
 def measured_of(store: Store, site: SiteInfo, period: Span) -> tuple[Measured, ...]:
     """Each tag that is a number and that an alarm with `ccp` watches, on each day on which a reading counts.
 
-    A reading counts while the tag named by `only_while` was last told as other than 0.
+    A reading counts that held, until the next one, at any time at which the tag named by `only_while` was other than 0.
     """
     return tuple(
         one
@@ -68,10 +68,15 @@ def _days(
 
 
 def _while(store: Store, guard: MachineInfo, name: str, points: Points, span: Span) -> NDArray[np.bool_]:
-    """Whether the guard's tag was last told as other than 0 at each of these points."""
+    """Whether the guard's tag was other than 0 at each of these points, or before the next of them."""
     before = store.before(guard.place(), name, span[0], span[0] - LOOK_BACK_NS)
     told = store.points(guard.place(), name, *span)
     time_ns = np.concatenate((before.time_ns, told.time_ns))
     on = np.concatenate((before.value.astype(np.float64), told.value.astype(np.float64))) != 0
+    if not len(on):
+        return np.zeros(len(points.time_ns), dtype=bool)
     at = np.searchsorted(time_ns, points.time_ns, side="right") - 1
-    return (at >= 0) & on[np.maximum(at, 0)] if len(on) else np.zeros(len(points.time_ns), dtype=bool)
+    counts: NDArray[np.bool_] = (at >= 0) & on[np.maximum(at, 0)]
+    held = np.searchsorted(points.time_ns, time_ns[on], side="right") - 1
+    counts[held[held >= 0]] = True
+    return counts
