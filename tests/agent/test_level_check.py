@@ -74,7 +74,7 @@ def test_evidence_as_json(file: Path, site: Path, capsys: pytest.CaptureFixture[
         "lots": (2, 3),
         "standard": (pytest.approx(200 / 7), 7),
         "kept": (41, 103),
-        "automatic": (50.0, 2),
+        "automatic": (50.0, 4),
         "lag": (6.0, 100),
         "prompt": (97.0, 100),
         "alarms": (2, 102),

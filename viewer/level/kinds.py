@@ -103,10 +103,10 @@ _ALL: Final = (
         "automatic",
         Text("자동수집률", "Figures made of measured data"),
         Text(
-            "측정값만으로 산출된 지표 / 설정 파일의 KPI(kpis) × 100",
-            "figures made of measured data alone / figures in the site files (kpis) × 100",
+            "필요한 자료가 모두 측정되어 기간 내 저장된 지표 / 설정 파일의 KPI(kpis) × 100",
+            "figures with all inputs measured and stored in the period / figures in the site files (kpis) × 100",
         ),
-        words.PERCENT, Text("지표의 표본", "samples of the figures"),
+        words.PERCENT, _POINTS,
     ),
     Kind(
         "lag",

@@ -9,12 +9,11 @@ from typing import Final
 from pipelines.calendar import Span
 from viewer.kpi import words
 from viewer.kpi.result import Result
-from viewer.kpi.words import NO_ENTRIES, Amount, Text
+from viewer.kpi.words import Amount, Text
 from viewer.level.finding import Finding, listed, percent
 from viewer.level.kinds import FIGURES, MACHINES, RECORDS, TAGS
 
-_NOTHING_TO_TELL: Final = frozenset({words.NO_FAILURE, words.NO_PIECES, words.NO_WORK, words.NO_SPREAD})
-"""Reasons of figures without a value that were measured all the same: what they are about did not happen."""
+_LACKING: Final = Text("자료 없음", "without data")
 NO_KPIS: Final = Text("설정에 KPI(kpis)가 없음", "no key figure (kpis) is configured")
 NO_TAGS: Final = Text("설정에 태그가 없음", "no tag is configured")
 NO_LOTS: Final = Text(
@@ -23,33 +22,44 @@ NO_LOTS: Final = Text(
 )
 
 
-def automatic(figures: Sequence[Result], by_hand: frozenset[str], period: Span) -> Finding:
-    """자동수집률: figures of the site that were made of measured data alone.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a figure of the site comes from.
+
+    Attributes:
+        code: of the figure.
+        by_hand: whether it needs entries by hand.
+        why: what is missing of its measured inputs; None = nothing is.
+    """
+
+    code: str
+    by_hand: bool
+    why: Text | None
+
+
+def automatic(figures: Sequence[Source], samples: int, period: Span) -> Finding:
+    """자동수집률: figures of the site all of whose inputs are measured and stored.
 
     Args:
-        figures: all that the site names, as they are on the pages of the same period.
-        by_hand: codes of those that need entries by hand.
+        figures: all that the site names.
+        samples: stored points of the inputs of those that are made of measured data alone.
         period: start and end, ns since 1970 UTC.
     """
-    known = [one for one in figures if one.evidence.samples and (one.value is not None or one.why in _NOTHING_TO_TELL)]
-    hand = [one for one in figures if one.code in by_hand or one.evidence.manual]
-    measured = [one for one in known if one not in hand]
-    lacking = [one for one in figures if one not in hand and one not in measured]
+    hand = [one for one in figures if one.by_hand]
+    measured = [one for one in figures if not one.by_hand and one.why is None]
+    lacking = [(one.code, one.why) for one in figures if not one.by_hand and one.why is not None]
     return percent(
         "automatic",
         Amount(Text("측정값만으로 산출", "of measured data alone"), len(measured), FIGURES),
         Amount(Text("설정된 KPI", "configured"), len(figures), FIGURES),
-        sum(one.evidence.samples for one in known),
+        samples,
         period,
         why=None if figures else NO_KPIS,
         further=(
             Amount(Text("수기 입력이 필요", "with entries by hand"), len(hand), FIGURES),
-            Amount(Text("산출되지 않음", "without a value"), len(lacking), FIGURES),
+            Amount(_LACKING, len(lacking), FIGURES),
         ),
-        notes=listed(
-            Text("산출되지 않음", "without a value"),
-            [Text(*(f"{one.code} ({why})" for why in one.why or NO_ENTRIES)) for one in lacking],
-        ),
+        notes=listed(_LACKING, [Text(*(f"{code} ({said})" for said in why)) for code, why in lacking]),
     )
 
 

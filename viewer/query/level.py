@@ -14,20 +14,20 @@ from pipelines.calendar import Span
 from viewer.catalog import Catalog, MachineInfo, TagInfo
 from viewer.entries.read import entries_of
 from viewer.kpi.period import days, until_now
-from viewer.kpi.words import Text
+from viewer.kpi.words import NO_SAMPLES, Text
 from viewer.level import of_agents, of_machines, of_settings
 from viewer.level.finding import Finding
 from viewer.level.of_agents import DAY_NS, midnight
-from viewer.overview import CODE, HEARTBEAT, STATE, overview
+from viewer.overview import HEARTBEAT, overview
+from viewer.query import stored
 from viewer.query.alarms import raised
 from viewer.query.figures import figures_of
-from viewer.query.needs import needs
+from viewer.query.needs import Part, lacking, needs
 from viewer.query.unit import Unit
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Latest, Place, Store
 
 RATE: Final = "DQ-RATE"
-_COUNTS: Final = ("total", "good")
 _YEARS: Final = 10
 _LAG: Final = "lag_s"
 _CONNECTED: Final = "connected"
@@ -70,15 +70,17 @@ def level_check(store: Store, site: SiteInfo, now_ns: int, day_count: int = 30) 
     told = sum(bool(len(one)) for one in lag_s)
     lags, last_day = np.concatenate([np.empty(0), *lag_s]), (now_ns - DAY_NS, now_ns)
     kept = _kept(store, agents, now_ns)
-    *figures, rate = figures_of(store, site, Unit(), [*site.kpis, RATE], period)
+    (rate,) = figures_of(store, site, Unit(), [RATE], period)
+    states = [stored.states(store, one, period) for one in machines]
+    counts = [stored.counts(store, one, period) for one in machines]
     found = (
-        of_machines.storing("states", [_told(store, one, STATE, (CODE,), period) for one in machines], period),
-        of_machines.storing("counts", [_told(store, one, "count", _COUNTS, period) for one in machines], period),
+        of_machines.storing("states", _told(machines, states), period),
+        of_machines.storing("counts", _told(machines, counts), period),
         _lots(store, site, period),
         of_settings.standard([_described(one) for machine in machines for one in machine.tags.values()], now_ns),
         kept,
         of_machines.connected(_touches(newest, site, now_ns), now_ns),
-        of_settings.automatic(figures, frozenset(code for code in site.kpis if "entries" in needs([code])), period),
+        _automatic(store, site, period, {"states": states, "counts": counts}),
         of_settings.rate(rate, since_ns=kept.period[0] if kept.samples else None),
         of_agents.lag(lags, told, last_day),
         of_agents.prompt(lags, told, last_day),
@@ -97,15 +99,26 @@ def _touches(newest: Sequence[Latest], site: SiteInfo, now_ns: int) -> list[of_m
     ]
 
 
-def _told(
-    store: Store, machine: MachineInfo, measurement: str, fields: Sequence[str], period: Span
-) -> of_machines.Told:
-    configured = machine.has_state if measurement == STATE else machine.counts
-    points = 0
-    if configured:
-        trends = store.trends(machine.place(measurement), fields, *period, 1)
-        points = max(int(one.count.sum()) for one in trends.values())
-    return of_machines.Told(_name(machine), configured, points)
+def _told(machines: Sequence[MachineInfo], points: Sequence[int | None]) -> list[of_machines.Told]:
+    return [
+        of_machines.Told(_name(one), count is not None, count or 0) for one, count in zip(machines, points, strict=True)
+    ]
+
+
+def _automatic(store: Store, site: SiteInfo, period: Span, known: Mapping[Part, Sequence[int | None]]) -> Finding:
+    """Of each figure what it is made of; a part that the site has not and the figure does without is none."""
+    inputs = stored.inputs(store, site, needs(site.kpis), period, known)
+    figures, used = [], set[Part]()
+    for code in site.kpis:
+        parts = needs([code])
+        by_hand = "entries" in parts
+        why = lacking(code, site, Unit())
+        if why is None and any(inputs.get(part) == 0 for part in parts):
+            why = NO_SAMPLES
+        if why is None and not by_hand:
+            used |= parts
+        figures.append(of_settings.Source(code, by_hand, why))
+    return of_settings.automatic(figures, sum(inputs.get(part, 0) for part in used), period)
 
 
 def _kept(store: Store, agents: Sequence[Place], now_ns: int) -> Finding:
@@ -125,7 +138,7 @@ def _kept(store: Store, agents: Sequence[Place], now_ns: int) -> Finding:
 
 
 def _alarms(store: Store, site: SiteInfo, agents: Sequence[Place], period: Span) -> Finding:
-    beats = sum(int(store.trend(one, _CONNECTED, *period, 1).count.sum()) for one in agents)
+    beats = sum(stored.stored(store, one, [_CONNECTED], period) for one in agents)
     came = sum(len(raised(store, one, site.alarms, period)) for one in site.machines.values())
     return of_agents.alarms([one.in_service for one in site.alarms], came, beats, period)
 

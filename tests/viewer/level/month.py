@@ -13,8 +13,8 @@ Connected 2 of 4; states 1 of 4; counts 2 of 4; different lots 2.
 Heartbeats of the last day: 90 with a lag of 0.4 s, 5 of 6 s, 2 of 10 s, 3 of 60 s: the 95th of 100 is 6 s, 97 are
 within 10 s. Others on 21 August (the first), on 10 September with no device connected, and 25 h ago, 500 s late.
 From 21 August to 30 September are 41 days; heartbeats on 21 August, 10, 29 and 30 September; a device on 3 of them.
-Of the figures P-UTIL has a value, P-MTBF was measured and nothing failed, Q-FDR is entered by hand, C-KWH was not
-measured: 2 of 4. Tags: 7, of which all three are said of temp and kwh; 4 have a label, 3 a unit, 3 a source.
+Of the figures P-UTIL and P-MTBF are made of the four states, Q-FDR is entered by hand, for C-KWH no energy is stored:
+2 of 4. Tags: 7, of which all three are said of temp and kwh; 4 have a label, 3 a unit, 3 a source.
 """
 
 from __future__ import annotations

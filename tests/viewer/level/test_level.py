@@ -24,8 +24,9 @@ from viewer.level import text
 from viewer.level.levels import LEVELS, NO_VERDICT, TITLE
 from viewer.query.figures import figures_of
 from viewer.query.level import Check, level_check
+from viewer.query.stored import stored
 from viewer.query.unit import Unit
-from viewer.stores.base import Store
+from viewer.stores.base import Place, Store
 from viewer.words import Words
 
 pytestmark = pytest.mark.wire
@@ -70,7 +71,7 @@ def test_the_month_by_hand(filled: Store, catalog: Catalog) -> None:
         "lots": (2, 3),
         "standard": (pytest.approx(200 / 7), 7),
         "kept": (41, 103),
-        "automatic": (50.0, 2),
+        "automatic": (50.0, 4),
         "lag": (6.0, 100),
         "prompt": (97.0, 100),
         "alarms": (2, 102),
@@ -87,7 +88,7 @@ def test_what_it_is_made_of(filled: Store, catalog: Catalog) -> None:
         "셋 다 있음": 2, "설정 파일": 7, "한글명": 4, "단위": 3, "출처": 3
     }  # fmt: skip
     assert parts["automatic"] == {
-        "측정값만으로 산출": 2, "설정된 KPI": 4, "수기 입력이 필요": 1, "산출되지 않음": 1
+        "측정값만으로 산출": 2, "설정된 KPI": 4, "수기 입력이 필요": 1, "자료 없음": 1
     }  # fmt: skip
     assert parts["alarms"] == {"설정": 3, "기간 내 발생": 1}
     assert parts["lots"] == {"자동 기록": 3, "수기 입력": 0, "자동 기록한 설비": 1}
@@ -96,7 +97,7 @@ def test_what_it_is_made_of(filled: Store, catalog: Catalog) -> None:
     assert notes["states"] == ["설정되었으나 저장되지 않음: PRS-02"]
     assert notes["connected"] == ["연결되지 않은 설비: PRS-02, 전력량계"]
     assert notes["kept"] == ["첫 기록 2026-08-21"]
-    assert notes["automatic"] == ["산출되지 않음: C-KWH (기간 내 표본 없음)"]
+    assert notes["automatic"] == ["자료 없음: C-KWH (기간 내 표본 없음)"]
     assert found["connected"].period == (NOW - MINUTE, NOW)
     assert found["lag"].period == (NOW - DAY, NOW)
     assert found["kept"].period == (at("2026-08-21T00:00"), NOW)
@@ -256,3 +257,38 @@ def test_another_period_and_site_by_the_address(filled: Store, tmp_path: Path) -
 
 def test_without_site_files(filled: Store) -> None:
     assert "설정 파일이 있는 사이트가 없습니다" in page(filled, Catalog.of([]))
+
+
+@pytest.mark.parametrize(
+    ("period", "count"),
+    [
+        ((0, 120), 12),
+        ((5, 115), 11),
+        ((60, 120), 6),
+        ((61, 119), 5),
+        ((30, 31), 1),
+        ((31, 40), 0),
+        ((40, 70), 3),
+        ((0, 60), 6),
+    ],
+)
+def test_points_are_counted_to_the_moment(store: tuple[Store, Write], period: tuple[int, int], count: int) -> None:
+    """Every ten minutes from 08:00 on one, of two hours; the store keeps full hours, the rest is read."""
+    eight = at("2026-09-15T08:00")
+    body = "\n".join(f"count,{tags('PRS-01')} total={n}i,good={n}i {eight + n * 10 * MINUTE}" for n in range(12))
+    store[1](f"{body}\ncount,{tags('PRS-01')} total=12i {eight - 1}".encode())
+    begin, end = (eight + minute * MINUTE for minute in period)
+    place = Place(COMPANY, "A", "L1", "PRS-01", "count")
+    assert stored(store[0], place, ["total", "good", "other"], (begin, end)) == count
+
+
+def test_safety_alarms_are_measured_while_their_detectors_are_heard(filled: Store, tmp_path: Path) -> None:
+    """The press is heard of in the last minute alone; an alarm over it makes S-ALM a figure of measured data."""
+    said = SITE_YAML.replace("[P-UTIL, P-MTBF, Q-FDR, C-KWH]", "[S-ALM, Q-FDR]")
+    found = check(filled, of(tmp_path, said.replace("priority: important}", "priority: urgent, safety: true}")))
+    assert (found.findings["automatic"].value, found.findings["automatic"].samples) == (50.0, 1)
+    none = check(filled, of(tmp_path, said)).findings["automatic"]
+    assert (none.value, [note.ko for note in none.notes]) == (
+        None,
+        ["자료 없음: S-ALM (설정에 안전경보(safety)가 없음)"],
+    )
