@@ -17,6 +17,7 @@ from selenium import webdriver
 
 from agent.server import catalog_of
 from tests.set_clock import SetClock
+from tests.viewer.entries.desks import desk_in_thread
 from tests.viewer.serving import serving
 from tests.viewer.test_browser import FLAGS, program
 from viewer.app import make_app
@@ -40,10 +41,12 @@ def main() -> None:
     said = parser.parse_args()
     store = DuckDbStore(said.store / "points.duckdb" if said.store.is_dir() else said.store)
     beats = [one.time_ns or 0 for one in store.latest() if one.place.measurement == HEARTBEAT]
-    app = make_app(store, catalog_of([said.site]), SetClock(max(beats)))
+    catalog = catalog_of([said.site])
     said.out.mkdir(parents=True, exist_ok=True)
-    with serving(app) as url, TemporaryDirectory() as profile:
-        draw(url, profile, said)
+    with TemporaryDirectory() as profile, desk_in_thread(Path(profile) / "desk", catalog) as desk:
+        app = make_app(store, catalog, SetClock(max(beats)), [], None, desk)
+        with serving(app) as url:
+            draw(url, profile, said)
 
 
 def draw(url: str, profile: str, said: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
+from tests.viewer.entries.desks import desk_in_thread
 from tests.viewer.one_shop import CATALOG, COMPANY
 from tests.viewer.query import test_alarms_page as alarms
 from tests.viewer.query import test_energy_page as energy
@@ -34,7 +35,10 @@ PAGES = {
     "/energy?period=yesterday": ("적용한 배출계수", "Emission factors applied"),
     "/quality": ("설비별 수집률", "Collection by machine"),
     f"/quality?unit={COMPANY}/A/L1/PRS-01": ("태그별 품질", "Quality by tag"),
+    "/entry": ("무엇을 입력합니까?", "What do you enter?"),
 }
+BEHIND = ("/entry/new?kind=stop", "/entry/new?kind=order", "/entry/file")
+"""Pages that no menu leads to."""
 BRIGHTNESS = """
 const channel = (one) => { const s = one / 255; return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };
 const light = (rgb) => 0.2126 * channel(rgb[0]) + 0.7152 * channel(rgb[1]) + 0.0722 * channel(rgb[2]);
@@ -67,7 +71,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("shop")
     sink = DuckDbSink(folder / "site.duckdb")
     asyncio.run(sink.write(COMPANY, "\n".join([*alarms.lines(), *quality.lines(), *energy.lines()]).encode()))
-    with serving(make_app(DuckDbStore(sink.cursor), CATALOG, SetClock(energy.NOW))) as url:
+    with (
+        desk_in_thread(folder / "desk", CATALOG) as desk,
+        serving(make_app(DuckDbStore(sink.cursor), CATALOG, SetClock(energy.NOW), [], None, desk)) as url,
+    ):
         yield url
     asyncio.run(sink.close())
 
@@ -90,7 +97,7 @@ def test_korean_then_english(browser: webdriver.Chrome, shop: str, path: str) ->
     clean(browser, shop)
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, *BEHIND])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_can_be_read(browser: webdriver.Chrome, shop: str, path: str, scheme: str) -> None:
     wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -99,7 +106,7 @@ def test_texts_can_be_read(browser: webdriver.Chrome, shop: str, path: str, sche
     assert browser.execute_script(BRIGHTNESS) == []
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, *BEHIND])
 def test_a_phone_needs_no_sideways_scrolling(browser: webdriver.Chrome, shop: str, path: str) -> None:
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

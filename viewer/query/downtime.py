@@ -83,8 +83,10 @@ def downtime(
     Raises:
         DependencyError: the store cannot be reached.
     """
-    found = with_reasons(state_runs(store, machine, period), stops_of(store, site, machine, period), site)
-    return stood(found, site.calendar.working(*period), entered)
+    found = state_runs(store, machine, period)
+    working = site.calendar.working(*period)
+    reasons = stood(with_reasons(found, stops_of(store, site, machine, period), site), working, entered)
+    return Downtime(stood(found, working).times, reasons.stops)  # a reason cuts no stretch of a state in two
 
 
 def stood(found: Sequence[StateRun], working: Sequence[Span], entered: Reasons | None = None) -> Downtime:

@@ -68,5 +68,6 @@ def with_reasons(found: Sequence[StateRun], stops: Iterable[Written], site: Site
 
 
 def _words(code: str, label: Labels | None) -> str:
-    """A reason as people see it, Korean first."""
-    return " ".join(text for text in (label.ko, label.en) if text) or code if label else code
+    """A reason as people see it, Korean first, marked as entered by hand."""
+    words = " ".join(text for text in (label.ko, label.en) if text) if label else ""
+    return f"{words or code} (수기)"

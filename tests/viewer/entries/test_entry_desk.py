@@ -19,16 +19,25 @@ from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 from tests.viewer.entries.desks import desk_at, running, store_behind, stored
 from tests.viewer.entries.said import DEFECT, KEY, SITE, STOP, entry, written
+from viewer.catalog import Catalog
 from viewer.entries import desk as module
 from viewer.entries.book import Book
 from viewer.entries.desk import EntryDesk
 from viewer.entries.model import fresh_id
 from viewer.entries.read import entries_of
+from viewer.entries.times import moment_ns
 from viewer.entries.written import lines_of
+from viewer.query.downtime import downtime
 from viewer.stores.duckdb import DuckDbStore
 
 pytestmark = pytest.mark.wire
 FOR_EVER = (0, 2**62)
+PLANT = {
+    "company": KEY[0],
+    "site": KEY[1],
+    "machines": {"PRS-01": {"class": "press", "line": "L", "state": {"tag": "s"}}},
+    "entry": {"stop_reasons": {"die": {"ko": "금형 교체"}}},
+}
 ROOT = Path(__file__).parents[3]
 
 
@@ -49,6 +58,32 @@ async def test_saved_while_broker_and_store_are_away_and_stored_when_they_are_ba
                 found = entries_of(store, KEY, FOR_EVER)
                 assert [one.entry.reason for one in found.stops] == ["die"]
                 assert [one.entry.value for one in found.defects] == [3.0, 7.0]
+
+
+async def test_a_reason_goes_from_the_form_to_the_downtime_of_the_machine(tmp_path: Path) -> None:
+    """By way of broker, bridge and store; the states are as they were measured."""
+    (site,) = Catalog.of([PLANT]).sites.values()
+    day = (moment_ns("2026-11-20 08:00"), moment_ns("2026-11-20 10:00"))
+    states = (
+        f'state,company={KEY[0]},site={KEY[1]},line=L,machine=PRS-01 code={4 if 30 <= at < 60 else 1}i,reason="" '
+        f"{day[0] + at * 60 * 10**9}\n"
+        for at in range(120)
+    )
+    with Mosquitto(tmp_path / "broker") as broker:
+        async with desk_at(tmp_path / "desk", broker) as desk, store_behind(broker, tmp_path / "a.duckdb") as store:
+            sink = DuckDbSink(tmp_path / "states.duckdb")
+            await sink.write(KEY[0], "".join(states).encode())
+            before = downtime(DuckDbStore(sink.cursor), site, site.machines["PRS-01"], day)
+            assert before.without_reason == 100
+            said = {**STOP, "id": fresh_id(), "start": "2026-11-20 08:30", "end": "2026-11-20 08:45"}
+            await desk.save(KEY, [desk.check(KEY, said)], "web")
+            await until(lambda: stored(store))
+            await sink.write(KEY[0], b"".join(lines_of(one).body for one in stored(store)))
+            after = downtime(DuckDbStore(sink.cursor), site, site.machines["PRS-01"], day)
+            assert after.without_reason == 50
+            assert after.times == before.times
+            assert [one.reason for one in after.stops] == ["", "금형 교체 (수기)"]
+            await sink.close()
 
 
 async def test_a_kill_right_after_saved_loses_nothing(tmp_path: Path) -> None:

@@ -119,8 +119,8 @@ def test_reasons_cut_states_and_take_the_place_of_the_machines_own_words() -> No
     said = written(entry(STOP).model_copy(update={"start": start + hour // 2, "end": start + 2 * hour + hour // 2}))
     assert with_reasons(runs, [said], site) == [
         runs[0],
-        StateRun(start + hour, start + 2 * hour, DOWN, "금형 교체 Die change"),
-        StateRun(start + 2 * hour, start + 2 * hour + hour // 2, DOWN, "금형 교체 Die change"),
+        StateRun(start + hour, start + 2 * hour, DOWN, "금형 교체 Die change (수기)"),
+        StateRun(start + 2 * hour, start + 2 * hour + hour // 2, DOWN, "금형 교체 Die change (수기)"),
         StateRun(start + 2 * hour + hour // 2, start + 3 * hour, DOWN, "7"),
     ]
     assert with_reasons(runs, [], site) == runs
