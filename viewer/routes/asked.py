@@ -19,7 +19,8 @@ from viewer.words import Words
 
 CUSTOM: Final = "custom"
 PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
-_MOST_DAYS: Final = 400
+_MOST_DAYS: Final = 92
+"""Days of a custom period at most: every piece of it is read."""
 _LEVELS: Final = 4
 
 

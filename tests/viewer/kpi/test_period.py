@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.calendar import Calendar
 from pipelines.derive.settings import CalendarSettings
-from viewer.kpi.period import by_day, days, month
+from viewer.kpi.period import by_day, days, month, named, until_now
 
 CALENDAR = Calendar(
     CalendarSettings.model_validate({"day_start": "08:30", "shifts": [{"name": "a", "from": "08:30", "to": "17:30"}]})
@@ -38,3 +38,24 @@ def test_a_period_is_cut_at_the_beginnings_of_days_and_adds_up() -> None:
     assert sum(high - low for _, (low, high) in parts) == period[1] - period[0]
     assert [high - low for _, (low, high) in parts][1:3] == [DAY, DAY]
     assert list(by_day(CALENDAR, (5, 5))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("today", date(2026, 9, 9), None), ("yesterday", date(2026, 9, 8), date(2026, 9, 8)),
+        ("week", date(2026, 9, 7), None), ("month", date(2026, 9, 1), None),
+    ],
+)  # fmt: skip
+def test_periods_by_their_names(name: str, first: date, last: date | None) -> None:
+    """On Thursday 2026-09-10, 03:00, the production day is still that of Wednesday; nothing lies behind now."""
+    now_ns = round(datetime(2026, 9, 9, 18, tzinfo=UTC).timestamp()) * 10**9
+    end_ns = now_ns if last is None else CALENDAR.day_span(last)[1]
+    assert named(CALENDAR, name, now_ns) == (CALENDAR.day_span(first)[0], end_ns)
+
+
+def test_what_has_no_name_or_has_not_begun() -> None:
+    with pytest.raises(ValueError, match="none of today, yesterday, week, month"):
+        named(CALENDAR, "year", 0)
+    assert until_now((5, 9), 3) == (3, 3)
+    assert until_now((1, 9), 3) == (1, 3)
