@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -56,8 +55,12 @@ def measured(store: Store, machine: MachineInfo, field: str, period: Span) -> ND
 
 
 def common(columns: Sequence[Points]) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
-    """Times that all columns have, and where each of them has these."""
-    time_ns = reduce(np.intersect1d, (one.time_ns for one in columns))
+    """Times that all columns have, and where each of them has these; mostly they are the same times."""
+    time_ns = columns[0].time_ns
+    if all(np.array_equal(time_ns, one.time_ns) for one in columns[1:]):
+        return time_ns, [np.arange(len(time_ns)) for _ in columns]
+    for one in columns[1:]:
+        time_ns = np.intersect1d(time_ns, one.time_ns, assume_unique=True)
     return time_ns, [np.searchsorted(one.time_ns, time_ns) for one in columns]
 
 

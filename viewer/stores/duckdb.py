@@ -40,6 +40,8 @@ from viewer.stores.buckets import of_hours, of_points
 
 Connection = duckdb.DuckDBPyConnection
 _DTYPES: Final[dict[Kind, Any]] = {"float": np.float64, "int": np.int64, "bool": np.bool_, "string": object}
+_BACK_NS: Final = (HOUR_NS, 24 * HOUR_NS)
+"""A last value is looked for in the last hour, then in the last day, then as far back as it may be."""
 _ALWAYS: Final = (-(2**63), 2**63 - 1)
 
 
@@ -194,11 +196,14 @@ class DuckDbStore:
         kind, numbers = self._find(place, field)
         if kind is None:
             return no_points()
-        rows = self._query(
-            f"SELECT time_ns, value FROM points_{kind} WHERE series IN (SELECT unnest($numbers))"  # noqa: S608
-            " AND time_ns >= $start AND time_ns < $end ORDER BY time_ns DESC LIMIT 1",
-            {"numbers": numbers, "start": since_ns, "end": time_ns},
-        )
+        for back_ns in (*_BACK_NS, time_ns - since_ns):
+            rows = self._query(
+                f"SELECT time_ns, value FROM points_{kind} WHERE series IN (SELECT unnest($numbers))"  # noqa: S608
+                " AND time_ns >= $start AND time_ns < $end ORDER BY time_ns DESC LIMIT 1",
+                {"numbers": numbers, "start": max(since_ns, time_ns - back_ns), "end": time_ns},
+            )
+            if len(rows["time_ns"]):
+                break
         return Points(np.asarray(rows["time_ns"], dtype=np.int64), np.asarray(rows["value"], dtype=_DTYPES[kind]))
 
     def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
