@@ -25,10 +25,12 @@ from viewer.headers import SecurityHeaders
 from viewer.routes import (
     alarms,
     audit,
+    company,
     energy,
     entry,
     entry_file,
     entry_form,
+    facts,
     health,
     kpi,
     level,
@@ -46,6 +48,8 @@ from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
 _PARTS: Final = (
+    company,
+    facts,
     machines,
     machine,
     kpi,

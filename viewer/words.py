@@ -93,6 +93,15 @@ class Words:
         """A role of a user."""
         return str(self._texts["roles"][role])
 
+    def word(self, kind: str, code: str) -> str:
+        """A word of a list, such as `facts_size`; what is not in it says nothing."""
+        return str(self._texts[kind].get(code, ""))
+
+    def trade(self, ksic: str) -> str:
+        """A trade with the name of its division (KSIC 중분류), where that is one of manufacturing."""
+        name = self.word("trades", ksic.lstrip("ABCDEFGHIJKLMNOPQRSTU")[:2])
+        return f"{ksic} {name}" if name else ksic
+
     def action(self, action: str) -> str:
         """What the audit log says was done; one without words of its own as it is."""
         return str(self._texts["actions"].get(action, action))

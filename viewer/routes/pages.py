@@ -34,6 +34,7 @@ _YEAR_S: Final = 31_536_000
 _MOST_KEPT: Final = 200
 """Characters of a value of an address that is kept when the language is switched."""
 MENU: Final = (
+    ("/company", "menu_company"),
     ("/", "menu_machines"),
     ("/kpi", "menu_kpi"),
     ("/alarms", "menu_alarms"),
