@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python -m tests.viewer.screens DIR SITE_FILE OUT PAGE…
 
-A page is NAME=PATH, for example `alarms=/alarms?period=today`. `--dark`, `--width 390`, `--lang en` and `--tall` (the
-whole page instead of its first 1,000 pixels) change what is drawn.
+A page is NAME=PATH, for example `alarms=/alarms?period=today`. `--dark`, `--width 390`, `--height 800`, `--lang en` and
+`--tall` (the whole page) change what is drawn.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from viewer.app import make_app
 from viewer.overview import HEARTBEAT
 from viewer.stores.duckdb import DuckDbStore
 
-HEIGHT = 1000
-
 
 def main() -> None:
     """Draw them."""
@@ -35,6 +33,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("pages", nargs="+")
     parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=1000)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--tall", action="store_true")
     parser.add_argument("--lang", default="ko")
@@ -60,11 +59,11 @@ def draw(url: str, profile: str, said: argparse.Namespace) -> None:
         wish = {"features": [{"name": "prefers-color-scheme", "value": "dark" if said.dark else "light"}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
         for name, _, path in (one.partition("=") for one in said.pages):
-            seen = {"width": said.width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": said.width < 600}
+            seen = {"width": said.width, "height": said.height, "deviceScaleFactor": 1, "mobile": said.width < 600}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", seen)
             browser.get(f"{url}{path}{'&' if '?' in path else '?'}lang={said.lang}")
-            tall = browser.execute_script("return document.documentElement.scrollHeight") if said.tall else HEIGHT
-            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**seen, "height": max(HEIGHT, tall)})
+            tall = browser.execute_script("return document.documentElement.scrollHeight") if said.tall else said.height
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**seen, "height": max(said.height, tall)})
             picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
             (said.out / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
     finally:

@@ -80,6 +80,22 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     asyncio.run(sink.close())
 
 
+def test_an_alarm_comes_by_itself(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    sink = DuckDbSink(tmp_path / "site.duckdb")
+    asyncio.run(sink.write(COMPANY, "\n".join(alarms.lines()).encode()))
+    with serving(make_app(DuckDbStore(sink.cursor), CATALOG, SetClock(alarms.NOW))) as url:
+        browser.get(url + "/alarms")
+        first = browser.find_elements(By.CSS_SELECTOR, "#standing article")
+        more = alarms.event("lube_low", alarms.NOW - 1, "raised", "UNACK", active=True, priority="important")
+        asyncio.run(sink.write(COMPANY, more.encode()))
+        WebDriverWait(browser, DEADLINE_S, 0.2).until(
+            lambda one: len(one.find_elements(By.CSS_SELECTOR, "#standing article")) == len(first) + 1
+        )
+        assert "윤활 압력 저하" in browser.find_element(By.ID, "standing").text
+        clean(browser, url)
+    asyncio.run(sink.close())
+
+
 def clean(browser: webdriver.Chrome, url: str) -> None:
     """Nothing complained, and nothing was asked of anybody else."""
     assert browser.get_log("browser") == []

@@ -40,7 +40,8 @@ OTHER_SITE = {
     "machines": {SECRET_MACHINE: {"class": "furnace", "label": {"ko": "비밀 가열로", "en": "Secret furnace"}}},
     "connections": [{"name": "c", "machine": SECRET_MACHINE, "tags": [{"name": SECRET_TAG}]}],
 }
-THEIRS = (OTHER, SECRET_TAG, SECRET_VALUE, "7,654,321", SECRET_MACHINE, "비밀 가열로", "비밀공장")
+ALARM, AGENT = "과열경보7", "수집기7"
+THEIRS = (OTHER, SECRET_TAG, SECRET_VALUE, "7,654,321", SECRET_MACHINE, "비밀 가열로", "비밀공장", ALARM, AGENT)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDbStore]:
     tags = f"company={OTHER},site=비밀공장,line=비밀라인,machine={SECRET_MACHINE}"
     lines = [f"furnace,{tags} {SECRET_TAG}={SECRET_VALUE}i {now_ns - n * NS}" for n in range(60)]
     lines.append(f'state,{tags} code=1i,reason="1",since={now_ns}i {now_ns}')
+    lines.append(f'alarm,{tags},alarm={ALARM} active=true,state="UNACK",event="raised",priority="urgent" {now_ns - NS}')
+    lines.append(f"agent,company={OTHER},site=비밀공장,machine={AGENT} connections=1i,connected=1i {now_ns}")
     lines.append(f'gap,{tags},tag={SECRET_TAG} cause="비밀",end={now_ns}i {now_ns - 9 * NS}')
     asyncio.run(sink.write(OTHER, "\n".join(lines).encode()))
     yield DuckDbStore(sink.cursor)

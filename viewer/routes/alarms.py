@@ -68,13 +68,15 @@ def _alarms(pages: Pages, request: Request) -> Response:
     of = asked(request, site, unit, now_ns)
     names = _Names(site, words)
     picked = _picked(request, site, unit)
-    found = alarm_list(pages.store, site, (min(of.period[0], now_ns - LOOK_BACK_NS), now_ns + 1))
+    live_only = request.query_params.get("part") == "live"
+    since_ns = now_ns - LOOK_BACK_NS if live_only else min(of.period[0], now_ns - LOOK_BACK_NS)
+    found = alarm_list(pages.store, site, (since_ns, now_ns + 1))
     standing = [one for one in found.standing if picked.takes(one.key, one.priority, names.label(one.key))]
     order = list(PRIORITIES)
     standing.sort(key=lambda one: (one.state == SHELVED, order.index(one.priority), -one.since_ns))
     came = [one for one in found.occurrences if picked.takes(one.key, one.priority, names.label(one.key, one.message))]
     inside = within(came, of.period)
-    watched = all_alive(pages.store, agents_of(pages.store, site), of.period)
+    watched = [] if live_only else all_alive(pages.store, agents_of(pages.store, site), of.period)
     asked_of = load([(one.raised_ns, one.key) for one in inside], watched, of.period)
     return pages.render(
         request,
@@ -98,7 +100,7 @@ def _alarms(pages: Pages, request: Request) -> Response:
         stale=sum(one.active and now_ns - one.since_ns > STALE_NS for one in standing),
         bars=_bars(of, inside, words),
         length=lambda length_ns: length(words, length_ns),
-        refresh_s=REFRESH_S if of.name == NAMED[0] else 0,
+        refresh_s=REFRESH_S,
     )
 
 
