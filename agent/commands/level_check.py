@@ -14,6 +14,7 @@ from agent.server import catalog_of
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError
 from viewer import figure_text
+from viewer.book.book import FILE, Book
 from viewer.kpi.words import Amount, Text
 from viewer.level import text
 from viewer.level.finding import Finding
@@ -33,6 +34,9 @@ def command(
     store: Annotated[Path | None, typer.Option(help="File of an embedded store that no server is using.")] = None,
     influx_user: Annotated[str | None, typer.Option(help="User of InfluxDB 1.x.")] = None,
     influx_password_file: Annotated[Path | None, typer.Option(help="File with its password or token.")] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Folder of a viewer's users: the log-ins of the company count; default: none.")
+    ] = None,
     days: Annotated[int, typer.Option(help="Production days, today included.", min=1, max=_MOST_DAYS)] = 30,
     *,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
@@ -40,17 +44,22 @@ def command(
     """Say what a store can show for each level of a smart factory: evidence, no certificate and no verdict."""
     if (influx is None) == (store is None):
         raise ConfigError(None, None, "say --influx URL or --store FILE, one of the two")
+    if state_dir is not None and not (state_dir / FILE).is_file():
+        raise ConfigError(state_dir, None, "holds no users; name the --state-dir of `agent view`, or leave it out")
     catalog = catalog_of(site)
     now_ns = clock_from_environment().now_ns()
     checks = []
+    book = Book(state_dir / FILE) if state_dir is not None else None
     for _, of in sorted(catalog.sites.items()):
         reading: Store = (
             DuckDbStore(store) if store else influx_store(influx or "", influx_user, influx_password_file, of.company)
         )
         try:
-            checks.append(level_check(reading, of, now_ns, days))
+            checks.append(level_check(reading, of, now_ns, days, book))
         finally:
             reading.close()
+    if book is not None:
+        book.close()
     if json:
         said = {"label": _json(TITLE), "note": _json(NO_VERDICT)}
         emit_json({**said, "at": _iso(now_ns), "days": days, "sites": [_as_json(one) for one in checks]})

@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from agent.cli import run
+from pipelines.clock import SystemClock
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.services.influxd import Influxd, influxd
 from tests.viewer.level.month import COMPANY, NOW, SITE_YAML, lines
+from viewer.access.roles import Role
+from viewer.access.users import Users
+from viewer.book.book import FILE, Book
 from viewer.level.levels import LEVELS
 
 __all__ = ["influxd"]
@@ -78,6 +82,7 @@ def test_evidence_as_json(file: Path, site: Path, capsys: pytest.CaptureFixture[
         "lag": (6.0, 100),
         "prompt": (97.0, 100),
         "alarms": (2, 102),
+        "used": (None, 0),
     }
     assert evidence["lag"]["from"] == "2026-09-29T14:00:00+09:00"
     assert evidence["lag"]["unit"] == {"ko": "s", "en": "s"}
@@ -86,6 +91,19 @@ def test_evidence_as_json(file: Path, site: Path, capsys: pytest.CaptureFixture[
         "value": 3,
         "unit": {"ko": "일", "en": "days"},
     }
+
+
+def test_days_of_use_by_the_log_of_a_viewer(
+    file: Path, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = Book(tmp_path / "viewer" / FILE)
+    Users(book, SystemClock()).add("kim", Role.COMPANY, [COMPANY], "hash")
+    book.close()
+    found = by_code(ask(capsys, "--store", file, "--site", site, "--state-dir", tmp_path / "viewer"))
+    assert found["used"]["why"]["ko"] == "기간 내 표본 없음"
+    assert [part["value"] for part in found["used"]["parts"]] == [30, 1]
+    assert run(["level-check", "--store", str(file), "--site", str(site), "--state-dir", str(tmp_path)]) == 2
+    assert "holds no users" in capsys.readouterr().err
 
 
 def test_a_database_says_the_same(file: Path, site: Path, influxd: Influxd, capsys: pytest.CaptureFixture[str]) -> None:

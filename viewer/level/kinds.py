@@ -13,6 +13,7 @@ FIGURES: Final = Text("개", "figures")
 RULES: Final = Text("개", "rules")
 TAGS: Final = Text("개", "tags")
 LOTS: Final = Text("개", "lots")
+PEOPLE: Final = words.PEOPLE
 DAYS: Final = Text("일", "days")
 RECORDS: Final = Text("건", "records")
 BEATS: Final = Text("건", "heartbeats")
@@ -89,6 +90,15 @@ _ALL: Final = (
             "days from that of the first stored heartbeat to today (Korean time, both included, ten years at most)",
         ),
         DAYS, _BEATS,
+    ),
+    Kind(
+        "used",
+        Text("활용도", "Days of use"),
+        Text(
+            "기간 내 기업 담당자가 로그인하거나 입력한 서로 다른 날의 수 (한국 시간, 접속 기록)",
+            "days in the period on which a user of the company logged in or entered something (audit log, Korean time)",
+        ),
+        DAYS, Text("접속·입력 기록", "rows of the audit log"),
     ),
     Kind(
         "connected",

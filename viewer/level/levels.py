@@ -73,7 +73,7 @@ LEVELS: Final = (
             Text("생산정보 디지털화", "production information is digital"),
             Text("생산 모니터링이 가능", "production can be monitored"),
         ),
-        ("states", "counts", "lots", "standard", "kept"),
+        ("states", "counts", "lots", "standard", "kept", "used"),
         (
             Unknowable(
                 Text("일일 보고의 자동 작성과 활용", "Daily reports, made and used"),

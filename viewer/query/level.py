@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.calendar import Span
+from viewer.access.use import use_of
+from viewer.book.book import Book
 from viewer.catalog import Catalog, MachineInfo, TagInfo
 from viewer.entries.read import entries_of
 from viewer.kpi.period import days, until_now
 from viewer.kpi.words import NO_SAMPLES, Text
-from viewer.level import of_agents, of_machines, of_settings
+from viewer.level import of_agents, of_machines, of_people, of_settings
 from viewer.level.finding import Finding
 from viewer.level.of_agents import DAY_NS, midnight
 from viewer.overview import HEARTBEAT, overview
@@ -49,7 +51,7 @@ class Check:
     findings: Mapping[str, Finding]
 
 
-def level_check(store: Store, site: SiteInfo, now_ns: int, day_count: int = 30) -> Check:
+def level_check(store: Store, site: SiteInfo, now_ns: int, day_count: int = 30, book: Book | None = None) -> Check:
     """All evidence of a site.
 
     Args:
@@ -57,9 +59,10 @@ def level_check(store: Store, site: SiteInfo, now_ns: int, day_count: int = 30) 
         site: which.
         now_ns: ns since 1970 UTC.
         day_count: production days, today included.
+        book: of the viewer whose users' log-ins count; None = nobody notes who looks.
 
     Raises:
-        DependencyError: the store cannot be reached.
+        DependencyError: the store, or the book, cannot be reached.
     """
     today = site.calendar.production_day(now_ns)
     period = until_now(days(site.calendar, today - timedelta(days=day_count - 1), today), now_ns)
@@ -79,6 +82,7 @@ def level_check(store: Store, site: SiteInfo, now_ns: int, day_count: int = 30) 
         _lots(store, site, period),
         of_settings.standard([_described(one) for machine in machines for one in machine.tags.values()], now_ns),
         kept,
+        _used(book, site, period),
         of_machines.connected(_touches(newest, site, now_ns), now_ns),
         _automatic(store, site, period, {"states": states, "counts": counts}),
         of_settings.rate(rate, since_ns=kept.period[0] if kept.samples else None),
@@ -153,6 +157,13 @@ def _lots(store: Store, site: SiteInfo, period: Span) -> Finding:
     ]
     entered = [one.name for one in entries_of(store, site.key, period).contexts if one.kind == "lot"]
     return of_settings.lots(recorded, entered, period, configured=bool(tracked))
+
+
+def _used(book: Book | None, site: SiteInfo, period: Span) -> Finding:
+    if book is None:
+        return of_people.used(None, 0, period)
+    use = use_of(book, site.company, period)
+    return of_people.used(use.times_ns, use.people, period)
 
 
 def _described(tag: TagInfo) -> of_settings.Described:

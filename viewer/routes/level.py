@@ -38,7 +38,7 @@ def _level(pages: Pages, request: Request) -> Response:
         "level.html",
         title=TITLE,
         no_verdict=NO_VERDICT,
-        check=level_check(pages.store, site, now_ns, count),
+        check=level_check(pages.store, site, now_ns, count, None if pages.access.is_open() else pages.access.book),
         unit=unit_text(site, Unit()),
         units=[(unit_text(one, Unit()), " · ".join(filter(None, one.key))) for one in sites],
         count=count,

@@ -10,12 +10,21 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from argon2.profiles import CHEAPEST
 
 from agent.server import catalog_of
 from tests.set_clock import SetClock
 from tests.viewer.conftest import Write
 from tests.viewer.level.month import BEGIN, COMPANY, DAY, MINUTE, NOW, SECOND, SITE_YAML, at, lines, tags
+from viewer.access.access import Access
+from viewer.access.audit import Audit
+from viewer.access.cookies import SESSION
+from viewer.access.mode import Mode
+from viewer.access.passwords import Passwords
+from viewer.access.roles import Role
+from viewer.access.users import Users
 from viewer.app import make_app
+from viewer.book.book import Book
 from viewer.catalog import Catalog
 from viewer.entries.model import Entry
 from viewer.entries.written import Written, lines_of
@@ -65,6 +74,7 @@ def test_the_month_by_hand(filled: Store, catalog: Catalog) -> None:
     found = check(filled, catalog)
     assert found.period == (BEGIN, NOW)
     assert values(found) == {
+        "used": (None, 0),
         "connected": (50.0, 3),
         "states": (25.0, 4),
         "counts": (50.0, 7),
@@ -76,7 +86,7 @@ def test_the_month_by_hand(filled: Store, catalog: Catalog) -> None:
         "prompt": (97.0, 100),
         "alarms": (2, 102),
     }
-    assert all(one.why is None for one in found.findings.values())
+    assert [code for code, one in found.findings.items() if one.why] == ["used"]
 
 
 def test_what_it_is_made_of(filled: Store, catalog: Catalog) -> None:
@@ -123,6 +133,7 @@ def test_nothing_stored_is_no_value(store: tuple[Store, Write], catalog: Catalog
         "counts": "기간 내 표본 없음",
         "lots": "기간 내 표본 없음",
         "kept": "저장된 하트비트 없음",
+        "used": "로그인 없이 보는 뷰어이거나 접속 기록을 지정하지 않음",
         "automatic": "기간 내 표본 없음",
         "lag": "기간 내 에이전트 하트비트 없음",
         "prompt": "기간 내 에이전트 하트비트 없음",
@@ -140,6 +151,7 @@ def test_what_is_not_configured_says_so(filled: Store, tmp_path: Path) -> None:
     bare = bare.replace(", state: {tag: shots2}, count: {total: shots2}", "")
     found = check(filled, of(tmp_path, bare)).findings
     assert {code: one.why.ko for code, one in found.items() if one.why} == {
+        "used": "로그인 없이 보는 뷰어이거나 접속 기록을 지정하지 않음",
         "states": "설정에 상태(state)가 없음",
         "counts": "설정에 생산 계수기(count)가 없음",
         "lots": "설정에 로트(energy의 lot)가 없고 수기 입력도 없음",
@@ -159,6 +171,59 @@ def test_lots_that_people_entered(filled: Store, store: tuple[Store, Write], cat
     assert (found.value, found.samples) == (3, 5)
     assert {part.what.ko: part.value for part in found.parts} == {"자동 기록": 3, "수기 입력": 2, "자동 기록한 설비": 1}
     assert found.notes == (Text("수기", "Entered by hand"),)
+
+
+def test_days_of_use_are_those_of_the_company(filled: Store, catalog: Catalog) -> None:
+    """Kim on two days, three times; her colleague before the period; a coordinator and another company do not count."""
+    book, clock = Book(), SetClock(NOW)
+    users, audit = Users(book, clock), Audit(book, clock)
+    for name, role, company in (
+        ("kim", Role.COMPANY, COMPANY),
+        ("lee", Role.COMPANY, COMPANY),
+        ("choi", Role.COORDINATOR, COMPANY),
+        ("park", Role.COMPANY, "다른회사"),
+    ):
+        users.add(name, role, [company], "hash")
+    site = catalog.sites[COMPANY, "A"]
+    nobody = level_check(filled, site, NOW, book=book).findings["used"]
+    assert (nobody.value, nobody.why) == (None, Text("기간 내 표본 없음", "no samples in the period"))
+    for name, day in (
+        ("lee", "2026-08-31T12:00"),
+        ("kim", "2026-09-15T09:00"),
+        ("kim", "2026-09-15T23:59"),
+        ("kim", "2026-09-16T00:00"),
+        ("choi", "2026-09-17T09:00"),
+        ("park", "2026-09-18T09:00"),
+    ):
+        clock.at_ns = at(day)
+        audit.write(name, "127.0.0.1", "login", name)
+    found = level_check(filled, site, NOW, book=book).findings["used"]
+    assert (found.value, found.samples) == (2, 3)
+    assert [part.value for part in found.parts] == [30, 2]
+    assert level_check(filled, site, NOW, book=Book()).findings["used"].why == Text(
+        "등록된 기업 담당자가 없음", "no user of the company is known"
+    )
+    book.close()
+
+
+def test_the_page_counts_days_of_use_where_people_log_in(filled: Store, catalog: Catalog) -> None:
+    clock = SetClock(NOW - 2 * DAY)
+    access = Access(Book(), clock, Mode.LOGIN, passwords=Passwords(CHEAPEST))
+    kim = access.users.add("kim", Role.COMPANY, [COMPANY], "hash")
+    access.audit.write("kim", "127.0.0.1", "login", "kim")
+    clock.at_ns = NOW
+    app = make_app(filled, catalog, clock, access=access)
+
+    async def ask() -> httpx.Response:
+        cookies = {SESSION: access.sessions.open(kim)}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", cookies=cookies) as client:
+            return await client.get("/level")
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 200
+    assert plain(cards(answer.text)["used"]).startswith("활용도 1 일 ")
+    access.book.close()
 
 
 def test_another_site_is_not_this_one(filled: Store, store: tuple[Store, Write], catalog: Catalog) -> None:
