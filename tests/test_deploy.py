@@ -31,6 +31,7 @@ EXPOSURE_LIMIT = 15  # tenths: 1.5 of 10
 SLOW_CARD_BYTES_PER_S = 5_000_000
 DEADLINE_S = 15.0
 SECRETS = {"bridge": "b-secret", "demo.gyeongsan": "g-secret", "other.seoul": "s-secret", "technopark": "t-secret"}
+SECRETS |= {"viewer": "v-secret", "erp": "e-secret"}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
@@ -230,6 +231,33 @@ def test_no_site_can_write_or_read_what_is_anothers(acl: str, tmp_path: Path) ->
         assert set(other.got) == {("sf/other/seoul/a9/stored", b"own")}
         stranger = _Client(broker.port, "nobody")
         assert stranger.connected == REFUSED
+
+
+@pytest.mark.wire
+def test_a_viewer_takes_entries_and_confirms_no_record(acl: str, tmp_path: Path) -> None:
+    """By shopfloor.acl, with a program whose rights docs/entries.md names."""
+    named = re.findall(r"`topic (write|read) (sf/<company>/<site>/\S+)`", (ROOT / "docs/entries.md").read_text())
+    assert len(named) == 2
+    rights = "\n".join(f"topic {may} {topic}" for may, topic in named)
+    rights = rights.replace("<company>", "demo").replace("<site>", "gyeongsan")
+    with Mosquitto(tmp_path / "broker", users=SECRETS, acl=f"{acl}\nuser erp\n{rights}\n") as broker:
+        viewer, erp = _Client(broker.port, "viewer"), _Client(broker.port, "erp")
+        agent, bridge = _Client(broker.port, "demo.gyeongsan"), _Client(broker.port, "bridge")
+        entry, own = "sf/demo/gyeongsan/entry", "sf/demo/gyeongsan/desk-1"
+        viewer.subscribe(f"$share/entries/{entry}", f"{own}/stored", f"{own}/rejected", f"{own}/birth")
+        erp.subscribe(f"{entry}/answer", "#")
+        bridge.subscribe("$share/bridge/sf/+/+/+/data")
+        assert agent.publish(entry) == REFUSED, "an agent reads machines and enters nothing"
+        assert erp.publish(f"{own}/data") == erp.publish("sf/other/seoul/entry") == REFUSED
+        assert erp.publish(entry, b"{}") == 0
+        viewer.until(lambda: (entry, b"{}") in viewer.got)
+        assert viewer.publish(f"{entry}/answer", b"saved") == viewer.publish(f"{own}/data", b"entry") == 0
+        assert viewer.publish(f"{own}/stored") == viewer.publish(entry) == REFUSED
+        bridge.until(lambda: bridge.got == [(f"{own}/data", b"entry")])
+        assert bridge.publish(f"{own}/stored", b"1") == 0
+        viewer.until(lambda: (f"{own}/stored", b"1") in viewer.got)
+        erp.until(lambda: erp.got)
+        assert set(erp.got) == {(f"{entry}/answer", b"saved")}
 
 
 @pytest.mark.wire
