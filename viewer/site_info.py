@@ -147,8 +147,21 @@ def _joined(one: SiteInfo, other: SiteInfo) -> SiteInfo:
         kpis=tuple(dict.fromkeys(one.kpis + other.kpis)),
         alarms=one.alarms + other.alarms,
         gases=one.gases + other.gases,
-        entry=one.entry or other.entry,
+        entry=_entries(one.entry, other.entry),
     )
+
+
+def _entries(one: EntrySettings | None, other: EntrySettings | None) -> EntrySettings | None:
+    """What people choose from on every line of a site; of a name that two files have, the first one's words."""
+    if one is None or other is None:
+        return one or other
+    reasons = one.stop_reasons | {
+        name: words for name, words in other.stop_reasons.items() if name not in one.stop_reasons
+    }
+    defects = one.defect_types | {
+        name: words for name, words in other.defect_types.items() if name not in one.defect_types
+    }
+    return one.model_copy(update={"stop_reasons": reasons, "defect_types": defects})
 
 
 @cache

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 _KNOWN: Final = {
     "$ref", "$defs", "$schema", "additionalProperties", "anyOf", "const", "default", "description", "discriminator",
-    "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxLength", "maximum", "minItems", "minLength",
-    "minProperties", "minimum", "oneOf", "pattern", "patternProperties", "properties", "propertyNames", "required",
-    "title", "type",
+    "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxLength", "maxProperties", "maximum",
+    "minItems", "minLength", "minProperties", "minimum", "oneOf", "pattern", "patternProperties", "properties",
+    "propertyNames", "required", "title", "type",
 }  # fmt: skip
 
 
@@ -47,6 +47,8 @@ def _accepts(root: dict[str, Any], value: Any, schema: dict[str, Any]) -> bool:
 def _group(root: dict[str, Any], value: dict[str, Any], schema: dict[str, Any]) -> None:
     if missing := set(schema.get("required", ())) - set(value):
         raise Refused("required", missing)
+    if len(value) > schema.get("maxProperties", len(value)):
+        raise Refused("maxProperties", value)
     if len(value) < schema.get("minProperties", 0):
         raise Refused("minProperties", value)
     for key, one in value.items():
