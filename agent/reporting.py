@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from agent.kept_goals import goals_of, programme_of
 from pipelines.calendar import Calendar, Span
 from pipelines.derive.table import read_table
 from pipelines.errors import ConfigError
@@ -38,8 +39,9 @@ class Asked:
         month: as it was written.
         now_ns: when it is made, ns since 1970 UTC.
         source: what the store is, for the reader.
-        goals: file of goals or targets; None = there is none.
+        goals: file of goals or targets; None = those of the book count.
         profile: how OEE is split.
+        book: the viewer's state folder, where goals are that were set on the pages; None = there is none.
     """
 
     catalog: Catalog
@@ -49,6 +51,7 @@ class Asked:
     source: str
     goals: Path | None
     profile: Profile
+    book: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,8 @@ def of_site(asked: Asked, kind: str, company: str | None, at: str | None) -> Mad
     """
     if kind not in KINDS:
         raise ConfigError(None, None, f"there is no report {kind}; there are {', '.join([*KINDS, PROGRAMME])}")
-    goals = read_goals(asked.goals) if asked.goals else None
     site = site_of(asked.catalog, company, at)
+    goals = read_goals(asked.goals) if asked.goals else goals_of(asked.book, site)
     period = period_of(asked.month, site.calendar, asked.now_ns)
     store = asked.store_of(site.company)
     subject = subject_of(store, site, period, asked.now_ns, source=asked.source, goals=goals, profile=asked.profile)
@@ -91,8 +94,9 @@ def programme(asked: Asked, company: str | None) -> Made:
         DependencyError: a store cannot be reached.
     """
     if asked.goals is None:
-        raise ConfigError(None, None, "programme: name the file of its targets with --goals")
-    file = read_table(asked.goals, ProgrammeFile, "file of a programme's targets")
+        file = programme_of(asked.book)
+    else:
+        file = read_table(asked.goals, ProgrammeFile, "file of a programme's targets")
     sites = [one for one in asked.catalog.sites.values() if company in {None, one.company}]
     if not sites:
         known = ", ".join(dict.fromkeys(one.company for one in asked.catalog.sites.values())) or "none at all"

@@ -64,6 +64,11 @@ def rounded(found: float, digits: int) -> float:
     return float(Decimal(repr(float(found))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0
 
 
+def counted(found: float) -> str:
+    """A number of things: whole where it is."""
+    return number_text(rounded(found, 0 if float(found).is_integer() else 1), 0 if float(found).is_integer() else 1)
+
+
 def amount(words: Words, one: Amount) -> str:
     """A part of a figure: its name, number and unit."""
     text = words.text(MISSING) if one.value is None else number(one.value, one.unit)

@@ -10,7 +10,7 @@ import typer
 
 from agent.influx import influx_store
 from agent.output import emit, emit_json, say
-from agent.paths import STORE_FILE
+from agent.paths import STORE_FILE, VIEWER
 from agent.reporting import PROGRAMME, Asked, drawing_of, of_site, programme, write
 from agent.server import catalog_of
 from pipelines.clock import clock_from_environment
@@ -31,7 +31,13 @@ def command(
     influx_user: Annotated[str | None, typer.Option(help="User of InfluxDB 1.x.")] = None,
     influx_password_file: Annotated[Path | None, typer.Option(help="File with its password or token.")] = None,
     goals: Annotated[
-        Path | None, typer.Option(help="Baselines, targets and weights: YAML or CSV; of programme its targets.")
+        Path | None,
+        typer.Option(
+            help="Baselines, targets and weights, of programme its targets: YAML or CSV. Default: those of the pages."
+        ),
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="--state-dir of `agent view`, whose goals count; --store brings its own.")
     ] = None,
     profile: Annotated[Literal["iso22400", "tpm_kr"], typer.Option(help="How OEE is split.")] = "iso22400",
     language: Annotated[Literal["ko", "en"], typer.Option(help="Of the report.")] = "ko",
@@ -54,7 +60,8 @@ def command(
                 opened[key] = stack.enter_context(closing(reading))
             return opened[key]
 
-        asked = Asked(catalog, store_of, month, now_ns, "DuckDB" if store else "InfluxDB", goals, profile)
+        book = state_dir or (store / VIEWER if store else None)
+        asked = Asked(catalog, store_of, month, now_ns, "DuckDB" if store else "InfluxDB", goals, profile, book)
         made = programme(asked, company) if kind == PROGRAMME else of_site(asked, kind, company, at)
     write(out, draw(made.report, language))
     if made.points == 0:

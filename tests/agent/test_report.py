@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from pypdf import PdfReader
 
 from agent.cli import run
 from pipelines.sinks.duckdb import DuckDbSink
+from tests.set_clock import SetClock
 from tests.viewer.query.shift import COMPANY, DAY, SITE, lines
+from viewer.access.audit import Audit
+from viewer.book.book import Book
+from viewer.goals.book import GoalBook
+from viewer.goals.model import Baseline, Promise, Whose
+from viewer.goals.programme import Programmes
+from viewer.reports.programme import Target
 
 CONNECTION = {
     "name": "one",
@@ -33,6 +41,7 @@ CONNECTION = {
         {"name": "shots", "machine": "PRS-02", "table": "holding", "address": 12, "datatype": "uint32"},
         {"name": "ng", "machine": "PRS-02", "table": "holding", "address": 14, "datatype": "uint32"},
         {"name": "kwh", "machine": "MTR-01", "table": "input", "address": 72, "datatype": "uint32"},
+        {"name": "ton", "machine": "PRS-01", "table": "input", "address": 74, "datatype": "uint16"},
     ],
 }
 TARGETS = """
@@ -96,6 +105,45 @@ def test_the_summary_of_a_programme(company: list[str], capsys: pytest.CaptureFi
     rows = [[one.value for one in row][:5] for row in openpyxl.load_workbook("p.xlsx")["01_총괄"].iter_rows()]
     assert ["지원기업수", "—", 160, 260, 1.625] in rows
     assert ["활성기업수", "—", 4, 1, 0.25] in rows
+
+
+def promised(folder: Path, *programmes: str) -> None:
+    """What the pages would have left in a book: a goal that was approved, and programmes."""
+    book, clock = Book(folder / "viewer.db"), SetClock(DAY[1])
+    goals, whose = GoalBook(book, clock), Whose(COMPANY, "A")
+    note = Audit(book, clock).write
+    said = Promise(code="P-OEE", baseline=Baseline(30.0, "작업일보"), target=50.0)
+    goals.approve(
+        goals.propose(whose, said, "kim", partial(note, "kim", "local")), "boss", partial(note, "boss", "local")
+    )
+    target = Target(name="지원기업수", target=160, actual=260)
+    for name in programmes:
+        Programmes(book, clock).put(name, target, "boss", partial(note, "boss", "local"))
+    book.close()
+
+
+def test_goals_that_were_set_on_the_pages(company: list[str], tmp_path: Path) -> None:
+    """Those of the store's own viewer, of the folder that is named, or of a file, which goes before."""
+    promised(tmp_path / "store/viewer")
+    promised(tmp_path / "state")
+    for more in (company, [*company, "--state-dir", "state"], [*company, "--goals", "goals.yaml"]):
+        assert run(["report", "kpi", *more, "-o", "kpi.xlsx"]) == 0
+        sheet = openpyxl.load_workbook("kpi.xlsx")["01_총괄"]
+        row = next(one.row for line in sheet.iter_rows() for one in line if one.value == "설비종합효율 공식지표")
+        assert [sheet.cell(row, column).value for column in (7, 9)] == [0.3728, 0.3641], more
+    assert run(["report", "kpi", *company, "--state-dir", "nowhere", "-o", "kpi.html"]) == 0
+    assert "공식지표</span>" not in Path("kpi.html").read_text(encoding="utf-8")
+
+
+def test_the_programme_that_was_set_on_the_pages(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    promised(Path("store/viewer"), "경북 2026")
+    assert run(["report", "programme", *company, "-o", "p.xlsx"]) == 0
+    rows = [[one.value for one in row][:5] for row in openpyxl.load_workbook("p.xlsx")["01_총괄"].iter_rows()]
+    assert ["지원기업수", "—", 160, 260, 1.625] in rows
+    capsys.readouterr()
+    promised(Path("state"), "가", "나")
+    assert run(["report", "programme", *company, "--state-dir", "state", "-o", "p.xlsx"]) == 2
+    assert "viewer.db: has 가, 나; name the file of one with --goals" in capsys.readouterr().err
 
 
 def test_a_month_of_which_nothing_is_stored(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:

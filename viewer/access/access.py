@@ -72,6 +72,7 @@ class Access:
                 " leave --access out, so that a log-in is asked for, or say --access open-to-all",
             )
         self.book = book
+        self.clock = clock
         self.mode = mode
         self.users = Users(book, clock)
         self.sessions = Sessions(book, self.users, clock, limits or Limits())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from pipelines.derive.table import read_table
 from pipelines.errors import ConfigError
 from pipelines.settings import Settings, first_fault
 from viewer.kpi.catalog import CATALOG
@@ -40,6 +41,10 @@ class GoalSettings(Settings):
     """Who approved it."""
     detail: str = ""
     """Why it was changed."""
+    dropped: bool = False
+    """From this version on the figure is no goal any more."""
+    baseline_from: str = ""
+    """Where the baseline is from."""
 
     @field_validator("code")
     @classmethod
@@ -63,8 +68,11 @@ class GoalSettings(Settings):
 
     def change(self) -> Change:
         """As the history of changes tells it."""
-        ko = f"기존 {_said(self.baseline)} → 목표 {_said(self.target)}, 가중치 {self.weight:g}"
-        en = f"baseline {_said(self.baseline)} → target {_said(self.target)}, weight {self.weight:g}"
+        origin = f" ({self.baseline_from})" if self.baseline_from else ""
+        ko = f"기존 {_said(self.baseline)}{origin} → 목표 {_said(self.target)}, 가중치 {self.weight:g}"
+        en = f"baseline {_said(self.baseline)}{origin} → target {_said(self.target)}, weight {self.weight:g}"
+        if self.dropped:
+            ko, en = "목표에서 제외", "no goal any more"
         behind = f" · {self.detail}" if self.detail else ""
         return Change(
             when=self.approved_on,
@@ -119,7 +127,7 @@ class GoalsFile(Settings):
             before = held.get(one.code)
             if before is None or _rank(one) > _rank(before):
                 held[one.code] = one
-        return tuple(one.goal() for one in held.values())
+        return tuple(one.goal() for one in held.values() if not one.dropped)
 
     def changes(self) -> tuple[Change, ...]:
         """Every version, as they were approved; drafts last."""
@@ -133,16 +141,28 @@ def read_goals(path: Path) -> GoalsFile:
     Raises:
         ConfigError: it cannot be read, or holds something else.
     """
-    if path.suffix.lower() != ".csv":
-        return read_table(path, GoalsFile, _WHAT)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows: list[Mapping[str, Any]] = [_filled(row) for row in csv.DictReader(file)]
-        return GoalsFile.model_validate({"goals": rows})
+        return goals_in(path.read_bytes(), path)
     except OSError as error:
         raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
+
+
+def goals_in(data: bytes, path: Path) -> GoalsFile:
+    """Goals in the bytes of such a file; its ending says which kind it is.
+
+    Raises:
+        ConfigError: they hold something else.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+        if path.suffix.lower() != ".csv":
+            return GoalsFile.model_validate(yaml.safe_load(text))
+        rows: list[Mapping[str, Any]] = [_filled(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+        return GoalsFile.model_validate({"goals": rows})
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ConfigError(path, None, f"is no {_WHAT}: {error}; save it as CSV in UTF-8") from error
+        raise ConfigError(path, None, f"is no {_WHAT}: {error}; save it in UTF-8") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(path, None, f"is no {_WHAT}: {error}") from error
     except ValidationError as error:
         raise ConfigError(path, None, f"is no {_WHAT}: {first_fault(error)}") from None
 

@@ -66,14 +66,22 @@ def find_unit(text: str, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, Unit] | N
     return site, Unit(line, machine)
 
 
-def asked(request: Request, site: SiteInfo, unit: Unit, now_ns: int) -> Asked:
-    """Period and profile of a request; what cannot be used is today, and ISO 22400."""
+def asked(request: Request, site: SiteInfo, unit: Unit, now_ns: int, default: str = NAMED[0]) -> Asked:
+    """Period and profile of a request; what cannot be used is today, and ISO 22400.
+
+    Args:
+        request: asks for them.
+        site: of the unit.
+        unit: machine, line or the whole site.
+        now_ns: ns since 1970 UTC.
+        default: period of a request that names none.
+    """
     query = request.query_params
-    name = query.get("period", NAMED[0])
+    name = query.get("period", default)
     profile = next((one for one in PROFILES if one == query.get("profile")), PROFILES[0])
     span, sound = None, True
     if name == CUSTOM:
-        span = _custom(site, query.get("from", ""), query.get("to", ""), now_ns)
+        span = chosen_days(site, query.get("from", ""), query.get("to", ""), now_ns)
         sound = span is not None
     if span is None:
         name = name if name in NAMED else NAMED[0]
@@ -82,7 +90,8 @@ def asked(request: Request, site: SiteInfo, unit: Unit, now_ns: int) -> Asked:
     return Asked(site, unit, name, span, first, last, profile, sound)
 
 
-def _custom(site: SiteInfo, first: str, last: str, now_ns: int) -> Span | None:
+def chosen_days(site: SiteInfo, first: str, last: str, now_ns: int) -> Span | None:
+    """Production days as a form has them, up to now; None = they cannot be used."""
     try:
         begin, end = date.fromisoformat(first), date.fromisoformat(last)
         span = until_now(days(site.calendar, begin, end), now_ns)

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from viewer.goals.model import Whose
+from viewer.goals.table import in_short, scored
 from viewer.kpi.period import NAMED
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
@@ -30,8 +32,12 @@ def _kpi(pages: Pages, request: Request) -> Response:
     site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
     now_ns = pages.clock.now_ns()
     of = asked(request, site, unit, now_ns)
-    codes = [*site.kpis, COLLECTION]
+    whose = Whose.of(site, unit)
+    held = pages.goals.held(whose)
+    codes = list(dict.fromkeys([*site.kpis, *(one.code for one in held), COLLECTION]))
     words = pages.words_of(request)
+    figures = figures_of(pages.store, site, unit, codes, of.period, profile=of.profile)
+    total = scored(held, {one.code: one for one in figures}, None)
     return pages.render(
         request,
         "kpi.html",
@@ -42,5 +48,6 @@ def _kpi(pages: Pages, request: Request) -> Response:
         units=[(one.key, units_of(one, words)) for one in sites],
         periods=(*NAMED, CUSTOM),
         profiles=PROFILES,
-        figures=figures_of(pages.store, site, unit, codes, of.period, profile=of.profile),
+        figures=figures,
+        goals={row.goal.code: {"official": row.goal.official, "text": in_short(row, words)} for row in total.rows},
     )

@@ -23,6 +23,7 @@ from viewer.access.access import Access, embedded
 from viewer.access.scope import ScopedStore, scoped_catalog
 from viewer.catalog import Catalog, MachineKey
 from viewer.entries.desk import EntryDesk
+from viewer.goals.book import GoalBook
 from viewer.kpi.words import INDICATIVE, MANUAL
 from viewer.overview import CODE, HOLDS_S, NS, STATE
 from viewer.site_info import SiteInfo
@@ -41,6 +42,7 @@ MENU: Final = (
     ("/energy", "menu_energy"),
     ("/quality", "menu_quality"),
     ("/entry", "menu_entry"),
+    ("/goals", "menu_goals"),
     ("/reports", "menu_reports"),
     ("/level", "menu_level"),
 )
@@ -63,6 +65,7 @@ class Pages:
 
     Attributes:
         store: what whoever asks may see of it; nothing where no request is being answered.
+        goals: baselines and targets; those of every company, so that only a unit of `sites` is asked of them.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Pages:
         self._catalog = catalog
         self.clock = clock
         self.access = access or embedded(clock)
+        self.goals = GoalBook(self.access.book, self.access.clock)
         self.notices = tuple(notices)
         self.words = {language: Words(language) for language in LANGUAGES}
         loader = jinja2.FileSystemLoader(_FOLDER)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
+from viewer.goals.model import Whose
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import written_month
 from viewer.query.unit import Unit
@@ -77,7 +78,8 @@ def _file(pages: Pages, request: Request) -> Response:
     if not _ONE.acquire(blocking=False):
         raise HTTPException(503, pages.words_of(request)("reports_busy"), {"Retry-After": "10"})
     try:
-        subject = subject_of(pages.store, of, period, now_ns, source="Store", profile=_profile(request))
+        goals = pages.goals.file(Whose.of(of, Unit()))
+        subject = subject_of(pages.store, of, period, now_ns, source="Store", goals=goals, profile=_profile(request))
         report = KINDS[kind](subject)
         language: Language = "en" if pages.language(request) == "en" else "ko"
         if ending == ".html":

@@ -98,19 +98,21 @@ def _table(subject: Subject, total: Score) -> Table:
         Text(*(f"{name}: {text}" for name, text in zip(one.definition.name, one.formula, strict=True)))
         for one in results
     ]
-    rows = [_row(row, note, total, subject) for note, row in enumerate(total.rows, 1)]
-    rows += [_without(one, note, subject) for note, one in enumerate(others, len(rows) + 1)]
+    rows = [
+        (*goal_cells(row, note, total.cap), *_method(row.actual, subject)) for note, row in enumerate(total.rows, 1)
+    ]
+    rows += [(*bare_cells(one, note), *_method(one, subject)) for note, one in enumerate(others, len(rows) + 1)]
     general = (*goals.IMPROVEMENT.values(), goals.ACHIEVEMENT, goals.OVERALL) if total.rows else ()
     return Table(
         title=Text("KPI 총괄표", "Key figures"),
         columns=_COLUMNS,
         rows=tuple(rows),
         empty=_NO_GOALS,
-        notes=(*formulas, *general, *_anew(total)),
+        notes=(*formulas, *general, *anew(total)),
     )
 
 
-def _anew(total: Score) -> tuple[Text, ...]:
+def anew(total: Score) -> tuple[Text, ...]:
     """How weights were divided anew, where a figure is 미수집."""
     if not total.left_out:
         return ()
@@ -123,9 +125,16 @@ def _anew(total: Score) -> tuple[Text, ...]:
     )
 
 
-def _row(row: Row, note: int, total: Score, subject: Subject) -> tuple[Cell, ...]:
+def goal_cells(row: Row, note: int, cap: float | None) -> tuple[Cell, ...]:
+    """What is said of a goal, from its area to its weighted score: eleven cells.
+
+    Args:
+        row: the goal with what came of it.
+        note: number of its formula below the table.
+        cap: no achievement counts for more than this, percent; None = no limit.
+    """
     unit, goal = row.actual.unit, row.goal
-    achieved = row.achievement if total.cap is None or row.achievement is None else min(row.achievement, total.cap)
+    achieved = row.achievement if cap is None or row.achievement is None else min(row.achievement, cap)
     points = None if row.weight is None or achieved is None else row.weight / 100 * achieved
     why = row.actual.why or _NO_ACHIEVEMENT
     return (
@@ -137,19 +146,17 @@ def _row(row: Row, note: int, total: Score, subject: Subject) -> tuple[Cell, ...
         _percent(row.achievement, why),
         number(goal.weight, decimals=2),
         number(points, decimals=2, why=why),
-        *_method(row.actual, subject),
     )
 
 
-def _without(result: Result, note: int, subject: Subject) -> tuple[Cell, ...]:
-    """A figure that the site is judged by and that nobody set a target of."""
+def bare_cells(result: Result, note: int) -> tuple[Cell, ...]:
+    """The same of a figure that the site is judged by and that nobody set a target of."""
     return (
         *_name(result, note, OPERATIONAL),
         NOTHING,
         NOTHING,
         figure_cell(result, unit=False),
         *(NOTHING for _ in range(4)),
-        *_method(result, subject),
     )
 
 

@@ -1,0 +1,56 @@
+"""Baselines, targets and programmes that were set on the pages, for reports from the command line."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from pipelines.clock import SystemClock
+from pipelines.errors import ConfigError
+from viewer.book.book import FILE, Book
+from viewer.goals.book import GoalBook
+from viewer.goals.model import Whose
+from viewer.goals.programme import Programmes
+from viewer.query.unit import Unit
+from viewer.reports.goals_file import GoalsFile
+from viewer.reports.programme import ProgrammeFile
+from viewer.site_info import SiteInfo
+
+_NONE: Final = "programme: name the file of its targets with --goals, or set them on the page /goals"
+
+
+def goals_of(folder: Path | None, site: SiteInfo) -> GoalsFile | None:
+    """What was set for a whole site; None = there is no book.
+
+    Args:
+        folder: the viewer's state folder; None = there is none.
+        site: whose.
+
+    Raises:
+        ConfigError: the book is of a newer version.
+        DependencyError: it cannot be opened.
+    """
+    if folder is None or not (folder / FILE).exists():
+        return None
+    with closing(Book(folder / FILE)) as book:
+        return GoalBook(book, SystemClock()).file(Whose.of(site, Unit()))
+
+
+def programme_of(folder: Path | None) -> ProgrammeFile:
+    """The one programme of the book.
+
+    Raises:
+        ConfigError: there is none, or several.
+        DependencyError: the book cannot be opened.
+    """
+    if folder is None or not (folder / FILE).exists():
+        raise ConfigError(None, None, _NONE)
+    with closing(Book(folder / FILE)) as book:
+        kept = Programmes(book, SystemClock())
+        names = kept.names()
+        if not names:
+            raise ConfigError(None, None, _NONE)
+        if len(names) > 1:
+            raise ConfigError(folder / FILE, None, f"has {', '.join(names)}; name the file of one with --goals")
+        return kept.file(names[0])
