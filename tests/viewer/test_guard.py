@@ -181,6 +181,8 @@ def test_no_page_shows_anything_of_another_company(app: Starlette, name: str) ->
             "?part=live",
             f"?company={quote(OTHER)}",
             "?from=1&to=4102444799999",
+            f"?unit={quote(OTHER)}/{quote('비밀공장')}/-/-",
+            f"?unit={quote(OTHER)}/{quote('비밀공장')}/{quote('비밀라인')}/{quote(SECRET_MACHINE)}&kind=stop",
         ):
             answer = browser.get(path + query)
             said = answer.text.replace(quote(OTHER, safe=""), "").replace(quote(SECRET_MACHINE, safe=""), "")
