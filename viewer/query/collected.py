@@ -25,6 +25,12 @@ from viewer.stores.base import QUALITY, Place, Store, StoredGap
 EVERY_TAG: Final = "*"
 """Tag of a gap in all that an agent had."""
 _HEARTBEAT_S: Final = 10.0
+_SHARED_HEARTBEAT_S: Final = 60.0
+"""In the store of a destination, which is told less."""
+_IN_EACH: Final = "connections"
+"""A field that each heartbeat of an agent has, and no point of one of its connections."""
+_OWN: Final = "accepted"
+"""A field that the own store is told alone."""
 _LONG_NS: Final = 48 * 60 * MINUTE_NS
 _HOUR_NS: Final = 60 * MINUTE_NS
 
@@ -67,12 +73,16 @@ class Pieces:
         return shares([self.period], self.period[0], self.width_ns, self.count)
 
     def polled(self, machine: MachineInfo, tags: Sequence[TagInfo]) -> list[NDArray[np.float64]]:
-        """Known part of each piece, 0 to 1, of each polled tag."""
+        """Known part of each piece, 0 to 1, of each polled tag; what is polled less often than pieces come lasts."""
         end_ns = self.period[0] + self.width_ns * self.count
-        place, names = machine.place(), [tag.name for tag in tags]
+        place, slow = machine.place(), {tag.name for tag in tags if _period_ns(tag) > self.width_ns}
+        names = [tag.name for tag in tags if tag.name not in slow]
         trends = self.store.trends(place, names, self.period[0], end_ns, self.count) if names else {}
         found = []
         for tag in tags:
+            if tag.name in slow:
+                found.append(self._lasting(place, tag))
+                continue
             counts = np.zeros(self.count)
             trend = trends[tag.name]
             if len(trend.count):
@@ -80,9 +90,15 @@ class Pieces:
             else:  # texts have no trend
                 at = self.store.points(place, tag.name, *self.period).time_ns
                 counts += np.bincount((at - self.period[0]) // self.width_ns, minlength=self.count)
-            assert tag.period_s is not None
-            found.append(np.minimum(counts * tag.period_s * 1e9 / self.width_ns, self._lengths))
+            found.append(np.minimum(counts * _period_ns(tag) / self.width_ns, self._lengths))
         return found
+
+    def _lasting(self, place: Place, tag: TagInfo) -> NDArray[np.float64]:
+        """Part of each piece that lies within a tag's own period behind one of its readings."""
+        start_ns, end_ns = self.period
+        at = self.store.points(place, tag.name, start_ns - _period_ns(tag), end_ns).time_ns.tolist()
+        known = [(max(one, start_ns), min(one + _period_ns(tag), end_ns)) for one in at]
+        return shares(merged(known), start_ns, self.width_ns, self.count)
 
     def on_change(self, machine: MachineInfo, tags: Sequence[TagInfo]) -> list[NDArray[np.float64]]:
         """Known part of each piece, 0 to 1, of each tag that is told on change."""
@@ -129,19 +145,16 @@ class Pieces:
     def _alive(self) -> NDArray[np.float64]:
         """Part of each piece in which every agent of the site that was heard in the period told that it is alive."""
         end_ns = self.period[0] + self.width_ns * self.count
+        beats = [one for one in self.store.latest() if one.place.measurement == HEARTBEAT]
+        told = {(one.place, one.field) for one in beats if (one.place.company, one.place.site) == self.site}
         parts = []
-        fields_of: dict[Place, list[str]] = {}
-        for one in self.store.latest():
-            if one.place.measurement == HEARTBEAT and (one.place.company, one.place.site) == self.site:
-                fields_of.setdefault(one.place, []).append(one.field)
-        for place, fields in fields_of.items():
-            trends = self.store.trends(place, fields, self.period[0], end_ns, self.count)
+        for place in (place for place, field in told if field == _IN_EACH):
+            every_s = _HEARTBEAT_S if (place, _OWN) in told else _SHARED_HEARTBEAT_S
+            trend = self.store.trend(place, _IN_EACH, self.period[0], end_ns, self.count)
             counts = np.zeros(self.count)
-            for trend in trends.values():
-                at = (trend.time_ns - self.period[0]) // self.width_ns
-                counts[at] = np.maximum(counts[at], trend.count)
+            counts[(trend.time_ns - self.period[0]) // self.width_ns] = trend.count
             if counts.any():
-                parts.append(np.minimum(counts * _HEARTBEAT_S * 1e9 / self.width_ns, self._lengths))
+                parts.append(np.minimum(counts * every_s * 1e9 / self.width_ns, self._lengths))
         return np.min(parts, axis=0) if parts else np.zeros(self.count)
 
 
@@ -186,6 +199,11 @@ def collected(pieces: Pieces, machine: MachineInfo, tags: Sequence[TagInfo] | No
     found += pieces.on_change(machine, [tag for tag in wanted if tag.period_s is None])
     parts = np.array(found).reshape(len(found), pieces.count)
     return Collected(pieces.start_ns, parts, pieces.width_ns)
+
+
+def _period_ns(tag: TagInfo) -> int:
+    assert tag.period_s is not None
+    return round(tag.period_s * 1e9)
 
 
 def _is_of(gap: StoredGap, machine: MachineInfo, tag: str) -> bool:

@@ -42,7 +42,7 @@ def test_the_page_has_the_table() -> None:
 def test_pure() -> None:
     """No file, no store, no clock: what is imported is numbers, vocabulary and each other."""
     allowed = re.compile(
-        r"(__future__|collections(\.abc)?|dataclasses|datetime|enum|itertools|math|typing|numpy(\.typing)?|viewer\.kpi(\.\w+)?"
+        r"(__future__|collections(\.abc)?|dataclasses|datetime|enum|itertools|math|re|typing|numpy(\.typing)?|viewer\.kpi(\.\w+)?"
         r"|pipelines\.(calendar|derive\.(alarm_load|signals|energy\.(factors|span))))"
     )
     for name, text in SOURCES.items():

@@ -43,7 +43,7 @@ def played(name: str, seconds: int, faults: str) -> Played:
         if not step * EVERY_S % _HEARTBEAT_S:
             site = site_of(name)
             place = (("company", site.company), ("site", site.site), ("machine", "edge-1"))
-            parts.append(line(Series("agent", place), {"uptime_s": step * EVERY_S}, at_ns))
+            parts.append(line(Series("agent", place), {"connections": 1, "connected": 1, "accepted": step}, at_ns))
         told = len(plant.points)
         bodies.append(b"".join(parts))
     step = 300

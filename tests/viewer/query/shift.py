@@ -115,4 +115,5 @@ def _readings() -> Iterator[str]:
         if second % 3600 == 0:
             yield f"press,{tags('PRS-01')} shots={second}i {at}"
         yield f"meter,{tags('MTR-01')} kwh={second / 10} {at}"
-        yield f"agent,company={COMPANY},site=A,line=L1,machine=edge-1 uptime_s={second}i {at}"
+        agent = f"agent,company={COMPANY},site=A,line=L1,machine=edge-1"
+        yield f"{agent} connections=3i,connected=3i,accepted={second}i {at}"

@@ -201,6 +201,34 @@ def test_a_tag_told_on_change_is_known_while_its_agent_lives(filled: Store, stor
     assert known[T0 + 70 * MINUTE] == known[gap] == known[T0 + 500 * MINUTE] == 0.0
 
 
+def test_a_tag_that_is_polled_less_often_than_minutes_come_is_known_between(store: tuple[Store, Write]) -> None:
+    """Every 300 s, 60 times 300 s; the readings of the 10th to the 19th never came."""
+    for number in (one for one in range(60) if not 10 <= one < 20):
+        store[1](f"press,{tags('PRS-01')} oil={number}.5 {T0 + number * 5 * MINUTE}".encode())
+    tag = {"name": "oil", "machine": "PRS-01", "period_s": 300}
+    only = {**SITE, "connections": [{"name": "x", "tags": [tag]}]}
+    site = Catalog.of([only]).sites[COMPANY, "A"]
+    of = inputs_of(store[0], site, UNIT, (T0, T0 + 300 * MINUTE))
+    known = dict(of.collected or [])
+    assert sum(known.values()) / 100 == pytest.approx(250)
+    assert (known[T0 + 49 * MINUTE], known[T0 + 50 * MINUTE], known[T0 + 100 * MINUTE]) == (100.0, 0.0, 100.0)
+
+
+@pytest.mark.parametrize(("every_s", "more"), [(10, ",accepted=7i"), (60, "")])
+def test_an_agent_is_alive_by_its_own_heartbeats(store: tuple[Store, Write], every_s: int, more: str) -> None:
+    """For half an hour of an hour; its three connections say nothing of that. A destination is told once a minute."""
+    agent, second = f"agent,company={COMPANY},site=A,line=L1,machine=edge-1", 10**9
+    for at_s in range(0, 1800, every_s):
+        at_ns = T0 + at_s * second
+        links = [f"{agent},connection={name} up=1i {at_ns}" for name in ("a", "b", "c")]
+        store[1]("\n".join([f"{agent} connections=3i,connected=3i{more} {at_ns}", *links]).encode())
+    store[1](f"press,{tags('PRS-01')} shots=1i {T0}".encode())
+    tag = {"name": "shots", "machine": "PRS-01", "mode": "subscribe"}
+    site = Catalog.of([{**SITE, "connections": [{"name": "x", "tags": [tag]}]}]).sites[COMPANY, "A"]
+    of = inputs_of(store[0], site, UNIT, (T0, T0 + 60 * MINUTE))
+    assert sum(dict(of.collected or []).values()) / 100 == pytest.approx(30)
+
+
 @given(
     st.lists(st.tuples(st.integers(-200, 900), st.integers(-1, 9)), max_size=40, unique_by=lambda one: one[0]),
     st.integers(0, 400),
