@@ -28,20 +28,21 @@ from viewer.goals.model import Baseline, Promise, Whose
 from viewer.goals.programme import Programmes
 from viewer.reports.programme import Target
 
+READ = {(tag["machine"], tag["name"]) for connection in SITE["connections"] for tag in connection["tags"]} | {
+    ("PRS-01", "good"),
+    ("PRS-02", "state"),
+    ("PRS-02", "shots"),
+    ("PRS-02", "ng"),
+}
+READ |= {(name, tag) for name, of in SITE["machines"].items() for tag in (of.get("cycle") or {}).get("values", ())}
 CONNECTION = {
     "name": "one",
     "type": "modbus",
     "host": "192.168.10.11",
     "period_s": 10,
     "tags": [
-        {"name": "state", "machine": "PRS-01", "table": "holding", "address": 0, "datatype": "uint16"},
-        {"name": "shots", "machine": "PRS-01", "table": "holding", "address": 2, "datatype": "uint32"},
-        {"name": "good", "machine": "PRS-01", "table": "holding", "address": 4, "datatype": "uint32"},
-        {"name": "state", "machine": "PRS-02", "table": "holding", "address": 10, "datatype": "uint16"},
-        {"name": "shots", "machine": "PRS-02", "table": "holding", "address": 12, "datatype": "uint32"},
-        {"name": "ng", "machine": "PRS-02", "table": "holding", "address": 14, "datatype": "uint32"},
-        {"name": "kwh", "machine": "MTR-01", "table": "input", "address": 72, "datatype": "uint32"},
-        {"name": "ton", "machine": "PRS-01", "table": "input", "address": 74, "datatype": "uint16"},
+        {"name": name, "machine": machine, "table": "holding", "address": 2 * number, "datatype": "uint32"}
+        for number, (machine, name) in enumerate(sorted(READ))
     ],
 }
 TARGETS = """
@@ -81,8 +82,7 @@ def test_the_workbook_with_its_targets(company: list[str], capsys: pytest.Captur
     assert [book["01_총괄"].cell(row, column).value for column in (7, 9)] == [0.3728, 0.3641]
     assert said["hash"] in held
     addresses = [one.value for one in book["08_데이터품질"]["D"]]
-    assert addresses.count("holding 0") == 1
-    assert addresses.count("input 72") == 1
+    assert [addresses.count(f"holding {2 * number}") for number in range(len(READ))] == [1] * len(READ)
 
 
 @pytest.mark.parametrize("kind", ["kpi", "monthly", "collection", "safety", "ccp", "battery"])

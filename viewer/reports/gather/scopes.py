@@ -35,11 +35,13 @@ def name_of(machine: MachineInfo) -> Text:
 def whole(store: Store, site: SiteInfo, period: Span, profile: Profile) -> Scope:
     """The site, with its production days."""
     inputs = inputs_of(store, site, Unit(), period, profile=profile)
-    days = tuple(
-        (day, _figures(within(inputs, span, site.calendar), site, Unit()))
-        for day, span in by_day(site.calendar, period)
-    )
-    return _scope(WHOLE, inputs, site, Unit(), days)
+    days = []
+    for day, span in by_day(site.calendar, period):
+        of = within(inputs, span, site.calendar)
+        if len(inputs.values):  # measured values bear no times: those of the day are asked for
+            of = replace(of, values=inputs_of(store, site, Unit(), span, profile=profile, parts={"limits"}).values)
+        days.append((day, _figures(of, site, Unit())))
+    return _scope(WHOLE, inputs, site, Unit(), tuple(days))
 
 
 def of_machine(
@@ -62,7 +64,7 @@ def _has(machine: MachineInfo) -> frozenset[str]:
 
 
 def within(inputs: Inputs, period: Span, calendar: Calendar) -> Inputs:
-    """The same of a part of its period: parts add up to the whole."""
+    """The same of a part of its period, but for measured values, which bear no times: parts add up to the whole."""
     working = calendar.working(*period)
     machines = [replace(one, period=period, working=working) for one in inputs.machines]
     return replace(inputs, period=period, working=working, machines=machines)
