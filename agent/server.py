@@ -29,9 +29,12 @@ from viewer.access.access import Access
 from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.entries.desk import EntryDesk
+from viewer.fleet.board import Fleet
 from viewer.stores.base import Store
 
 _TICK_S: Final = 0.02
+_TURN_S: Final = 2.0
+"""Rest between two turns of the board of all companies."""
 STUCK_S: Final = 15.0
 """A viewer that has not turned for so long is stuck."""
 DRAIN_S: Final = 10.0
@@ -78,6 +81,7 @@ class ViewerServer(QuietServer):
         desk: EntryDesk | None = None,
     ) -> None:
         app = make_app(store, catalog, clock_from_environment(), notices, access, desk)
+        self._fleet: Fleet = app.state.fleet
         # The page has nothing to start or end, and a cancelled lifespan would leave a traceback in the log.
         quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "lifespan": "off"}
         super().__init__(uvicorn.Config(app, host=host, port=port, **quiet))
@@ -106,10 +110,22 @@ class ViewerServer(QuietServer):
 
     async def run_until_cancelled(self) -> None:
         """Serve; an address in use ends quietly, `url` tells it."""
-        try:
-            await self.serve()
-        except SystemExit:  # what uvicorn does when it cannot bind
-            self.should_exit = True
+        async with asyncio.TaskGroup() as group:
+            turning = group.create_task(keep_open("companies", self._turn))
+            try:
+                await self.serve()
+            except SystemExit:  # what uvicorn does when it cannot bind
+                self.should_exit = True
+            finally:
+                turning.cancel()
+                await asyncio.to_thread(self._fleet.stop)
+
+    async def _turn(self, opened: Callable[[], None]) -> None:
+        """Keep the lines of all companies up to date beside the pages."""
+        while True:
+            await asyncio.to_thread(self._fleet.turn)
+            opened()
+            await asyncio.sleep(_TURN_S)
 
 
 async def serve_until_stopped(

@@ -31,6 +31,7 @@ from viewer.routes import (
     entry_file,
     entry_form,
     facts,
+    fleet,
     goal_deeds,
     goals,
     health,
@@ -50,6 +51,7 @@ from viewer.stores.base import Store
 
 _STATIC: Final = Path(__file__).parent / "static"
 _PARTS: Final = (
+    fleet,
     company,
     facts,
     machines,
@@ -79,7 +81,7 @@ def make_app(
     access: Access | None = None,
     desk: EntryDesk | None = None,
 ) -> Starlette:
-    """The viewer as an ASGI application.
+    """The viewer as an ASGI application; `state.fleet` is to be turned beside it (`viewer.fleet.board`).
 
     Args:
         store: where values come from; it is asked in threads.
@@ -90,7 +92,7 @@ def make_app(
         desk: takes entries by hand; default: nothing is entered here.
     """
     pages = Pages(store, catalog, clock, notices, access, desk)
-    return Starlette(
+    app = Starlette(
         routes=[
             *(route for part in (*_PARTS, *_ACCESS) for route in part.routes(pages)),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
@@ -98,3 +100,5 @@ def make_app(
         middleware=[Middleware(SecurityHeaders), Middleware(Guard, pages.access, pages.trouble)],
         exception_handlers={DependencyError: pages.trouble, HTTPException: pages.trouble},
     )
+    app.state.fleet = pages.fleet
+    return app

@@ -30,6 +30,7 @@ __all__ = ["browser", "chromium"]
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 PAGES = {
+    "/fleet": ("조치 필요 기업", "Risk = freshness"),
     "/company": ("연결 상태", "Running now"),
     "/alarms": ("현재 경보", "Alarms now"),
     "/reports": ("파일로 받기", "Save it"),

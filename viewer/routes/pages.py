@@ -23,6 +23,7 @@ from viewer.access.access import Access, embedded
 from viewer.access.scope import ScopedStore, scoped_catalog
 from viewer.catalog import Catalog, MachineKey
 from viewer.entries.desk import EntryDesk
+from viewer.fleet.board import Fleet
 from viewer.goals.book import GoalBook
 from viewer.kpi.words import INDICATIVE, MANUAL
 from viewer.overview import CODE, HOLDS_S, NS, STATE
@@ -35,6 +36,7 @@ _YEAR_S: Final = 31_536_000
 _MOST_KEPT: Final = 200
 """Characters of a value of an address that is kept when the language is switched."""
 MENU: Final = (
+    ("/fleet", "menu_fleet"),
     ("/company", "menu_company"),
     ("/", "menu_machines"),
     ("/kpi", "menu_kpi"),
@@ -65,6 +67,7 @@ class Pages:
 
     Attributes:
         store: what whoever asks may see of it; nothing where no request is being answered.
+        fleet: lines of all companies, whoever asks: a page shows those that a reader may see.
         goals: baselines and targets; those of every company, so that only a unit of `sites` is asked of them.
     """
 
@@ -82,6 +85,7 @@ class Pages:
         self.store: Store = ScopedStore(store, current.companies)
         self._catalog = catalog
         self.clock = clock
+        self.fleet = Fleet(store, catalog, clock)
         self.access = access or embedded(clock)
         self.goals = GoalBook(self.access.book, self.access.clock)
         self.notices = tuple(notices)

@@ -277,7 +277,7 @@ def pair_with_quality(newest: dict[tuple[Place, str], tuple[int, Value]]) -> lis
     """
     found: list[Latest] = []
     names = {(place, field.removesuffix(QUALITY)) for place, field in newest if not field.endswith(SOURCE_TIME)}
-    for place, field in sorted(names):
+    for place, field in sorted(names, key=_order):
         time_ns, value = newest.get((place, field), (None, None))
         status_time_ns, status = newest.get((place, field + QUALITY), (None, 0))
         if status_time_ns is None or (time_ns is not None and time_ns > status_time_ns):
@@ -285,6 +285,12 @@ def pair_with_quality(newest: dict[tuple[Place, str], tuple[int, Value]]) -> lis
         assert status_time_ns is not None
         found.append(Latest(place, field, value, time_ns, int(status), status_time_ns))
     return found
+
+
+def _order(name: tuple[Place, str]) -> tuple[str, ...]:
+    """As a place is ordered, only sooner said: tens of thousands of tags are."""
+    place, field = name
+    return place.company, place.site, place.line, place.machine, place.measurement, field
 
 
 def series_of(latest: Sequence[Latest]) -> list[SeriesInfo]:

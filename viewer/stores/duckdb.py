@@ -86,6 +86,9 @@ class DuckDbStore:
             self._cursor = source
         self._lock = threading.Lock()
         self._series: list[_Series] = []
+        self._numbers: dict[tuple[Place, str], list[int]] = {}
+        self._of_place: dict[Place, list[int]] = {}
+        self._of_measurement: dict[str, list[int]] = {}
         self._newest: dict[tuple[Place, str], tuple[int, Value]] = {}
         self._batch = 0
         self._hours = False
@@ -165,11 +168,12 @@ class DuckDbStore:
         asked = {key: which for which, key in enumerate(wanted)}
         with self._lock:
             self._learn_series(self._cursor_or_error())
-            known = [(n, one, asked.get((one.place, one.field))) for n, one in enumerate(self._series)]
+            known = [
+                (n, self._series[n].kind, which) for key, which in asked.items() for n in self._numbers.get(key, ())
+            ]
         pairs: dict[Kind, list[tuple[int, int]]] = {}
-        for number, one, which in known:
-            if which is not None:
-                pairs.setdefault(one.kind, []).append((number, which))
+        for number, kind, which in known:
+            pairs.setdefault(kind, []).append((number, which))
         found = [no_points() for _ in wanted]
         for kind, some in pairs.items():
             rows = self._query(
@@ -210,7 +214,8 @@ class DuckDbStore:
         """Every series of a place by its tags, with one query for each type."""
         with self._lock:
             self._learn_series(self._cursor_or_error())
-            known = [(n, one) for n, one in enumerate(self._series) if one.place == place and one.field in fields]
+            own_numbers = ((n, self._series[n]) for n in self._of_place.get(place, ()))
+            known = [(n, one) for n, one in own_numbers if one.field in fields]
         found: dict[tuple[tuple[str, str], ...], dict[str, Points]] = {}
         for kind in {one.kind for _, one in known}:
             own = {number: one for number, one in known if one.kind == kind}
@@ -234,7 +239,7 @@ class DuckDbStore:
         """Every point with all its tags and fields, oldest first."""
         with self._lock:
             self._learn_series(self._cursor_or_error())
-            known = list(enumerate(self._series))
+            known = [(n, self._series[n]) for n in self._of_measurement.get(measurement, ())]
         wanted: dict[Kind, list[int]] = {}
         for number, one in known:
             place = one.place
@@ -289,7 +294,7 @@ class DuckDbStore:
     def _find(self, place: Place, field: str) -> tuple[Kind | None, list[int]]:
         with self._lock:
             self._learn_series(self._cursor_or_error())
-            numbers = [n for n, one in enumerate(self._series) if one.place == place and one.field == field]
+            numbers = list(self._numbers.get((place, field), ()))
             return (self._series[numbers[0]].kind if numbers else None), numbers
 
     def _learn_series(self, cursor: Connection) -> None:
@@ -297,7 +302,11 @@ class DuckDbStore:
         try:
             for company, measurement, text, field, kind in cursor.execute(query, (len(self._series),)).fetchall():
                 tags = json.loads(text)
-                self._series.append(_Series(place_of(measurement, tags, company), tags, field, kind))
+                place, number = place_of(measurement, tags, company), len(self._series)
+                self._series.append(_Series(place, tags, field, kind))
+                self._numbers.setdefault((place, field), []).append(number)
+                self._of_place.setdefault(place, []).append(number)
+                self._of_measurement.setdefault(measurement, []).append(number)
         except duckdb.Error as error:
             raise DependencyError(self._name, " ".join(str(error).split())) from error
 

@@ -1,0 +1,237 @@
+"""From points in a store to `/fleet`, the same of both stores; each figure by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+from argon2.profiles import CHEAPEST
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+
+from pipelines.sinks.duckdb import DuckDbSink
+from tests.services.influxd import Influxd, influxd
+from tests.set_clock import SetClock
+from tests.viewer.browser import PASSWORD, Browser
+from tests.viewer.fleet.seven import CATALOG, FACTS, FINE, LAST, LATE, LOST, NEVER, NOW, OTHER, SILENT, bodies
+from tests.viewer.one_shop import HOUR, MINUTE, part, rows
+from viewer.access.access import Access
+from viewer.access.mode import Mode
+from viewer.access.passwords import Passwords
+from viewer.access.roles import Role
+from viewer.app import make_app
+from viewer.book.book import Book
+from viewer.book.companies import Companies
+from viewer.book.facts import Facts
+from viewer.fleet.compare import Row, compared
+from viewer.fleet.risk import Risk, risk
+from viewer.fleet.summary import Detail, Summary
+from viewer.kpi.freshness import Freshness
+from viewer.stores.base import Store
+from viewer.stores.duckdb import DuckDbStore
+from viewer.stores.influx import InfluxStore
+
+__all__ = ["influxd"]
+
+pytestmark = pytest.mark.wire
+
+
+Write = Callable[[str, str], None]
+
+
+@pytest.fixture(params=["duckdb", "influxdb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Store, Write]]:
+    """Each kind of store, empty, and what writes line protocol of a company into it."""
+    if request.param == "duckdb":
+        sink = DuckDbSink(tmp_path / "a.duckdb")
+        yield DuckDbStore(sink.cursor), lambda company, body: asyncio.run(sink.write(company, body.encode()))
+        asyncio.run(sink.close())
+    else:
+        server: Influxd = request.getfixturevalue("influxd")
+        database = f"db_{uuid.uuid4().hex}"
+        server.create(database)
+        opened = InfluxStore(server.url, database)
+        yield opened, lambda _, body: server.write(database, body.encode())
+        opened.close()
+
+
+@pytest.fixture
+def app(store: tuple[Store, Write]) -> tuple[Starlette, Access, SetClock]:
+    reader, write = store
+    for company, body in bodies():
+        write(company, body)
+    clock = SetClock(NOW)
+    access = Access(Book(), clock, Mode.AUTO, passwords=Passwords(CHEAPEST))
+    Companies(access.book, clock).put(FACTS, lambda *_: None)
+    pages = make_app(reader, CATALOG, clock, [], access)
+    pages.state.fleet.turn(longest_s=1e9)
+    return pages, access, clock
+
+
+def page(app: Starlette, query: str = "") -> str:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            return await client.get(f"/fleet{query}")
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_the_list_by_hand(app: tuple[Starlette, Access, SetClock]) -> None:
+    """At 10:00: 360 of 720 readings since 08:00 are 50 %; an urgent alarm nobody took note of is 10 + 5."""
+    found = rows(page(app[0]), "fleet")
+    assert [(row[0], row[1]) for row in found] == [
+        (SILENT, "60 40+0+20"),
+        (NEVER, "50 40+0+10"),
+        (LOST, "30 30+0+0"),
+        (FINE, "15 0+15+0"),
+        (LATE, "10 10+0+0"),
+        (OTHER, "0 0+0+0"),
+        (LAST, "0 0+0+0"),
+    ]
+    fine = next(row for row in found if row[0] == FINE)
+    assert fine[2:9] == ["정상 10초 전", "1 / 1", "50.0 %", "1", "1", "0", "100.0 %"]
+    assert next(row for row in found if row[0] == NEVER)[2:9] == ["미수집", "0 / 1", "0.0 %", "0", "0", "미수집", "–"]
+    assert next(row for row in found if row[0] == SILENT)[7] == "4"
+
+
+def test_who_needs_somebody_and_why(app: tuple[Starlette, Access, SetClock]) -> None:
+    assert [(row[0], row[1]) for row in rows(page(app[0]), "acting")] == [
+        (SILENT, "데이터 단절 4일 · 수집기한 2026-09-06 지남"),
+        (NEVER, "데이터가 한 번도 오지 않음"),
+        (FINE, "긴급경보 1건 · 사유 미입력 100.0 %"),
+    ]
+
+
+def test_totals_and_towns(app: tuple[Starlette, Access, SetClock]) -> None:
+    """Three of seven are fresh; 포항시: one of five; 구미시 has two companies and is not shown."""
+    text = page(app[0])
+    assert part(text, '<section class="summary" id="totals"', "</section>").startswith(
+        "기업 7 정상 3 지연 1 단절 1 미수집 2 신선도 정상률 42.9 % 설비 연결률 3 / 7대"
+        " 오늘 수집률 25.0 % n=2 긴급경보 1"
+    )
+    towns = text.rsplit('<div class="columns even">', 1)[1].split("</section>")[0]
+    assert "포항시" in towns
+    assert "20.0 %" in towns
+    assert "50.0 %" not in towns
+    assert "25.0 %" not in towns, "the mean over two of five would tell what each of them is"
+    assert "구미시" not in towns
+    assert "5곳보다 적은 묶음은 보이지 않습니다 (1개)" in towns
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("?coordinator=" + quote("이코디"), [FINE, LATE]),
+        ("?division=25", [LOST, FINE]),
+        ("?town=" + quote("구미시"), [OTHER, LAST]),
+        ("?q=" + quote("마"), [LOST]),
+        ("?size=small&q=" + quote("다"), [LATE]),
+        ("?town=x", None),
+        ("?page=99999999999", [SILENT, NEVER, LOST, FINE, LATE, OTHER, LAST]),
+    ],
+)
+def test_filters(app: tuple[Starlette, Access, SetClock], query: str, names: list[str] | None) -> None:
+    text = page(app[0], query)
+    assert ([row[0] for row in rows(text, "fleet")] if names else "조건에 맞는 기업이 없습니다" in text) == (
+        names or True
+    )
+
+
+def test_a_user_sees_the_own_companies_and_nothing_of_others(app: tuple[Starlette, Access, SetClock]) -> None:
+    pages, access, _ = app
+    for name, role, scope in (
+        ("coord", Role.COORDINATOR, (FINE, LATE)),
+        ("boss", Role.MANAGER, ()),
+        ("none", Role.READER, ()),
+        ("order", Role.ORDERING, (FINE,)),
+    ):
+        access.users.add(name, role, scope, access.hash(PASSWORD, name))
+    seen = {}
+    for name in ("coord", "boss", "none", "order"):
+        browser = Browser(pages)
+        browser.log_in(name)
+        text = browser.get("/fleet?q=").text
+        seen[name] = {one for one in (FINE, LATE, LOST, SILENT, NEVER, OTHER, LAST) if one in text}
+        assert name == "boss" or "구미시" not in text
+    assert seen == {
+        "coord": {FINE, LATE},
+        "boss": {FINE, LATE, LOST, SILENT, NEVER, OTHER, LAST},
+        "none": set(),
+        "order": set(),
+    }
+
+
+def test_a_page_asks_the_store_nothing(
+    app: tuple[Starlette, Access, SetClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages, _, clock = app
+
+    def never(*_: object) -> None:
+        raise AssertionError("a page asked the store")
+
+    store = pages.state.fleet._store
+    for name in ("latest", "series", "points", "trends", "readings", "tagged", "records", "before", "gaps"):
+        monkeypatch.setattr(type(store), name, never)
+    clock.at_ns = NOW + MINUTE
+    assert rows(page(pages), "fleet")[0][0] == SILENT
+
+
+def test_an_old_board_is_made_anew_and_says_of_when_it_is(app: tuple[Starlette, Access, SetClock]) -> None:
+    pages, _, clock = app
+    clock.at_ns = NOW + 25 * HOUR
+    found = rows(page(pages), "fleet")
+    assert {row[0]: row[2].split()[0] for row in found}[OTHER] == "미수집"
+    assert "2026-09-08 11:00:00 KST" in page(pages)
+
+
+def test_fifty_companies_on_a_page(store: tuple[Store, Write]) -> None:
+    reader, write = store
+    for n in range(120):
+        write(f"c{n:03}", f"m,company=c{n:03},site=A,machine=M x=1 {NOW}")
+    pages = make_app(reader, CATALOG.of([]), SetClock(NOW))
+    assert len(rows(page(pages), "fleet")) == 50
+    text = page(pages, "?page=3")
+    assert [row[0] for row in rows(text, "fleet")] == [f"c{n:03}" for n in range(100, 120)]
+    assert "3 / 3" in text
+    assert "미수집" in rows(text, "fleet")[0], "what was not asked yet is no 0"
+
+
+# ── pure ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("until", "points"),
+    [("", 0), ("2026-09-06", 20), ("2026-09-07", 15), ("2026-09-14", 15), ("2026-10-07", 10), ("2026-10-08", 0)],
+)
+def test_deadlines(until: str, points: int) -> None:
+    line = Summary("A", NOW, Freshness.OK, 1, 1, 0)
+    assert risk(line, Facts("A", until=until), date(2026, 9, 7)).total == points
+
+
+def test_alarms_add_thirty_at_most() -> None:
+    line = Summary("A", NOW, Freshness.LOST, 1, 1, 0, Detail(NOW, urgent=9, waiting=9))
+    assert risk(line, Facts("A"), date(2026, 9, 7)) == Risk(30, 30, 0)
+
+
+@given(st.lists(st.sampled_from(["포항시", "구미시", "경주시", ""]), max_size=30))
+def test_no_group_below_five_is_shown_and_nobody_is_forgotten(towns: list[str]) -> None:
+    made = [
+        Row(Summary(str(n), None, Freshness.NONE, 0, 0, None), Facts(str(n), town=town), Risk(40, 0, 0), ())
+        for n, town in enumerate(towns)
+    ]
+    shown, hidden, nowhere = compared(made, lambda one: one.town)
+    assert all(one.count >= 5 and one.rate is None for one in shown)
+    assert {one.name: one.count for one in shown} == {
+        town: towns.count(town) for town in set(towns) if town and towns.count(town) >= 5
+    }
+    assert len(shown) + hidden == len(set(towns) - {""})
+    assert nowhere == towns.count("")

@@ -1,0 +1,94 @@
+"""Companies next to each other: totals, and by town and trade. Groups of fewer than five are not shown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Final
+
+from viewer.book.facts import Facts
+from viewer.fleet.risk import Risk
+from viewer.fleet.summary import Summary
+from viewer.kpi.freshness import Freshness
+
+LEAST: Final = 5
+"""A smaller group would say what a single company's figures are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A company of the list.
+
+    Attributes:
+        line: what is known of it now.
+        facts: what is known beside.
+        risk: its points.
+        reasons: why somebody has to act.
+    """
+
+    line: Summary
+    facts: Facts
+    risk: Risk
+    reasons: Sequence[tuple[str, str]]
+
+    @property
+    def rate(self) -> float | None:
+        """수집률 today, percent."""
+        return self.line.detail.rate if self.line.detail else None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Companies together.
+
+    Attributes:
+        name: of the group.
+        count: companies.
+        fresh: of them, those whose data is fresh.
+        rate: mean 수집률 of those that have one, percent; None = nobody has, or of a group fewer than five.
+        rated: how many have one.
+        urgent: urgent alarms that stand.
+        risk: median of the points.
+    """
+
+    name: str
+    count: int
+    fresh: int
+    rate: float | None
+    rated: int
+    urgent: int
+    risk: float
+
+
+def group(name: str, rows: Sequence[Row], least: int = 1) -> Group:
+    """Rows together.
+
+    Args:
+        name: of the group.
+        rows: its companies.
+        least: of fewer that have one there is no mean.
+
+    Raises:
+        StatisticsError: there are none.
+    """
+    rates = [one.rate for one in rows if one.rate is not None]
+    return Group(
+        name,
+        len(rows),
+        sum(one.line.freshness is Freshness.OK for one in rows),
+        fmean(rates) if len(rates) >= least else None,
+        len(rates),
+        sum(one.line.detail.urgent for one in rows if one.line.detail),
+        median(one.risk.total for one in rows),
+    )
+
+
+def compared(rows: Sequence[Row], by: Callable[[Facts], str]) -> tuple[list[Group], int, int]:
+    """Groups of five and more, the greatest first; how many smaller ones there are, and companies that are in none."""
+    found: dict[str, list[Row]] = {}
+    for one in rows:
+        found.setdefault(by(one.facts), []).append(one)
+    nowhere = len(found.pop("", []))
+    shown = [group(name, own, LEAST) for name, own in found.items() if len(own) >= LEAST]
+    return sorted(shown, key=lambda one: (-one.count, one.name)), len(found) - len(shown), nowhere
