@@ -3,7 +3,7 @@
     PYTHONPATH=. .venv/bin/python -m tests.viewer.screens DIR SITE_FILE OUT PAGE…
 
 A page is NAME=PATH, for example `alarms=/alarms?period=today`. `--dark`, `--width 390`, `--height 800`, `--lang en` and
-`--tall` (the whole page) change what is drawn.
+`--tall` (the whole page) change what is drawn; `--goals docs/screens/goals.yaml` fills the book behind `/goals`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import argparse
 import base64
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import yaml
 from selenium import webdriver
 
 from agent.server import catalog_of
@@ -20,8 +22,18 @@ from tests.set_clock import SetClock
 from tests.viewer.entries.desks import desk_in_thread
 from tests.viewer.serving import serving
 from tests.viewer.test_browser import FLAGS, program
+from viewer.access.access import Access
+from viewer.access.mode import Mode
 from viewer.app import make_app
+from viewer.book.book import Book
+from viewer.catalog import Catalog
+from viewer.goals.book import GoalBook
+from viewer.goals.exchange import take_in
+from viewer.goals.model import Whose
+from viewer.goals.programme import Programmes
 from viewer.overview import HEARTBEAT
+from viewer.reports.goals_file import GoalsFile
+from viewer.reports.programme import ProgrammeFile
 from viewer.stores.duckdb import DuckDbStore
 
 
@@ -37,15 +49,36 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--tall", action="store_true")
     parser.add_argument("--lang", default="ko")
+    parser.add_argument("--goals", type=Path)
     said = parser.parse_args()
     store = DuckDbStore(said.store / "points.duckdb" if said.store.is_dir() else said.store)
     beats = [one.time_ns or 0 for one in store.latest() if one.place.measurement == HEARTBEAT]
     catalog = catalog_of([said.site])
     said.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as profile, desk_in_thread(Path(profile) / "desk", catalog) as desk:
-        app = make_app(store, catalog, SetClock(max(beats)), [], None, desk)
+        clock = SetClock(max(beats))
+        access = Access(Book(), clock, Mode.OPEN)
+        if said.goals:
+            promised(access, clock, catalog, yaml.safe_load(said.goals.read_text(encoding="utf-8")))
+        app = make_app(store, catalog, clock, [], access, desk)
         with serving(app) as url:
             draw(url, profile, said)
+
+
+def promised(access: Access, clock: SetClock, catalog: Catalog, said: dict[str, Any]) -> None:
+    """Goals of the first site, all approved but the last change, and a programme."""
+
+    def note(action: str, target: str = "", detail: str = "") -> None:
+        access.audit.write("이코디", "local", action, target, detail)
+
+    goals, whose = GoalBook(access.book, clock), Whose(*next(iter(catalog.sites)))
+    take_in(access.book, goals, whose, GoalsFile.model_validate(said["goals"]), "김대리", note)
+    for one in goals.history(whose):
+        goals.approve(one, "이코디", note)
+    take_in(access.book, goals, whose, GoalsFile.model_validate({"goals": [said["change"]]}), "김대리", note)
+    programme = ProgrammeFile.model_validate(said["programme"])
+    for target in programme.targets:
+        Programmes(access.book, clock).put(programme.name, target, "박책임", note)
 
 
 def draw(url: str, profile: str, said: argparse.Namespace) -> None:

@@ -33,6 +33,7 @@ PAGES = {
     "/fleet": ("조치 필요 기업", "Risk = freshness"),
     "/company": ("연결 상태", "Running now"),
     "/alarms": ("현재 경보", "Alarms now"),
+    "/goals": ("종합달성도", "Overall achievement"),
     "/reports": ("파일로 받기", "Save it"),
     "/energy?period=yesterday": ("적용한 배출계수", "Emission factors applied"),
     "/quality": ("설비별 수집률", "Collection by machine"),
