@@ -33,6 +33,12 @@ class Companies:
         """Every company of which something is known, by name; whoever shows them asks who may see them."""
         return {row["company"]: Facts(*row) for row in self._book.read(_ALL)}
 
+    def stamp(self) -> tuple[object, ...]:
+        """What is another one when anything changed."""
+        return tuple(
+            self._book.read("SELECT count(*), max(changed_ns), sum(changed_ns % 1000003) FROM company_facts")[0]
+        )
+
     def get(self, company: str) -> Facts:
         """What is known of one company; of one that is not there nothing is."""
         rows = self._book.read(f"{_ALL} WHERE company = ?", (company,))

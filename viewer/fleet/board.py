@@ -74,7 +74,7 @@ class Fleet:
             with self._making:
                 if self._age_s() > OLD_S:
                     self._fold()
-        return self._with_details()
+        return self._board
 
     def turn(self, longest_s: float = TURN_S) -> None:
         """Bring the board up to date; called again and again.
@@ -87,6 +87,8 @@ class Fleet:
         """
         with self._turning:
             self._turn(time.monotonic() + longest_s)
+            with self._making:
+                self._board = self._with_details(self._board)
 
     def stop(self) -> None:
         """Turn no more; returns when the turn that is under way has ended, which is after one company at most."""
@@ -105,8 +107,11 @@ class Fleet:
         for company in sorted(latest, key=self._asked_ns):
             if self._asked_ns(company) > due_ns or self._stopped.is_set() or time.monotonic() > until_s:
                 return
+            begun = time.monotonic()
             part = Snapshot(self._store, company, latest[company])
             self._details[company] = detail(part, company, self._sites.get(company, []), self._clock.now_ns())
+            # Pages are answered by the same interpreter: they have half of its time at least.
+            self._stopped.wait(time.monotonic() - begun)
 
     def _age_s(self) -> float:
         return abs(self._clock.now_ns() - self._board.at_ns) / _NS
@@ -119,8 +124,8 @@ class Fleet:
         now_ns, nothing = self._clock.now_ns(), Catalog({})
         found = by_company(self._store.latest(), self._catalog)
         lines = {one: summary(one, own, self._catalogs.get(one, nothing), now_ns) for one, own in found.items()}
-        self._latest, self._board = found, Board(now_ns, lines)
+        self._latest, self._board = found, self._with_details(Board(now_ns, lines))
 
-    def _with_details(self) -> Board:
-        board, details = self._board, self._details
+    def _with_details(self, board: Board) -> Board:
+        details = self._details
         return Board(board.at_ns, {one: replace(own, detail=details.get(one)) for one, own in board.lines.items()})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -15,6 +17,7 @@ from viewer.access.current import companies
 from viewer.access.scope import sees
 from viewer.book.companies import Companies
 from viewer.book.facts import LEVELS, SIZES, Facts
+from viewer.fleet.board import Board
 from viewer.fleet.compare import LEAST, Row, compared, group
 from viewer.fleet.risk import reasons, risk
 from viewer.kpi.freshness import Freshness
@@ -32,12 +35,44 @@ FILTERS: Final = ("town", "division", "size", "level", "coordinator")
 
 def routes(pages: Pages) -> list[BaseRoute]:
     """`/fleet?town=…&division=25&size=small&level=basic&coordinator=…&q=…&page=2`."""
-    return [pages.route("/fleet", _fleet, "fleet")]
+    return [pages.route("/fleet", partial(_fleet, _Views()), "fleet")]
 
 
-def _fleet(pages: Pages, request: Request) -> Response:
-    board, allowed = pages.fleet.board(), companies()
-    known = Companies(pages.access.book, pages.clock).all()
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a scope sees of a board, made once for all who have that scope.
+
+    Attributes:
+        board: of which it is made.
+        stamp: of the facts.
+        rows: those first that need somebody.
+        shared: values of the template that no filter changes.
+    """
+
+    board: Board
+    stamp: tuple[object, ...]
+    rows: list[Row]
+    shared: dict[str, Any]
+
+
+class _Views:
+    """Keeps what was made of the newest board."""
+
+    def __init__(self) -> None:
+        self._seen: dict[frozenset[str] | None, _Seen] = {}
+
+    def of(self, pages: Pages) -> _Seen:
+        """What whoever asks sees of the board now."""
+        board, allowed = pages.fleet.board(), companies()
+        kept = Companies(pages.access.book, pages.clock)
+        stamp, found = kept.stamp(), self._seen.get(allowed)
+        if found is None or found.board is not board or found.stamp != stamp:
+            found = _seen(board, allowed, kept.all(), stamp)
+            self._seen = {key: one for key, one in self._seen.items() if one.board is board} | {allowed: found}
+        return found
+
+
+def _seen(board: Board, allowed: frozenset[str] | None, known: dict[str, Facts], stamp: tuple[object, ...]) -> _Seen:
     today = local(board.at_ns).date()
     rows = []
     for company, line in board.lines.items():
@@ -45,6 +80,23 @@ def _fleet(pages: Pages, request: Request) -> Response:
             facts = known.get(company) or Facts(company)
             rows.append(Row(line, facts, risk(line, facts, today), reasons(line, facts, today)))
     rows.sort(key=lambda one: (-one.risk.total, one.line.company))
+    shared = {
+        "now_ns": board.at_ns,
+        "all": group("", rows) if rows else None,
+        "fresh": Counter(one.line.freshness for one in rows),
+        "machines": (sum(one.line.connected for one in rows), sum(one.line.machines for one in rows)),
+        "waiting": sum(one.line.detail.waiting for one in rows if one.line.detail),
+        "asked": sum(one.line.detail is not None for one in rows),
+        "towns": compared(rows, lambda one: one.town),
+        "trades": compared(rows, lambda one: one.division),
+        "choices": _choices(rows),
+    }
+    return _Seen(board, stamp, rows, shared)
+
+
+def _fleet(views: _Views, pages: Pages, request: Request) -> Response:
+    seen = views.of(pages)
+    rows = seen.rows
     query = {name: request.query_params.get(name, "")[:MOST_TEXT].strip() for name in (*FILTERS, "q")}
     found = [one for one in rows if _wanted(one, query)]
     last = max(1, -(-len(found) // ROWS))
@@ -53,22 +105,14 @@ def _fleet(pages: Pages, request: Request) -> Response:
     return pages.render(
         request,
         "fleet.html",
-        now_ns=board.at_ns,
-        all=group("", rows) if rows else None,
-        fresh=Counter(one.line.freshness for one in rows),
+        **seen.shared,
         kinds=tuple(Freshness),
-        machines=(sum(one.line.connected for one in rows), sum(one.line.machines for one in rows)),
-        waiting=sum(one.line.detail.waiting for one in rows if one.line.detail),
-        asked=sum(one.line.detail is not None for one in rows),
         found=len(found),
         rows=found[(page - 1) * ROWS : page * ROWS],
         act=[one for one in found if one.reasons][:MOST_ACT],
         acting=sum(bool(one.reasons) for one in found),
-        towns=compared(rows, lambda one: one.town),
-        trades=compared(rows, lambda one: one.division),
         least=LEAST,
         query=query,
-        choices=_choices(rows),
         codes={"size": ("facts_size", SIZES), "level": ("facts_level", LEVELS)},
         page=page,
         last=last,
