@@ -1,4 +1,4 @@
-"""What a desk has taken, on its disk: each id once, no time twice, and what is not yet durable in the journal.
+"""What a desk has taken, on its disk: each id of a site once, no time twice, what is not yet durable in the journal.
 
 The journal carries entries to the store and forgets them; a desk remembers them, so that what is sent to it again, by
 an impatient finger or by a broker, is kept once, and so that a page shows them while the store is away.
@@ -20,22 +20,33 @@ from viewer.entries.model import Entry
 from viewer.entries.site import SiteKey
 from viewer.entries.written import Source, Written
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE entry (
-    id TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
     time_ns INTEGER NOT NULL UNIQUE,
     entered_ns INTEGER NOT NULL,
     company TEXT NOT NULL,
     site TEXT NOT NULL,
     source TEXT NOT NULL,
     said TEXT NOT NULL,
-    durable INTEGER NOT NULL DEFAULT 0
+    durable INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (company, site, id)
 ) STRICT;
 CREATE INDEX of_site ON entry (company, site, time_ns);
 CREATE INDEX waiting ON entry (durable) WHERE durable = 0;
 """
 _COLUMNS: Final = "company, site, time_ns, entered_ns, source, said"
+_FROM_1: Final = f"""
+ALTER TABLE entry RENAME TO before;
+DROP INDEX of_site;
+DROP INDEX waiting;
+{_SCHEMA}
+INSERT INTO entry (id, {_COLUMNS}, durable) SELECT id, {_COLUMNS}, durable FROM before;
+DROP TABLE before;
+"""  # noqa: S608 - no value in it
+"""In version 1 an id was there once for all sites: what two companies' files said alike was kept for one of them."""
+_STEPS: Final = {0: _SCHEMA, 1: _FROM_1}
 
 
 class Book:
@@ -60,8 +71,10 @@ class Book:
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = FULL")
             (version,) = self._base.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                self._base.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            if version in _STEPS:
+                self._base.executescript(
+                    f"BEGIN IMMEDIATE; {_STEPS[version]} PRAGMA user_version = {_VERSION}; COMMIT;"
+                )
             elif version != _VERSION:
                 raise JournalError(path, f"is of version {version}; this program reads version {_VERSION}")
 
@@ -71,7 +84,7 @@ class Book:
             self._base.close()
 
     def add(self, key: SiteKey, entries: Sequence[Entry], source: Source, now_ns: int) -> list[Written]:
-        """Take entries, all or none, durably; of one whose id is known, what was taken first.
+        """Take entries, all or none, durably; of one whose id is known of the site, what was taken first.
 
         Raises:
             JournalError: the disk takes nothing.
@@ -79,7 +92,7 @@ class Book:
         with self._turn(), _all_or_none(self._base):
             found, at_ns = [], now_ns
             for entry in entries:
-                written = self._known(entry.id)
+                written = self._known(key, entry.id)
                 if written is None:
                     at_ns = self._free(at_ns)
                     written = Written(entry, *key, at_ns, now_ns, source)
@@ -93,27 +106,29 @@ class Book:
                 found.append(written)
             return found
 
-    def durable(self, ids: Iterable[str]) -> None:
-        """These are in the journal for good.
+    def durable(self, key: SiteKey, ids: Iterable[str]) -> None:
+        """These of a site are in the journal for good.
 
         Raises:
             JournalError: the disk takes nothing.
         """
         with self._turn(), _all_or_none(self._base):
-            self._base.executemany("UPDATE entry SET durable = 1 WHERE id = ?", [(one,) for one in ids])
+            self._base.executemany(
+                "UPDATE entry SET durable = 1 WHERE company = ? AND site = ? AND id = ?", [(*key, one) for one in ids]
+            )
 
-    def waiting(self, ids: Sequence[str] | None = None) -> list[Written]:
-        """What is not known to be in the journal for good, oldest first; of these ids only, where some are named."""
+    def waiting(self, key: SiteKey | None = None, ids: Sequence[str] | None = None) -> list[Written]:
+        """What is not known to be in the journal for good, oldest first; of this site and these ids only, if named."""
         with self._turn():
             rows = self._base.execute(f"SELECT {_COLUMNS} FROM entry WHERE durable = 0 ORDER BY time_ns").fetchall()  # noqa: S608
-        found = [_written(row) for row in rows]
-        return found if ids is None else [one for one in found if one.id in set(ids)]
+        found = [one for one in map(_written, rows) if key is None or (one.company, one.site) == key]
+        wanted = None if ids is None else set(ids)
+        return found if wanted is None else [one for one in found if one.id in wanted]
 
     def get(self, key: SiteKey, name: str) -> Written | None:
         """An entry of a site by its id; None = this desk has not taken it."""
         with self._turn():
-            found = self._known(name)
-        return found if found is not None and (found.company, found.site) == key else None
+            return self._known(key, name)
 
     def of_site(self, key: SiteKey, since_ns: int) -> list[Written]:
         """Everything of a site that was entered at or after a moment, oldest first."""
@@ -128,8 +143,11 @@ class Book:
         """Sites with something that is not known to be in the journal for good."""
         return list(dict.fromkeys((one.company, one.site) for one in self.waiting()))
 
-    def _known(self, name: str) -> Written | None:
-        row = self._base.execute(f"SELECT {_COLUMNS} FROM entry WHERE id = ?", (name,)).fetchone()  # noqa: S608
+    def _known(self, key: SiteKey, name: str) -> Written | None:
+        row = self._base.execute(
+            f"SELECT {_COLUMNS} FROM entry WHERE company = ? AND site = ? AND id = ?",  # noqa: S608
+            (*key, name),
+        ).fetchone()
         return None if row is None else _written(row)
 
     def _free(self, time_ns: int) -> int:

@@ -160,9 +160,7 @@ class EntryDesk:
     async def _send(self, key: SiteKey, ids: Sequence[str] | None) -> None:
         """Entries to the journal of their site, until they are there for good."""
         async with self._turn:
-            waiting = [
-                one for one in await asyncio.to_thread(self._book.waiting, ids) if (one.company, one.site) == key
-            ]
+            waiting = await asyncio.to_thread(self._book.waiting, key, ids)
             if not waiting:
                 return
             way, durable = self._way(key), asyncio.Event()
@@ -175,7 +173,7 @@ class EntryDesk:
             except TimeoutError:
                 reason = "; ".join(way.flow.troubles) or "the disk does not answer"
                 raise JournalError(self._folder, f"not saved yet: {reason}") from None
-            await asyncio.to_thread(self._book.durable, [one.id for one in waiting])
+            await asyncio.to_thread(self._book.durable, key, [one.id for one in waiting])
 
     async def _resume(self) -> str | None:
         """Open the journals of earlier processes and put into them what only the book has; why that failed, if so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import sqlite3
@@ -24,9 +25,10 @@ from viewer.entries import desk as module
 from viewer.entries.book import Book
 from viewer.entries.desk import EntryDesk
 from viewer.entries.model import fresh_id
-from viewer.entries.read import entries_of
+from viewer.entries.read import entries_of, written_in
+from viewer.entries.table import read_table
 from viewer.entries.times import moment_ns
-from viewer.entries.written import lines_of
+from viewer.entries.written import Written, lines_of
 from viewer.query.downtime import downtime
 from viewer.stores.duckdb import DuckDbStore
 
@@ -185,6 +187,59 @@ async def test_sites_do_not_mix(tmp_path: Path) -> None:
             assert desk.get(other, here.id) is None
             assert desk.get(KEY, here.id) == here
             assert desk.recent(other, 0) == [there]
+
+
+async def test_what_two_companies_say_alike_is_kept_for_both(tmp_path: Path) -> None:
+    """A file of "no accident" is the same in many factories; an id that one has used takes nothing from another."""
+    other = ("한빛정공", "구미공장")
+    content = "구분,재해자,근로자,일시,입력자\n재해,0,12,2024-01-01,김\n".encode()
+    with Mosquitto(tmp_path / "broker") as broker:
+        async with desk_at(tmp_path / "desk", broker) as desk, store_behind(broker, tmp_path / "a.duckdb") as store:
+            taken = {}
+            for key in (KEY, other):
+                for _ in range(2):  # and the same file twice is kept once
+                    entries = read_table(content, functools.partial(desk.check, key)).entries
+                    taken[key] = await desk.save(key, entries, "csv")
+            assert taken[KEY][0].id == taken[other][0].id
+            await until(lambda: not desk.queued(KEY) and not desk.queued(other))
+            for key, saved in taken.items():
+                assert [(one.company, one.site) for one in saved] == [key]
+                assert desk.recent(key, 0) == saved
+                await until(lambda key=key, saved=saved: written_in(store, key, 0) == saved)
+
+
+def test_a_book_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    said = entry()
+    with sqlite3.connect(tmp_path / "entries.db") as base:
+        base.executescript(FIRST)
+        row = (said.id, 5, 4, *KEY, "web", said.model_dump_json(exclude_defaults=True), 0)
+        base.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    base.close()
+    for _ in range(2):
+        book = Book(tmp_path / "entries.db")
+        assert book.waiting() == book.of_site(KEY, 0) == [Written(said, *KEY, 5, 4, "web")]
+        assert book.add(("다른 회사", "공장"), [said], "web", 9)[0].company == "다른 회사"
+        book.durable(("다른 회사", "공장"), [said.id])
+        assert book.sites() == [KEY]
+        book.close()
+
+
+FIRST = """
+CREATE TABLE entry (
+    id TEXT PRIMARY KEY,
+    time_ns INTEGER NOT NULL UNIQUE,
+    entered_ns INTEGER NOT NULL,
+    company TEXT NOT NULL,
+    site TEXT NOT NULL,
+    source TEXT NOT NULL,
+    said TEXT NOT NULL,
+    durable INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX of_site ON entry (company, site, time_ns);
+CREATE INDEX waiting ON entry (durable) WHERE durable = 0;
+PRAGMA user_version = 1;
+"""
+"""The file as version 1 made it."""
 
 
 async def test_a_desk_that_does_not_run_saves_nothing(tmp_path: Path) -> None:
