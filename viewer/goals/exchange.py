@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -19,6 +19,8 @@ from viewer.goals.book import GoalBook
 from viewer.goals.model import Baseline, Promise, Whose
 from viewer.reports.goals_file import GoalSettings, GoalsFile
 
+MOST: Final = 500
+"""Versions of one file: each is a row that stays."""
 _KEYS = tuple(GoalSettings.model_fields)
 
 
@@ -48,8 +50,10 @@ def take_in(book: Book, goals: GoalBook, whose: Whose, file: GoalsFile, who: str
         How many versions were made.
 
     Raises:
-        AccessRefused: one of them cannot be a goal, or changes an approved one without saying why.
+        AccessRefused: they are too many; one cannot be a goal, or changes an approved one without saying why.
     """
+    if len(file.goals) > MOST:
+        raise AccessRefused("goal_file", f"a file of goals has at most {MOST}", why=f"{len(file.goals)} > {MOST}")
     by_code: dict[str, list[GoalSettings]] = defaultdict(list)
     for one in sorted(file.goals, key=lambda one: one.version):
         by_code[one.code].append(one)

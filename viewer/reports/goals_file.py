@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import reprlib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -99,7 +100,7 @@ class GoalsFile(Settings):
         """YAML takes 2021_00381 for a number, and what it was is lost."""
         for name, value in project.items() if isinstance(project, dict) else ():
             if not isinstance(value, str):
-                msg = f"{name}: put its value in quotes, it was read as {value!r}"
+                msg = f"{name}: put its value in quotes, it was read as {reprlib.repr(value)}"
                 raise ValueError(msg)  # noqa: TRY004 - pydantic tells ValueErrors
         return project
 

@@ -20,7 +20,9 @@ from viewer.book.book import Book
 from viewer.goals.book import GoalBook
 from viewer.goals.exchange import csv_of, take_in, yaml_of
 from viewer.goals.model import Baseline, Promise, Whose
+from viewer.goals.programme import Programmes
 from viewer.reports.goals_file import goals_in
+from viewer.reports.programme import Target
 
 pytestmark = pytest.mark.wire
 WHOLE = Whose(COMPANY, "A")
@@ -217,6 +219,10 @@ def test_a_company_brings_no_cap_in(plant: Plant) -> None:
     assert GoalBook(plant.book, plant.clock).cap(COMPANY, "A") is None
 
 
+BOMB = [(n, f"b{n - 1}" if n else "a") for n in range(12)]
+"""Lists of nine lists of nine lists …: written out they would fill any memory."""
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -224,6 +230,11 @@ def test_a_company_brings_no_cap_in(plant: Plant) -> None:
         ("", "yaml"),
         ("goals: [{code: P-XX, target: 1}]", "yaml"),
         ("code,target\nP-OEE,x\n", "csv"),
+        ("code,target,version\n" + "".join(f"P-OEE,{n},{n}\n" for n in range(1, 502)), "csv"),
+        (
+            "project:\n  a: &a [1]\n" + "".join(f"  b{n}: &b{n} [{','.join(['*' + last] * 9)}]\n" for n, last in BOMB),
+            "yaml",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_said(plant: Plant, content: str, kind: str) -> None:
@@ -314,6 +325,9 @@ COLUMNS = f"company, site, line, machine, code, version, {REST}, reason, made_ns
         "INSERT INTO goals ({columns}) SELECT {columns} FROM goals",
         "INSERT INTO goals ({columns}) SELECT company, site, line, machine, code, 2, {rest}, '', 0, '' FROM goals",
         "INSERT INTO goals ({columns}) SELECT company, site, line, machine, code, 5, {rest}, 'why', 0, '' FROM goals",
+        "UPDATE programme_targets SET actual = 999",
+        "DELETE FROM programme_targets",
+        "INSERT OR REPLACE INTO programme_targets SELECT * FROM programme_targets",
         "UPDATE goal_caps SET cap = NULL",
         "DELETE FROM goal_caps",
         "INSERT OR REPLACE INTO goal_caps SELECT id, company, site, 120, reason, made_ns, made_by FROM goal_caps",
@@ -325,7 +339,8 @@ def test_the_database_refuses_the_same(statement: str) -> None:
     made = goals.propose(WHOLE, Promise(code="P-OEE", baseline=None, target=80.0), "kim", nothing)
     goals.approve(made, "boss", nothing)
     goals.set_cap(COMPANY, "A", 100.0, "지침", "boss", nothing)
-    tables = ("goals", "goal_approvals", "goal_caps")
+    Programmes(book, SetClock(NOW)).put("사업", Target(name="지원기업수", target=160, actual=260), "boss", nothing)
+    tables = ("goals", "goal_approvals", "goal_caps", "programme_targets")
     before = [[tuple(row) for row in book.read(f"SELECT * FROM {table}")] for table in tables]  # noqa: S608 - ours
     with pytest.raises(sqlite3.IntegrityError), book.write() as cursor:
         cursor.execute(statement.format(columns=COLUMNS, rest=REST))
