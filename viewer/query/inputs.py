@@ -120,12 +120,13 @@ def _states_and_counts(
         counting=machine.counts,
         name=Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name),
     )
-    since_ns = None
+    since_ns, silent = None, False
     if machine.counts and "counts" in parts:
         counted = counts(store, machine, period)
         inputs = replace(inputs, counts=counted)
         since_ns = int(counted.time_ns[0]) if len(counted.time_ns) else None
-    if "states" in parts:
+        silent = not (counted.time_ns[1:] >= period[0]).any()
+    if "states" in parts or silent:  # one that stood made nothing, which no counter says
         inputs = replace(inputs, spans=spans(store, machine, period, since_ns))
     return inputs
 

@@ -152,6 +152,16 @@ def test_a_line_is_its_machines_added_up(filled: Store) -> None:
     assert line.times().by_state[IDLE] == 480 * MINUTE
 
 
+@pytest.mark.parametrize("code", ["C-KWH", "E-CO2.piece"])
+def test_a_machine_that_stood_made_nothing_whatever_is_asked_beside_it(filled: Store, code: str) -> None:
+    """PRS-02 stood all day and counted nothing: 7 x 42.875 kWh of 686 good pieces of PRS-01, alone and with others."""
+    (alone,) = figures_of(filled, A, Unit("L1"), [code], DAY)
+    assert alone == figures_of(filled, A, Unit("L1"), [code, "P-UTIL"], DAY)[0]
+    assert alone.value is not None
+    if code == "C-KWH":
+        assert alone.value == pytest.approx(7 * 42.875 / 686)
+
+
 def test_what_is_not_configured_says_so(filled: Store) -> None:
     codes = ["P-OEE", "Q-CPK", "S-ALM", "C-KWH", "DQ-RATE", "Q-FDR"]
     found = {one.code: one for one in figures_of(filled, A, Unit("L1", "MTR-01"), codes, SHIFT)}
