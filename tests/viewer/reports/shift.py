@@ -13,6 +13,7 @@ from viewer.kpi.catalog import CATALOG
 from viewer.kpi.energy import Used
 from viewer.kpi.figure import Counts, Inputs, figure
 from viewer.kpi.goal import Goal
+from viewer.kpi.oee import Profile
 from viewer.kpi.result import Evidence, Result
 from viewer.kpi.spans import Spans
 from viewer.kpi.words import Text
@@ -39,13 +40,14 @@ def _spans() -> list[tuple[int, int, int]]:
     return found
 
 
-def inputs() -> Inputs:
+def inputs(profile: Profile = "iso22400") -> Inputs:
     """700 pieces, 686 of them good, ideal time 30 s; 12,345 kWh."""
     ends = np.array([T0, T0 + 470 * MINUTE])
     hours = T0 + np.arange(8) * HOUR
     return Inputs(
         period=SHIFT,
         working=[SHIFT],
+        profile=profile,
         spans=Spans.of(_spans()),
         counts=Counts(time_ns=ends, total=np.array([0, 700]), good=np.array([0, 686])),
         ideal_s=30.0,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.viewer.reports.shift import PRESS, seen, subject
+from tests.viewer.reports.shift import PRESS, figures, inputs, seen, subject
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.goal import Goal
 from viewer.kpi.result import missing
@@ -74,6 +74,15 @@ def test_official_is_what_was_approved() -> None:
     names = [row[1] for row in table(kpi_report(subject()), "01_총괄", "KPI 총괄표").rows]
     badges = [one.badges[0].ko for one in names if isinstance(one, Words)]
     assert badges == ["공식지표", "운영지표", "운영지표"]
+
+
+def test_the_time_beside_a_factor_is_what_it_was_divided_by() -> None:
+    """370 min ran, 15 stood in minor stops, of 440: 370/440 = 84.09 % (ISO), 385/440 = 87.50 % (TPM)."""
+    for profile, running, first in (("iso22400", "6.17", "84.09%"), ("tpm_kr", "6.42", "87.50%")):
+        of = inputs(profile)
+        press = replace(subject().machines[0], figures=figures(of))
+        report = kpi_report(replace(subject(), profile=profile, machines=(press,)))
+        assert said(table(report, "03_OEE", "설비별 설비종합효율"))[0][1:4] == ["7.33", running, first]
 
 
 def test_downtime_by_kind_and_by_reason() -> None:

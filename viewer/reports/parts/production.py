@@ -48,7 +48,8 @@ def effectiveness(subject: Subject) -> Section:
         _RATE,
     )
     machines = [one for one in subject.machines if "state" in one.has]
-    rows = tuple(_effective(one, codes) for one in (*machines, *([subject.whole] if machines else [])))
+    of = (*machines, *([subject.whole] if machines else []))
+    rows = tuple(_effective(one, codes, subject.profile) for one in of)
     notes = tuple(
         Text(
             f"{CATALOG[code].name.ko}: {CATALOG[code].formula.ko}",
@@ -71,9 +72,13 @@ def effectiveness(subject: Subject) -> Section:
     return Section("03_OEE", Text("설비종합효율 (OEE)", "Overall equipment effectiveness"), blocks)
 
 
-def _effective(one: Scope, codes: Iterable[str]) -> tuple[Cell, ...]:
+def _effective(one: Scope, codes: Iterable[str], profile: str) -> tuple[Cell, ...]:
+    """Time running is what the profile divides by: 가동시간 of TPM has minor stops in it."""
     times = one.times
-    hours = (None, None, None) if times is None else (times.busy_ns, times.run_ns, times.unknown_ns)
+    hours: tuple[int | None, ...] = (None, None, None)
+    if times is not None:
+        running_ns = times.run_ns if profile == "iso22400" else times.operating_ns
+        hours = (times.busy_ns, running_ns, times.unknown_ns)
     busy, run, unknown = (number(None if ns is None else ns / _HOUR_NS, decimals=2) for ns in hours)
     whole = one.figures.get("P-OEE")
     return (
