@@ -90,7 +90,7 @@ class TagFacts:
         period_s: how often it is read, seconds; None = on change, or not known.
         readings: values in the period.
         bad: readings of bad quality in it.
-        gaps: known gaps that begin in it.
+        gaps: known gaps of which any part lies in it.
         last_ns: time of the newest usable value; None = there is none.
         rate: DQ-RATE.
     """
@@ -110,7 +110,7 @@ class TagFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapCause:
-    """Known gaps of one cause in the period."""
+    """Known gaps of one cause in the period; their time lies in it, and gaps at the same time count once."""
 
     cause: str
     count: int

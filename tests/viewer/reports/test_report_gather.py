@@ -13,9 +13,11 @@ from viewer.catalog import Catalog
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.period import by_day
 from viewer.query.figures import figures_of
+from viewer.query.missing import by_cause, holes
 from viewer.query.unit import Unit
 from viewer.reports.gather.company import subject_of
 from viewer.reports.gather.sources import sources_of
+from viewer.reports.gather.tags import causes, gaps_in
 from viewer.reports.subject import Subject
 from viewer.stores.base import Store
 
@@ -91,6 +93,18 @@ def test_tags_with_their_readings(filled: Store) -> None:
     assert state.rate.value == pytest.approx(50.0)
     assert state.last_ns == T0 + (240 * 60 - 10) * 10**9
     assert [(one.cause, one.count, one.length_ns) for one in subject.gaps] == [("link_down", 1, 10 * MINUTE)]
+
+
+def test_gaps_are_those_that_the_page_of_quality_shows(store: tuple[Store, Write]) -> None:
+    """Two tags were lost together, from two hours before the period until one hour into it: one hour, not four."""
+    reader, write = store
+    for tag in ("state", "shots"):
+        end = f"end={T0 + 60 * MINUTE}i,filled=false"
+        write(f"gap,{tags('PRS-01')},tag={tag},cause=link_down {end} {T0 - 120 * MINUTE}".encode())
+    gaps = causes(gaps_in(reader, COMPANY, "A", DAY), DAY)
+    assert [(one.cause, one.count, one.length_ns) for one in gaps] == [("link_down", 2, 60 * MINUTE)]
+    page = by_cause(holes(reader, A, list(A.machines.values()), DAY), DAY)
+    assert [(one.cause, one.length_ns) for one in page] == [(one.cause, one.length_ns) for one in gaps]
 
 
 def test_the_hash_is_over_hours_and_the_same_of_both_stores(filled: Store) -> None:

@@ -10,6 +10,8 @@ from viewer.kpi.collection import by_pieces
 from viewer.kpi.words import Text
 from viewer.overview import is_bad
 from viewer.query.collected import Pieces, collected
+from viewer.query.pieces import LOOK_BACK_NS
+from viewer.query.stretches import merged
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.gather.sources import path
 from viewer.reports.subject import GapCause, Source, TagFacts
@@ -25,7 +27,7 @@ def tags_of(
         store: holds them.
         machine: whose they are.
         period: start and end, ns since 1970 UTC.
-        gaps: those that begin in the period.
+        gaps: those of which any part lies in the period.
         sources: what is stored of the site in the period.
     """
     place = machine.place()
@@ -56,12 +58,16 @@ def tags_of(
 
 
 def gaps_in(store: Store, company: str, site: str, period: Span) -> list[StoredGap]:
-    """Known gaps of a site that begin in the period."""
-    return [one for one in store.gaps(company, period[0]) if one.place.site == site and one.start_ns < period[1]]
+    """Known gaps of a site of which any part lies in the period, also ones that began before it."""
+    return [
+        one
+        for one in store.gaps(company, period[0] - LOOK_BACK_NS)
+        if one.place.site == site and one.start_ns < period[1] and (one.end_ns is None or one.end_ns > period[0])
+    ]
 
 
 def causes(gaps: Sequence[StoredGap], period: Span) -> tuple[GapCause, ...]:
-    """Gaps by their cause, those that took longest first; one that is open ends with the period."""
+    """Gaps by their cause, those that took longest first: time within the period, gaps at the same time once."""
     found: dict[str, list[StoredGap]] = {}
     for one in gaps:
         found.setdefault(one.cause, []).append(one)
@@ -69,12 +75,17 @@ def causes(gaps: Sequence[StoredGap], period: Span) -> tuple[GapCause, ...]:
         GapCause(
             cause=cause,
             count=len(some),
-            length_ns=sum(min(period[1], one.end_ns or period[1]) - one.start_ns for one in some),
+            length_ns=sum(high - low for low, high in merged(_inside(one, period) for one in some)),
             filled=sum(one.filled for one in some),
         )
         for cause, some in found.items()
     ]
     return tuple(sorted(summed, key=lambda one: (-one.length_ns, one.cause)))
+
+
+def _inside(one: StoredGap, period: Span) -> Span:
+    """What of it lies in the period; one that is open goes on."""
+    return max(one.start_ns, period[0]), period[1] if one.end_ns is None else min(one.end_ns, period[1])
 
 
 def _label(tag: TagInfo) -> Text:
