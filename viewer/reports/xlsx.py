@@ -22,13 +22,15 @@ _HEADER_ROWS: Final = 3
 _LINE: Final = 13.0
 """Height of a line, points."""
 _SIGNED: Final = 42.0
+_OPTIONS: Final = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+"""What a device or a person called something is text, also in cells that are merged."""
 
 
 def xlsx(report: Report, language: Language = "ko") -> bytes:
     """The file; the same report gives the same bytes."""
     held = io.BytesIO()
     made = local(report.generated_ns).replace(tzinfo=None, microsecond=0)
-    with xlsxwriter.Workbook(held, {"in_memory": True}) as book:
+    with xlsxwriter.Workbook(held, _OPTIONS) as book:
         book.set_properties(
             {"title": tell(report.title, language), "company": report.company, "author": "", "created": made}
         )

@@ -154,6 +154,17 @@ def test_what_a_device_says_is_no_markup() -> None:
     assert not re.search(r"(src|href)=|<script|url\(", html)
 
 
+def test_no_text_is_a_formula_or_a_link_in_the_workbook() -> None:
+    """Not in merged cells either, which the library writes in a way of its own."""
+    evil = '=HYPERLINK("http://evil.example","click")'
+    for company in (evil, "http://evil.example"):
+        opened = openpyxl.load_workbook(io.BytesIO(xlsx(kpi_report(replace(subject(), company=company)))))
+        cells = [one for sheet in opened for row in sheet.iter_rows() for one in row if one.value == company]
+        assert cells
+        assert {one.data_type for sheet in opened for row in sheet.iter_rows() for one in row} <= {"s", "n", "d"}
+        assert not any(one.hyperlink for one in cells)
+
+
 def test_in_english() -> None:
     assert "Smart factory key figures" in text("en")
     assert "Overall equipment effectiveness" in text("en")
