@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import re
+import tracemalloc
 from pathlib import Path
 from urllib.parse import quote
 
@@ -199,6 +202,32 @@ def test_a_table_of_companies_comes_in_and_goes_out(app: tuple[Starlette, Access
     assert [one.target for one in access.audit.newest(2)] == [OTHER, COMPANY]
     saved = browser.get("/company-facts.csv")
     assert "기업 0곳" in upload(browser, saved.content).text, "what goes out comes in and changes nothing"
+
+
+def test_what_a_spreadsheet_would_compute_goes_out_as_text_and_comes_back_as_it_was(
+    app: tuple[Starlette, Access],
+) -> None:
+    pages, access = app
+    browser = logged_in(pages, "coord")
+    assert browser.send(WHERE + "/facts", WHERE + "/facts", town="-", supplier="=1+1", project="'@x").status_code == 303
+    saved = browser.get("/company-facts.csv")
+    row = next(csv.DictReader(io.StringIO(saved.text.removeprefix("\ufeff"))))
+    assert (row["시군"], row["공급기업"], row["과제번호"]) == ("'-", "'=1+1", "''@x")
+    assert "기업 0곳" in upload(browser, saved.content).text
+    kept = Companies(access.book, SetClock(NOW)).get(COMPANY)
+    assert (kept.town, kept.supplier, kept.project) == ("-", "=1+1", "'@x")
+
+
+def test_a_file_of_empty_lines_takes_little_memory() -> None:
+    data = b"company\n" + b"\n" * (2 << 20)
+    tracemalloc.start()
+    try:
+        _, faults = read(data, {}, None)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [one.fault.word for one in faults] == ["many"]
+    assert most < 16 * len(data), "a list of its lines would take 64 bytes each"
 
 
 def test_one_wrong_cell_keeps_everything_out(app: tuple[Starlette, Access]) -> None:

@@ -15,6 +15,7 @@ import yaml
 from viewer.access.manage import Note
 from viewer.access.refused import AccessRefused
 from viewer.book.book import Book
+from viewer.csv_text import guarded
 from viewer.goals.book import GoalBook
 from viewer.goals.model import Baseline, Promise, Whose
 from viewer.reports.goals_file import GoalSettings, GoalsFile
@@ -36,7 +37,9 @@ def csv_of(file: GoalsFile) -> str:
     text = io.StringIO(newline="")
     written = csv.DictWriter(text, _KEYS)
     written.writeheader()
-    written.writerows(_row(one) for one in file.goals)
+    for one in file.goals:
+        row = _row(one)
+        written.writerow({name: guarded(cell) if isinstance(cell, str) else cell for name, cell in row.items()})
     return "\ufeff" + text.getvalue()
 
 

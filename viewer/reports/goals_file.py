@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from pipelines.errors import ConfigError
 from pipelines.settings import Settings, first_fault
+from viewer.csv_text import unguarded
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.goal import Goal
 from viewer.kpi.words import Text
@@ -170,7 +171,8 @@ def goals_in(data: bytes, path: Path) -> GoalsFile:
 
 def _filled(row: Mapping[str | None, Any]) -> dict[str, Any]:
     """A line without its empty cells."""
-    return {str(name).strip(): value.strip() for name, value in row.items() if isinstance(value, str) and value.strip()}
+    texts = ((str(name).strip(), unguarded(value.strip())) for name, value in row.items() if isinstance(value, str))
+    return {name: text for name, text in texts if text}
 
 
 def _rank(one: GoalSettings) -> tuple[bool, int]:

@@ -18,6 +18,7 @@ from viewer.access.roles import Permission
 from viewer.book.companies import Companies
 from viewer.book.facts import LEVELS, MOST, NAMES, SIZES, Fault, checked
 from viewer.book.facts_file import HEADS, RowFault, read
+from viewer.csv_text import guarded
 from viewer.routes.company import company_of, company_url, visible
 from viewer.routes.pages import Pages
 
@@ -82,6 +83,6 @@ def _download(pages: Pages, request: Request) -> Response:
     for company in visible(pages):
         facts = known.get(company)
         row = [company, *(getattr(facts, name) if facts else "" for name in NAMES)]
-        table.writerow([f"'{cell}" if cell[:1] in tuple("=+-@") and cell else cell for cell in row])
+        table.writerow(map(guarded, row))
     headers = {"Content-Disposition": 'attachment; filename="companies.csv"'}
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import signal
 import sqlite3
@@ -256,6 +258,20 @@ def test_goals_go_from_a_book_to_a_file_and_into_another(plant: Plant, tmp_path:
         assert take_in(book, goals, WHOLE, read, "kim", nothing) == 0
         assert [one.promise.target for one in goals.history(WHOLE)] == [80, 70]
         book.close()
+
+
+def test_no_cell_of_an_export_is_a_formula_and_each_comes_back(plant: Plant) -> None:
+    boss, evil = plant.browser("boss"), '=HYPERLINK("http://evil.example","click")'
+    first = {"code": "P-OEE", "baseline": "-60", "note": "@SUM(1)", "target": "-80", "weight": "1"}
+    assert do(boss, "propose", **first)[0] == 303
+    for reason in (evil, f"'{evil}", "'plain"):
+        assert do(boss, "propose", **{**first, "target": str(len(reason))}, reason=reason)[0] == 303
+    content = boss.get(address(page="/goals/export.csv")).text
+    rows = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
+    assert [row["detail"] for row in rows] == ["", f"'{evil}", f"''{evil}", "'plain"]
+    assert {row["baseline_from"] for row in rows} == {"'@SUM(1)"}
+    assert (rows[0]["baseline"], rows[0]["target"]) == ("-60.0", "-80.0"), "numbers stay numbers"
+    assert goals_in(content.encode(), Path("g.csv")).goals == GoalBook(plant.book, plant.clock).file(WHOLE).goals
 
 
 # ── baselines that are measured ─────────────────────────────────────────────────────────────────────────────────────
