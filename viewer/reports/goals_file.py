@@ -22,6 +22,9 @@ from viewer.kpi.words import Text
 from viewer.reports.subject import Change
 
 _WHAT: Final = "file of goals"
+_MOST_BYTES: Final = 256 << 10
+_MOST_DEEP: Final = 10
+_PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class GoalSettings(Settings):
@@ -156,17 +159,37 @@ def goals_in(data: bytes, path: Path) -> GoalsFile:
         ConfigError: they hold something else.
     """
     try:
+        if len(data) > _MOST_BYTES:
+            raise ConfigError(path, None, f"has more than {_MOST_BYTES >> 10} KiB, which no {_WHAT} needs")
         text = data.decode("utf-8-sig")
         if path.suffix.lower() != ".csv":
-            return GoalsFile.model_validate(yaml.safe_load(text))
-        rows: list[Mapping[str, Any]] = [_filled(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
-        return GoalsFile.model_validate({"goals": rows})
+            found = GoalsFile.model_validate(_plain_yaml(text, path))
+        else:
+            rows: list[Mapping[str, Any]] = [_filled(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+            found = GoalsFile.model_validate({"goals": rows})
     except (csv.Error, UnicodeDecodeError) as error:
         raise ConfigError(path, None, f"is no {_WHAT}: {error}; save it in UTF-8") from error
     except yaml.YAMLError as error:
         raise ConfigError(path, None, f"is no {_WHAT}: {error}") from error
     except ValidationError as error:
         raise ConfigError(path, None, f"is no {_WHAT}: {first_fault(error)}") from None
+    return found
+
+
+def _plain_yaml(text: str, path: Path) -> Any:
+    """What YAML says, where it says each value once: nine lines of aliases can stand for a billion values.
+
+    Raises:
+        ConfigError: it has aliases, or is deeper than any goal.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_PARSER):
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(path, event.start_mark.line + 1, f"aliases (*) are not taken in a {_WHAT}; write it out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEEP:
+            raise ConfigError(path, event.start_mark.line + 1, f"is no {_WHAT}: too many brackets in each other")
+    return yaml.load(text, Loader=_PARSER)  # noqa: S506 - a safe loader
 
 
 def _filled(row: Mapping[str | None, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,27 @@ def test_what_was_exported_comes_back_as_nothing_new(plant: Plant) -> None:
 def test_a_company_brings_no_cap_in(plant: Plant) -> None:
     assert send(plant.browser("kim"), "cap: 120\ngoals: [{code: P-OEE, target: 80}]")[0] == 303
     assert GoalBook(plant.book, plant.clock).cap(COMPANY, "A") is None
+
+
+def test_a_small_file_takes_little_room_and_time(plant: Plant) -> None:
+    """Neither by aliases, which make much of little, nor by depth, nor by number."""
+    lists = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 6))
+    maps = "".join(f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n" for n in range(1, 6))
+    for content, kind in (
+        (f"a0: &a0 [x]\n{lists}project: {{name: *a5}}\n", "yaml"),
+        (f"m0: &m0 {{k: v}}\n{maps}", "yaml"),
+        ("goals: " + "[" * 5000, "yaml"),
+        ("code,target,version\n" + "".join(f"P-OEE,{n},{n}\n" for n in range(1, 502)), "csv"),
+        ("goals: []\n" + "#" * (256 << 10), "yaml"),
+    ):
+        tracemalloc.start()
+        try:
+            status, text = send(plant.browser("kim"), content, kind)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert (status, len(text) < 50_000, most < 8 << 20) == (400, True, True), content[:40]
+    assert not plant.book.read("SELECT * FROM goals")
 
 
 BOMB = [(n, f"b{n - 1}" if n else "a") for n in range(12)]
