@@ -7,6 +7,10 @@ from typing import Final
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # how long an example takes says nothing of what is tested
 
 LONG: Final = (
     "tests/e2e/",
