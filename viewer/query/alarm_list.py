@@ -126,11 +126,12 @@ def alarm_list(store: Store, site: SiteInfo, period: Span) -> AlarmList:
         if (place.company, place.site) != site.key:
             continue
         said = {
-            one.tags.get(ALARM): _rows(one) for one in store.tagged(replace(place, measurement=ACTION), _SAID, *period)
+            one.tags.get(ALARM): rows_of(one)
+            for one in store.tagged(replace(place, measurement=ACTION), _SAID, *period)
         }
         for one in store.tagged(place, _FIELDS, *period):
             name = one.tags.get(ALARM, "")
-            found, last = walk(_rows(one), dict(said.get(name, ())), place, name)
+            found, last = walk(rows_of(one), dict(said.get(name, ())), place, name)
             came += found
             stand += [last] if last else []
     return AlarmList(
@@ -162,7 +163,7 @@ def walk(
         if _raises(fields, was=was):
             if found and found[-1].ended_ns is None:
                 found[-1] = replace(found[-1], ended_ns=time_ns)  # it called again, as when a lost gas is measured
-            found.append(Occurrence(key, place.line, _priority(told), time_ns, fields.get("message", ""),
+            found.append(Occurrence(key, place.line, priority_of(told), time_ns, fields.get("message", ""),
                                     fields.get("value"), fields.get("cause", "")))  # fmt: skip
         elif found and was and active is False and found[-1].ended_ns is None:
             found[-1] = replace(found[-1], ended_ns=time_ns)
@@ -176,7 +177,7 @@ def walk(
         return found, None
     last = found[-1] if found and not (active and found[-1].ended_ns) else None
     since_ns = last.raised_ns if last and state != SHELVED else told_ns
-    return found, Standing(last, key, place.line, _priority(told), state, bool(active), since_ns,
+    return found, Standing(last, key, place.line, priority_of(told), state, bool(active), since_ns,
                            shelving.get("by", ""), shelving.get("comment", ""), shelving.get("until"))  # fmt: skip
 
 
@@ -200,13 +201,15 @@ def _state(told: Mapping[str, Any], *, active: bool | None) -> str:
     return RTN_UNACK if active is False and acknowledged is False else NORM
 
 
-def _priority(told: Mapping[str, Any]) -> str:
+def priority_of(told: Mapping[str, Any]) -> str:
+    """Priority of an alarm by what was told of it; of a device's by its severity."""
     if told.get("priority"):
         return str(told["priority"])
     return next((name for least, name in _LEAST if told.get("severity", 0) >= least), "info")
 
 
-def _rows(series: Tagged) -> list[tuple[int, dict[str, Any]]]:
+def rows_of(series: Tagged) -> list[tuple[int, dict[str, Any]]]:
+    """Time, ns since 1970 UTC, and fields of each point of one alarm, oldest first."""
     rows: dict[int, dict[str, Any]] = {}
     for field, points in series.fields.items():
         for time_ns, value in zip(points.time_ns.tolist(), points.value.tolist(), strict=True):

@@ -12,6 +12,7 @@ from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, line
 from viewer.catalog import Catalog
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.period import by_day
+from viewer.query.alarm_list import alarm_list, within
 from viewer.query.figures import figures_of
 from viewer.query.missing import by_cause, holes
 from viewer.query.unit import Unit
@@ -83,6 +84,29 @@ def test_alarms_with_their_names_and_words(filled: Store) -> None:
         ("over_t", "acknowledged", "베어링 과열", None),
     ]
     assert (found[1].priority, found[2].comment) == ("urgent", "확인")
+
+
+def test_alarms_of_devices_came_in_the_report_too(store: tuple[Store, Write]) -> None:
+    """Active since before the day and told again in it, over, and active anew: once in the day, as on the page."""
+    reader, write = store
+    alarm = f"alarm,{tags('PRS-01')},alarm=Spindle.Hot"
+    for at, said in (
+        (T0 - MINUTE, "active=true,acknowledged=false"),
+        (T0 + MINUTE, "active=true,acknowledged=false"),
+        (T0 + 2 * MINUTE, "active=false,acknowledged=false"),
+        (T0 + 3 * MINUTE, "active=true,acknowledged=false"),
+        (T0 + 4 * MINUTE, "active=true,acknowledged=true"),
+    ):
+        write(f'{alarm} {said},severity=700i,event="LimitAlarm",message="hot" {at}'.encode())
+    found = asked(reader).alarms
+    assert [(one.event, one.priority) for one in found] == [
+        ("LimitAlarm", "important"),
+        ("cleared", "important"),
+        ("raised", "important"),
+        ("acknowledged", "important"),
+    ]
+    on_page = within(alarm_list(reader, A, (DAY[0] - 86_400 * 10**9, DAY[1])).occurrences, DAY)
+    assert [one.raised_ns for one in on_page] == [one.time_ns for one in found if one.event == "raised"]
 
 
 def test_tags_with_their_readings(filled: Store) -> None:
