@@ -40,15 +40,15 @@ def by_pieces(cover: Sequence[tuple[int, float]], period: Span, width_ns: int = 
     inside = [(at, one) for at, one in cover if period[0] <= at < period[1]]
     known = sum(one for _, one in inside) / 100 * width_ns / MINUTE_NS
     seen_ns = max((min(at + width_ns, period[1]) for at, one in inside if one), default=None)
-    return _rate(known, (period[1] - period[0]) / MINUTE_NS, period, seen_ns)
+    return _rate(known, (period[1] - period[0]) / MINUTE_NS, period, seen_ns, words.MINUTES)
 
 
-def _rate(received: float, expected: float, period: Span, seen_ns: int | None) -> Result:
+def _rate(received: float, expected: float, period: Span, seen_ns: int | None, unit: Text = words.CASES) -> Result:
     """Nothing that came where something was expected is 0 %: that is what this figure is about."""
     rate = share(received, expected)
     evidence = Evidence(period=period, samples=max(1, round(expected)) if expected else 0, cover=rate, seen_ns=seen_ns)
     parts = (
-        Amount(Text("수집", "collected"), received, words.CASES),
-        Amount(Text("기대", "expected"), expected, words.CASES),
+        Amount(Text("수집", "collected"), received, unit),
+        Amount(Text("기대", "expected"), expected, unit),
     )
     return missing("DQ-RATE", evidence, parts=parts) if rate is None else Result("DQ-RATE", rate, evidence, parts)

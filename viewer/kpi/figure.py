@@ -37,6 +37,8 @@ from viewer.kpi.safety import alarms, over_limit
 from viewer.kpi.spans import Spans, Times, failures, times
 from viewer.kpi.words import OTHER_PROFILE, WITHOUT, Text
 
+_OF_STATES: Final = frozenset({"P-UTIL", "P-MTBF", "P-MTTR"})
+
 
 def _none() -> NDArray[np.int64]:
     return np.empty(0, dtype=np.int64)
@@ -149,6 +151,18 @@ class Inputs:
         """Machines that count."""
         return [one for one in self.machines or (self,) if one.counting]
 
+    def added_up(self, code: str) -> Sequence[Inputs]:
+        """Machines of a line that a figure of times or pieces is the sum of; none of one machine."""
+        if not self.machines:
+            return []
+        if code in _OF_STATES:
+            return self.told()
+        if code.startswith("P-OEE"):
+            return _effective(self)
+        if code == "P-UPH":
+            return [one for one in self.told() if one.counting] or self.counted()
+        return self.counted()
+
     def times(self) -> Times:
         """Time in each state within working time; of a line the sum over its machines."""
         return sum((_times(one) for one in self.told()), start=times(Spans.of([]), [] if self.told() else self.working))
@@ -165,6 +179,10 @@ class Inputs:
     def all_pieces(self) -> Made:
         """Pieces of the whole period."""
         return self._sum(lambda one: made(one.counts.time_ns, one.counts.total, one.counts.good, [one.period]))
+
+    def worked_pieces(self) -> Made:
+        """Pieces within working time, whatever the state was."""
+        return self._sum(lambda one: made(one.counts.time_ns, one.counts.total, one.counts.good, one.working))
 
     def _sum(self, pieces: Callable[[Inputs], Made]) -> Made:
         """Of a line, a machine that is known not to have run made nothing."""
@@ -195,7 +213,7 @@ def effectiveness(inputs: Inputs) -> Oee:
     Of a line: Σ standard time of good pieces / Σ planned busy time, over the machines of which states, pieces and ideal
     time can be known; the others are named. A machine that is known not to have run made nothing.
     """
-    whole = [one for one in inputs.told() if one.counting and one.ideal_s is not None] or inputs.told()
+    whole = _effective(inputs)
     if not inputs.machines or not whole:
         placed = inputs.placed()
         return oee(inputs.times(), placed, standard_s([(placed, inputs.ideal_s)]), inputs.period, inputs.profile)
@@ -207,8 +225,17 @@ def effectiveness(inputs: Inputs) -> Oee:
     rest = [one.name for one in inputs.machines if id(one) not in within]
     if not rest:
         return found
-    note = Text(*(said.format(", ".join(names)) for said, names in zip(WITHOUT, zip(*rest, strict=True), strict=True)))
-    return Oee(*(replace(one, notes=(*one.notes, note)) for one in found))
+    return Oee(*(replace(one, notes=(*one.notes, _without(rest))) for one in found))
+
+
+def _without(names: Sequence[Text]) -> Text:
+    """Which machines are left out."""
+    return Text(*(said.format(", ".join(own)) for said, own in zip(WITHOUT, zip(*names, strict=True), strict=True)))
+
+
+def _effective(inputs: Inputs) -> Sequence[Inputs]:
+    """Machines of which states, pieces and ideal time can be known; where there is none, those that tell states."""
+    return [one for one in inputs.told() if one.counting and one.ideal_s is not None] or inputs.told()
 
 
 def _stood(spent: Times, placed: Made) -> Made:
@@ -232,10 +259,18 @@ def _counted(inputs: Inputs, pieces: Made) -> Evidence:
 
 
 def _per_hour(inputs: Inputs) -> Result:
-    """Of a line, over the machines that tell states and count, where there are such."""
-    both = [one for one in inputs.told() if one.counting]
-    of = replace(inputs, machines=both) if inputs.machines and both else inputs
-    return per_hour(of.times() if of.told() else None, of.placed(), of.working, of.period)
+    """Of a line, over the machines that tell states and count, where there are such; the others are named.
+
+    Times of machines are added up, so are working times of those without states.
+    """
+    if not inputs.machines:
+        return per_hour(inputs.times() if inputs.told() else None, inputs.placed(), inputs.working, inputs.period)
+    within = inputs.added_up("P-UPH")
+    of = replace(inputs, machines=within) if within else inputs
+    working = [span for _ in within for span in of.working] or of.working
+    found = per_hour(of.times() if of.told() else None, of.placed(), working, of.period)
+    rest = [one.name for one in inputs.counted() if not any(one is other for other in within)]
+    return replace(found, notes=(*found.notes, _without(rest))) if rest else found
 
 
 def _growth(inputs: Inputs) -> Result:
@@ -297,7 +332,7 @@ _FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {
     "Q-CPK.Cp": lambda of: _fit(of).cp,
     "Q-CPK.Ppk": lambda of: _fit(of).ppk,
     "Q-CPK.Pp": lambda of: _fit(of).pp,
-    "C-MH": lambda of: man_hours_per_piece(of.crews, of.all_pieces(), of.working, of.period),
+    "C-MH": lambda of: man_hours_per_piece(of.crews, of.worked_pieces(), of.working, of.period, of.cover()),
     "C-KWH": _energy,
     "C-INV": lambda of: stock_value(of.stock_krw, of.period),
     "C-INV.accuracy": lambda of: stock_accuracy(of.stock, of.period),

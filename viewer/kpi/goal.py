@@ -67,8 +67,8 @@ class Goal:
         return self.approved_on is not None
 
     def improvement(self, actual: float | None) -> float | None:
-        """개선율, percent; None without one of the two, or with a baseline of 0."""
-        if actual is None or not self.baseline:
+        """개선율, percent; None without one of the two, or with a baseline of 0 or less, whose sign would turn it."""
+        if actual is None or self.baseline is None or self.baseline <= 0:
             return None
         sign = 1 if CATALOG[self.code].better == "up" else -1
         return sign * (actual - self.baseline) / self.baseline * 100

@@ -13,7 +13,7 @@ from pipelines.calendar import Span
 from viewer.kpi import words
 from viewer.kpi.counted import Made
 from viewer.kpi.oee import minutes, time_evidence
-from viewer.kpi.result import Evidence, Result, missing, ratio
+from viewer.kpi.result import Evidence, Result, missing, ratio, share
 from viewer.kpi.spans import Times
 from viewer.kpi.words import Amount, Text
 
@@ -120,18 +120,45 @@ def man_hours(crews: Sequence[Crew], windows: Sequence[Span]) -> float | None:
     return sum(heads * length_ns for heads, length_ns in times_ns) / _HOUR_NS if times_ns else None
 
 
-def man_hours_per_piece(crews: Sequence[Crew], made: Made, windows: Sequence[Span], period: Span) -> Result:
+def man_hours_per_piece(
+    crews: Sequence[Crew], made: Made, windows: Sequence[Span], period: Span, cover: float | None = None
+) -> Result:
     """C-MH, 작업공수: Σ people x working time / pieces.
+
+    Working time of which nobody entered who worked has no man-hours, but may have pieces: the collection rate says so.
 
     Args:
         crews: entries.
         made: pieces in the windows.
-        windows: working time of the period.
+        windows: working time of the period, disjoint.
         period: start and end, ns since 1970 UTC.
+        cover: collection rate of the pieces, percent; None = not known.
     """
     spent = Amount(Text("총투입공수", "man-hours"), man_hours(crews, windows), words.MAN_HOURS)
-    evidence = Evidence(period=period, samples=made.samples, seen_ns=made.seen_ns, manual=True)
+    working_ns = sum(end_ns - start_ns for start_ns, end_ns in windows)
+    entered_ns = sum(_entered_ns(crews, one) for one in windows)
+    without_ns = working_ns - entered_ns
+    entered = share(entered_ns, working_ns)
+    left_out = (minutes("투입인원 입력이 없는 조업시간", "working time without a head count", without_ns),)
+    evidence = Evidence(
+        period=period,
+        samples=made.samples,
+        cover=min((one for one in (entered, cover) if one is not None), default=None),
+        left_out=left_out if without_ns else (),
+        seen_ns=made.seen_ns,
+        manual=True,
+    )
     return ratio("C-MH", spent, _pieces(made.total), evidence, nothing=words.NO_PIECES)
+
+
+def _entered_ns(crews: Sequence[Crew], window: Span) -> int:
+    """Time of a window for which anybody entered who worked; crews at the same time count once."""
+    known_ns, until_ns = 0, window[0]
+    for one in sorted(crews, key=lambda crew: crew.start_ns):
+        end_ns = min(one.end_ns, window[1])
+        known_ns += max(0, end_ns - max(one.start_ns, until_ns))
+        until_ns = max(until_ns, end_ns)
+    return known_ns
 
 
 def _pieces(count: int | None) -> Amount:

@@ -50,12 +50,12 @@ def remarked(result: Result, inputs: Inputs, site: SiteInfo, unit: Unit) -> Resu
     """A figure with what the site's settings mean for it."""
     parts = needs([result.code])
     if result.value is None:
-        why = lacking(result.code, site, unit)
+        why = lacking(result.code, site, unit, entered=bool(_entries(result.code, inputs)))
         return result if why is None else replace(result, why=why)
     notes = []
     if parts & {"states", "counts"}:
-        if len(inputs.machines) > 1:
-            notes.append(Text(*(text.format(len(inputs.machines)) for text in SUMMED)))
+        if (summed := len(inputs.added_up(result.code))) > 1:
+            notes.append(Text(*(text.format(summed) for text in SUMMED)))
         if not site.has_calendar:
             notes.append(NO_CALENDAR)
         elif not site.knows_holidays(inputs.period):
@@ -68,3 +68,13 @@ def remarked(result: Result, inputs: Inputs, site: SiteInfo, unit: Unit) -> Resu
         if metered is not None and metered.line:
             notes.append(WHOLE_LINE)
     return replace(result, notes=(*result.notes, *notes)) if notes else result
+
+
+def _entries(code: str, inputs: Inputs) -> Sequence[object]:
+    """What people entered that a figure is made of."""
+    found: dict[str, Sequence[object]] = {
+        "P-LT": inputs.orders, "D-OTD": inputs.orders, "D-O2S": inputs.orders, "C-MH": inputs.crews,
+        "Q-FDR": inputs.inspections, "Q-CLM": inputs.claims, "C-INV": inputs.stock_krw,
+        "C-INV.accuracy": inputs.stock, "S-INJ": inputs.accidents, "S-INJ.near": inputs.near,
+    }  # fmt: skip
+    return found.get(code, ())

@@ -42,13 +42,20 @@ def needs(codes: Iterable[str]) -> frozenset[Part]:
     return frozenset(part for code in codes for part in _of(code))
 
 
-def lacking(code: str, site: SiteInfo, unit: Unit) -> Text | None:
-    """Why a figure without a value cannot have one, by what the site says of it; None = it could."""
+def lacking(code: str, site: SiteInfo, unit: Unit, *, entered: bool = False) -> Text | None:
+    """Why a figure without a value cannot have one, by what the site says of it; None = it could.
+
+    Args:
+        code: of the figure.
+        site: of the unit.
+        unit: machine, line, or the whole site.
+        entered: whether people entered anything that it is made of.
+    """
     machines = unit.machines(site)
     for part in _of(code):
         if part == "states" and code in {"P-UPH", "P-QTY", "Q-PDR", "Q-PDR.ppm", "P-OEE.Q", "C-MH"}:
             continue  # they do without
-        if not _has(part, site, machines):
+        if not (entered if part == "entries" else _has(part, site, machines)):
             return _WHY[part]
     return None
 

@@ -16,7 +16,7 @@ from viewer.kpi.figure import Counts, Cycles, Inputs, Minutes, figure
 from viewer.kpi.orders import Order
 from viewer.kpi.production import Crew
 from viewer.kpi.spans import Spans
-from viewer.kpi.words import OTHER_PROFILE
+from viewer.kpi.words import OTHER_PROFILE, Text
 
 MINUTE = 60 * 10**9
 HOUR = 60 * MINUTE
@@ -86,6 +86,26 @@ def test_a_figure_by_hand(code: str) -> None:
     assert found.value == pytest.approx(VALUES[code], rel=1e-4)
     assert found.evidence.period == PERIOD
     assert found.evidence.samples > 0
+
+
+def test_pieces_of_overtime_are_in_no_man_hours() -> None:
+    """Of 8 h 4 are working time: 7 people x 4 h for the 400 pieces of them, not for all 700."""
+    found = figure("C-MH", replace(FULL, working=[(T0, T0 + 4 * HOUR + MINUTE)]))
+    assert found.value == pytest.approx(7 * (4 + 1 / 60) / 400)
+
+
+def test_pieces_per_hour_of_a_line_are_of_its_machines_hours() -> None:
+    """Two machines of 700 in 8 h: 87.5 an hour of either, with states or without; one with and one without is named."""
+    one, two = (replace(FULL, name=Text(name, name)) for name in ("a", "b"))
+    blind = [replace(machine, spans=None) for machine in (one, two)]
+    for machines in ([one, two], blind):
+        line = replace(FULL, spans=None, machines=machines)
+        assert figure("P-UPH", line).value == pytest.approx(87.5)
+        assert len(line.added_up("P-UPH")) == 2
+    mixed = replace(FULL, spans=None, machines=[one, blind[1]])
+    found = figure("P-UPH", mixed)
+    assert (found.value, len(mixed.added_up("P-UPH")), len(mixed.added_up("Q-PDR"))) == (pytest.approx(87.5), 1, 2)
+    assert found.notes[0].ko.startswith("제외: b ")
 
 
 def test_a_machine_without_states() -> None:

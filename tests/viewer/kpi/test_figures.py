@@ -197,7 +197,18 @@ def test_man_hours() -> None:
     found = man_hours_per_piece(crews, Made(580, 580, 5), working, DAY)
     assert found.value == pytest.approx(0.05)
     assert found.evidence.manual
+    assert (found.evidence.cover, found.indicative) == (100.0, False)
     assert man_hours_per_piece([], Made(580, 580, 5), working, DAY).value is None
+
+
+def test_man_hours_that_nobody_entered_are_no_good_result() -> None:
+    """Two days of 8 h with 100 pieces each, and a crew of one on the first alone: 8 MH of 200 pieces is half known."""
+    working = [(0, 8 * HOUR), (12 * HOUR, 20 * HOUR)]
+    found = man_hours_per_piece([Crew(0, 8 * HOUR, 1)], Made(200, 200, 2), working, DAY)
+    assert (found.evidence.cover, found.evidence.left_out[0].value, found.indicative) == (50.0, 480.0, True)
+    both = [Crew(0, 8 * HOUR, 1), Crew(4 * HOUR, 20 * HOUR, 1)]
+    assert man_hours_per_piece(both, Made(200, 200, 2), working, DAY).evidence.cover == 100.0
+    assert man_hours_per_piece(both, Made(200, 200, 2), working, DAY, 90.0).indicative, "counters were not collected"
 
 
 # ── orders and entries ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -334,13 +345,18 @@ def test_collection_rate() -> None:
     assert polled(array(), 1.0, (0, MINUTE)).value == 0.0
     assert polled(np.arange(6) * 5 * SECOND, 5.0, (0, MINUTE)).value == pytest.approx(50.0)
     assert polled(array(), 1.0, (0, 0)).why == NO_SAMPLES
-    assert by_pieces([(0, 100.0), (MINUTE, 50.0)], (0, 4 * MINUTE)).value == pytest.approx(37.5)
+    minutes = by_pieces([(0, 100.0), (MINUTE, 50.0)], (0, 4 * MINUTE))
+    assert minutes.value == pytest.approx(37.5)
+    assert [(one.value, one.unit.ko) for one in minutes.parts] == [(1.5, "min"), (4.0, "min")]
+    assert found.parts[0][1:] == (57, ("건", "cases"))
 
 
 def test_goals() -> None:
     goal = Goal(code="P-LT", baseline=0, target=0)
     assert (goal.improvement(5), goal.achievement(5), goal.official) == (None, None, False)
     assert Goal(code="P-UPH", baseline=None, target=5).achievement(5) is None
+    cpk = Goal(code="Q-CPK", baseline=-0.2, target=1.0)
+    assert (cpk.improvement(1.0), cpk.achievement(1.0)) == (None, 100.0), "better by 1.2 is not -600 %"
     assert Goal(code="P-UPH", baseline=1, target=5, approved_on=date(2026, 1, 2), approved_by="TP").official
     with pytest.raises(ValueError, match="no goal"):
         Goal(code="P-UPH", baseline=1, target=2, weight=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import date
 from urllib.parse import urlencode
 
@@ -19,11 +20,16 @@ from tests.viewer.conftest import Write
 from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, lines, tags
 from viewer.app import make_app
 from viewer.catalog import Catalog
+from viewer.kpi.figure import figure
+from viewer.kpi.orders import Order
 from viewer.kpi.period import days
+from viewer.kpi.production import Crew
 from viewer.kpi.spans import Spans
+from viewer.kpi.words import NO_ENTRIES, NO_SAMPLES
 from viewer.query.downtime import downtime
-from viewer.query.figures import WHOLE_LINE, figures_of
+from viewer.query.figures import WHOLE_LINE, figures_of, remarked
 from viewer.query.inputs import inputs_of, line_inputs, machine_inputs
+from viewer.query.needs import needs
 from viewer.query.states import spans, state_runs, told_spans
 from viewer.query.unit import Unit
 from viewer.states import runs
@@ -174,6 +180,16 @@ def test_what_is_not_configured_says_so(filled: Store) -> None:
         "Q-FDR": "수기 입력 없음",
     }
     assert found["DQ-RATE"].value == pytest.approx(100.0)
+
+
+def test_what_was_entered_is_not_said_to_be_missing(filled: Store) -> None:
+    """A crew of a site whose press made nothing in the night, and orders of which none was shipped."""
+    inputs = inputs_of(filled, A, UNIT, (SHIFT[1], DAY[1]), parts=needs(["C-MH", "D-OTD"]))
+    said = replace(inputs, crews=[Crew(SHIFT[1], DAY[1], 2)], orders=[Order(confirmed_ns=SHIFT[1])])
+    for code in ("C-MH", "D-OTD"):
+        for of, why in ((inputs, NO_ENTRIES), (said, NO_SAMPLES)):
+            found = remarked(figure(code, of), of, A, UNIT)
+            assert (found.value, found.why) == (None, why), code
 
 
 def test_nothing_stored_is_no_value_anywhere(store: tuple[Store, Write]) -> None:
