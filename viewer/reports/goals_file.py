@@ -185,10 +185,10 @@ def _plain_yaml(text: str, path: Path) -> Any:
     depth = 0
     for event in yaml.parse(text, Loader=_PARSER):
         if isinstance(event, yaml.AliasEvent):
-            raise ConfigError(path, event.start_mark.line + 1, f"aliases (*) are not taken in a {_WHAT}; write it out")
+            raise ConfigError(path, None, f"aliases (*) are not taken in a {_WHAT}; write it out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEEP:
-            raise ConfigError(path, event.start_mark.line + 1, f"is no {_WHAT}: too many brackets in each other")
+            raise ConfigError(path, None, f"is no {_WHAT}: too many brackets in each other")
     return yaml.load(text, Loader=_PARSER)  # noqa: S506 - a safe loader
 
 
