@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,7 +100,9 @@ class Importing:
         """
         key = self._site(str(said.get("company") or ""), str(said.get("site") or ""))
         given = {name: str(said[name]) for name in ("kind", "author") if said.get(name)}
-        table = read_table(base64.b64decode(str(said["file"])), lambda raw: self._desk.check(key, raw), given)
+        content = base64.b64decode(str(said["file"]))
+        # Thousands of rows are looked up on the disk: in `agent serve` the bridge and the pages share this loop.
+        table = await asyncio.to_thread(read_table, content, partial(self._desk.check, key), given)
         saved = 0
         if table.whole and not said.get("check"):
             saved = len(await self._desk.save(key, table.entries, "csv"))

@@ -37,7 +37,8 @@ def checked(
         raw: fields as text, or as JSON has them; empty ones count as not said.
         site: what it is about.
         now_ns: the time now, ns since 1970 UTC.
-        known: an earlier entry of this site by its id; None = not known here.
+        known: an earlier entry of this site by its id; None = not known here. One with the id of this entry that says
+            something else refuses it: what is kept stays, and nobody is told that the other was saved.
 
     Raises:
         EntryRefused: names everything that is wrong.
@@ -58,6 +59,11 @@ def checked(
     if faults := [*_of_kind(entry, KINDS[entry.kind]), *_of_times(entry, now_ns), *_of_site(entry, site, known)]:
         raise EntryRefused(faults)
     return entry
+
+
+def content_of(entry: Entry) -> dict[str, Any]:
+    """What it says, whoever says it again; the line of a machine is the site file's."""
+    return entry.model_dump(exclude={"author", "line"} if entry.machine else {"author"})
 
 
 def _code_of(reason: str, kind: str, site: EntrySite) -> str:
@@ -113,6 +119,8 @@ def _of_site(entry: Entry, site: EntrySite, known: Callable[[str], Entry | None]
         yield Fault("reason", "unknown", {"known": ", ".join(names)})
     if entry.replaces == entry.id:
         yield Fault("replaces", "own")
+    elif (same := known(entry.id)) is not None and content_of(same) != content_of(entry):
+        yield Fault("id", "taken")
     elif entry.replaces and (before := known(entry.replaces)) is not None and before.kind != entry.kind:
         yield Fault("replaces", "other_kind")
     if entry.withdrawn and not entry.replaces:

@@ -37,6 +37,10 @@ _TEXTS: Final = {
     ),
     "uuid": Text("UUID여야 합니다", "must be a UUID"),
     "flag": Text("true 또는 false여야 합니다", "must be true or false"),
+    "taken": Text(
+        "이미 다른 내용으로 저장된 입력입니다. 목록에서 정정하십시오",
+        "is that of an entry that was saved with something else in it; correct that one in the list",
+    ),
     "own": Text("자기 자신을 정정할 수 없습니다", "must not replace itself"),
     "other_kind": Text("다른 구분의 입력입니다", "is an entry of another kind"),
     "object": Text("JSON 객체여야 합니다", "must be a JSON object"),

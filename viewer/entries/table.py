@@ -11,14 +11,18 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Final
 
+from viewer.entries.check import content_of
 from viewer.entries.faults import EntryRefused, Fault
 from viewer.entries.kinds import FIELDS, KINDS
 from viewer.entries.model import Entry, named
 
 MOST_BYTES: Final = 2 << 20
 MOST_ROWS: Final = 5000
+_MOST_FAULTS: Final = 100
+"""Of headings: two MiB can hold a million."""
 _DELIMITERS: Final = ",;\t"
 _OF_ROWS: Final = uuid.UUID("0b6f6ef2-3a47-5c1e-8f52-7d1c1f6a9e44")
 _ALSO: Final = {
@@ -119,6 +123,7 @@ def read_table(
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     rows: list[Row] = []
     seen: Counter[str] = Counter()
+    named_by: dict[str, Entry] = {}
     try:
         headings = [_field(one) for one in next(lines, [])]
         if faults := _of_headings(headings):
@@ -129,7 +134,7 @@ def read_table(
                 said = dict(given or {}) | {
                     field: cell.strip() for field, cell in zip(headings, cells, strict=False) if field and cell.strip()
                 }
-                rows.append(_row(line, said, len(cells) > len(headings), check, seen))
+                rows.append(_row(line, said, len(cells) > len(headings), check, seen, named_by))
             if len(rows) > MOST_ROWS:
                 return Table(faults=((line, Fault("", "many", {"rows": MOST_ROWS})),))
             line = lines.line_num + 1
@@ -139,14 +144,22 @@ def read_table(
 
 
 def _row(
-    line: int, said: dict[str, str], long: bool, check: Callable[[Mapping[str, Any]], Entry], seen: Counter[str]
+    line: int,
+    said: dict[str, str],
+    long: bool,
+    check: Callable[[Mapping[str, Any]], Entry],
+    seen: Counter[str],
+    named_by: dict[str, Entry],
 ) -> Row:
     said["kind"] = _kind(said.get("kind", ""))
     if long:
         return Row(line, said, None, (Fault("", "cells"),))
     try:
         if "id" in said:
-            return Row(line, said, check(said))
+            entry = check(said)
+            if content_of(named_by.setdefault(entry.id, entry)) != content_of(entry):
+                return Row(line, said, None, (Fault("id", "taken"),))
+            return Row(line, said, entry)
         entry = named(check({**said, "id": str(_OF_ROWS)}), _OF_ROWS)
     except EntryRefused as error:
         return Row(line, said, None, error.faults)
@@ -201,6 +214,8 @@ def _kind(text: str) -> str:
 
 def _of_headings(headings: list[str]) -> list[Fault]:
     named = [one for one in headings if one]
-    faults = [Fault(one, "heading") for one in named if one not in FIELDS]
-    faults += [Fault(one, "twice") for one, count in Counter(named).items() if count > 1]
+    counts = Counter(named)
+    wrong = ((one, "heading") for one in counts if one not in FIELDS)
+    twice = ((one, "twice") for one, count in counts.items() if count > 1)
+    faults = [Fault(*one) for one in islice(chain(wrong, twice), _MOST_FAULTS)]
     return faults if named else [Fault("", "no_rows")]

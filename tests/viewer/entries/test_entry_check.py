@@ -66,8 +66,21 @@ def test_what_is_wrong_is_named(raw: dict[str, Any], faults: set[tuple[str, str]
 
 def test_every_text_of_a_fault_has_a_case() -> None:
     of_files = {"large", "many", "encoding", "csv", "no_rows", "cells", "heading", "twice", "object"}
-    of_chains = {"own", "other_kind"}
+    of_chains = {"own", "other_kind", "taken"}
     assert {what for _, faults in WORST for _, what in faults} | of_files | of_chains == _TEXTS.keys()
+
+
+def test_an_id_that_is_kept_with_something_else_is_refused() -> None:
+    """A form that was sent, altered and sent again is one entry; the altered one was not saved, and that is said."""
+    kept = entry()
+    again = {**DEFECT, "id": kept.id}
+    known = {kept.id: Entry.model_construct(**kept.model_dump(exclude_defaults=True))}.get
+    assert checked(again, SITE, NOW_NS, known) == kept, "a second tap"
+    assert checked({**again, "author": "이"}, SITE, NOW_NS, known).id == kept.id
+    for more in ({"value": "4"}, {"note": "x"}, {"machine": "PRS-02"}, {"start": "2026-11-22 10:01"}):
+        with pytest.raises(EntryRefused) as refused:
+            checked({**again, **more}, SITE, NOW_NS, known)
+        assert [(one.where, one.what) for one in refused.value.faults] == [("id", "taken")]
 
 
 def test_everything_that_is_wrong_is_named_at_once() -> None:

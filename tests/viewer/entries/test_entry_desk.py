@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.entering import Importing
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import JournalError
 from pipelines.sinks.duckdb import DuckDbSink
@@ -240,6 +244,25 @@ CREATE INDEX waiting ON entry (durable) WHERE durable = 0;
 PRAGMA user_version = 1;
 """
 """The file as version 1 made it."""
+
+
+async def test_a_file_is_looked_through_beside_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of rows each is looked up on the disk, and the pages and the bridge share this loop."""
+    content = "구분,설비,불량수량,일시,입력자\n불량,PRS-01,3,2024-01-01 10:00,김\n".encode()
+    threads: list[int] = []
+    with Mosquitto(tmp_path / "broker") as broker:
+        async with desk_at(tmp_path / "desk", broker) as desk:
+            check = desk.check
+
+            def noted(*said: Any) -> Any:
+                threads.append(threading.get_ident())
+                return check(*said)
+
+            monkeypatch.setattr(desk, "check", noted)
+            answer = await Importing(desk).order({"file": base64.b64encode(content).decode()})
+    assert (answer["saved"], answer["refused"]) == (1, [])
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_desk_that_does_not_run_saves_nothing(tmp_path: Path) -> None:

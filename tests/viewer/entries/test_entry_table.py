@@ -71,3 +71,17 @@ def test_what_no_row_says_is_given() -> None:
     assert table(text, kind="불량", author="이").entries[0].id == one.id, (
         "who hands a file in makes no other entry of it"
     )
+
+
+def test_an_id_stands_for_one_entry() -> None:
+    """A cell that was filled down: the second row would not be kept, and nobody is told that it was."""
+    name = "0b6f6ef2-3a47-5c1e-8f52-7d1c1f6a9e45"
+    row = f"불량,PRS-01,{{}},2026-11-20 09:00,김,{name}\n"
+    heads = "구분,설비,불량수량,일시,입력자,번호\n"
+    assert faults(table(heads + row.format(3) + row.format(4))) == [(3, "id", "taken")]
+    assert table(heads + row.format(3) + row.format(3)).whole
+
+
+def test_of_a_million_headings_a_hundred_are_told() -> None:
+    assert len(table(",".join(map(str, range(100_000))) + "\n").refused) == 100
+    assert faults(table("a,a,a\n")) == [(1, "a", "heading"), (1, "a", "twice")]
