@@ -69,13 +69,13 @@ def promised(access: Access, clock: SetClock, catalog: Catalog, said: dict[str, 
     """Goals of the first site, all approved but the last change, and a programme."""
 
     def note(action: str, target: str = "", detail: str = "") -> None:
-        access.audit.write("이코디", "local", action, target, detail)
+        access.audit.write("코디네이터1", "local", action, target, detail)
 
     goals, whose = GoalBook(access.book, clock), Whose(*next(iter(catalog.sites)))
-    take_in(access.book, goals, whose, GoalsFile.model_validate(said["goals"]), "김대리", note)
+    take_in(access.book, goals, whose, GoalsFile.model_validate(said["goals"]), "담당자1", note)
     for one in goals.history(whose):
-        goals.approve(one, "이코디", note)
-    take_in(access.book, goals, whose, GoalsFile.model_validate({"goals": [said["change"]]}), "김대리", note)
+        goals.approve(one, "코디네이터1", note)
+    take_in(access.book, goals, whose, GoalsFile.model_validate({"goals": [said["change"]]}), "담당자1", note)
     programme = ProgrammeFile.model_validate(said["programme"])
     for target in programme.targets:
         Programmes(access.book, clock).put(programme.name, target, "박책임", note)

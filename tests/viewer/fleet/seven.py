@@ -24,9 +24,9 @@ SITES: list[dict[str, Any]] = [
 ]
 CATALOG = Catalog.of(SITES)
 FACTS = [
-    Facts(FINE, town="포항시", ksic="C25924", size="small", coordinator="이코디"),
-    Facts(LATE, town="포항시", ksic="C24112", size="small", coordinator="이코디"),
-    Facts(LOST, town="포항시", ksic="C25111", coordinator="박코디"),
+    Facts(FINE, town="포항시", ksic="C25924", size="small", coordinator="코디네이터1"),
+    Facts(LATE, town="포항시", ksic="C24112", size="small", coordinator="코디네이터1"),
+    Facts(LOST, town="포항시", ksic="C25111", coordinator="코디네이터2"),
     Facts(SILENT, town="포항시", until="2026-09-06"),
     Facts(NEVER, town="포항시", until="2026-09-20"),
     Facts(OTHER, town="구미시"),

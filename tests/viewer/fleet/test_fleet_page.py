@@ -130,7 +130,7 @@ def test_totals_and_towns(app: tuple[Starlette, Access, SetClock]) -> None:
 @pytest.mark.parametrize(
     ("query", "names"),
     [
-        ("?coordinator=" + quote("이코디"), [FINE, LATE]),
+        ("?coordinator=" + quote("코디네이터1"), [FINE, LATE]),
         ("?division=25", [LOST, FINE]),
         ("?town=" + quote("구미시"), [OTHER, LAST]),
         ("?q=" + quote("마"), [LOST]),
