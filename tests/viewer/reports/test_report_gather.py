@@ -131,6 +131,13 @@ def test_gaps_are_those_that_the_page_of_quality_shows(store: tuple[Store, Write
     assert [(one.cause, one.length_ns) for one in page] == [(one.cause, one.length_ns) for one in gaps]
 
 
+def test_every_factor_that_was_used_is_listed(store: tuple[Store, Write]) -> None:
+    """The production day of 2022-12-31 ends at 08:00 on 2023-01-01, from which day on another factor holds."""
+    reader, _ = store
+    found = subject_of(reader, A, A.calendar.day_span(date(2022, 12, 31)), DAY[1], source="DuckDB").factors
+    assert [one.value for one in found] == [0.4541, 0.4173]
+
+
 def test_the_hash_is_over_hours_and_the_same_of_both_stores(filled: Store) -> None:
     """duration_s is 30, 31, 32, 30 … for 35 cycles, one each ten minutes: six an hour, five in the last."""
     sources = {(one.place, one.field): one for one in sources_of(filled, COMPANY, "A", SHIFT)}

@@ -51,7 +51,8 @@ def subject_of(
     infos = list(site.machines.values())
     meters = energy.meters(infos)
     table = energy.factors(meters[0].energy.factors_file) if meters and meters[0].energy else ()
-    used = (factor_at(table, energy.CARRIER, at) for at in range(*period, 24 * 3600 * 10**9))
+    days = (*range(*period, 24 * 3600 * 10**9), period[1] - 1)  # a production day may end behind midnight
+    used = (factor_at(table, energy.CARRIER, at) for at in days)
     return Subject(
         company=site.company,
         project=(
