@@ -68,7 +68,7 @@ _NO_VALUES: Final = Text(
     "no values: no data; no limits, or no spread: it says so",
 )
 _NO_FAILURE: Final = Text(
-    "상태가 없으면 미수집; 고장이 없으면 '고장 없음'", "no states: no data; no failure: it says so"
+    "상태가 없으면 미수집; 기간 내 시작된 고장이 없으면 '고장 없음'", "no states: no data; no failure began: it says so"
 )
 _SPECS: Final = Text("측정값, 규격 상·하한", "measured values, specification limits")
 

@@ -121,11 +121,13 @@ class Demand:
         start_ns: beginnings, ascending, int64, shape (n,), ns since 1970 UTC.
         kw: mean power, float64, shape (n,); of an hour the greatest of its quarters; NaN = not metered by 95 %.
         width_ns: a quarter of an hour, or an hour.
+        cover: how much of each was metered, percent, float64, shape (n,); None = 95 % at least where `kw` is known.
     """
 
     start_ns: NDArray[np.int64]
     kw: NDArray[np.float64]
     width_ns: int = QUARTER_NS
+    cover: NDArray[np.float64] | None = None
 
 
 def quarters(spans: Sequence[PowerSpan], period: Span) -> Demand:
@@ -152,10 +154,11 @@ def peak(demand: Demand, period: Span) -> Result:
     """E-PEAK, 최대수요전력, kW: greatest mean of a quarter of an hour that is metered by 95 % at least."""
     known = (demand.start_ns >= period[0]) & (demand.start_ns < period[1]) & np.isfinite(demand.kw)
     count = int(known.sum())
+    metered = float(count if demand.cover is None else demand.cover[known].sum() / 100)
     evidence = Evidence(
         period=period,
         samples=count,
-        cover=share(count * demand.width_ns, period[1] - period[0]),
+        cover=share(metered * demand.width_ns, period[1] - period[0]),
         seen_ns=int(demand.start_ns[known].max()) + demand.width_ns if count else None,
     )
     return Result("E-PEAK", float(demand.kw[known].max()), evidence) if count else missing("E-PEAK", evidence)

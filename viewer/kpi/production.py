@@ -74,6 +74,8 @@ def cycle_time(
 
 def growth(actual: float | None, baseline: float | None, evidence: Evidence) -> Result:
     """P-QTY, 생산량 증가율: (actual − baseline) / baseline; both over equally long working time."""
+    if actual is not None and evidence.samples and baseline is None:
+        return missing("P-QTY", evidence, words.NO_BASELINE)
     more = None if actual is None or baseline is None else actual - baseline
     return ratio(
         "P-QTY",

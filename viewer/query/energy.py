@@ -41,9 +41,10 @@ def metered(store: Store, machine: MachineInfo, period: Span) -> tuple[Used, Dem
     found = store.tagged(machine.place("energy"), _FIELDS, *period)
     hours = next((one.fields for one in found if one.tags.get("per") == "hour"), {})
     kwh, cover, demand = (hours.get(field, no_points()) for field in _FIELDS)
-    start_ns = np.union1d(kwh.time_ns, cover.time_ns)
+    start_ns = np.union1d(np.union1d(kwh.time_ns, cover.time_ns), demand.time_ns)
     used = Used(CARRIER, start_ns, _at(start_ns, kwh, np.nan), _at(start_ns, cover, 0.0))
-    return used, Demand(demand.time_ns, demand.value.astype(np.float64), HOUR_NS)
+    of_hours = used.cover[np.searchsorted(start_ns, demand.time_ns)]
+    return used, Demand(demand.time_ns, demand.value.astype(np.float64), HOUR_NS, of_hours)
 
 
 def together(uses: Sequence[Used]) -> Used:

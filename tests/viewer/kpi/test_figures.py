@@ -30,7 +30,16 @@ from viewer.kpi.production import Crew, cycle_time, defect_rate, growth, man_hou
 from viewer.kpi.result import Evidence, Result
 from viewer.kpi.safety import alarms, over_limit
 from viewer.kpi.spans import Spans, failures, times
-from viewer.kpi.words import CHECK_IDEAL, MUCH_UNKNOWN, NO_FAILURE, NO_PIECES, NO_SAMPLES, NO_WORK, UNVERIFIED
+from viewer.kpi.words import (
+    CHECK_IDEAL,
+    MUCH_UNKNOWN,
+    NO_BASELINE,
+    NO_FAILURE,
+    NO_PIECES,
+    NO_SAMPLES,
+    NO_WORK,
+    UNVERIFIED,
+)
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -89,6 +98,7 @@ def test_failures() -> None:
     assert to_repair(of, count, DAY).value == pytest.approx(45.0)
     quiet = times(hours((0, 8, RUN)), [DAY])
     assert (between_failures(quiet, 0, DAY).value, to_repair(quiet, 0, DAY).why) == (None, NO_FAILURE)
+    assert NO_FAILURE.ko == "기간 내 시작된 고장 없음", "it may stand all day of one that began before"
     assert failures(spans, (round(2.25 * HOUR), 4 * HOUR)) == 0, "it had begun before"
 
 
@@ -180,6 +190,7 @@ def test_growth() -> None:
     assert growth(1200, 1000, evidence()).value == pytest.approx(20.0)
     assert growth(None, 1000, evidence(0)).value is None
     assert growth(1200, 0, evidence()).value is None
+    assert growth(700, None, evidence()).why == NO_BASELINE, "pieces were counted"
 
 
 def test_defects() -> None:
@@ -333,6 +344,9 @@ def test_peak_demand() -> None:
     hourly = Demand(np.arange(2) * HOUR, np.array([75.0, np.nan]), HOUR)
     assert peak(hourly, (0, 2 * HOUR)).value == 75.0
     assert peak(hourly, (HOUR, 2 * HOUR)).value is None
+    quarter = Demand(np.array([0]), np.array([75.0]), HOUR, np.array([25.0]))
+    found = peak(quarter, (0, HOUR))
+    assert (found.value, found.evidence.cover, found.indicative) == (75.0, 25.0, True), "three quarters may be greater"
 
 
 # ── collection, goals ───────────────────────────────────────────────────────────────────────────────────────────────
