@@ -20,7 +20,9 @@ from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
 from tests.viewer.browser import PASSWORD, Browser
 from tests.viewer.plant import COMPANY, NS, SITE, readings
+from viewer.access import guard
 from viewer.access.access import Access
+from viewer.access.forms import Form, parse_form
 from viewer.access.guard import MAX_BYTES
 from viewer.access.mode import Mode
 from viewer.access.passwords import Passwords
@@ -487,6 +489,23 @@ def test_forms_are_bounded(app: Starlette) -> None:
     assert browser.ask("POST", "/password", content=b"a" * (MAX_BYTES + 1)).status_code == 413
     bad = {"Content-Type": "application/x-www-form-urlencoded"}
     assert browser.ask("POST", "/password", content=b"a=%ff", headers=bad).status_code == 400
+
+
+def test_a_form_is_read_beside_the_loop(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
+    loops: list[bool] = []
+
+    def noted(content_type: str, body: bytes) -> Form:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            loops.append(False)
+        else:
+            loops.append(True)
+        return parse_form(content_type, body)
+
+    monkeypatch.setattr(guard, "parse_form", noted)
+    assert Browser(app).log_in("kim").status_code == 303
+    assert loops == [False]
 
 
 # ── guessing ────────────────────────────────────────────────────────────────────────────────────────────────────────

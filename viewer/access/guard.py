@@ -76,7 +76,8 @@ class Guard:
             answer = await run_in_threadpool(self._kept_out, request, visit, host)
             if answer is None and request.method not in _SAFE:
                 body = await _body(request, MAX_BYTES if visit.user else _MAX_PUBLIC_BYTES)
-                answer, receive = _checked(request, visit, body), _replay(body)
+                # 8 MiB take a second to read, and the bridge of `agent serve` turns in this loop too.
+                answer, receive = await run_in_threadpool(_checked, request, visit, body), _replay(body)
         except ClientDisconnect:
             return
         except DependencyError as error:
