@@ -19,6 +19,9 @@ from viewer.query.unit import Unit
 from viewer.reports.gather.company import subject_of
 from viewer.reports.gather.sources import sources_of
 from viewer.reports.gather.tags import causes, gaps_in
+from viewer.reports.model import Table
+from viewer.reports.parts.energy import energy
+from viewer.reports.parts.production import effectiveness
 from viewer.reports.subject import Subject
 from viewer.stores.base import Store
 
@@ -136,6 +139,14 @@ def test_every_factor_that_was_used_is_listed(store: tuple[Store, Write]) -> Non
     reader, _ = store
     found = subject_of(reader, A, A.calendar.day_span(date(2022, 12, 31)), DAY[1], source="DuckDB").factors
     assert [one.value for one in found] == [0.4541, 0.4173]
+
+
+def test_a_table_says_what_its_rows_are(filled: Store) -> None:
+    """The meter of PRS-01 measures its whole line: who adds its row to another counts that twice."""
+    notes = [note.ko for section in (energy(asked(filled)), effectiveness(asked(filled)))
+             for one in section.blocks[:1] if isinstance(one, Table) for note in one.notes]  # fmt: skip
+    assert "프레스 1호기: 전력량계가 라인 전체를 계량함" in notes
+    assert "전체: 설비 2대의 시간과 수량을 더한 값" in notes
 
 
 def test_the_hash_is_over_hours_and_the_same_of_both_stores(filled: Store) -> None:

@@ -10,7 +10,7 @@ from viewer.kpi.words import Text
 from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Day, Missing, figure_cell, number, said, tell
 from viewer.reports.model import Column, Section, Table
 from viewer.reports.parts.detail import courses
-from viewer.reports.parts.summary import rate_cell
+from viewer.reports.parts.summary import rate_cell, remarks
 from viewer.reports.subject import Scope, Subject
 
 _CODES: Final = ("C-KWH", "E-CO2", "E-CO2.piece", "E-PEAK")
@@ -20,6 +20,7 @@ _NO_METER: Final = Text("전력량계가 연결된 설비 없음", "no machine h
 def energy(subject: Subject) -> Section:
     """The chapter."""
     machines = [one for one in subject.machines if "energy" in one.has]
+    of = (*machines, *([subject.whole] if machines else []))
     used = Table(
         title=Text("설비별 에너지·온실가스", "Energy and emission by machine"),
         columns=(
@@ -28,12 +29,13 @@ def energy(subject: Subject) -> Section:
             *(Column(_with_unit(code), 1.4, "right") for code in _CODES),
             Column(Text("수집률", "Collection"), 1.1, "right"),
         ),
-        rows=tuple(_row(one) for one in (*machines, *([subject.whole] if machines else []))),
+        rows=tuple(_row(one) for one in of),
         empty=_NO_METER,
         notes=tuple(
             Text(*(f"{tell(CATALOG[code].name, of)}: {tell(CATALOG[code].formula, of)}" for of in LANGUAGES))
             for code in _CODES
-        ),
+        )
+        + remarks(of, "C-KWH"),
     )
     return Section(
         "06_에너지",

@@ -13,7 +13,7 @@ from viewer.query.downtime import Stop as Standing
 from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Missing, Moment, Number, figure_cell, number, said
 from viewer.reports.model import Bars, Block, Column, Section, Table
 from viewer.reports.parts.detail import courses
-from viewer.reports.parts.summary import rate_cell
+from viewer.reports.parts.summary import rate_cell, remarks
 from viewer.reports.subject import Scope, Stop, Subject
 from viewer.words import Words as SpokenWords
 
@@ -64,7 +64,7 @@ def effectiveness(subject: Subject) -> Section:
             columns=columns,
             rows=rows,
             empty=NO_MACHINE,
-            notes=notes,
+            notes=(*notes, *remarks(of, "P-OEE")),
         ),
         *((bars,) if machines else ()),
         *courses(subject.whole, codes[::-1], picture=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from viewer.kpi import goal as goals
@@ -9,9 +10,9 @@ from viewer.kpi import words
 from viewer.kpi.goal import Row, Score, score
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.words import Text
-from viewer.reports.cell import NOTHING, Cell, Missing, Words, figure_cell, in_unit, number, said
+from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Missing, Words, figure_cell, in_unit, number, said, tell
 from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Signatures, Table
-from viewer.reports.subject import Subject
+from viewer.reports.subject import Scope, Subject
 from viewer.words import local
 
 AREAS: Final = {
@@ -189,6 +190,15 @@ def rate_cell(result: Result) -> Cell:
     if cover is None:
         return said(words.MANUAL) if result.evidence.manual else NOTHING
     return number(cover, "%")
+
+
+def remarks(scopes: Iterable[Scope], code: str) -> tuple[Text, ...]:
+    """What is to be known of one figure of each row of a table that has no room for it."""
+    return tuple(
+        Text(*(f"{tell(one.name, language)}: {tell(note, language)}" for language in LANGUAGES))
+        for one in scopes
+        for note in (one.figures[code].notes if code in one.figures else ())
+    )
 
 
 def measured(result: Result) -> str:
