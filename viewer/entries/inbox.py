@@ -18,6 +18,7 @@ from pipelines.delivery.mqtt import Message, MqttSession
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.errors import JournalError, LinkError
 from pipelines.topics import ROOT
+from viewer.entries.check import content_of
 from viewer.entries.desk import EntryDesk
 from viewer.entries.faults import EntryRefused, Fault
 from viewer.entries.model import Entry, named
@@ -115,10 +116,11 @@ class Inbox:
         try:
             raw = said(payload)
             refused: list[dict[str, Any]] = []
-            entries = []
+            entries: list[Entry] = []
+            by_id: dict[str, Entry] = {}
             for at, one in enumerate(raw):
                 try:
-                    entries.append(await asyncio.to_thread(self._check, key, one, at))
+                    entries.append(await asyncio.to_thread(self._check, key, one, at, by_id))
                 except EntryRefused as error:
                     refused += [_told(fault) | {"entry": at} for fault in error.faults]
         except EntryRefused as error:
@@ -128,10 +130,14 @@ class Inbox:
             return {"saved": False, "faults": refused}
         return await self._saved(key, entries)
 
-    def _check(self, key: SiteKey, raw: Mapping[str, Any], at: int) -> Entry:
+    def _check(self, key: SiteKey, raw: Mapping[str, Any], at: int, by_id: dict[str, Entry]) -> Entry:
         """An entry; one without an id gets one of what it says, so that a message that comes again is the same."""
         entry = self._desk.check(key, {"id": str(_OF_MESSAGES), **raw})
-        return entry if raw.get("id") else named(entry, _OF_MESSAGES, at)
+        if not raw.get("id"):
+            return named(entry, _OF_MESSAGES, at)
+        if content_of(by_id.setdefault(entry.id, entry)) != content_of(entry):
+            raise EntryRefused([Fault("id", "taken")])
+        return entry
 
     async def _saved(self, key: SiteKey, entries: list[Entry]) -> Mapping[str, Any]:
         """Keep entries, however long the disk refuses."""

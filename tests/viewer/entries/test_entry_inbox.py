@@ -137,6 +137,19 @@ async def test_what_is_refused_is_told_with_the_reason_and_not_again(tmp_path: P
             assert len(desk.recent(KEY, 0)) == 1
 
 
+async def test_an_id_stands_for_one_entry_in_a_message_and_after_it(tmp_path: Path) -> None:
+    """The second one would not be kept, and nobody is told that it was."""
+    named = {**SAID, "id": fresh_id()}
+    with Mosquitto(tmp_path / "broker") as broker:
+        async with desk_at(tmp_path / "desk", broker, inbox=True) as desk, sender(broker) as mes:
+            for said in ([named, {**named, "value": 4}], [named, named], {**named, "value": 4}):
+                mes.send(said)
+            await until(lambda: len(mes.answers) == 3)
+            assert [one["saved"] for one in mes.answers] == [False, True, False]
+            assert [(one["field"], one.get("entry")) for one in mes.answers[0]["faults"]] == [("id", 1)]
+            assert [one.entry.value for one in desk.recent(KEY, 0)] == [3.0]
+
+
 async def test_a_message_is_taken_only_when_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk fails, and the process ends: the broker still has the message."""
 
