@@ -2,7 +2,7 @@
 
 glibc gives each thread a heap of its own and, after the first large block that is freed, keeps larger and larger ones
 for itself; blocks that live for some minutes leave holes in each of them. With one heap, and large blocks always from
-the system (mallopt(3)), `agent soak long` counts half the growth: docs/results/soak.md.
+the system (mallopt(3)), two hours of faults leave half the growth.
 """
 
 from __future__ import annotations
