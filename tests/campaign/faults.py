@@ -21,6 +21,7 @@ HEAD: Final = """# {title}
 Each row is a figure that a test of `tests/faults/{folder}/` measured at full size against real servers, on one machine
 with two cores that did other work beside it. `make test` runs the same tests smaller. Reproduce all with
 `make campaign ARGS={name}`, the rows of some tests with `make campaign ARGS="{name} -k NAME"`.
+All of it at random for two hours, fault 40, is [agent soak](soak.md).
 
 | fault | figure | asked | measured | test |
 |--:|---|---|---|---|
