@@ -228,7 +228,8 @@ async def test_a_mute_unit_does_not_stop_the_others(in_flight: int) -> None:
                     device.mute.clear()
                 if any(not row[2] for row in table(delivery).get(2, [])):
                     break
-        assert device.opened == 2
+        asked = sum(unit == 3 for unit, _ in device.requests)
+        assert 1 < device.opened <= asked, "opened again for no more than what the mute unit was asked in vain"
     got = table(*seen)
     for tag in (0, 1, 3, 4, 5, 6):
         assert {row[1:] for row in got[tag]} == {(value_of(tag + 1, 3, 10), 0)}
