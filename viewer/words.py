@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from viewer.stores.base import Value
 LANGUAGES: Final = ("ko", "en")
 KST: Final = dt.timezone(dt.timedelta(hours=9), "KST")
 _FOLDER: Final = Path(__file__).parent / "i18n"
+_PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CODE_BITS: Final = 0xFFFF_0000
 _AGES: Final = ((60, 1, "seconds_ago"), (3600, 60, "minutes_ago"), (86_400, 3600, "hours_ago"))
 _DAY_S: Final = 86_400
@@ -45,12 +47,13 @@ def number_text(value: float, decimals: int | None = None) -> str:
     return f"{value:,.{max(0, _DIGITS - 1 - math.floor(math.log10(size))) if size else 2}f}"
 
 
-def texts(language: str) -> dict[str, Any]:
-    """Words of a language by their keys: of `<language>.yaml`, and of pages of one kind in `<language>/<kind>.yaml`."""
+@cache
+def texts(language: str) -> Mapping[str, Any]:
+    """Words of a language by their keys, read once: `<language>.yaml`, and of each kind of page a file of its own."""
     files = [_FOLDER / f"{language}.yaml", *sorted((_FOLDER / language).glob("*.yaml"))]
     found: dict[str, Any] = {}
     for file in files:
-        found |= yaml.safe_load(file.read_text(encoding="utf-8"))
+        found |= yaml.load(file.read_text(encoding="utf-8"), _PARSER)  # noqa: S506 - a safe one
     return found
 
 
