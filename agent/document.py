@@ -16,11 +16,10 @@ from typing import Any, Final
 import yaml
 
 from pipelines.errors import ShopfloorError
+from pipelines.yaml_text import PARSER
 
 KeyPath = tuple[str | int, ...]
 """Keys and positions from the top of a file."""
-_PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser where it is there: ten thousand tags in a second instead of ten."""
 _MAX_DEPTH: Final = 40
 _MAX_ITEMS: Final = 2_000_000
 """Values once every alias is written out; a file of nine lines can stand for a billion."""
@@ -111,7 +110,7 @@ def read_document(path: Path) -> tuple[Node | None, list[Finding]]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         return None, [Finding(line, "not UTF-8; save the file again with the encoding UTF-8")]
-    builder = _Builder(text, _PARSER)
+    builder = _Builder(text, PARSER)
     try:
         return builder.document(), builder.found
     except _HaltError as error:

@@ -9,8 +9,8 @@ from typing import Final
 
 from agent.kept_goals import goals_of, programme_of
 from pipelines.calendar import Calendar, Span
-from pipelines.derive.table import read_table
 from pipelines.errors import ConfigError
+from pipelines.table import read_table
 from viewer.catalog import Catalog
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import written_month

@@ -7,11 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-import yaml
-from pydantic import ValidationError
-
-from pipelines.errors import ConfigError
 from pipelines.settings import Settings
+from pipelines.table import read_table
 
 TABLE: Final = Path(__file__).with_suffix(".yaml")
 
@@ -49,9 +46,4 @@ def load(path: Path = TABLE) -> Holidays:
     Raises:
         ConfigError: it cannot be read, or holds something else.
     """
-    try:
-        return Holidays.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        raise ConfigError(path, None, f"is no table of holidays: {error}") from error
+    return read_table(path, Holidays, "table of holidays")

@@ -9,9 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from pipelines.point import SEVERITY_MASK
+from pipelines.yaml_text import plain_yaml
 from viewer.kpi.words import Text
 from viewer.overview import NS, TagView, is_bad
 from viewer.stores.base import Value
@@ -19,7 +18,6 @@ from viewer.stores.base import Value
 LANGUAGES: Final = ("ko", "en")
 KST: Final = dt.timezone(dt.timedelta(hours=9), "KST")
 _FOLDER: Final = Path(__file__).parent / "i18n"
-_PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CODE_BITS: Final = 0xFFFF_0000
 _AGES: Final = ((60, 1, "seconds_ago"), (3600, 60, "minutes_ago"), (86_400, 3600, "hours_ago"))
 _DAY_S: Final = 86_400
@@ -53,7 +51,7 @@ def texts(language: str) -> Mapping[str, Any]:
     files = [_FOLDER / f"{language}.yaml", *sorted((_FOLDER / language).glob("*.yaml"))]
     found: dict[str, Any] = {}
     for file in files:
-        found |= yaml.load(file.read_text(encoding="utf-8"), _PARSER)  # noqa: S506 - a safe one
+        found |= plain_yaml(file.read_text(encoding="utf-8"))
     return found
 
 

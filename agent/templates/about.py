@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-import yaml
-
 from agent.paths import LINES
 from agent.site import MachineSettings, Site
 from agent.templates.compose import line_names, no_line, template
@@ -17,6 +15,7 @@ from connectors.modbus.config import ModbusConnection
 from connectors.modbus.device import DeviceSettings
 from pipelines.derive.alarm_settings import AlarmSettings
 from pipelines.settings import Labels
+from pipelines.yaml_text import plain_yaml
 from simulators.faults.table import FAULTS
 from simulators.plant import document_of
 
@@ -75,7 +74,7 @@ def about(name: str) -> dict[str, Any]:
 
 @cache
 def _lines() -> Mapping[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((LINES / "lines.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = plain_yaml((LINES / "lines.yaml").read_text(encoding="utf-8"))
     return found
 
 

@@ -14,13 +14,14 @@ import yaml
 
 from agent.document import KeyPath, plain
 from agent.site import Site
+from pipelines.yaml_text import PARSER
 
 _BLANKS: Final = re.compile(r"\n{3,}")
 Edit = tuple[int, int, str]
 """Begin and end of a piece of the text, in characters, and what stands there instead."""
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Loader(PARSER):  # type: ignore[misc, valid-type]
     """Nodes without the types of YAML 1.1, which are half of the work and not ours."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:

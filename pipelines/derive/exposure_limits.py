@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, TypeAdapter
 
 from pipelines.settings import FieldName, Name, Settings
+from pipelines.yaml_text import plain_yaml
 
 TABLE = Path(__file__).with_suffix(".yaml")
 
@@ -53,4 +53,4 @@ class ExposureSettings(Settings):
 @cache
 def limits_table() -> dict[str, Limits]:
     """The table, by substance."""
-    return TypeAdapter(dict[str, Limits]).validate_python(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
+    return TypeAdapter(dict[str, Limits]).validate_python(plain_yaml(TABLE.read_text(encoding="utf-8")))

@@ -258,7 +258,7 @@ def test_a_fault_behind_an_alias_is_told_where_it_stands(tmp_path: Path) -> None
 
 
 def test_parsers_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.document._PARSER", yaml.SafeLoader)
+    monkeypatch.setattr("agent.document.PARSER", yaml.SafeLoader)
     assert loaded(tmp_path) == load_site(GOOD)
     for path in BAD:
         with pytest.raises(ConfigFaults) as fault:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from pipelines.errors import ConfigError
 from pipelines.settings import Settings, first_fault
+from pipelines.yaml_text import PARSER
 from viewer.csv_text import unguarded
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.goal import Goal
@@ -24,7 +25,6 @@ from viewer.reports.subject import Change
 _WHAT: Final = "file of goals"
 _MOST_BYTES: Final = 256 << 10
 _MOST_DEEP: Final = 10
-_PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class GoalSettings(Settings):
@@ -183,13 +183,13 @@ def _plain_yaml(text: str, path: Path) -> Any:
         ConfigError: it has aliases, or is deeper than any goal.
     """
     depth = 0
-    for event in yaml.parse(text, Loader=_PARSER):
+    for event in yaml.parse(text, Loader=PARSER):
         if isinstance(event, yaml.AliasEvent):
             raise ConfigError(path, None, f"aliases (*) are not taken in a {_WHAT}; write it out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEEP:
             raise ConfigError(path, None, f"is no {_WHAT}: too many brackets in each other")
-    return yaml.load(text, Loader=_PARSER)  # noqa: S506 - a safe loader
+    return yaml.load(text, Loader=PARSER)  # noqa: S506 - a safe loader
 
 
 def _filled(row: Mapping[str | None, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from pipelines.derive.table import read_table
 from pipelines.settings import Range, Settings
+from pipelines.table import read_table
 
 RULE: Final = Path(__file__).with_name("grading.yaml")
 HOLD: Final = "보류"

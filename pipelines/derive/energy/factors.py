@@ -10,8 +10,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from pipelines.calendar import KST_NS
-from pipelines.derive.table import read_table
 from pipelines.settings import Settings
+from pipelines.table import read_table
 
 TABLE: Final = Path(__file__).with_name("factors.yaml")
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from pipelines.errors import ConfigError
 from pipelines.settings import Settings, first_fault
+from pipelines.yaml_text import plain_yaml
 
 _T = TypeVar("_T", bound=Settings)
 
@@ -26,7 +27,7 @@ def read_table(path: Path, model: type[_T], what: str) -> _T:
         ConfigError: it cannot be read, or holds something else.
     """
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return model.model_validate(plain_yaml(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(path, None, f"cannot be read: {error.strerror}") from error
     except ValidationError as error:
