@@ -17,7 +17,7 @@ from viewer.access.refused import AccessRefused
 from viewer.book.book import Book
 from viewer.goals.model import CAPS, Baseline, Measured, Promise, Version, Whose
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.goal import Goal
+from viewer.kpi.goal import Goal, is_better
 from viewer.reports.goals_file import GoalsFile
 
 MAX_TEXT: Final = 300
@@ -146,6 +146,8 @@ def _checked(promise: Promise) -> Promise:
     if promise.weight <= 0:
         raise AccessRefused("goal_weight", "a weight is above 0")
     baseline = promise.baseline
+    if baseline is not None and is_better(promise.code, baseline.value, promise.target):
+        raise AccessRefused("goal_worse", "a target is not worse than the baseline")
     if baseline is not None and baseline.measured is None:
         baseline = Baseline(baseline.value, _text(baseline.note))
         if not baseline.note:

@@ -74,10 +74,15 @@ class Goal:
         return sign * (actual - self.baseline) / self.baseline * 100
 
     def achievement(self, actual: float | None) -> float | None:
-        """달성률, percent; None without one of the two, or with a target that is the baseline."""
-        if actual is None or self.baseline is None or self.baseline == self.target:
+        """달성률, percent; None without one of the two, or with a target that is no better than the baseline."""
+        if actual is None or self.baseline is None or not is_better(self.code, self.target, self.baseline):
             return None
         return (self.baseline - actual) / (self.baseline - self.target) * 100
+
+
+def is_better(code: str, value: float, than: float) -> bool:
+    """Whether a value of a figure is better than another one."""
+    return value > than if CATALOG[code].better == "up" else value < than
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,11 +199,11 @@ def test_a_file_approves_nothing(plant: Plant) -> None:
 
 def test_a_file_changes_nothing_that_is_approved_without_a_reason(plant: Plant) -> None:
     boss = approved(plant)
-    status, text = send(boss, "goals: [{code: P-UTIL, target: 1}, {code: P-OEE, baseline: 60, target: 1}]")
+    status, text = send(boss, "goals: [{code: P-UTIL, target: 1}, {code: P-OEE, baseline: 60, target: 61}]")
     assert status == 400
     assert "사유를 적으십시오" in text
     assert len(plant.book.read("SELECT * FROM goals")) == 1, "all of a file, or nothing"
-    assert send(boss, "goals: [{code: P-OEE, baseline: 60, target: 1, detail: 조정}]")[0] == 303
+    assert send(boss, "goals: [{code: P-OEE, baseline: 60, target: 61, detail: 조정}]")[0] == 303
     assert table(boss.get(address()).text)["P-OEE"][5] == "80.00%"
 
 
@@ -284,7 +284,7 @@ def test_goals_go_from_a_book_to_a_file_and_into_another(plant: Plant, tmp_path:
 
 def test_no_cell_of_an_export_is_a_formula_and_each_comes_back(plant: Plant) -> None:
     boss, evil = plant.browser("boss"), '=HYPERLINK("http://evil.example","click")'
-    first = {"code": "P-OEE", "baseline": "-60", "note": "@SUM(1)", "target": "-80", "weight": "1"}
+    first = {"code": "P-OEE", "baseline": "-60", "note": "@SUM(1)", "target": "-40", "weight": "1"}
     assert do(boss, "propose", **first)[0] == 303
     for reason in (evil, f"'{evil}", "'plain"):
         assert do(boss, "propose", **{**first, "target": str(len(reason))}, reason=reason)[0] == 303
@@ -292,7 +292,7 @@ def test_no_cell_of_an_export_is_a_formula_and_each_comes_back(plant: Plant) -> 
     rows = list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"))))
     assert [row["detail"] for row in rows] == ["", f"'{evil}", f"''{evil}", "'plain"]
     assert {row["baseline_from"] for row in rows} == {"'@SUM(1)"}
-    assert (rows[0]["baseline"], rows[0]["target"]) == ("-60.0", "-80.0"), "numbers stay numbers"
+    assert (rows[0]["baseline"], rows[0]["target"]) == ("-60.0", "-40.0"), "numbers stay numbers"
     assert goals_in(content.encode(), Path("g.csv")).goals == GoalBook(plant.book, plant.clock).file(WHOLE).goals
 
 
@@ -344,6 +344,8 @@ def test_the_library_refuses_the_same() -> None:
         goals.propose(WHOLE, Promise(code="P-OEE", baseline=None, target=1.0), "kim", nothing)
     with pytest.raises(AccessRefused, match="like that already"):
         goals.propose(WHOLE, Promise(code="P-OEE", baseline=first.baseline, target=80.0, reason="x"), "kim", nothing)
+    with pytest.raises(AccessRefused, match="worse than the baseline"):
+        goals.propose(WHOLE, Promise(code="Q-PDR", baseline=Baseline(2.0, "일보"), target=3.0), "kim", nothing)
     assert [one.target for one in goals.held(WHOLE)] == [80.0]
 
 

@@ -371,6 +371,8 @@ def test_goals() -> None:
     assert Goal(code="P-UPH", baseline=None, target=5).achievement(5) is None
     cpk = Goal(code="Q-CPK", baseline=-0.2, target=1.0)
     assert (cpk.improvement(1.0), cpk.achievement(1.0)) == (None, 100.0), "better by 1.2 is not -600 %"
+    worse = Goal(code="Q-PDR", baseline=2.0, target=3.0)
+    assert (worse.achievement(3.0), worse.achievement(1.0)) == (None, None), "more defects are no success"
     assert Goal(code="P-UPH", baseline=1, target=5, approved_on=date(2026, 1, 2), approved_by="TP").official
     with pytest.raises(ValueError, match="no goal"):
         Goal(code="P-UPH", baseline=1, target=2, weight=0)

@@ -139,7 +139,8 @@ def test_no_value_of_a_report_without_samples(code: str, value: float | None) ->
     base = subject(silent=True)
     result = missing(code, base.whole.figures[code].evidence) if value is None else seen(value, code)
     whole = replace(base.whole, figures={code: result})
-    report = kpi_report(replace(base, whole=whole, goals=(Goal(code=code, baseline=2.0, target=1.0),)))
+    goal = Goal(code=code, baseline=2.0, target=3.0 if CATALOG[code].better == "up" else 1.0)
+    report = kpi_report(replace(base, whole=whole, goals=(goal,)))
     row = table(report, "01_총괄", "KPI 총괄표").rows[0]
     assert isinstance(row[6], Missing if value is None else Number)
     assert isinstance(row[8], Missing if value is None else Number)

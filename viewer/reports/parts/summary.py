@@ -210,7 +210,10 @@ def measured(result: Result) -> str:
 _WROTE: Final = Text("작성 (도입기업)", "Written by")
 _CHECKED: Final = Text("검토 (공급기업)", "Checked by")
 _APPROVED: Final = Text("확인 (코디네이터)", "Confirmed by")
-_NO_ACHIEVEMENT: Final = Text("기존값·목표값 또는 실적 없음", "no baseline, target or actual")
+_NO_ACHIEVEMENT: Final = Text(
+    "기존값·목표값 또는 실적이 없거나, 목표가 기존값보다 낫지 않음",
+    "no baseline, target or actual, or a target that is no better than the baseline",
+)
 _NO_GOALS: Final = Text(
     "기존·목표·가중치가 등록되지 않음: agent report --goals FILE",
     "no baselines and targets are given: agent report --goals FILE",
