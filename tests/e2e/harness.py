@@ -107,13 +107,12 @@ def simulation(work: Path, *arguments: str) -> Iterator[Run]:
     try:
         yield Run(process, work)
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.communicate(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
+        process.terminate()  # nothing where it has ended
+        try:
+            process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def assert_verified(work: Path, *store: str) -> dict[str, Any]:

@@ -218,7 +218,7 @@ async def test_a_hole_between_two_tags_costs_no_tag() -> None:
 async def test_a_mute_unit_does_not_stop_the_others(in_flight: int) -> None:
     async with Device(mute={3}) as device:
         tags = [{"address": 10, "unit": unit} for unit in range(1, 8)]
-        settings = connection(device.port, *tags, period_s=0.02, timeout_s=0.4, in_flight=in_flight)
+        settings = connection(device.port, *tags, period_s=0.02, timeout_s=1.5, in_flight=in_flight)
         link = link_to(settings)
         seen: list[Delivery] = []
         async with link, asyncio.timeout(20):
