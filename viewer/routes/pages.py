@@ -27,6 +27,7 @@ from viewer.fleet.board import Fleet
 from viewer.goals.book import GoalBook
 from viewer.kpi.words import INDICATIVE, MANUAL
 from viewer.overview import CODE, HOLDS_S, NS, STATE
+from viewer.routes.menu import menu_of
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Latest, Store
 from viewer.words import LANGUAGES, Words
@@ -35,20 +36,6 @@ _LANGUAGE_COOKIE: Final = "lang"
 _YEAR_S: Final = 31_536_000
 _MOST_KEPT: Final = 200
 """Characters of a value of an address that is kept when the language is switched."""
-MENU: Final = (
-    ("/fleet", "menu_fleet"),
-    ("/company", "menu_company"),
-    ("/", "menu_machines"),
-    ("/kpi", "menu_kpi"),
-    ("/alarms", "menu_alarms"),
-    ("/energy", "menu_energy"),
-    ("/quality", "menu_quality"),
-    ("/entry", "menu_entry"),
-    ("/goals", "menu_goals"),
-    ("/reports", "menu_reports"),
-    ("/level", "menu_level"),
-)
-"""Pages that every page links to: path, and key of its name."""
 _FOLDER: Final = Path(__file__).parents[1] / "pages"
 
 
@@ -94,7 +81,6 @@ class Pages:
         self.templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
         self.templates.globals.update(
             LANGUAGES=LANGUAGES,
-            MENU=MENU,
             machine_url=machine_url,
             written=figure_text,
             INDICATIVE=INDICATIVE,
@@ -134,7 +120,8 @@ class Pages:
 
         Args:
             request: asks for it.
-            template: file in `viewer/pages/`; beside `values` it has `t` (the words), `notices`, `in_language`, `path`.
+            template: file in `viewer/pages/`; beside `values` it has `t` (the words), `notices`, `menu`, `in_language`,
+                `path`.
             status: of HTTP.
             values: of the template.
         """
@@ -142,6 +129,7 @@ class Pages:
         text = self.templates.get_template(template).render(
             t=self.words[language],
             notices=self.notices,
+            menu=menu_of(self.catalog),
             in_language=_in_language(request),
             path=request.url.path,
             **values,
