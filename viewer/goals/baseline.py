@@ -5,9 +5,13 @@ from __future__ import annotations
 from pipelines.calendar import Span
 from viewer.figure_text import period as period_text
 from viewer.goals.model import Baseline, Measured, Whose
+from viewer.kpi.goal import GROWTH
 from viewer.kpi.oee import Profile
+from viewer.kpi.production import Produced
 from viewer.kpi.result import Result
 from viewer.query.figures import figures_of
+from viewer.query.inputs import inputs_of
+from viewer.query.needs import needs
 from viewer.query.unit import Unit
 from viewer.reports.gather.sources import digest_of, sources_of
 from viewer.site_info import SiteInfo
@@ -15,14 +19,25 @@ from viewer.stores.base import Store
 
 
 def tried(store: Store, site: SiteInfo, unit: Unit, code: str, period: Span, profile: Profile) -> Result:
-    """A figure of a period before, to look at.
+    """A figure of a period before, to look at; growth is that against itself, 0 %, with what was made.
 
     Raises:
         DependencyError: the store cannot be reached.
         KeyError: the catalogue has no such code, or the site no such machine or line.
     """
-    (result,) = figures_of(store, site, unit, [code], period, profile=profile)
+    before = produced(store, site, unit, period) if code == GROWTH else None
+    (result,) = figures_of(store, site, unit, [code], period, profile=profile, before=before)
     return result
+
+
+def produced(store: Store, site: SiteInfo, unit: Unit, period: Span) -> Produced | None:
+    """Pieces of a period with its working time; None where nothing counted, or nobody worked.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+        KeyError: the site has no such machine or line.
+    """
+    return inputs_of(store, site, unit, period, parts=needs([GROWTH])).produced()
 
 
 def measure(store: Store, site: SiteInfo, unit: Unit, code: str, period: Span, profile: Profile) -> Baseline | None:
@@ -39,4 +54,5 @@ def measure(store: Store, site: SiteInfo, unit: Unit, code: str, period: Span, p
     digest = digest_of(sources_of(store, site.company, site.name, period))
     evidence = result.evidence
     kept = Measured(evidence.period, evidence.samples, evidence.cover, query, digest)
-    return Baseline(result.value, measured=kept)
+    before = produced(store, site, unit, period) if code == GROWTH else None
+    return Baseline(result.value, measured=kept, before=before)

@@ -17,7 +17,8 @@ from viewer.access.refused import AccessRefused
 from viewer.book.book import Book
 from viewer.goals.model import CAPS, Baseline, Measured, Promise, Version, Whose
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.goal import Goal, is_better
+from viewer.kpi.goal import GROWTH, Goal, is_better
+from viewer.kpi.production import Produced
 from viewer.reports.goals_file import GoalsFile
 
 MAX_TEXT: Final = 300
@@ -75,8 +76,8 @@ class GoalBook:
             row = (*_key(whose), promise.code, version, *_baseline(promise.baseline), promise.target, promise.weight)
             cursor.execute(
                 "INSERT INTO goals (company, site, line, machine, code, version, baseline, how, note, start_ns, end_ns,"
-                " samples, cover, query, digest, target, weight, dropped, reason, made_ns, made_by)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " samples, cover, query, digest, pieces, worked_ns, target, weight, dropped, reason, made_ns, made_by)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*row, promise.dropped, promise.reason, self._clock.now_ns(), who),
             )
             made = self._version(cursor.lastrowid or 0)
@@ -148,8 +149,10 @@ def _checked(promise: Promise) -> Promise:
     baseline = promise.baseline
     if baseline is not None and is_better(promise.code, baseline.value, promise.target):
         raise AccessRefused("goal_worse", "a target is not worse than the baseline")
+    if baseline is not None and not _fits(promise.code, baseline):
+        raise AccessRefused("goal_pieces", f"a baseline of {GROWTH} is 0 % of pieces in hours; of others it is neither")
     if baseline is not None and baseline.measured is None:
-        baseline = Baseline(baseline.value, _text(baseline.note))
+        baseline = Baseline(baseline.value, _text(baseline.note), before=baseline.before)
         if not baseline.note:
             raise AccessRefused("goal_note", "a baseline by hand says where it is from")
     return Promise(
@@ -160,6 +163,14 @@ def _checked(promise: Promise) -> Promise:
         dropped=promise.dropped,
         reason=_text(promise.reason),
     )
+
+
+def _fits(code: str, baseline: Baseline) -> bool:
+    """Whether a baseline says what was made where growth is counted from it, and only there."""
+    made = baseline.before
+    if code != GROWTH or made is None:
+        return code != GROWTH and made is None
+    return baseline.value == 0 and math.isfinite(made.pieces) and made.pieces > 0 and made.worked_ns > 0
 
 
 def _text(text: str) -> str:
@@ -178,11 +189,12 @@ def _key(whose: Whose) -> tuple[str, str, str, str]:
 
 def _baseline(one: Baseline | None) -> tuple[object, ...]:
     if one is None:
-        return None, "", "", None, None, None, None, "", ""
+        return None, "", "", None, None, None, None, "", "", None, None
     of = one.measured
+    made = (one.before.pieces, one.before.worked_ns) if one.before else (None, None)
     if of is None:
-        return one.value, "hand", one.note, None, None, None, None, "", ""
-    return one.value, "measured", "", *of.period, of.samples, of.cover, of.query, of.digest
+        return one.value, "hand", one.note, None, None, None, None, "", "", *made
+    return one.value, "measured", "", *of.period, of.samples, of.cover, of.query, of.digest, *made
 
 
 def _version(row: sqlite3.Row) -> Version:
@@ -190,12 +202,13 @@ def _version(row: sqlite3.Row) -> Version:
     if row["how"] == "measured":
         span = (row["start_ns"], row["end_ns"])
         measured = Measured(span, row["samples"], row["cover"], row["query"], row["digest"])
+    before = None if row["pieces"] is None else Produced(row["pieces"], row["worked_ns"])
     return Version(
         id=row["id"],
         whose=Whose(row["company"], row["site"], row["line"], row["machine"]),
         promise=Promise(
             code=row["code"],
-            baseline=Baseline(row["baseline"], row["note"], measured) if row["how"] else None,
+            baseline=Baseline(row["baseline"], row["note"], measured, before) if row["how"] else None,
             target=row["target"],
             weight=row["weight"],
             dropped=bool(row["dropped"]),

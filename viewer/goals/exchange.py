@@ -78,10 +78,12 @@ def take_in(book: Book, goals: GoalBook, whose: Whose, file: GoalsFile, who: str
 
 def _promise(one: GoalSettings, before: Promise | None) -> Promise:
     approved = f"파일의 승인 기록: {one.approved_on} {one.approved_by}".strip() if one.approved_on else ""
-    baseline = None if one.baseline is None else Baseline(one.baseline, one.baseline_from or "가져온 파일 (imported)")
+    origin = one.baseline_from or "가져온 파일 (imported)"
+    baseline = None if one.baseline is None else Baseline(one.baseline, origin, before=one.before)
     # What the book measured itself stays what it is when it comes back.
-    if before and before.baseline and one.baseline == before.baseline.value:
-        baseline = before.baseline
+    known = before.baseline if before else None
+    if known and (one.baseline, one.before) == (known.value, known.before):
+        baseline = known
     return Promise(
         code=one.code,
         baseline=baseline,

@@ -7,6 +7,7 @@ from typing import Final
 
 from pipelines.calendar import Span
 from viewer.figure_text import period as period_text
+from viewer.kpi.production import Produced
 from viewer.kpi.result import LEAST_COVER
 from viewer.kpi.words import INDICATIVE, Text
 from viewer.query.unit import Unit
@@ -68,15 +69,24 @@ class Baseline:
         value: in the unit of the figure.
         note: where somebody has it from who entered it (수기); empty of one that was measured.
         measured: of what it was computed; None = somebody entered it.
+        before: of P-QTY, whose value is 0 %, what was made in the time of the baseline.
     """
 
     value: float
     note: str = ""
     measured: Measured | None = None
+    before: Produced | None = None
 
     @property
     def origin(self) -> Text:
         """Where it is from."""
+        found, of = self._origin(), self.before
+        if of is None:
+            return found
+        made = f"{of.pieces:,.0f} EA / {of.hours:,.1f} h"
+        return Text(f"{made}, {found.ko}", f"{made}, {found.en}")
+
+    def _origin(self) -> Text:
         one = self.measured
         if one is None:
             return Text(f"수기: {self.note}", f"by hand: {self.note}")
@@ -147,10 +157,13 @@ class Version:
     def settings(self) -> GoalSettings:
         """As a file of goals has it."""
         one = self.promise
+        before = one.baseline.before if one.baseline else None
         return GoalSettings(
             code=one.code,
             baseline=one.baseline.value if one.baseline else None,
             baseline_from=one.baseline.in_file if one.baseline else "",
+            baseline_pieces=before.pieces if before else None,
+            baseline_hours=before.hours if before else None,
             target=one.target,
             weight=one.weight,
             version=self.version,

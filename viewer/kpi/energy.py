@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -75,7 +75,7 @@ def energy_per_piece(electricity: Used, made: Made, period: Span) -> Result:
 def emission(uses: Sequence[Used], factors: Sequence[Factor], period: Span) -> Result:
     """E-CO2, 온실가스 배출량, tCO2eq: Σ amount x factor of the Korean day on which it was used.
 
-    What was used before the first factor of its carrier is left out, and says how much it was.
+    What was used before the first factor of its carrier is left out, and says how much it was: the figure is partial.
 
     Args:
         uses: one for each meter and carrier.
@@ -103,14 +103,15 @@ def emission(uses: Sequence[Used], factors: Sequence[Factor], period: Span) -> R
         return missing("E-CO2", evidence)
     parts = [one for factor, amount in by_factor.items() for one in _of_factor(factor, amount)]
     notes = () if all(factor.verified for factor in by_factor) else (words.UNVERIFIED,)
-    return Result("E-CO2", total_kg / 1000, evidence, tuple(parts), notes=notes)
+    return Result("E-CO2", total_kg / 1000, evidence, tuple(parts), notes=notes, partial=bool(without))
 
 
 def emission_per_piece(total: Result, made: Made) -> Result:
     """E-CO2.piece, 온실가스 원단위, kg/EA: emission / good pieces, both of the same period."""
     kg = None if total.value is None else total.value * 1000
     top = Amount(Text("온실가스 배출량", "emission"), kg, words.KG)
-    return ratio("E-CO2.piece", top, _good(made), total.evidence, nothing=words.NO_PIECES, notes=total.notes)
+    found = ratio("E-CO2.piece", top, _good(made), total.evidence, nothing=words.NO_PIECES, notes=total.notes)
+    return replace(found, partial=total.partial)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from viewer.kpi.entered import (
 from viewer.kpi.failure import between_failures, to_repair
 from viewer.kpi.oee import Oee, Profile, oee, utilisation
 from viewer.kpi.orders import Order, lead_time, on_time, order_to_shipment
-from viewer.kpi.production import Crew, cycle_time, defect_rate, growth, man_hours_per_piece, per_hour
+from viewer.kpi.production import Crew, Produced, cycle_time, defect_rate, growth, man_hours_per_piece, per_hour
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.safety import alarms, over_limit
 from viewer.kpi.spans import Spans, Times, failures, times
@@ -82,11 +82,12 @@ class Inputs:
     Attributes:
         period: start and end, ns since 1970 UTC.
         working: working time in it, of `pipelines.calendar.Calendar.working`.
+        earlier: working time before it, as far back as a failure began that stands at its beginning.
         profile: how OEE is split.
         spans: states; None = the machine tells none.
         counts: totals of the counters.
         ideal_s: ideal time of one piece, seconds.
-        baseline_pieces: pieces of an equally long time before.
+        before: what was made in the time of the baseline; None = not known.
         cycles: records of cycles.
         values: what was measured of one characteristic, shape (n,) or (subgroups, size).
         limits: its lower and upper specification limit.
@@ -108,17 +109,20 @@ class Inputs:
         collected: beginning and known part, percent, of each piece of time of what is collected; None = nothing is.
         collected_ns: length of such a piece.
         counting: whether something counts the pieces; of a line, machines that nothing counts are left out of those.
+        cycling: whether it records cycles, whose collection is that of its states.
+        judged: whether its cycles have a value with specification limits.
         name: what people call it.
         machines: of a line, what is known of its machines: its states, pieces and ideal times are theirs.
     """
 
     period: Span
     working: Sequence[Span] = ()
+    earlier: Sequence[Span] = ()
     profile: Profile = "iso22400"
     spans: Spans | None = None
     counts: Counts = field(default_factory=Counts)
     ideal_s: float | None = None
-    baseline_pieces: float | None = None
+    before: Produced | None = None
     cycles: Cycles = field(default_factory=Cycles)
     values: NDArray[np.float64] = field(default_factory=_no_number)
     limits: tuple[float | None, float | None] = (None, None)
@@ -140,6 +144,8 @@ class Inputs:
     collected: Sequence[tuple[int, float]] | None = None
     collected_ns: int = MINUTE_NS
     counting: bool = True
+    cycling: bool = True
+    judged: bool = True
     name: Text = words.NO_NAME
     machines: Sequence[Inputs] = ()
 
@@ -167,9 +173,10 @@ class Inputs:
         """Time in each state within working time; of a line the sum over its machines."""
         return sum((_times(one) for one in self.told()), start=times(Spans.of([]), [] if self.told() else self.working))
 
-    def cover(self) -> float | None:
-        """How much of the states of the whole period is known, percent; None where none are told."""
-        known = [times(one.spans, [one.period]) for one in self.told() if one.spans is not None]
+    def cover(self, of: Sequence[Inputs] | None = None) -> float | None:
+        """How much of the states of the whole period is known, percent, of some machines; None where none are told."""
+        told = self.told() if of is None else of
+        known = [times(one.spans, [one.period]) for one in told if one.spans is not None]
         return sum(known[1:], start=known[0]).cover if known else None
 
     def placed(self) -> Made:
@@ -191,8 +198,17 @@ class Inputs:
         return _sum([_stood(_times(one), pieces(one)) for one in self.counted()])
 
     def failures(self) -> int:
-        """Failures that began in the period."""
-        return sum(failures(one.spans, one.period) for one in self.told() if one.spans is not None)
+        """Failures that first stood in working time in the period."""
+        return sum(
+            failures(one.spans, one.period, [*one.earlier, *one.working])
+            for one in self.told()
+            if one.spans is not None
+        )
+
+    def produced(self) -> Produced | None:
+        """Pieces and working time of the period, for a baseline; None where nothing counted, or nobody worked."""
+        pieces, worked_ns = self.all_pieces().total, _length(self.working)
+        return None if pieces is None or not worked_ns else Produced(pieces, worked_ns)
 
 
 def _times(one: Inputs) -> Times:
@@ -275,7 +291,11 @@ def _per_hour(inputs: Inputs) -> Result:
 
 def _growth(inputs: Inputs) -> Result:
     pieces = inputs.all_pieces()
-    return growth(pieces.total, inputs.baseline_pieces, _counted(inputs, pieces))
+    return growth(pieces.total, inputs.before, _length(inputs.working), _counted(inputs, pieces))
+
+
+def _length(spans: Sequence[Span]) -> int:
+    return sum(end_ns - start_ns for start_ns, end_ns in spans)
 
 
 def _defects(inputs: Inputs) -> tuple[Result, Result]:
@@ -306,8 +326,14 @@ def _collected(inputs: Inputs) -> Result:
     return by_pieces(inputs.collected, inputs.period, inputs.collected_ns)
 
 
+def _cycle_time(inputs: Inputs) -> Result:
+    of, cover = inputs.cycles, inputs.cover([one for one in inputs.told() if one.cycling])
+    return cycle_time(of.time_ns, of.duration_s, of.counts, inputs.period, cover)
+
+
 def _fit(inputs: Inputs) -> Capability:
-    return capability(inputs.values, *inputs.limits, Evidence(period=inputs.period, samples=0))
+    cover = inputs.cover([one for one in inputs.told() if one.judged])
+    return capability(inputs.values, *inputs.limits, Evidence(period=inputs.period, samples=0, cover=cover))
 
 
 _FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {
@@ -320,7 +346,7 @@ _FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {
     "P-OEE.TP": lambda of: effectiveness(of).performance,
     "P-OEE.Q": lambda of: effectiveness(of).quality,
     "P-LT": lambda of: lead_time(of.orders, of.period),
-    "P-CT": lambda of: cycle_time(of.cycles.time_ns, of.cycles.duration_s, of.cycles.counts, of.period),
+    "P-CT": _cycle_time,
     "P-QTY": _growth,
     "P-MTBF": lambda of: between_failures(of.times(), of.failures(), of.period),
     "P-MTTR": lambda of: to_repair(of.times(), of.failures(), of.period),

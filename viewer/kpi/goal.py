@@ -13,9 +13,11 @@ from datetime import date
 from typing import Final
 
 from viewer.kpi.catalog import CATALOG
+from viewer.kpi.production import Produced
 from viewer.kpi.result import Result
 from viewer.kpi.words import Text
 
+GROWTH: Final = "P-QTY"
 IMPROVEMENT: Final = {
     "up": Text("개선율 = (실적 − 기존) / 기존 × 100", "improvement = (actual − baseline) / baseline × 100"),
     "down": Text("개선율 = (기존 − 실적) / 기존 × 100", "improvement = (baseline − actual) / baseline × 100"),
@@ -43,6 +45,7 @@ class Goal:
         version: counts the changes of this goal, from 1 on.
         approved_on: from that day on it is locked; None = a draft, and its figure is no official one (운영지표).
         approved_by: who approved it.
+        before: of P-QTY, what was made in the time of the baseline; None = not known.
 
     Raises:
         ValueError: the weight is not above 0, or the figure is not known.
@@ -55,6 +58,7 @@ class Goal:
     version: int = 1
     approved_on: date | None = None
     approved_by: str = ""
+    before: Produced | None = None
 
     def __post_init__(self) -> None:
         if self.weight <= 0 or self.code not in CATALOG:
@@ -78,6 +82,11 @@ class Goal:
         if actual is None or self.baseline is None or not is_better(self.code, self.target, self.baseline):
             return None
         return (self.baseline - actual) / (self.baseline - self.target) * 100
+
+
+def before_of(goals: Sequence[Goal]) -> Produced | None:
+    """What P-QTY is compared with: pieces of the time of its baseline; None = they are not known."""
+    return next((one.before for one in goals if one.code == GROWTH), None)
 
 
 def is_better(code: str, value: float, than: float) -> bool:

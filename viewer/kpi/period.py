@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
-from pipelines.calendar import Calendar, Span
+from pipelines.calendar import KST_NS, Calendar, Span
 
+_DAY_NS: Final = 24 * 3600 * 10**9
 _MONTH: Final = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 
 
@@ -38,6 +39,16 @@ def by_day(calendar: Calendar, period: Span) -> Iterator[tuple[date, Span]]:
         until_ns = min(end_ns, calendar.day_span(day)[1])
         yield day, (start_ns, until_ns)
         start_ns = until_ns
+
+
+def production_days(period: Span) -> tuple[date, date]:
+    """First and last production day of a period that begins with one: a day ends when the next begins."""
+    start_ns, end_ns = period
+    begins_ns = (start_ns + KST_NS) % _DAY_NS
+    last_ns = max(start_ns, end_ns - 1)
+    first, last = ((at + KST_NS - begins_ns) // _DAY_NS for at in (start_ns, last_ns))
+    epoch = date(1970, 1, 1)
+    return epoch + timedelta(days=first), epoch + timedelta(days=last)
 
 
 NAMED: Final = ("today", "yesterday", "week", "month")

@@ -41,7 +41,11 @@ def per_hour(times: Times | None, made: Made, working: Sequence[Span], period: S
 
 
 def cycle_time(
-    time_ns: NDArray[np.int64], duration_s: NDArray[np.float64], counts: NDArray[np.int64], period: Span
+    time_ns: NDArray[np.int64],
+    duration_s: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    period: Span,
+    cover: float | None = None,
 ) -> Result:
     """P-CT, 사이클타임: mean of the cycles that ended in the period, with their median as a part.
 
@@ -50,6 +54,7 @@ def cycle_time(
         duration_s: mean time of one cycle of each record, float64, shape (n,); NaN = not known, which is left out.
         counts: cycles that each record is about, int64, shape (n,).
         period: start and end, ns since 1970 UTC.
+        cover: collection rate of the machines, percent; None = not known.
     """
     inside = (time_ns >= period[0]) & (time_ns < period[1])
     known = inside & np.isfinite(duration_s) & (counts > 0)
@@ -59,7 +64,7 @@ def cycle_time(
     )
     cycles = int(counts[known].sum())
     newest = int(time_ns[known].max()) if cycles else None
-    evidence = Evidence(period=period, samples=int(known.sum()), left_out=left_out, seen_ns=newest)
+    evidence = Evidence(period=period, samples=int(known.sum()), cover=cover, left_out=left_out, seen_ns=newest)
     if not cycles:
         return missing("P-CT", evidence)
     durations, weights = duration_s[known], counts[known]
@@ -72,17 +77,57 @@ def cycle_time(
     return Result("P-CT", float(durations @ weights) / cycles, evidence, parts)
 
 
-def growth(actual: float | None, baseline: float | None, evidence: Evidence) -> Result:
-    """P-QTY, 생산량 증가율: (actual − baseline) / baseline; both over equally long working time."""
-    if actual is not None and evidence.samples and baseline is None:
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What was made in some time, such as that of a baseline.
+
+    Attributes:
+        pieces: how many.
+        worked_ns: working time in which they were made, ns; above 0.
+    """
+
+    pieces: float
+    worked_ns: int
+
+    @property
+    def hours(self) -> float:
+        """Working time, h."""
+        return self.worked_ns / _HOUR_NS
+
+    @classmethod
+    def in_hours(cls, pieces: float, hours: float) -> Produced:
+        """The same with its working time in hours."""
+        return cls(pieces, round(hours * _HOUR_NS))
+
+
+def growth(actual: float | None, before: Produced | None, worked_ns: int, evidence: Evidence) -> Result:
+    """P-QTY, 생산량 증가율: (actual − baseline) / baseline, the baseline's pieces taken for the same working time.
+
+    Args:
+        actual: pieces of the period; None = not counted.
+        before: what was made in the time of the baseline; None = nobody measured or entered it.
+        worked_ns: working time of the period, ns.
+        evidence: of the pieces.
+    """
+    if actual is not None and evidence.samples and before is None:
         return missing("P-QTY", evidence, words.NO_BASELINE)
+    baseline = None if before is None else before.pieces * worked_ns / before.worked_ns
     more = None if actual is None or baseline is None else actual - baseline
     return ratio(
         "P-QTY",
         Amount(Text("실적 − 기존", "actual − baseline"), more, words.PIECES),
-        Amount(Text("기존", "baseline"), baseline, words.PIECES),
+        Amount(Text("기존 (같은 조업시간)", "baseline (same working time)"), baseline, words.PIECES),
         evidence,
         100,
+        nothing=words.NOTHING_BELOW if worked_ns else words.NO_WORK,
+        notes=() if before is None else (_before(before),),
+    )
+
+
+def _before(one: Produced) -> Text:
+    return Text(
+        f"기존: 조업 {one.hours:,.1f} h에 {one.pieces:,.0f} EA",
+        f"baseline: {one.pieces:,.0f} EA in {one.hours:,.1f} h of working time",
     )
 
 

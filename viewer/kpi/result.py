@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.calendar import Span
+from viewer.kpi import words
 from viewer.kpi.catalog import CATALOG, Definition
 from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.kpi.words import NO_SAMPLES, NOTHING_BELOW, Amount, Text
@@ -48,6 +49,7 @@ class Result:
         parts: numbers that the formula was given.
         why: why there is no value; None where there is one.
         notes: remarks that belong beside the value.
+        partial: whether a part of what it is about is not in it, as `evidence.left_out` says (일부 제외).
 
     Raises:
         ValueError: a value without samples, or one that is no number; no value and no reason for it.
@@ -59,6 +61,7 @@ class Result:
     parts: tuple[Amount, ...] = ()
     why: Text | None = None
     notes: tuple[Text, ...] = ()
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if self.value is None and self.why is None:
@@ -87,6 +90,16 @@ class Result:
     def indicative(self) -> bool:
         """Whether too little was collected for it to be more than a hint (참고치)."""
         return self.value is not None and self.evidence.cover is not None and self.evidence.cover < LEAST_COVER
+
+    @property
+    def badges(self) -> tuple[Text, ...]:
+        """What a reader has to know at a glance: 참고치, 일부 제외, 수기; nothing where there is no value."""
+        marks = (
+            (self.indicative, words.INDICATIVE),
+            (self.partial, words.PARTIAL),
+            (self.evidence.manual, words.MANUAL),
+        )
+        return () if self.value is None else tuple(text for holds, text in marks if holds)
 
     def freshness(self, now_ns: int) -> Freshness:
         """How long ago its newest sample was."""

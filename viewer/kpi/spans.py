@@ -161,13 +161,37 @@ def times(spans: Spans, windows: Sequence[Span]) -> Times:
     return Times(tuple(total.tolist()), samples, seen_ns)
 
 
-def failures(spans: Spans, period: Span) -> int:
-    """Failures that began in a period.
+def failures(spans: Spans, period: Span, windows: Sequence[Span]) -> int:
+    """Failures of a period, each counted when it first stands in planned busy time; one that never does is none.
 
-    A failure that is only interrupted by unknown time, or by a planned stop such as lunch, is one. One that had begun
-    before the period is not of it, so that a period that is split anywhere adds up.
+    A failure that is only interrupted by unknown time, or by a planned stop such as lunch, is one. One that stood in
+    working time before the period is not of it, so that a period that is split anywhere adds up.
+
+    Args:
+        spans: of one machine, from before any failure that stands at the beginning of the period.
+        period: start and end, ns since 1970 UTC.
+        windows: disjoint working time of the period, and of the time before it as far back as such a failure began.
     """
     passing = np.isin(spans.code, (UNKNOWN, PLANNED))
-    start_ns, code = spans.start_ns[~passing], spans.code[~passing]
-    begins = (code == DOWN) & (np.concatenate(([UNKNOWN], code[:-1])) != DOWN)
-    return int(np.count_nonzero(begins & (start_ns >= period[0]) & (start_ns < period[1])))
+    start_ns, end_ns, code = spans.start_ns[~passing], spans.end_ns[~passing], spans.code[~passing]
+    down = code == DOWN
+    number = np.cumsum(down & (np.concatenate(([UNKNOWN], code[:-1])) != DOWN))[down]
+    edges = np.array(sorted(windows), dtype=np.int64).reshape(-1, 2)
+    if not len(edges) or not len(number):
+        return 0
+    at = np.searchsorted(edges[:, 1], start_ns[down], side="right")
+    first_ns = np.maximum(start_ns[down], edges[np.minimum(at, len(edges) - 1), 0])
+    stands = (at < len(edges)) & (first_ns < end_ns[down])
+    _, begins = np.unique(number[stands], return_index=True)
+    met_ns = first_ns[stands][begins]
+    return int(np.count_nonzero((met_ns >= period[0]) & (met_ns < period[1])))
+
+
+def standing_since(spans: Spans, at_ns: int) -> int:
+    """When the failure began that stands at a moment, ns since 1970 UTC; the moment itself where none does."""
+    passing = np.isin(spans.code, (UNKNOWN, PLANNED))
+    before = ~passing & (spans.start_ns < at_ns)
+    start_ns, code = spans.start_ns[before], spans.code[before]
+    others = np.flatnonzero(code != DOWN)
+    first = int(others[-1]) + 1 if len(others) else 0
+    return int(start_ns[first]) if first < len(code) else at_ns

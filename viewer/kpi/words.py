@@ -46,6 +46,7 @@ NO_NAME: Final = Text("", "")
 MISSING: Final = Text("미수집", "No data")
 """What stands in the place of a figure that there is not; never 0."""
 INDICATIVE: Final = Text("참고치", "Indicative")
+PARTIAL: Final = Text("일부 제외", "Partial")
 MANUAL: Final = Text("수기", "Entered by hand")
 
 NO_SAMPLES: Final = Text("기간 내 표본 없음", "no samples in the period")

@@ -9,6 +9,7 @@ from typing import Final
 from pipelines.calendar import Span
 from viewer.kpi.figure import Inputs, figure
 from viewer.kpi.oee import Profile
+from viewer.kpi.production import Produced
 from viewer.kpi.result import Result
 from viewer.kpi.words import POOLED, SUMMED, Text
 from viewer.query.inputs import inputs_of
@@ -23,7 +24,14 @@ BEYOND_HOLIDAYS: Final = Text("공휴일표에 없는 날이 있음", "some days
 
 
 def figures_of(
-    store: Store, site: SiteInfo, unit: Unit, codes: Sequence[str], period: Span, *, profile: Profile = "iso22400"
+    store: Store,
+    site: SiteInfo,
+    unit: Unit,
+    codes: Sequence[str],
+    period: Span,
+    *,
+    profile: Profile = "iso22400",
+    before: Produced | None = None,
 ) -> list[Result]:
     """Figures by their codes, in this order.
 
@@ -37,12 +45,13 @@ def figures_of(
         codes: of `viewer.kpi.catalog.CATALOG`.
         period: start and end, ns since 1970 UTC; the end is not in the future.
         profile: how OEE is split.
+        before: what was made in the time of the baseline of P-QTY; None = not known.
 
     Raises:
         DependencyError: the store cannot be reached.
         KeyError: the catalogue has no such code, or the site no such machine or line.
     """
-    inputs = inputs_of(store, site, unit, period, profile=profile, parts=needs(codes))
+    inputs = replace(inputs_of(store, site, unit, period, profile=profile, parts=needs(codes)), before=before)
     return [remarked(figure(code, inputs), inputs, site, unit) for code in codes]
 
 
@@ -53,7 +62,7 @@ def remarked(result: Result, inputs: Inputs, site: SiteInfo, unit: Unit) -> Resu
         why = lacking(result.code, site, unit, entered=bool(_entries(result.code, inputs)))
         return result if why is None else replace(result, why=why)
     notes = []
-    if parts & {"states", "counts"}:
+    if parts & {"states", "counts"} and not parts & {"cycles", "limits"}:
         if (summed := len(inputs.added_up(result.code))) > 1:
             notes.append(Text(*(text.format(summed) for text in SUMMED)))
         if not site.has_calendar:

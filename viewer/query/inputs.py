@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.calendar import Span
+from pipelines.calendar import Calendar, Span
 from viewer.catalog import MachineInfo
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.figure import Cycles, Inputs
 from viewer.kpi.oee import Profile
+from viewer.kpi.spans import Spans, standing_since
 from viewer.kpi.words import Text
 from viewer.query import alarms, energy
 from viewer.query.collected import Pieces, collected
@@ -118,6 +119,8 @@ def _states_and_counts(
         profile=profile,
         ideal_s=machine.ideal_s,
         counting=machine.counts,
+        cycling=machine.cycles,
+        judged=machine.quality is not None,
         name=Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name),
     )
     since_ns, silent = None, False
@@ -127,8 +130,15 @@ def _states_and_counts(
         since_ns = int(counted.time_ns[0]) if len(counted.time_ns) else None
         silent = not (counted.time_ns[1:] >= period[0]).any()
     if "states" in parts or silent:  # one that stood made nothing, which no counter says
-        inputs = replace(inputs, spans=spans(store, machine, period, since_ns))
+        told = spans(store, machine, period, since_ns)
+        inputs = replace(inputs, spans=told, earlier=worked_before(told, site.calendar, period))
     return inputs
+
+
+def worked_before(told: Spans | None, calendar: Calendar, period: Span) -> Sequence[Span]:
+    """Working time before a period, as far back as a failure began that stands at its beginning."""
+    since_ns = period[0] if told is None else standing_since(told, period[0])
+    return calendar.working(since_ns, period[0]) if since_ns < period[0] else ()
 
 
 def _with(

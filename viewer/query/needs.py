@@ -15,12 +15,14 @@ Part = Literal["states", "counts", "ideal", "cycles", "energy", "alarms", "gas",
 _NEEDS: Final[dict[str, tuple[Part, ...]]] = {
     "P-UPH": ("counts", "states"), "P-UTIL": ("states",), "P-OEE": ("states", "counts", "ideal"),
     "P-OEE.Q": ("counts", "states"), "P-OEE.A": ("states",), "P-OEE.TA": ("states",), "P-LT": ("entries",),
-    "P-CT": ("cycles",), "P-QTY": ("counts", "states"), "P-MTBF": ("states",), "P-MTTR": ("states",),
-    "Q-PDR": ("counts", "states"), "Q-FDR": ("entries",), "Q-CLM": ("entries",), "Q-CPK": ("limits",),
+    "P-CT": ("cycles", "states"), "P-QTY": ("counts", "states"), "P-MTBF": ("states",), "P-MTTR": ("states",),
+    "Q-PDR": ("counts", "states"), "Q-FDR": ("entries",), "Q-CLM": ("entries",), "Q-CPK": ("limits", "states"),
     "C-MH": ("entries", "counts", "states"), "C-KWH": ("energy", "counts"), "C-INV": ("entries",),
     "D-OTD": ("entries",), "D-O2S": ("entries",), "S-ALM": ("alarms",), "S-ALM.over": ("gas",), "S-INJ": ("entries",),
     "E-CO2": ("energy",), "E-CO2.piece": ("energy", "counts"), "E-PEAK": ("energy",), "DQ-RATE": ("collected",),
 }  # fmt: skip
+_WITHOUT_STATES: Final = {"P-UPH", "P-QTY", "P-CT", "Q-PDR", "Q-CPK", "P-OEE.Q", "C-MH"}
+"""Figures that a machine has which tells no states; with states they know how much was collected."""
 _WHY: Final[dict[Part, Text]] = {
     "states": Text("설정에 상태(state)가 없음", "no state is configured"),
     "counts": Text("설정에 생산 계수기(count)가 없음", "no counter (count) is configured"),
@@ -53,8 +55,8 @@ def lacking(code: str, site: SiteInfo, unit: Unit, *, entered: bool = False) -> 
     """
     machines = unit.machines(site)
     for part in _of(code):
-        if part == "states" and code in {"P-UPH", "P-QTY", "Q-PDR", "Q-PDR.ppm", "P-OEE.Q", "C-MH"}:
-            continue  # they do without
+        if part == "states" and not _WITHOUT_STATES.isdisjoint({code, code.partition(".")[0]}):
+            continue
         if not (entered if part == "entries" else _has(part, site, machines)):
             return _WHY[part]
     return None

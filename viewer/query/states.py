@@ -64,7 +64,7 @@ def spans(store: Store, machine: MachineInfo, period: Span, since_ns: int | None
     """States of a period, and of the time before it that its figures need.
 
     These are the time from `since_ns` on, where the first piece of the period may have been begun, and the last state
-    that is neither unknown nor a planned stop: a failure that had begun before the period is not one of it.
+    that is no failure, unknown or a planned stop: a failure that stood in working time before is not one of the period.
 
     Args:
         store: holds them.
@@ -82,7 +82,7 @@ def spans(store: Store, machine: MachineInfo, period: Span, since_ns: int | None
     if (_saying(told)[:1] == DOWN).any():
         for wider_ns in _WIDER_NS:
             before = _told(store, machine, (begin_ns - wider_ns, begin_ns))
-            if wider_ns == _WIDER_NS[-1] or len(_saying(before)):
+            if wider_ns == _WIDER_NS[-1] or (_saying(before) != DOWN).any():
                 columns = zip(_columns(before), _columns(told), strict=True)
                 return Spans(*(np.concatenate(pair) for pair in columns))
     return told

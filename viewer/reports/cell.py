@@ -26,7 +26,7 @@ class Number:
         value: rounded to `decimals`; of the unit %, percent and not a part of one.
         decimals: digits behind the point.
         unit: written behind it; empty where the table says it elsewhere.
-        badges: 참고치, 수기.
+        badges: 참고치, 일부 제외, 수기.
 
     Raises:
         ValueError: it has more digits than `decimals`.
@@ -105,7 +105,7 @@ def number(
         value: in the unit; None = not collected.
         unit: written behind it.
         decimals: digits behind the point; None = those of the unit.
-        badges: 참고치, 수기.
+        badges: 참고치, 일부 제외, 수기.
         why: why there is none; None = the table says it elsewhere.
     """
     if value is None:
@@ -115,19 +115,13 @@ def number(
     return Number(rounded(value, digits), digits, of, badges)
 
 
-def badges_of(result: Result) -> tuple[Text, ...]:
-    """참고치 where too little was collected, 수기 where a person entered any of it."""
-    marks = ((result.indicative, words.INDICATIVE), (result.value is not None and result.evidence.manual, words.MANUAL))
-    return tuple(text for holds, text in marks if holds)
-
-
 def figure_cell(result: Result, *, unit: bool = True) -> Cell:
     """A figure; without its unit where the table has a column for that, % always with it."""
     of = result.unit
     if result.value is None:
         return Missing(result.why or words.NO_SAMPLES)
     behind = of if of == words.PERCENT or (unit and of != words.NO_UNIT) else ""
-    return number(result.value, behind, digits_of(result.value, of), badges_of(result))
+    return number(result.value, behind, digits_of(result.value, of), result.badges)
 
 
 def in_unit(value: float | None, of: Text) -> Cell:

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import ConfigError
 from pipelines.settings import Settings, first_fault
 from pipelines.yaml_text import PARSER
 from viewer.csv_text import unguarded
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.goal import Goal
+from viewer.kpi.goal import GROWTH, Goal
+from viewer.kpi.production import Produced
 from viewer.kpi.words import Text
 from viewer.reports.subject import Change
 
@@ -50,6 +51,10 @@ class GoalSettings(Settings):
     """From this version on the figure is no goal any more."""
     baseline_from: str = ""
     """Where the baseline is from."""
+    baseline_pieces: Annotated[float, Field(gt=0)] | None = None
+    """Of `P-QTY`: pieces that were made in the time of the baseline."""
+    baseline_hours: Annotated[float, Field(gt=0)] | None = None
+    """Of `P-QTY`: working time (조업시간) in which they were made, h."""
 
     @field_validator("code")
     @classmethod
@@ -58,6 +63,21 @@ class GoalSettings(Settings):
             msg = f"{code} is no figure of the catalogue; docs/kpi.md lists them"
             raise ValueError(msg)
         return code
+
+    @model_validator(mode="after")
+    def _both(self) -> GoalSettings:
+        known = self.baseline_pieces is not None, self.baseline_hours is not None
+        if any(known) and not (all(known) and self.code == GROWTH):
+            msg = f"{self.code}: baseline_pieces and baseline_hours belong together, and to {GROWTH}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def before(self) -> Produced | None:
+        """What was made in the time of the baseline."""
+        if self.baseline_pieces is None or self.baseline_hours is None:
+            return None
+        return Produced.in_hours(self.baseline_pieces, self.baseline_hours)
 
     def goal(self) -> Goal:
         """As the figures know it."""
@@ -69,6 +89,7 @@ class GoalSettings(Settings):
             version=self.version,
             approved_on=self.approved_on,
             approved_by=self.approved_by,
+            before=self.before,
         )
 
     def change(self) -> Change:

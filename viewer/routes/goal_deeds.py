@@ -27,6 +27,8 @@ from viewer.goals.exchange import csv_of, take_in, yaml_of
 from viewer.goals.model import Baseline, Promise, Whose
 from viewer.goals.programme import Programmes
 from viewer.kpi.catalog import CATALOG
+from viewer.kpi.goal import GROWTH
+from viewer.kpi.production import Produced
 from viewer.query.unit import Unit
 from viewer.reports.goals_file import goals_in
 from viewer.reports.programme import Target
@@ -78,7 +80,10 @@ def _propose(pages: Pages, request: Request, site: SiteInfo, unit: Unit) -> str:
     code = _code(form)
     before = pages.goals.newest(whose, code)
     baseline = before.promise.baseline if before else None
-    if form.get("baseline").strip():
+    if code == GROWTH and form.get("pieces").strip():
+        made = Produced.in_hours(_number(form, "pieces"), _number(form, "hours"))
+        baseline = Baseline(0.0, form.get("note"), before=made)
+    elif form.get("baseline").strip():
         baseline = Baseline(_number(form, "baseline"), form.get("note"))
     pages.goals.propose(
         whose, _promise(form, code, baseline, dropped=bool(form.get("dropped"))), who.name, visit().note

@@ -124,7 +124,9 @@ def managed(pages: Pages, request: Request, site: SiteInfo, unit: Unit) -> Manag
     whose = Whose.of(site, unit)
     held = pages.goals.held(whose)
     codes = dict.fromkeys([*(one.code for one in held), *site.kpis])
-    results = {one.code: one for one in figures_of(pages.store, site, unit, list(codes), of.period, profile=of.profile)}
+    before = goals.before_of(held)
+    found = figures_of(pages.store, site, unit, list(codes), of.period, profile=of.profile, before=before)
+    results = {one.code: one for one in found}
     cap = pages.goals.cap(whose.company, whose.site)
     total = scored(held, results, cap)
     own = {one.code for one in held}

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from viewer.goals.model import Whose
 from viewer.goals.table import in_short, scored
+from viewer.kpi.goal import before_of
 from viewer.kpi.period import NAMED
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
@@ -36,7 +37,7 @@ def _kpi(pages: Pages, request: Request) -> Response:
     held = pages.goals.held(whose)
     codes = list(dict.fromkeys([*site.kpis, *(one.code for one in held), COLLECTION]))
     words = pages.words_of(request)
-    figures = figures_of(pages.store, site, unit, codes, of.period, profile=of.profile)
+    figures = figures_of(pages.store, site, unit, codes, of.period, profile=of.profile, before=before_of(held))
     total = scored(held, {one.code: one for one in figures}, None)
     return pages.render(
         request,

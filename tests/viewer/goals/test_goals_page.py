@@ -10,6 +10,7 @@ from tests.viewer.browser import Browser
 from tests.viewer.goals.played import (
     COMPANY,
     COUNTER,
+    HOUR,
     NEXT_DAY,
     NOW,
     PRESS,
@@ -76,6 +77,27 @@ def test_pieces_per_hour_by_hand(plant: Plant) -> None:
     text = boss.get(address(COUNTER)).text
     assert table(text)["P-UPH"][4:9] == ["100.0", "130.0", "124.0", "24.00%", "80.00%"]
     assert overall(text) == "80.00%"
+
+
+def test_growth_is_of_pieces_in_as_much_working_time(plant: Plant) -> None:
+    """80 pieces in an hour of work measured or entered before, 992 in 8 h now: 640 in as much time, 55 % more."""
+    boss = plant.browser("boss")
+    fields = {"code": "P-QTY", "target": "10", "weight": "1"}
+    assert do(boss, "propose", COUNTER, **fields, baseline="0", note="일보")[0] == 400
+    assert do(boss, "propose", COUNTER, **fields, pieces="80", hours="0", note="일보")[0] == 400
+    assert do(boss, "propose", COUNTER, **fields, pieces="80", hours="1", note="일보")[0] == 303
+    row = table(boss.get(address(COUNTER)).text)["P-QTY"]
+    assert row[4:9] == ["0.00%", "10.00%", "55.00%", "미수집", "550.00%"]
+    assert "80 EA / 1.0 h" in table(boss.get(address(COUNTER)).text, "versions")["P-QTY 1"][2]
+    assert "기존: 조업 1.0 h에 80 EA" in boss.get(address(COUNTER, page="/kpi")).text
+    days_of = {"base_from": "2026-09-07", "base_to": "2026-09-07"}
+    assert do(boss, "measure", COUNTER, **fields, **days_of)[0] == 303
+    assert table(boss.get(address(COUNTER)).text)["P-QTY"][6:9] == ["0.00%", "미수집", "0.00%"]
+    (kept,) = plant.book.read("SELECT pieces, worked_ns FROM goals WHERE how = 'measured'")
+    assert tuple(kept) == (992, 8 * HOUR)
+    file = boss.get(address(COUNTER, page="/goals/export.yaml")).text
+    assert "baseline_pieces: 992" in file
+    assert "baseline_hours: 8.0" in file
 
 
 def test_what_was_not_collected_is_left_out_and_the_weights_are_said(plant: Plant) -> None:

@@ -14,7 +14,7 @@ from viewer.kpi.energy import Demand, Used
 from viewer.kpi.entered import Entry
 from viewer.kpi.figure import Counts, Cycles, Inputs, Minutes, figure
 from viewer.kpi.orders import Order
-from viewer.kpi.production import Crew
+from viewer.kpi.production import Crew, Produced
 from viewer.kpi.spans import Spans
 from viewer.kpi.words import OTHER_PROFILE, Text
 
@@ -38,7 +38,7 @@ FULL = Inputs(
     spans=Spans.of([(T0, T0 + 6 * HOUR, RUN), (T0 + 6 * HOUR, T0 + 7 * HOUR, DOWN), (T0 + 7 * HOUR, PERIOD[1], RUN)]),
     counts=Counts(time_ns=times(-1, 4, 7.9), total=np.array([0, 400, 700]), good=np.array([0, 390, 686])),
     ideal_s=30.0,
-    baseline_pieces=560,
+    before=Produced(1120, 16 * HOUR),
     cycles=Cycles(time_ns=times(1), duration_s=array(31.0), counts=np.array([5])),
     values=array(10, 12, 11, 13, 9),
     limits=(2.0, 18.0),
@@ -114,6 +114,17 @@ def test_a_machine_without_states() -> None:
     assert figure("P-UPH", silent).value == pytest.approx(87.5)
     assert figure("Q-PDR", silent).value == pytest.approx(2.0)
     assert {figure(code, silent).value for code in ("P-OEE", "P-UTIL", "P-MTBF", "P-MTTR")} == {None}
+
+
+def test_cycles_were_collected_while_the_state_of_their_machines_was() -> None:
+    """Known for 4 of 8 h: 50 %, 참고치; a machine that records no cycles says nothing of them."""
+    half = replace(FULL, spans=Spans.of([(T0, T0 + 4 * HOUR, RUN)]))
+    for code in ("P-CT", "Q-CPK", "Q-CPK.Ppk"):
+        assert figure(code, FULL).evidence.cover == pytest.approx(100.0)
+        assert (figure(code, half).evidence.cover, figure(code, half).indicative) == (pytest.approx(50.0), True)
+        assert figure(code, replace(half, spans=None)).evidence.cover is None
+    line = replace(half, spans=None, machines=[half, replace(FULL, cycling=False, judged=False)])
+    assert figure("P-CT", line).evidence.cover == figure("Q-CPK", line).evidence.cover == pytest.approx(50.0)
 
 
 def test_a_factor_of_the_other_profile_has_no_value() -> None:

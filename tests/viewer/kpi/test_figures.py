@@ -26,10 +26,10 @@ from viewer.kpi.failure import between_failures, to_repair
 from viewer.kpi.goal import Goal, score
 from viewer.kpi.oee import oee, utilisation
 from viewer.kpi.orders import Order, lead_time, on_time, order_to_shipment
-from viewer.kpi.production import Crew, cycle_time, defect_rate, growth, man_hours_per_piece, per_hour
+from viewer.kpi.production import Crew, Produced, cycle_time, defect_rate, growth, man_hours_per_piece, per_hour
 from viewer.kpi.result import Evidence, Result
 from viewer.kpi.safety import alarms, over_limit
-from viewer.kpi.spans import Spans, failures, times
+from viewer.kpi.spans import Spans, failures, standing_since, times
 from viewer.kpi.words import (
     CHECK_IDEAL,
     MUCH_UNKNOWN,
@@ -92,14 +92,38 @@ def test_failures() -> None:
     spans = hours(
         (0, 2, RUN), (2, 2.5, DOWN), (2.5, 4, RUN), (4, 4.5, DOWN), (4.5, 5, PLANNED), (5.25, 5.75, DOWN), (6, 8, RUN)
     )  # fmt: skip
-    of, count = times(spans, [DAY]), failures(spans, DAY)
+    of, count = times(spans, [DAY]), failures(spans, DAY, [DAY])
     assert count == 2
     assert between_failures(of, count, DAY).value == pytest.approx(2.75)
     assert to_repair(of, count, DAY).value == pytest.approx(45.0)
     quiet = times(hours((0, 8, RUN)), [DAY])
     assert (between_failures(quiet, 0, DAY).value, to_repair(quiet, 0, DAY).why) == (None, NO_FAILURE)
     assert NO_FAILURE.ko == "기간 내 시작된 고장 없음", "it may stand all day of one that began before"
-    assert failures(spans, (round(2.25 * HOUR), 4 * HOUR)) == 0, "it had begun before"
+    later = (round(2.25 * HOUR), 4 * HOUR)
+    assert failures(spans, later, [(0, later[0]), later]) == 0, "it had begun before"
+
+
+def test_failures_and_their_repair_are_of_planned_busy_time() -> None:
+    """Two days of 08-17 with lunch from 12 to 13, hours since the first midnight; by hand.
+
+    Down 03:00-09:30 (1.5 h of work), 18-20 (none), 11:30-13:30 (1 h) and 16:00-08:30 of the next day (1 h and 0.5 h):
+    three failures, 4 h of repair, so 80 min each. The second day has none of its own, but half an hour of repair.
+    """
+    spans = hours(
+        (0, 3, RUN), (3, 9.5, DOWN), (9.5, 11.5, RUN), (11.5, 13.5, DOWN), (13.5, 16, RUN), (16, 18, DOWN),
+        (18, 32.5, DOWN), (32.5, 42, RUN), (42, 44, DOWN), (44, 48, RUN),
+    )  # fmt: skip
+    work = [(round(at * HOUR), round(end * HOUR)) for at, end in ((8, 12), (13, 17), (32, 36), (37, 41))]
+    both, one, two = (0, 48 * HOUR), (0, 24 * HOUR), (24 * HOUR, 48 * HOUR)
+    assert [failures(spans, day, work) for day in (both, one, two)] == [3, 3, 0]
+    of = times(spans, work)
+    assert of.down_ns == 4 * HOUR
+    assert to_repair(of, 3, both).value == pytest.approx(80.0)
+    assert between_failures(of, 3, both).value == pytest.approx(12 / 3)
+    assert times(spans, work[2:]).down_ns == HOUR // 2
+    assert standing_since(spans, 32 * HOUR) == 16 * HOUR
+    assert standing_since(spans, 8 * HOUR) == 3 * HOUR
+    assert standing_since(spans, 34 * HOUR) == 34 * HOUR
 
 
 def test_oee_of_a_machine_that_stood_and_of_one_that_nobody_counted() -> None:
@@ -187,10 +211,15 @@ def test_cycle_time() -> None:
 
 
 def test_growth() -> None:
-    assert growth(1200, 1000, evidence()).value == pytest.approx(20.0)
-    assert growth(None, 1000, evidence(0)).value is None
-    assert growth(1200, 0, evidence()).value is None
-    assert growth(700, None, evidence()).why == NO_BASELINE, "pieces were counted"
+    """1,200 pieces in 10 h, and 8,000 in 80 h before: 1,000 in as much time, so 20 % more."""
+    before = Produced(8000, 80 * HOUR)
+    found = growth(1200, before, 10 * HOUR, evidence())
+    assert found.value == pytest.approx(20.0)
+    assert found.notes[0].ko == "기존: 조업 80.0 h에 8,000 EA"
+    assert growth(8000, before, 80 * HOUR, evidence()).value == 0.0
+    assert growth(None, before, 10 * HOUR, evidence(0)).value is None
+    assert growth(1200, before, 0, evidence()).why == NO_WORK
+    assert growth(700, None, 10 * HOUR, evidence()).why == NO_BASELINE, "pieces were counted"
 
 
 def test_defects() -> None:
@@ -324,6 +353,11 @@ def test_emission_of_two_carriers_and_a_change_of_factor() -> None:
 def test_emission_without_a_factor_or_a_meter() -> None:
     found = emission([used(5, carrier="steam")], load(), DAY)
     assert (found.value, found.evidence.left_out[0].value) == (None, 5.0)
+    start_ns = round(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) * SECOND
+    uses = [used(1000, start_ns=start_ns), used(5, carrier="steam", start_ns=start_ns)]
+    some = emission(uses, load(), (start_ns, start_ns + HOUR))
+    assert (some.value, some.badges[-1].ko, some.partial) == (pytest.approx(0.4173), "일부 제외", True)
+    assert emission_per_piece(some, Made(9, 9, 9)).partial, "what is made of it is partial too"
     nothing = emission([used()], load(), DAY)
     assert (nothing.value, emission_per_piece(nothing, Made(9, 9, 9)).value) == (None, None)
 

@@ -63,7 +63,7 @@ def test_1_oee(profile: Profile, first: float, second: float) -> None:
     factors = (found.availability.value, found.performance.value, found.quality.value)
     assert np.prod([one or 0 for one in factors]) / 1e4 == pytest.approx(found.whole.value)
     assert (found.whole.evidence.cover, found.whole.notes) == (100.0, ())
-    assert failures(spans, SHIFT) == 1
+    assert failures(spans, SHIFT, [SHIFT]) == 1
 
 
 def test_2_achievement() -> None:

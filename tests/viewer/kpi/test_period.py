@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.calendar import Calendar
 from pipelines.derive.settings import CalendarSettings
-from viewer.kpi.period import by_day, days, month, named, until_now
+from viewer.kpi.period import by_day, days, month, named, production_days, until_now
 
 CALENDAR = Calendar(
     CalendarSettings.model_validate({"day_start": "08:30", "shifts": [{"name": "a", "from": "08:30", "to": "17:30"}]})
@@ -29,6 +29,13 @@ def test_days() -> None:
     assert days(CALENDAR, date(2026, 9, 7), date(2026, 9, 7)) == (korea(2026, 9, 7, 8, 30), korea(2026, 9, 8, 8, 30))
     with pytest.raises(ValueError, match="before"):
         days(CALENDAR, date(2026, 9, 7), date(2026, 9, 6))
+
+
+def test_a_month_is_measured_to_its_last_production_day() -> None:
+    """It ends at 08:30 on the first of the next month, which is not a day of it; a day so far is that day."""
+    assert production_days(month(CALENDAR, 2026, 11)) == (date(2026, 11, 1), date(2026, 11, 30))
+    assert production_days((korea(2026, 9, 7, 8, 30), korea(2026, 9, 8, 8, 29))) == (date(2026, 9, 7), date(2026, 9, 7))
+    assert production_days((korea(2026, 9, 7), korea(2026, 9, 9))) == (date(2026, 9, 7), date(2026, 9, 8))
 
 
 def test_a_period_is_cut_at_the_beginnings_of_days_and_adds_up() -> None:

@@ -19,7 +19,7 @@ from viewer.kpi.failure import between_failures, to_repair
 from viewer.kpi.oee import oee, utilisation
 from viewer.kpi.production import Crew, man_hours, man_hours_per_piece, per_hour
 from viewer.kpi.result import Evidence, Result
-from viewer.kpi.spans import Spans, failures, times
+from viewer.kpi.spans import Spans, failures, standing_since, times
 
 FACTORS = [
     Factor(
@@ -67,11 +67,17 @@ def test_times_of_windows_split_anywhere_add_up(spans: Spans, found: list[Span],
 
 
 @MANY
-@given(runs, st.integers(0, END), st.integers(0, END))
-def test_failures_of_a_period_split_anywhere_add_up(spans: Spans, at: int, end: int) -> None:
+@given(runs, windows, st.integers(0, END), st.integers(0, END))
+def test_failures_of_a_period_split_anywhere_add_up(spans: Spans, found: list[Span], at: int, end: int) -> None:
+    """Also where only the working time since a standing failure began is known; no failure without any repair."""
     at = min(at, end)
-    assert failures(spans, (0, at)) + failures(spans, (at, end)) == failures(spans, (0, end))
-    assert failures(spans, (0, 10**6)) <= np.count_nonzero(spans.code == DOWN)
+    whole = failures(spans, (0, end), found)
+    assert failures(spans, (0, at), found) + failures(spans, (at, end), found) == whole
+    since = standing_since(spans, at)
+    known = [(max(low, since), high) for low, high in found if high > since]
+    assert failures(spans, (at, end), known) == failures(spans, (at, end), found)
+    assert whole <= np.count_nonzero(spans.code == DOWN)
+    assert bool(failures(spans, (0, 10**6), found)) == bool(times(spans, found).down_ns)
 
 
 @MANY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines.calendar import Span
 from pipelines.derive.energy.factors import factor_at
+from viewer.kpi.goal import before_of
 from viewer.kpi.oee import Profile
 from viewer.kpi.words import Text
 from viewer.query import energy
@@ -46,6 +47,7 @@ def subject_of(
     """
     goals = goals or GoalsFile()
     machines = [of_machine(store, site, one, period, profile) for one in site.machines.values()]
+    held = goals.on(local(now_ns).date())
     gaps = gaps_in(store, site.company, site.name, period)
     sources = sources_of(store, site.company, site.name, period)
     infos = list(site.machines.values())
@@ -62,10 +64,10 @@ def subject_of(
         period=period,
         generated_ns=now_ns,
         profile=profile,
-        goals=goals.on(local(now_ns).date()),
+        goals=held,
         kpis=site.kpis,
         cap=goals.cap,
-        whole=whole(store, site, period, profile),
+        whole=whole(store, site, period, profile, before_of(held)),
         machines=tuple(scope for scope, _ in machines),
         stops=tuple(stop for _, stops in machines for stop in stops),
         alarms=tuple(event for one in infos for event in alarms_of(store, site, one, period)),

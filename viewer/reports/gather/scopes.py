@@ -12,12 +12,13 @@ from viewer.kpi.catalog import CATALOG
 from viewer.kpi.figure import Inputs, figure
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import by_day
+from viewer.kpi.production import Produced
 from viewer.kpi.result import Result
 from viewer.kpi.words import Text
 from viewer.query.downtime import STOPS, Downtime, said, stood
 from viewer.query.entered import stops_of, with_reasons
 from viewer.query.figures import remarked
-from viewer.query.inputs import inputs_of
+from viewer.query.inputs import inputs_of, worked_before
 from viewer.query.states import StateRun, state_runs
 from viewer.query.unit import Unit
 from viewer.reports.subject import Scope, Stop
@@ -32,9 +33,9 @@ def name_of(machine: MachineInfo) -> Text:
     return Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name)
 
 
-def whole(store: Store, site: SiteInfo, period: Span, profile: Profile) -> Scope:
-    """The site, with its production days."""
-    inputs = inputs_of(store, site, Unit(), period, profile=profile)
+def whole(store: Store, site: SiteInfo, period: Span, profile: Profile, before: Produced | None = None) -> Scope:
+    """The site, with its production days; its growth is against what was made `before`."""
+    inputs = replace(inputs_of(store, site, Unit(), period, profile=profile), before=before)
     days = []
     for day, span in by_day(site.calendar, period):
         of = within(inputs, span, site.calendar)
@@ -66,7 +67,10 @@ def _has(machine: MachineInfo) -> frozenset[str]:
 def within(inputs: Inputs, period: Span, calendar: Calendar) -> Inputs:
     """The same of a part of its period, but for measured values, which bear no times: parts add up to the whole."""
     working = calendar.working(*period)
-    machines = [replace(one, period=period, working=working) for one in inputs.machines]
+    machines = [
+        replace(one, period=period, working=working, earlier=worked_before(one.spans, calendar, period))
+        for one in inputs.machines
+    ]
     return replace(inputs, period=period, working=working, machines=machines)
 
 

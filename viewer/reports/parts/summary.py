@@ -8,12 +8,12 @@ from typing import Final
 from viewer.kpi import goal as goals
 from viewer.kpi import words
 from viewer.kpi.goal import Row, Score, score
+from viewer.kpi.period import production_days
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.words import Text
 from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Missing, Words, figure_cell, in_unit, number, said, tell
 from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Signatures, Table
 from viewer.reports.subject import Scope, Subject
-from viewer.words import local
 
 AREAS: Final = {
     "P": Text("P 생산성", "P productivity"),
@@ -202,9 +202,9 @@ def remarks(scopes: Iterable[Scope], code: str) -> tuple[Text, ...]:
 
 
 def measured(result: Result) -> str:
-    """From which day to which one; the end does not belong to it."""
-    start_ns, end_ns = result.evidence.period
-    return f"{local(start_ns):%Y-%m-%d} ~ {local(end_ns - 1):%Y-%m-%d}"
+    """From which production day to which one; a period begins with a production day."""
+    first, last = production_days(result.evidence.period)
+    return f"{first} ~ {last}"
 
 
 _WROTE: Final = Text("작성 (도입기업)", "Written by")
