@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import os
@@ -18,9 +17,9 @@ import yaml
 from pypdf import PdfReader
 
 from agent.cli import run
-from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
-from tests.viewer.query.shift import COMPANY, DAY, SITE, lines
+from tests.viewer.query.kept_shift import copy_shift
+from tests.viewer.query.shift import COMPANY, DAY, SITE
 from viewer.access.audit import Audit
 from viewer.book.book import Book
 from viewer.goals.book import GoalBook
@@ -55,13 +54,7 @@ GOALS = "goals: [{code: P-OEE, baseline: 30, target: 50, approved_on: 2026-03-02
 @pytest.fixture
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A store with a shift of September 2026, and what names it on the command line; it is the day after."""
-
-    async def fill() -> None:
-        sink = DuckDbSink(tmp_path / "store/points.duckdb")
-        await sink.write(COMPANY, "\n".join(lines()).encode())
-        await sink.close()
-
-    asyncio.run(fill())
+    copy_shift(tmp_path / "store/points.duckdb")
     site = tmp_path / "site.yaml"
     site.write_text(yaml.safe_dump({**SITE, "connections": [CONNECTION]}, allow_unicode=True), encoding="utf-8")
     (tmp_path / "goals.yaml").write_text(GOALS, encoding="utf-8")

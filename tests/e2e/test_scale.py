@@ -11,7 +11,7 @@ from tests.e2e.harness import assert_nothing_lost, simulation
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 TAGS = 2_000
-ROUNDS = 5
+ROUNDS = 3
 
 
 def test_two_thousand_changes_a_second_lose_nothing(tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from asyncua import ua
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connectors.base import LinkContext
 from connectors.opcua.config import OpcUaConnection, OpcUaTag
@@ -52,6 +55,13 @@ class Foreign:
         return port
 
 
+@cache
+def _key() -> bytes:
+    """The private key of every such server: node-opcua would search primes for a second, twice."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 @contextlib.contextmanager
 def node_server(
     folder: Path, *before: str, script: str, **environment: str
@@ -67,6 +77,11 @@ def node_server(
     node = shutil.which("node")
     if node is None or not (FOREIGN / "node_modules" / "node-opcua").is_dir():
         pytest.fail("node-opcua is not installed: run `npm ci --omit=dev` in tests/foreign/node-opcua")
+    for user in (folder, folder / "users"):
+        key = user / "own" / "private" / "private_key.pem"
+        key.parent.mkdir(parents=True, exist_ok=True)
+        if not key.exists():
+            key.write_bytes(_key())
     process = subprocess.Popen(
         [*before, node, script],
         cwd=FOREIGN,

@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
 from tests.viewer.browser import PASSWORD, Browser
-from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SITE, lines, tags
+from tests.viewer.query.kept_shift import copy_shift
+from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SITE, tags
 from viewer.access.access import Access
 from viewer.access.mode import Mode
 from viewer.access.passwords import Passwords
@@ -88,8 +89,9 @@ class Plant:
     """
 
     def __init__(self, folder: Path, *, users: bool = True) -> None:
+        copy_shift(folder / "points.duckdb")
         self.sink = DuckDbSink(folder / "points.duckdb")
-        asyncio.run(self.sink.write(COMPANY, "\n".join([*lines(), *counts(), *orders()]).encode()))
+        asyncio.run(self.sink.write(COMPANY, "\n".join([*counts(), *orders()]).encode()))
         self.clock = SetClock(NOW)
         self.book = Book(folder / "viewer.db")
         self.access = Access(self.book, self.clock, Mode.AUTO, passwords=Passwords(CHEAPEST))
