@@ -25,6 +25,7 @@ from viewer.headers import SecurityHeaders
 from viewer.routes import (
     alarms,
     audit,
+    cluster,
     company,
     energy,
     entry,
@@ -44,6 +45,8 @@ from viewer.routes import (
     quality,
     reports,
     setup,
+    shared,
+    sharing,
     users,
 )
 from viewer.routes.pages import Pages
@@ -65,6 +68,9 @@ _PARTS: Final = (
     goal_deeds,
     reports,
     level,
+    cluster,
+    shared,
+    sharing,
     entry,
     entry_form,
     entry_file,

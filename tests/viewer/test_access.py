@@ -52,11 +52,11 @@ def test_roles_may_what_they_are_for() -> None:
     may = {role: {one for one in Permission if User(1, "a", role).may(one)} for role in Role}
     view, enter, confirm = Permission.VIEW, Permission.ENTER, Permission.CONFIRM
     assert may == {
-        Role.COMPANY: {view, enter},
+        Role.COMPANY: {view, enter, Permission.SHARE},
         Role.SUPPLIER: {view, enter},
         Role.COORDINATOR: {view, enter, confirm},
-        Role.MANAGER: set(Permission),
-        Role.ORDERING: set(),
+        Role.MANAGER: set(Permission) - {Permission.SHARED},
+        Role.ORDERING: {Permission.SHARED},
         Role.READER: {view},
     }
 
@@ -64,6 +64,7 @@ def test_roles_may_what_they_are_for() -> None:
 def test_who_is_not_known_looks_after_no_users() -> None:
     assert ANYBODY.companies is None
     assert not ANYBODY.may(Permission.MANAGE)
+    assert not ANYBODY.may(Permission.SHARE)
 
 
 def test_scopes(access: Access) -> None:

@@ -82,7 +82,7 @@ def filled(book: Book, clock: SetClock) -> Access:
         ("lee", Role.COMPANY, (OTHER,)),
         ("maker", Role.SUPPLIER, (COMPANY,)),
         ("coord", Role.COORDINATOR, (COMPANY,)),
-        ("order", Role.ORDERING, (COMPANY, OTHER)),
+        ("order", Role.ORDERING, ("한국모터스",)),
         ("reader", Role.READER, (COMPANY,)),
         ("empty", Role.COMPANY, ()),
     ):
@@ -242,8 +242,9 @@ def test_anothers_report_is_one_that_is_not_there(app: Starlette) -> None:
 def test_an_ordering_company_sees_no_reading_of_those_it_orders_from(app: Starlette) -> None:
     browser = Browser(app)
     browser.log_in("order")
-    page = browser.get("/").text
-    assert "공유된 지표가 아직 없습니다" in page
+    assert browser.get("/").headers["location"] == "/cluster"
+    page = browser.get("/cluster").text
+    assert "아직 공유하는 협력사가 없습니다" in page
     assert "프레스" not in page
     machine = f"/machine/{quote(COMPANY)}/{quote(SITE['site'])}/PRS-01"
     assert browser.get(machine).status_code == 404

@@ -18,7 +18,7 @@ class Role(StrEnum):
     MANAGER = "manager"
     """TP 관리자: every company, and the users."""
     ORDERING = "ordering"
-    """발주기업: what its suppliers share, and no readings."""
+    """발주기업: what its suppliers share with it. Its scope is not whose data it sees but which company it is."""
     READER = "reader"
     """열람 전용: looks and changes nothing."""
 
@@ -32,16 +32,20 @@ class Permission(StrEnum):
     """Entries by hand: reasons, defects, orders."""
     CONFIRM = "confirm"
     """Baselines, targets and weights."""
+    SHARE = "share"
+    """What a supplier shares with ordering companies."""
+    SHARED = "shared"
+    """What suppliers share with the companies of the scope."""
     MANAGE = "manage"
     """Users and the audit log."""
 
 
 _MAY: Final = {
-    Role.COMPANY: frozenset({Permission.VIEW, Permission.ENTER}),
+    Role.COMPANY: frozenset({Permission.VIEW, Permission.ENTER, Permission.SHARE}),
     Role.SUPPLIER: frozenset({Permission.VIEW, Permission.ENTER}),
     Role.COORDINATOR: frozenset({Permission.VIEW, Permission.ENTER, Permission.CONFIRM}),
-    Role.MANAGER: frozenset(Permission),
-    Role.ORDERING: frozenset[Permission](),
+    Role.MANAGER: frozenset(Permission) - {Permission.SHARED},
+    Role.ORDERING: frozenset({Permission.SHARED}),
     Role.READER: frozenset({Permission.VIEW}),
 }
 

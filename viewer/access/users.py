@@ -16,6 +16,7 @@ from viewer.book.book import Book
 
 MAX_NAME: Final = 64
 MAX_COMPANY: Final = 200
+_KNOWN: Final = frozenset({Permission.MANAGE, Permission.SHARE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class User:
         id: number in the book; 0 = nobody known, where no log-in is asked for.
         name: log-in name.
         role: what it is to the programme.
-        scope: names of companies as the store has them; None = every company.
+        scope: names of companies as the store has them; None = every company. Of an ordering company, its own.
         disabled: whether it may no longer log in.
     """
 
@@ -37,13 +38,18 @@ class User:
     disabled: bool = False
 
     def may(self, permission: Permission) -> bool:
-        """Whether the role has a permission; users and the audit log need somebody who is known."""
-        return permission in permissions(self.role) and (permission is not Permission.MANAGE or self.id > 0)
+        """Whether the role has a permission; users, the audit log and agreements need somebody who is known."""
+        return permission in permissions(self.role) and (permission not in _KNOWN or self.id > 0)
 
     @property
     def companies(self) -> frozenset[str] | None:
         """Companies whose readings it sees; None = every one. Denied where nothing says otherwise."""
         return self.scope if self.may(Permission.VIEW) else frozenset()
+
+    @property
+    def orders_for(self) -> frozenset[str]:
+        """Ordering companies that it looks for, at what their suppliers share with them."""
+        return (self.scope or frozenset()) if self.may(Permission.SHARED) else frozenset()
 
 
 ANYBODY: Final = User(0, "", Role.MANAGER, None)

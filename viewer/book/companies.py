@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from viewer.book.book import Book
 
 _COLUMNS: Final = ("company", *NAMES)
-_PUT: Final = f"INSERT OR REPLACE INTO company_facts VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"  # noqa: S608 - no value
+_PUT: Final = (
+    f"INSERT OR REPLACE INTO company_facts ({', '.join(_COLUMNS)}, changed_ns)"  # noqa: S608 - names of columns
+    f" VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"
+)
 _ALL: Final = f"SELECT {', '.join(_COLUMNS)} FROM company_facts"  # noqa: S608 - names of columns
 
 

@@ -43,6 +43,7 @@ class Facts:
         supplier: 공급기업.
         coordinator: who looks after the company (담당 코디네이터).
         until: last day on which data is collected for the project, ISO 8601.
+        cluster: digital cluster (디지털 클러스터) that it belongs to, such as `자동차부품`.
     """
 
     company: str
@@ -58,6 +59,7 @@ class Facts:
     supplier: str = ""
     coordinator: str = ""
     until: str = ""
+    cluster: str = ""
 
     @property
     def division(self) -> str:

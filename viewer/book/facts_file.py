@@ -16,7 +16,7 @@ MOST_ROWS: Final = 5000
 HEADS: Final = {
     "company": "기업명", "registration": "사업자등록번호", "ksic": "업종코드", "town": "시군", "size": "규모",
     "programme": "사업유형", "year": "사업연도", "project": "과제번호", "level": "도입수준", "aim": "목표수준",
-    "supplier": "공급기업", "coordinator": "코디네이터", "until": "수집기한",
+    "supplier": "공급기업", "coordinator": "코디네이터", "until": "수집기한", "cluster": "클러스터",
 }  # fmt: skip
 """Field to its head in Korean."""
 

@@ -30,11 +30,11 @@ ROWS: Final = 50
 REFRESH_S: Final = 30
 MOST_ACT: Final = 20
 MOST_TEXT: Final = 80
-FILTERS: Final = ("town", "division", "size", "level", "coordinator")
+FILTERS: Final = ("town", "division", "size", "level", "cluster", "coordinator")
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
-    """`/fleet?town=…&division=25&size=small&level=basic&coordinator=…&q=…&page=2`."""
+    """`/fleet?town=…&division=25&size=small&level=basic&cluster=…&coordinator=…&q=…&page=2`."""
     return [pages.route("/fleet", partial(_fleet, _Views()), "fleet")]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
+from viewer.access.current import user_or_none
+from viewer.access.roles import Permission
 from viewer.overview import MachineView, Summary, overview
 from viewer.routes.pages import Pages
 
@@ -21,6 +23,9 @@ def routes(pages: Pages) -> list[BaseRoute]:
 
 
 def _machines(pages: Pages, request: Request) -> Response:
+    user = user_or_none()
+    if user is not None and user.may(Permission.SHARED):  # it has no machines, and the log-in leads here
+        return RedirectResponse("/cluster", 303)
     now_ns = pages.clock.now_ns()
     views = overview(pages.latest(), pages.catalog, now_ns)
     groups: dict[tuple[str, str, str], list[MachineView]] = {}

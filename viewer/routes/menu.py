@@ -6,12 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from viewer.access.roles import Permission
+from viewer.access.users import User
 from viewer.catalog import Catalog
 
 
 def _always(catalog: Catalog) -> bool:
     del catalog
     return True
+
+
+def _several(catalog: Catalog) -> bool:
+    """An ordering company sees no catalog at all; of one company alone there is no cluster."""
+    return len({company for company, _, _ in catalog.machines}) != 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +29,13 @@ class Entry:
         path: address of the page.
         name: key of its name among the words.
         concerns: whether the page shows anything of what a reader may see: a workshop without gases has none of them.
+        needs: one of these is enough to open it.
     """
 
     path: str
     name: str
     concerns: Callable[[Catalog], bool] = _always
+    needs: tuple[Permission, ...] = (Permission.VIEW,)
 
 
 MENU: Final = (
@@ -41,9 +50,13 @@ MENU: Final = (
     Entry("/goals", "menu_goals"),
     Entry("/reports", "menu_reports"),
     Entry("/level", "menu_level"),
+    Entry("/cluster", "menu_cluster", _several, (Permission.CONFIRM, Permission.SHARED)),
+    Entry("/sharing", "menu_sharing", needs=(Permission.SHARE,)),
 )
 
 
-def menu_of(catalog: Catalog) -> list[Entry]:
+def menu_of(catalog: Catalog, user: User | None) -> list[Entry]:
     """What is in the menu of whoever sees this much."""
-    return [entry for entry in MENU if entry.concerns(catalog)]
+    if user is None:
+        return []
+    return [one for one in MENU if any(user.may(need) for need in one.needs) and one.concerns(catalog)]

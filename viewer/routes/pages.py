@@ -20,8 +20,12 @@ from pipelines.errors import DependencyError
 from viewer import figure_text
 from viewer.access import current
 from viewer.access.access import Access, embedded
-from viewer.access.scope import ScopedStore, scoped_catalog
+from viewer.access.scope import ScopedStore, scoped_catalog, sees
 from viewer.catalog import Catalog, MachineKey
+from viewer.cluster.agreement import Agreement
+from viewer.cluster.agreements import Agreements
+from viewer.cluster.kept import Allowance, Kept
+from viewer.cluster.sight import Around, Sight
 from viewer.entries.desk import EntryDesk
 from viewer.fleet.board import Fleet
 from viewer.goals.book import GoalBook
@@ -56,6 +60,8 @@ class Pages:
         store: what whoever asks may see of it; nothing where no request is being answered.
         fleet: lines of all companies, whoever asks: a page shows those that a reader may see.
         goals: baselines and targets; those of every company, so that only a unit of `sites` is asked of them.
+        kept: figures of suppliers that were computed a moment ago; those of every company.
+        agreements: what suppliers share with ordering companies; those of everybody, as with the goals.
     """
 
     def __init__(
@@ -75,6 +81,8 @@ class Pages:
         self.fleet = Fleet(store, catalog, clock)
         self.access = access or embedded(clock)
         self.goals = GoalBook(self.access.book, self.access.clock)
+        self.agreements = Agreements(self.access.book, clock)
+        self.kept = Kept()
         self.notices = tuple(notices)
         self.words = {language: Words(language) for language in LANGUAGES}
         loader = jinja2.FileSystemLoader(_FOLDER)
@@ -129,7 +137,7 @@ class Pages:
         text = self.templates.get_template(template).render(
             t=self.words[language],
             notices=self.notices,
-            menu=menu_of(self.catalog),
+            menu=menu_of(self.catalog, current.user_or_none()),
             in_language=_in_language(request),
             path=request.url.path,
             **values,
@@ -155,6 +163,23 @@ class Pages:
             DependencyError: it does not answer.
         """
         self._everything.latest()
+
+    def through(self, agreement: Agreement, allowance: Allowance) -> Sight:
+        """What an ordering company sees of a supplier, for it and for who may see the supplier anyway.
+
+        Args:
+            agreement: between the two; its newest version.
+            allowance: of the page that is being drawn.
+
+        Raises:
+            HTTPException: 404, whoever asks is neither.
+        """
+        user = current.user_or_none()
+        if user is None or not (agreement.ordering in user.orders_for or sees(user.companies, agreement.supplier)):
+            raise HTTPException(404)
+        now_ns = self.clock.now_ns()
+        around = Around(self._everything, self._catalog, self.fleet, self.kept, allowance, now_ns)
+        return Sight(around, agreement)
 
     def latest(self) -> list[Latest]:
         """The newest of every tag; a state that was told of a time to come gives way to the one of now."""
