@@ -306,7 +306,7 @@ class Consumer:
     def values(self, index: int) -> list[Any]:
         return [row[2] for row in self.rows if row[0] == index and row[3] == 0]
 
-    async def until(self, done: Any, seconds: float = 20.0) -> None:
+    async def until(self, done: Any, seconds: float = 60.0) -> None:
         """Commit deliveries of one link until `done()`; a link error is kept."""
         async with asyncio.timeout(seconds), self.link() as link:
             try:

@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.fault(25)]
 
 UNITS = 10
 DEAD = 4
-PERIOD_S = 0.2
-TIMEOUT_S = 0.1
+PERIOD_S = 0.6
+TIMEOUT_S = 0.15
 
 
 def settings_of(port: int | None, **line: Any) -> ModbusConnection:
@@ -71,7 +71,7 @@ async def watch(settings: ModbusConnection, device: Device, rounds: int) -> tupl
 
 @pytest.mark.parametrize("transport", ["tcp", "udp", "rtu_over_tcp", "rtu"])
 async def test_one_dead_unit_of_ten(transport: str, tmp_path: Path, size: Size, figure: Figure) -> None:
-    rounds = size(10, 300)
+    rounds = size(8, 300)
     if transport == "rtu":
         with serial_line(tmp_path) as line:
             async with SerialDevice(line, mute={DEAD}) as device:
