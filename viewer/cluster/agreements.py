@@ -1,6 +1,6 @@
 """Agreements in the book: each change is a version with its line in the audit log, nothing is edited or deleted.
 
-The tables refuse what would get round that (triggers of `0004_clusters.sql`), whoever writes them.
+The tables refuse what would get round that (triggers of `0005_clusters.sql`), whoever writes them.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ def test_each_change_is_a_version_and_in_the_audit_log() -> None:
 
 def test_a_book_of_before_keeps_its_facts() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, "viewer.db", migrations()[:3])
+    migrate(connection, "viewer.db", migrations()[:4])
     connection.execute("INSERT INTO company_facts VALUES ('A','','','포항시','','','','','','','','','',1)")
     migrate(connection, "viewer.db")
     assert connection.execute("SELECT company, town, cluster FROM company_facts").fetchall() == [("A", "포항시", "")]
