@@ -1,4 +1,4 @@
-"""Baselines, targets and programmes that were set on the pages, for reports from the command line."""
+"""Baselines, targets, programmes and use of the pages, as their book has them, for reports from the command line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from pipelines.calendar import Span
 from pipelines.clock import SystemClock
 from pipelines.errors import ConfigError
+from viewer.access.use import Use, use_of
 from viewer.book.book import FILE, Book
+from viewer.book.companies import Companies
+from viewer.book.facts import Facts
 from viewer.goals.book import GoalBook
 from viewer.goals.model import Whose
 from viewer.goals.programme import Programmes
@@ -35,6 +39,32 @@ def goals_of(folder: Path | None, site: SiteInfo) -> GoalsFile | None:
         return None
     with closing(Book(folder / FILE)) as book:
         return GoalBook(book, SystemClock()).file(Whose.of(site, Unit()))
+
+
+def facts_of(folder: Path | None) -> dict[str, Facts]:
+    """What is known of companies beside readings, by name; nothing where there is no book.
+
+    Raises:
+        ConfigError: the book is of a newer version.
+        DependencyError: it cannot be opened.
+    """
+    if folder is None or not (folder / FILE).exists():
+        return {}
+    with closing(Book(folder / FILE)) as book:
+        return Companies(book, SystemClock()).all()
+
+
+def used_of(folder: Path | None, site: SiteInfo, period: Span) -> Use | None:
+    """How the company's own people used the pages in a period; None = there is no book, or nobody logs in.
+
+    Raises:
+        ConfigError: the book is of a newer version.
+        DependencyError: it cannot be opened.
+    """
+    if folder is None or not (folder / FILE).exists():
+        return None
+    with closing(Book(folder / FILE)) as book:
+        return use_of(book, site.company, period) if book.read("SELECT 1 FROM users LIMIT 1") else None
 
 
 def programme_of(folder: Path | None) -> ProgrammeFile:

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.kept_goals import goals_of, programme_of
+from agent.kept_goals import facts_of, goals_of, programme_of, used_of
 from pipelines.calendar import Calendar, Span
 from pipelines.errors import ConfigError
 from pipelines.table import read_table
+from viewer.book.facts import Facts
 from viewer.catalog import Catalog
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import written_month
 from viewer.reports.cell import Language
+from viewer.reports.cluster import cluster_report
 from viewer.reports.drawings import DRAWINGS
+from viewer.reports.gather.cluster import members_of
 from viewer.reports.gather.company import subject_of
 from viewer.reports.gather.programme import companies_of
 from viewer.reports.goals_file import read_goals
+from viewer.reports.groups import GROUPINGS
 from viewer.reports.kinds import KINDS
 from viewer.reports.model import Report
 from viewer.reports.programme import ProgrammeFile, programme_report
@@ -26,6 +30,7 @@ from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
 
 PROGRAMME: Final = "programme"
+CLUSTER: Final = "cluster"
 """What can be asked for over many companies."""
 
 
@@ -77,12 +82,15 @@ def of_site(asked: Asked, kind: str, company: str | None, at: str | None) -> Mad
         DependencyError: the store cannot be reached.
     """
     if kind not in KINDS:
-        raise ConfigError(None, None, f"there is no report {kind}; there are {', '.join([*KINDS, PROGRAMME])}")
+        raise ConfigError(None, None, f"there is no report {kind}; there are {', '.join([*KINDS, PROGRAMME, CLUSTER])}")
     site = site_of(asked.catalog, company, at)
     goals = read_goals(asked.goals) if asked.goals else goals_of(asked.book, site)
     period = period_of(asked.month, site.calendar, asked.now_ns)
     store = asked.store_of(site.company)
-    subject = subject_of(store, site, period, asked.now_ns, source=asked.source, goals=goals, profile=asked.profile)
+    use = used_of(asked.book, site, period)
+    subject = subject_of(
+        store, site, period, asked.now_ns, source=asked.source, goals=goals, profile=asked.profile, use=use
+    )
     return Made(KINDS[kind](subject), sum(one.count for one in subject.sources), subject.digest)
 
 
@@ -104,6 +112,35 @@ def programme(asked: Asked, company: str | None) -> Made:
     period = period_of(asked.month, sites[0].calendar, asked.now_ns)
     companies = companies_of(asked.store_of, sites, period)
     return Made(programme_report(file, companies, period, asked.now_ns))
+
+
+def cluster(asked: Asked, by: str, group: str | None, *, lines: bool) -> Made:
+    """The month of the companies of the configuration next to each other, or of those of one group.
+
+    Args:
+        asked: the rest of the command line.
+        by: of `GROUPINGS`.
+        group: of these only; None = of all.
+        lines: whether single companies are listed.
+
+    Raises:
+        ConfigError: there is no such grouping or group, no company, or no such month.
+        DependencyError: a store, or the book, cannot be reached.
+    """
+    if by not in GROUPINGS:
+        raise ConfigError(None, None, f"--by {by}: companies are put together by {', '.join(GROUPINGS)}")
+    known, grouping = facts_of(asked.book), GROUPINGS[by]
+    sites = [(grouping.of(known.get(one.company) or Facts(one.company)), one) for one in asked.catalog.sites.values()]
+    wanted = [(of, one) for of, one in sites if group is None or (of is not None and group in of)]
+    if not wanted:
+        names = ", ".join(dict.fromkeys(of.ko for of, _ in sites if of)) or "none; enter it at /company-facts"
+        raise ConfigError(None, None, f"--group {group or '-'}: no company is in it; known are {names}")
+    period = period_of(asked.month, wanted[0][1].calendar, asked.now_ns)
+    if asked.goals is not None:
+        raise ConfigError(None, None, "--goals: the goals of a cluster are those of the pages; name their --state-dir")
+    members = members_of(asked.store_of, lambda site: goals_of(asked.book, site), wanted, period, asked.now_ns)
+    name = group or f"전체 ({grouping.title.ko})"
+    return Made(cluster_report(name, grouping.title, members, period, asked.now_ns, lines=lines))
 
 
 def drawing_of(file: Path) -> Callable[[Report, Language], bytes]:

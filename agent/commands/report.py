@@ -11,16 +11,19 @@ import typer
 from agent.influx import influx_store
 from agent.output import emit, emit_json, say
 from agent.paths import STORE_FILE, VIEWER
-from agent.reporting import PROGRAMME, Asked, drawing_of, of_site, programme, write
+from agent.reporting import CLUSTER, PROGRAMME, Asked, cluster, drawing_of, of_site, programme, write
 from agent.server import catalog_of
 from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError
+from viewer.reports.groups import GROUPINGS
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
 
 
 def command(
-    kind: Annotated[str, typer.Argument(help="kpi, monthly, collection, safety, ccp, battery or programme.")],
+    kind: Annotated[
+        str, typer.Argument(help="kpi, monthly, collection, aftercare, safety, ccp, battery, programme or cluster.")
+    ],
     month: Annotated[str, typer.Option(help="Which month, as 2026-11: its production days.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .xlsx, .pdf or .html.")],
     site: Annotated[list[Path], typer.Option(help="Configuration files of the company: machines, calendar, labels.")],
@@ -41,7 +44,12 @@ def command(
     ] = None,
     profile: Annotated[Literal["iso22400", "tpm_kr"], typer.Option(help="How OEE is split.")] = "iso22400",
     language: Annotated[Literal["ko", "en"], typer.Option(help="Of the report.")] = "ko",
+    by: Annotated[str, typer.Option(help="Of cluster: companies by cluster, town, trade or programme.")] = next(
+        iter(GROUPINGS)
+    ),
+    group: Annotated[str | None, typer.Option(help="Of cluster: the companies of this one only.")] = None,
     *,
+    lines: Annotated[bool, typer.Option(help="Of cluster: list single companies; without for other readers.")] = True,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
 ) -> int:
     """Make a report of a month from what is stored: what was not collected says so, and nothing is estimated."""
@@ -62,7 +70,12 @@ def command(
 
         book = state_dir or (store / VIEWER if store else None)
         asked = Asked(catalog, store_of, month, now_ns, "DuckDB" if store else "InfluxDB", goals, profile, book)
-        made = programme(asked, company) if kind == PROGRAMME else of_site(asked, kind, company, at)
+        if kind == PROGRAMME:
+            made = programme(asked, company)
+        elif kind == CLUSTER:
+            made = cluster(asked, by, group, lines=lines)
+        else:
+            made = of_site(asked, kind, company, at)
     write(out, draw(made.report, language))
     if made.points == 0:
         say(f"기간 내 수집된 데이터 없음: nothing was stored in {month}; every figure is 미수집")

@@ -100,6 +100,19 @@ def test_the_summary_of_a_programme(company: list[str], capsys: pytest.CaptureFi
     assert ["활성기업수", "—", 4, 1, 0.25] in rows
 
 
+def test_the_month_of_a_cluster_and_the_check_list(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """One company is listed with its OEE of 37.28 %, and not compared; handed out, the report has no such list."""
+    assert run(["report", "cluster", *company, "-o", "c.xlsx", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sheets"] == ["01_비교", "02_기업별"]
+    book = openpyxl.load_workbook("c.xlsx")
+    assert 0.3728 in [one.value for row in book["02_기업별"].iter_rows() for one in row]
+    assert ["구분 없음", 1, *["비공개"] * 6] in [[one.value for one in row][:8] for row in book["01_비교"].iter_rows()]
+    assert run(["report", "cluster", *company, "--no-lines", "-o", "c.html"]) == 0
+    assert COMPANY not in Path("c.html").read_text(encoding="utf-8")
+    assert run(["report", "aftercare", *company, "-o", "a.html"]) == 0
+    assert "사후관리 점검표" in Path("a.html").read_text(encoding="utf-8")
+
+
 def promised(folder: Path, *programmes: str) -> None:
     """What the pages would have left in a book: a goal that was approved, and programmes."""
     book, clock = Book(folder / "viewer.db"), SetClock(DAY[1])
@@ -149,7 +162,7 @@ WRONG: list[tuple[dict[str, Any], int, str]] = [
     (
         {"kind": "yearly"},
         2,
-        "there is no report yearly; there are kpi, monthly, collection, safety, ccp, battery, programme",
+        "there is no report yearly; there are kpi, monthly, collection, aftercare, safety, ccp, battery, programme, cl",
     ),
     ({"-o": "a.docx"}, 2, "a.docx: ends in none of .xlsx, .pdf, .html; name one of these with -o"),
     ({"-o": "no/a.pdf"}, 2, "no/a.pdf: its folder is not there; make it first"),
@@ -168,6 +181,12 @@ WRONG: list[tuple[dict[str, Any], int, str]] = [
         2,
         "goals.yaml: is no file of a programme's targets: name: Field required",
     ),
+    (
+        {"kind": "cluster", "--by": "size"},
+        2,
+        "--by size: companies are put together by cluster, town, trade, programme",
+    ),
+    ({"kind": "cluster", "--group": "포항시"}, 2, "--group 포항시: no company is in it; known are none; enter it at"),
     ({"--store": None}, 2, "say --store DIR or --influx URL, one of the two"),
 ]
 

@@ -78,8 +78,14 @@ class Absent:
     """Nothing belongs here."""
 
 
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """Room for a pen."""
+
+
 NOTHING: Final = Absent()
-Cell = Number | Words | Moment | Day | Missing | Absent
+TO_WRITE: Final = Blank()
+Cell = Number | Words | Moment | Day | Missing | Absent | Blank
 
 
 def tell(text: Text, language: Language) -> str:
@@ -146,5 +152,5 @@ def shown(cell: Cell, language: Language = "ko") -> str:
             return day.isoformat()
         case Missing():
             return tell(words.MISSING, language)
-        case Absent():
-            return "—"
+        case Absent() | Blank():
+            return "—" if cell == NOTHING else ""

@@ -7,6 +7,7 @@ from typing import Final
 
 from viewer.kpi.words import Text
 from viewer.reports.model import Report, Section
+from viewer.reports.parts.aftercare import actions, checklist
 from viewer.reports.parts.alarms import alarms
 from viewer.reports.parts.batteries import batteries, packs
 from viewer.reports.parts.detail import detail
@@ -31,6 +32,10 @@ _CHAPTERS: Final[dict[str, tuple[Text, tuple[Chapter, ...]]]] = {
         (effectiveness, downtime, defects, energy, alarms, quality, sources),
     ),
     "collection": (Text("데이터 수집 현황표", "Status of data collection"), (quality, sources)),
+    "aftercare": (
+        Text("사후관리 점검표", "After-care check list"),
+        (checklist, actions, quality, sources),
+    ),
     "safety": (
         Text("월간 안전 모니터링 보고서", "Monthly report of safety"),
         (safety, safety_alarms, quality, sources),
@@ -65,6 +70,7 @@ kpi_report: Final = KINDS["kpi"]
 """The ten sheets that are handed in."""
 monthly_report: Final = KINDS["monthly"]
 collection_report: Final = KINDS["collection"]
+aftercare_report: Final = KINDS["aftercare"]
 safety_report: Final = KINDS["safety"]
 ccp_report: Final = KINDS["ccp"]
 battery_report: Final = KINDS["battery"]

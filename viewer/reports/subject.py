@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from pipelines.calendar import Span
 from pipelines.derive.energy.factors import Factor
+from viewer.access.use import Use
 from viewer.kpi.goal import Goal
 from viewer.kpi.result import Result
 from viewer.kpi.spans import Times
@@ -177,6 +178,7 @@ class Subject:
         exposures: gases.
         batteries: tests that began in the period.
         chain: the hash-chained log.
+        use: of the pages by the company's own people; None = nobody notes it.
     """
 
     company: str
@@ -203,3 +205,4 @@ class Subject:
     exposures: tuple[Exposure, ...] = ()
     batteries: tuple[BatteryTest, ...] = ()
     chain: ChainFacts = field(default_factory=ChainFacts)
+    use: Use | None = None

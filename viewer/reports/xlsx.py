@@ -10,7 +10,7 @@ import xlsxwriter
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from viewer.reports.cell import Cell, Language, Missing, Words, tell
+from viewer.reports.cell import TO_WRITE, Blank, Cell, Language, Missing, Words, tell
 from viewer.reports.model import Bars, Block, Facts, Paragraph, Report, Section, Signatures, Table
 from viewer.reports.plain import COMPANY, GENERATED, PERIOD, generated_text, period_text
 from viewer.reports.xlsx_formats import Formats, typed
@@ -21,6 +21,8 @@ _A4: Final = 9
 _HEADER_ROWS: Final = 3
 _LINE: Final = 13.0
 """Height of a line, points."""
+_PEN: Final = 22
+"""Height of a row to write into, points."""
 _SIGNED: Final = 42.0
 _OPTIONS: Final = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 """What a device or a person called something is text, also in cells that are merged."""
@@ -123,7 +125,8 @@ class _Sheet:
         for row in table.rows:
             for column, (cell, one) in enumerate(zip(row, table.columns, strict=True)):
                 self._cell(self._row, column, cell, one.align)
-            self._sheet.set_row(self._row, _LINE * max(map(self._lines, row, range(len(row)))))
+            height = _LINE * max(map(self._lines, row, range(len(row))))
+            self._sheet.set_row(self._row, max(height, _PEN) if TO_WRITE in row else height)
             self._row += 1
         if not table.rows:
             self._across(tell(table.empty, language), self._formats.style(soft=True))
@@ -132,12 +135,13 @@ class _Sheet:
 
     def _fact(self, cell: Cell) -> None:
         """What a name stands for; a text has the rest of the width."""
-        if isinstance(cell, Words | Missing) and self._last > 1:
+        if isinstance(cell, Words | Missing | Blank) and self._last > 1:
             value, _ = typed(cell, self._language)
             style = self._formats.style(border=True, wrap=True, missing=isinstance(cell, Missing))
             self._sheet.merge_range(self._row, 1, self._row, self._last, value, style)
             room = sum(self._widths[1:]) * LETTERS
-            self._sheet.set_row(self._row, _LINE * (math.ceil(length(str(value)) / room) or 1) + 2)
+            height = _LINE * (math.ceil(length(str(value)) / room) or 1) + 2
+            self._sheet.set_row(self._row, max(height, _PEN) if cell == TO_WRITE else height)
         else:
             self._cell(self._row, 1, cell, "left")
 

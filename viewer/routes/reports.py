@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from threading import BoundedSemaphore
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -12,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
+from viewer.access.use import use_of
 from viewer.goals.model import Whose
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import written_month
@@ -20,8 +23,10 @@ from viewer.reports.cell import Language
 from viewer.reports.drawings import DRAWINGS, MEDIA
 from viewer.reports.gather.company import subject_of
 from viewer.reports.kinds import KINDS, TITLES
+from viewer.reports.model import Report
 from viewer.reports.page import page
 from viewer.routes.asked import PROFILES, find_unit, unit_text
+from viewer.routes.cluster_report import KIND, choice, cluster_month
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
@@ -46,7 +51,7 @@ def _choose(pages: Pages, request: Request) -> Response:
         return pages.render(request, "reports.html", of=None)
     of = _site(request, sites) or sites[0]
     now_ns = pages.clock.now_ns()
-    months = _months(of.calendar.production_day(now_ns))
+    months = months_to(of.calendar.production_day(now_ns))
     month = request.query_params.get("month", "")
     profile = _profile(request)
     month = month if month in months else months[0]
@@ -63,31 +68,49 @@ def _choose(pages: Pages, request: Request) -> Response:
         profiles=PROFILES,
         reports=[(kind, TITLES[kind]) for kind in _kinds(pages.store, of)],
         query=query,
+        cluster=choice(pages, request, month),
     )
 
 
 def _file(pages: Pages, request: Request) -> Response:
     """A report, made now; `.html` is shown, the others are saved."""
     kind, ending = request.path_params["kind"], "." + request.path_params["ending"]
+    if kind == KIND:
+        return cluster_month(pages, request, ending, partial(answered, pages, request))
     of = _site(request, pages.sites(request))
     now_ns = pages.clock.now_ns()
     month = request.query_params.get("month", "")
     period = written_month(of.calendar, month, now_ns) if of else None
     if of is None or period is None or period[0] == period[1] or kind not in KINDS or ending not in DRAWINGS:
         raise HTTPException(404)
+
+    def make() -> Report:
+        goals = pages.goals.file(Whose.of(of, Unit()))
+        use = None if pages.access.is_open() else use_of(pages.access.book, of.company, period)
+        profile = _profile(request)
+        subject = subject_of(pages.store, of, period, now_ns, source="Store", goals=goals, profile=profile, use=use)
+        return KINDS[kind](subject)
+
+    return answered(pages, request, make, ending, (*of.key, month))
+
+
+def answered(pages: Pages, request: Request, make: Callable[[], Report], ending: str, names: Sequence[str]) -> Response:
+    """A report, made now, one at a time: shown as a page, or saved under its title and these names.
+
+    Raises:
+        HTTPException: 503, another one is being made.
+    """
     if not _ONE.acquire(blocking=False):
         raise HTTPException(503, pages.words_of(request)("reports_busy"), {"Retry-After": "10"})
     try:
-        goals = pages.goals.file(Whose.of(of, Unit()))
-        subject = subject_of(pages.store, of, period, now_ns, source="Store", goals=goals, profile=_profile(request))
-        report = KINDS[kind](subject)
+        report = make()
         language: Language = "en" if pages.language(request) == "en" else "ko"
         if ending == ".html":
             return HTMLResponse(page(report, language, _STYLE))
         data = DRAWINGS[ending](report, language)
     finally:
         _ONE.release()
-    name = quote("_".join(filter(None, (TITLES[kind].ko, *of.key, month))) + ending, safe="")
+    name = quote("_".join(filter(None, (report.title.ko, *names))) + ending, safe="")
     return Response(
         data, media_type=MEDIA[ending], headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     )
@@ -102,7 +125,7 @@ def _profile(request: Request) -> Profile:
     return next((one for one in PROFILES if one == request.query_params.get("profile")), PROFILES[0])
 
 
-def _months(today: date) -> list[str]:
+def months_to(today: date) -> list[str]:
     """This month and the ones before it, newest first."""
     counted = [today.year * 12 + today.month - 1 - back for back in range(_MONTHS)]
     return [f"{one // 12}-{one % 12 + 1:02d}" for one in counted]

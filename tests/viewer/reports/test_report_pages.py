@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from urllib.parse import unquote
+from pathlib import Path
+from urllib.parse import quote, unquote
 
 import httpx
 import openpyxl
@@ -14,6 +15,7 @@ from pypdf import PdfReader
 
 from tests.set_clock import SetClock
 from tests.viewer.conftest import Write
+from tests.viewer.goals.played import OTHER, Plant
 from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SITE, lines, tags
 from viewer.app import make_app
 from viewer.catalog import Catalog
@@ -55,9 +57,9 @@ def links(text: str) -> list[str]:
 
 def test_what_is_offered(filled: Store) -> None:
     plain = get(filled, "/reports").text
-    kinds = ["kpi", "monthly", "collection"]
+    kinds = ["kpi", "monthly", "collection", "aftercare"]
     assert links(plain) == [f"/reports/{kind}.{ending}" for kind in kinds for ending in ("html", "xlsx", "pdf")]
-    assert links(get(filled, "/reports", site=GUARDED).text)[9::3] == ["/reports/safety.html", "/reports/ccp.html"]
+    assert links(get(filled, "/reports", site=GUARDED).text)[12::3] == ["/reports/safety.html", "/reports/ccp.html"]
     assert re.findall(r'<option value="(20[0-9-]+)"', plain)[:3] == ["2026-09", "2026-08", "2026-07"]
 
 
@@ -108,6 +110,29 @@ def test_in_english(filled: Store) -> None:
 )
 def test_what_is_not_there(filled: Store, path: str, query: dict[str, str]) -> None:
     assert get(filled, path, query).status_code == 404
+
+
+def test_a_cluster_is_of_the_companies_that_a_reader_sees(tmp_path: Path) -> None:
+    """A manager sees two, and may hand out a report that names none; a coordinator of one has nothing to compare."""
+    plant = Plant(tmp_path)
+    try:
+        boss, coord = plant.browser("boss"), plant.browser("coord")
+        address = "/reports/cluster.html?month=2026-09&by=town"
+        shown = boss.get(address).text
+        assert COMPANY in shown
+        assert OTHER in shown
+        assert OTHER not in boss.get(address + "&lines=0").text
+        assert "비교만 (밖에 낼 때)" in boss.get("/reports").text
+        assert boss.get(address + "&group=포항시").status_code == 404, "no company is there"
+        assert boss.get(address.replace("2026-09", "2026-13")).status_code == 404
+        assert 'id="cluster"' not in coord.get("/reports").text
+        own = coord.get(address).text
+        assert COMPANY in own
+        assert OTHER not in own
+        check = boss.get(f"/reports/aftercare.html?unit={quote(UNIT['unit'])}&month=2026-09").text
+        assert "0일, 담당자 1명" in check, "the company's own user may log in, and did not"
+    finally:
+        plant.close()
 
 
 def test_one_is_made_at_a_time(filled: Store) -> None:

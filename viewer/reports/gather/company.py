@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines.calendar import Span
 from pipelines.derive.energy.factors import factor_at
+from viewer.access.use import Use
 from viewer.kpi.goal import before_of
 from viewer.kpi.oee import Profile
 from viewer.kpi.words import Text
@@ -30,6 +31,7 @@ def subject_of(
     source: str,
     goals: GoalsFile | None = None,
     profile: Profile = "iso22400",
+    use: Use | None = None,
 ) -> Subject:
     """What reports of a site are about.
 
@@ -41,6 +43,7 @@ def subject_of(
         source: what the store is, for the reader.
         goals: baselines, targets, weights.
         profile: how OEE is split.
+        use: of the pages by the company's own people; None = nobody notes it.
 
     Raises:
         DependencyError: the store cannot be reached.
@@ -83,4 +86,5 @@ def subject_of(
         exposures=exposures_of(store, site, period),
         batteries=tuple(test for one in infos for test in tests_of(store, one, period)),
         chain=chain_of(store, site, period),
+        use=use,
     )

@@ -24,10 +24,15 @@ def companies_of(store_of: Callable[[str], Store], sites: Sequence[SiteInfo], pe
     Raises:
         DependencyError: a store cannot be reached.
     """
-    return tuple(_company(store_of(site.company), site, period) for site in sites)
+    return tuple(company_of(store_of(site.company), site, period) for site in sites)
 
 
-def _company(store: Store, site: SiteInfo, period: Span) -> Company:
+def company_of(store: Store, site: SiteInfo, period: Span) -> Company:
+    """How one site is connected.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
     known = [one for one in store.latest() if (one.place.company, one.place.site) == site.key]
     seen = [
         one.time_ns
