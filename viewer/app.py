@@ -27,6 +27,7 @@ from viewer.routes import (
     audit,
     cluster,
     company,
+    cycles,
     energy,
     entry,
     entry_file,
@@ -47,6 +48,7 @@ from viewer.routes import (
     setup,
     shared,
     sharing,
+    spc,
     users,
 )
 from viewer.routes.pages import Pages
@@ -59,6 +61,8 @@ _PARTS: Final = (
     facts,
     machines,
     machine,
+    cycles,
+    spc,
     kpi,
     oee,
     alarms,

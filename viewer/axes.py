@@ -44,6 +44,8 @@ class Axes:
     high: float = 1.0
     height: int = 160
     left: int = _MIN_LEFT
+    width: int = WIDTH
+    right: int = RIGHT
 
     @property
     def bottom(self) -> int:
@@ -53,7 +55,7 @@ class Axes:
     def x(self, time_ns: float) -> float:
         """Where a time is; one outside is at the edge."""
         share = (time_ns - self.start_ns) / max(1, self.end_ns - self.start_ns)
-        return self.left + min(1.0, max(0.0, share)) * (WIDTH - self.left - RIGHT)
+        return self.left + min(1.0, max(0.0, share)) * (self.width - self.left - self.right)
 
     def y(self, value: float) -> float:
         """Where a value is."""
@@ -97,7 +99,7 @@ def value_grid(axes: Axes, ticks: Sequence[float], texts: Sequence[str]) -> list
     parts = []
     for tick, text in zip(ticks, texts, strict=True):
         y = axes.y(tick)
-        parts.append(f'<line class="grid" x1="{axes.left}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="grid" x1="{axes.left}" x2="{axes.width - axes.right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="axis value" x="{axes.left - 6}" y="{y + 3.5:.1f}">{escape(text)}</text>')
     return parts
 
@@ -113,7 +115,7 @@ def time_axis(axes: Axes) -> list[str]:
     for second in range(first, axes.end_ns // NS + 1, step_s):
         x = axes.x(second * NS)
         text = local(second * NS).strftime(form)
-        edge = " edge" if x > WIDTH - _EDGE else ""
+        edge = " edge" if x > axes.width - _EDGE else ""
         parts.append(f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{axes.bottom}" y2="{axes.bottom + 4}"/>')
         parts.append(f'<text class="axis time{edge}" x="{x:.1f}" y="{axes.height - 6}">{text}</text>')
     return parts
@@ -123,8 +125,9 @@ def frame(axes: Axes, label: str, parts: Sequence[str]) -> Markup:
     """The picture; its texts must be escaped already, but for the label."""
     tall = f'y="{TOP}" height="{axes.bottom - TOP}"'
     return Markup(  # noqa: S704 - every text in it is escaped
-        f'<svg viewBox="0 0 {WIDTH} {axes.height}" role="img" aria-label="{escape(label)}" class="chart"'
-        f' data-left="{axes.left}" data-right="{RIGHT}" data-width="{WIDTH}" data-start="{axes.start_ns // 1_000_000}"'
+        f'<svg viewBox="0 0 {axes.width} {axes.height}" role="img" aria-label="{escape(label)}" class="chart"'
+        f' data-left="{axes.left}" data-right="{axes.right}" data-width="{axes.width}"'
+        f' data-start="{axes.start_ns // 1_000_000}"'
         f' data-end="{axes.end_ns // 1_000_000}">{"".join(parts)}'
         f'<line class="cursor" y1="{TOP}" y2="{axes.bottom}" x1="-9" x2="-9"/>'
         f'<rect class="select" {tall} x="-9" width="0"/></svg>'

@@ -118,6 +118,12 @@ class MachineInfo:
     """Where its energy is metered; None = nowhere."""
     quality: QualityInfo | None = None
     """By what its process is judged; None = by nothing."""
+    cycle_values: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Values of the records of its cycles, by the names of their fields where they are numbers, to machine and tag."""
+    lot: tuple[str, str] | None = None
+    """Machine and tag that say which lot it makes; None = none is configured."""
+    product: tuple[str, str] | None = None
+    """Machine and tag that say which product it makes; None = none is configured."""
 
     @property
     def key(self) -> MachineKey:
@@ -181,6 +187,9 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 bool(machine.get("cycle")),
                 _energy(machine.get("energy"), name),
                 _quality(machine.get("cycle"), name),
+                {_cycle_field(name, one): (one.machine, one.tag) for one in _cycle_refs(machine.get("cycle"), name)},
+                _named(machine.get("energy"), name, "lot"),
+                _named(machine.get("energy"), name, "product"),
             )
         )
     return found
@@ -204,9 +213,24 @@ def _quality(cycle: Mapping[str, Any] | None, machine: str) -> QualityInfo | Non
     said = (cycle or {}).get("quality")
     if not said:
         return None
-    ref = Ref.of(machine, said["value"])
-    field = ref.tag if ref.machine == machine else f"{ref.machine}_{ref.tag}"
-    return QualityInfo(field, said.get("low"), said.get("high"))
+    return QualityInfo(_cycle_field(machine, Ref.of(machine, said["value"])), said.get("low"), said.get("high"))
+
+
+def _cycle_refs(cycle: Mapping[str, Any] | None, machine: str) -> list[Ref]:
+    return [Ref.of(machine, text) for text in (cycle or {}).get("values") or ()]
+
+
+def _cycle_field(machine: str, ref: Ref) -> str:
+    """What the records of a machine's cycles call a number, as `pipelines.derive.cycle` does."""
+    return ref.tag if ref.machine == machine else f"{ref.machine}_{ref.tag}"
+
+
+def _named(energy: Mapping[str, Any] | None, machine: str, what: str) -> tuple[str, str] | None:
+    text = (energy or {}).get(what)
+    if not text:
+        return None
+    ref = Ref.of(machine, text)
+    return ref.machine, ref.tag
 
 
 def _energy(energy: Mapping[str, Any] | None, machine: str) -> EnergyInfo | None:

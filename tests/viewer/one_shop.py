@@ -98,9 +98,9 @@ def beats(start_ns: int, end_ns: int, fields: str = "connections=3i,connected=3i
         yield f"agent,{tags('edge-1')} {fields} {at}"
 
 
-def page(store: Store, path: str, now_ns: int, **query: str) -> str:
+def page(store: Store, path: str, now_ns: int, catalog: Catalog = CATALOG, **query: str) -> str:
     """A page as text."""
-    app = make_app(store, CATALOG, SetClock(now_ns))
+    app = make_app(store, catalog, SetClock(now_ns))
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://viewer") as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from selenium import webdriver
@@ -20,6 +20,7 @@ from tests.viewer.one_shop import CATALOG, COMPANY
 from tests.viewer.query import test_alarms_page as alarms
 from tests.viewer.query import test_energy_page as energy
 from tests.viewer.query import test_quality_page as quality
+from tests.viewer.query import test_spc_page as spc
 from tests.viewer.serving import serving
 from tests.viewer.test_browser import DEADLINE_S, browser, chromium, requests_of, shown
 from viewer.app import make_app
@@ -139,6 +140,34 @@ def test_paper_has_no_controls(browser: webdriver.Chrome, shop: str, path: str) 
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not any(one.is_displayed() for one in browser.find_elements(By.CSS_SELECTOR, ".choose, .top nav"))
     assert browser.find_element(By.TAG_NAME, "h1").is_displayed()
+
+
+def test_cycles_and_their_chart(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Readable by day, by night and on a phone; a point that is out of control says why, and leads to its moment."""
+    sink = DuckDbSink(tmp_path / "site.duckdb")
+    asyncio.run(sink.write(COMPANY, "\n".join(spc.lines()).encode()))
+    with serving(make_app(DuckDbStore(sink.cursor), spc.CATALOG, SetClock(spc.NOW))) as url:
+        address = f"{url}{spc.SPC}?{urlencode(spc.DAYS)}"
+        browser.get(address)
+        titles = browser.execute_script(
+            "return Array.from(document.querySelectorAll('#chart-1 polygon.out title'), one => one.textContent)"
+        )
+        (far,) = (at for at, one in enumerate(titles) if "규칙 1: 1점이 3σ 밖" in one)
+        point = browser.find_elements(By.CSS_SELECTOR, "#chart-1 polygon.out")[far]
+        ActionChains(browser).move_to_element(point).perform()
+        assert "108.0" in browser.find_element(By.CSS_SELECTOR, "#chart-1 output").text
+        browser.find_element(By.CSS_SELECTOR, "#marks th a").click()
+        assert "확대한 구간: 2026-09-08 08:25:00" in shown(browser)
+        phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        for scheme, path in (("light", address), ("dark", address), ("dark", url + spc.CYCLES)):
+            wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+            browser.get(path)
+            assert browser.execute_script(BRIGHTNESS) == []
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        clean(browser, url)
+    asyncio.run(sink.close())
 
 
 def test_an_alarm_leads_to_its_moment(browser: webdriver.Chrome, shop: str) -> None:

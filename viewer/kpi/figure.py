@@ -35,7 +35,7 @@ from viewer.kpi.production import Crew, Produced, cycle_time, defect_rate, growt
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.safety import alarms, over_limit
 from viewer.kpi.spans import Spans, Times, failures, times
-from viewer.kpi.words import OTHER_PROFILE, WITHOUT, Text
+from viewer.kpi.words import CASES, NO_VALUE, OTHER_PROFILE, WITHOUT, Amount, Text
 
 _OF_STATES: Final = frozenset({"P-UTIL", "P-MTBF", "P-MTTR"})
 
@@ -90,6 +90,8 @@ class Inputs:
         before: what was made in the time of the baseline; None = not known.
         cycles: records of cycles.
         values: what was measured of one characteristic, shape (n,) or (subgroups, size).
+        without_value: cycles counted that have no value.
+        values_seen_ns: time of the newest value, ns since 1970 UTC; None = not known.
         limits: its lower and upper specification limit.
         uses: what was used of each carrier; electricity first.
         demand: means of quarters of an hour.
@@ -125,6 +127,8 @@ class Inputs:
     before: Produced | None = None
     cycles: Cycles = field(default_factory=Cycles)
     values: NDArray[np.float64] = field(default_factory=_no_number)
+    without_value: int = 0
+    values_seen_ns: int | None = None
     limits: tuple[float | None, float | None] = (None, None)
     uses: Sequence[Used] = ()
     demand: Demand = field(default_factory=lambda: Demand(_none(), _no_number()))
@@ -333,7 +337,9 @@ def _cycle_time(inputs: Inputs) -> Result:
 
 def _fit(inputs: Inputs) -> Capability:
     cover = inputs.cover([one for one in inputs.told() if one.judged])
-    return capability(inputs.values, *inputs.limits, Evidence(period=inputs.period, samples=0, cover=cover))
+    without = (Amount(NO_VALUE, inputs.without_value, CASES),) if inputs.without_value else ()
+    evidence = Evidence(period=inputs.period, samples=0, cover=cover, left_out=without, seen_ns=inputs.values_seen_ns)
+    return capability(inputs.values, *inputs.limits, evidence)
 
 
 _FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {

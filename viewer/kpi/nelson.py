@@ -27,6 +27,8 @@ TESTS: Final = {
     8: Text("8점이 연속 1σ 밖", "eight points in a row beyond 1σ"),
 }
 """What each test finds."""
+LENGTHS: Final = {1: 1, 2: 9, 3: 6, 4: 14, 5: 3, 6: 5, 7: 15, 8: 8}
+"""Points that the pattern of a test has; the last of them is marked."""
 
 
 def nelson(values: NDArray[np.float64], limits: Limits) -> dict[int, Marks]:

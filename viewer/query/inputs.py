@@ -151,8 +151,14 @@ def _with(
     judged = [(one, one.quality) for one in machines if one.quality is not None]
     if "limits" in parts and len(judged) == 1:
         ((machine, quality),) = judged
-        values = measured(store, machine, quality.field, period)
-        inputs = replace(inputs, values=values, limits=(quality.low, quality.high))
+        found = measured(store, machine, quality.field, period)
+        inputs = replace(
+            inputs,
+            values=found.value,
+            without_value=found.without,
+            values_seen_ns=found.seen_ns,
+            limits=(quality.low, quality.high),
+        )
     if "energy" in parts:
         inputs = _energy(inputs, store, machines)
     names = {one.name for one in machines}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -49,9 +50,40 @@ def cycles(store: Store, machine: MachineInfo, period: Span) -> Cycles:
     )
 
 
-def measured(store: Store, machine: MachineInfo, field: str, period: Span) -> NDArray[np.float64]:
-    """What was measured of one value of the cycles that ended in a period, in their order."""
-    return store.points(machine.place("cycle"), field, *period).value.astype(np.float64)
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One value of the cycles that ended in a period, in their order.
+
+    Attributes:
+        time_ns: when they ended, ns since 1970 UTC, int64, shape (n,).
+        value: float64, shape (n,); NaN = the record lacks it.
+        cycles: how many cycles were counted; more than records where some fell between two readings.
+    """
+
+    time_ns: NDArray[np.int64]
+    value: NDArray[np.float64]
+    cycles: int
+
+    @property
+    def without(self) -> int:
+        """Cycles counted that have no value."""
+        return self.cycles - int(np.isfinite(self.value).sum())
+
+    @property
+    def seen_ns(self) -> int | None:
+        """Time of the newest value, ns since 1970 UTC; None = there is none."""
+        known = self.time_ns[np.isfinite(self.value)]
+        return int(known[-1]) if len(known) else None
+
+
+def measured(store: Store, machine: MachineInfo, field: str, period: Span) -> Measured:
+    """What was measured of one value of a machine's cycles."""
+    duration, number, found = _fields(store, machine, "cycle", ("duration_s", "counts", field), period)
+    value = np.full(len(duration.time_ns), np.nan)
+    if found.value.dtype.kind in "fiu":
+        _, at, of = np.intersect1d(duration.time_ns, found.time_ns, return_indices=True)
+        value[at] = found.value[of]
+    return Measured(duration.time_ns, value, int(number.value.astype(np.int64).sum()))
 
 
 def common(columns: Sequence[Points]) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:

@@ -8,12 +8,15 @@ from datetime import date
 from typing import Final, get_args
 from urllib.parse import quote, unquote
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from pipelines.calendar import Span
+from viewer.catalog import MachineInfo
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import NAMED, days, named, until_now
 from viewer.query.unit import Unit
+from viewer.routes.pages import machine_key
 from viewer.site_info import SiteInfo
 from viewer.words import Words
 
@@ -64,6 +67,20 @@ def find_unit(text: str, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, Unit] | N
     if site is None or (line and line not in site.lines) or (machine and machine not in site.machines):
         return None
     return site, Unit(line, machine)
+
+
+def find_machine(request: Request, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, MachineInfo]:
+    """The machine of the path of a page about one, if these sites have it.
+
+    Raises:
+        HTTPException: 404.
+    """
+    key = machine_key(request)
+    site = next((one for one in sites if one.key == key[:2]), None)
+    machine = site.machines.get(key[2]) if site else None
+    if site is None or machine is None:
+        raise HTTPException(404)
+    return site, machine
 
 
 def asked(request: Request, site: SiteInfo, unit: Unit, now_ns: int, default: str = NAMED[0]) -> Asked:

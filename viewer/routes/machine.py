@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from viewer.catalog import MachineInfo
 from viewer.chart import BUCKETS, Chart, draw
+from viewer.cycle_table import spec_of, value_text
 from viewer.overview import CODE, HOLDS_S, NS, MachineView, TagView, overview
+from viewer.query.cycles import columns_of, newest
+from viewer.routes.cycles import tabled
 from viewer.routes.pages import Pages, machine_key
 from viewer.states import Run, draw_states, raw_runs, runs, untold, within
 from viewer.stores.base import QUALITY, Place, StoredGap, Trend
 from viewer.words import Words
+from viewer.zoom import address, beside
 
 _DAY_S: Final = 86_400
 PERIODS_S: Final = {
@@ -32,6 +37,9 @@ EVERY_TAG: Final = "*"
 """Tag of a gap in all that an agent had, such as what was dropped at the journal's cap."""
 _LOOK_BACK_NS: Final = 86_400 * NS
 """A raw state that is told on change is looked for so long before the start of a picture."""
+_RECENT: Final = 5
+_RECENT_NS: Final = 3600 * NS
+"""So many of the newest cycles are beside the live values, and none that ended longer ago."""
 _LAST_MS: Final = 4_102_444_800_000
 """The year 2100; a time in ns must fit 64 bits."""
 
@@ -58,6 +66,8 @@ def _machine(pages: Pages, request: Request) -> Response:
     words = pages.words_of(request)
     live_only = request.query_params.get("part") == "live"
     charts = [] if live_only else _charts(pages, view, start_ns, end_ns, words)
+    longest_ns = max(PERIODS_S[one] for one in offered) * NS
+    known = pages.catalog.machines.get(key)
     return pages.render(
         request,
         "machine.html",
@@ -67,11 +77,28 @@ def _machine(pages: Pages, request: Request) -> Response:
         period=period,
         periods=offered,
         zoom=zoom,
+        zooms={name: span and address(span) for name, span in beside((start_ns, end_ns), now_ns, longest_ns).items()},
+        charted=bool(known and known.tags),
+        **_recent(pages, known, now_ns, words),
         start_ns=start_ns,
         end_ns=end_ns,
         refresh_s=2,
         charts_refresh_s=0 if zoom else REFRESH_S.get(period, _SELDOM_S),
     )
+
+
+def _recent(pages: Pages, machine: MachineInfo | None, now_ns: int, words: Words) -> dict[str, Any]:
+    """The newest cycles of the last hour; nothing of a machine without records."""
+    site = pages.catalog.sites.get(machine.key[:2]) if machine and machine.cycles else None
+    if machine is None or site is None:
+        return {"recent": None}
+    columns = columns_of(pages.store, site, machine)
+    cycles = newest(pages.store, machine, columns, (now_ns - _RECENT_NS, now_ns + 1), _RECENT)
+    return {
+        "recent": tabled(pages.store, site, machine, columns, list(reversed(cycles))),
+        "spec": spec_of(machine, columns),
+        "value": lambda column, value: value_text(words, column, value),
+    }
 
 
 def _charts(pages: Pages, view: MachineView, start_ns: int, end_ns: int, words: Words) -> list[tuple[str, str, Chart]]:

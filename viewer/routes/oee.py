@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -17,8 +16,8 @@ from viewer.query.figures import remarked
 from viewer.query.inputs import machine_inputs
 from viewer.query.needs import needs
 from viewer.query.unit import Unit
-from viewer.routes.asked import CUSTOM, PROFILES, asked, unit_text
-from viewer.routes.pages import Pages, machine_key
+from viewer.routes.asked import CUSTOM, PROFILES, asked, find_machine, unit_text
+from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 
 
@@ -28,11 +27,7 @@ def routes(pages: Pages) -> list[BaseRoute]:
 
 
 def _oee(pages: Pages, request: Request) -> Response:
-    key = machine_key(request)
-    site = next((one for one in pages.sites(request) if one.key == key[:2]), None)
-    machine = site.machines.get(key[2]) if site else None
-    if site is None or machine is None:
-        raise HTTPException(404)
+    site, machine = find_machine(request, pages.sites(request))
     now_ns = pages.clock.now_ns()
     unit = Unit(machine.line, machine.name)
     of = asked(request, site, unit, now_ns)
