@@ -13,6 +13,7 @@ from connectors.registry import AnyConnection
 from pipelines.delivery.mqtt_settings import MqttSettings
 from pipelines.derive.alarm_settings import AlarmSettings
 from pipelines.derive.battery.settings import BatterySettings
+from pipelines.derive.calibration import CalibrationSettings
 from pipelines.derive.energy.settings import EnergySettings
 from pipelines.derive.exposure_limits import ExposureSettings
 from pipelines.derive.settings import CalendarSettings, DerivedSettings, Kpi
@@ -41,6 +42,8 @@ class MachineSettings(DerivedSettings):
     """Its energy, CO2 and pieces by hour and lot; default: nobody meters it."""
     battery: BatterySettings | None = None
     """Tests on its channels, where it is a battery cycler."""
+    calibration: CalibrationSettings | None = None
+    """Calibration of its detectors: pages and the monthly report of safety say when it is due; default: not known."""
 
 
 class AgentSettings(Settings):

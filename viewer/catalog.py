@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from pipelines.derive.calibration import CalibrationSettings
 from pipelines.derive.rule import Ref
 from pipelines.place import measurement_of
 from viewer.site_info import SiteInfo, sites_of
@@ -124,6 +125,8 @@ class MachineInfo:
     """Machine and tag that say which lot it makes; None = none is configured."""
     product: tuple[str, str] | None = None
     """Machine and tag that say which product it makes; None = none is configured."""
+    calibration: CalibrationSettings | None = None
+    """Of its detectors; None = the site says nothing of it."""
 
     @property
     def key(self) -> MachineKey:
@@ -190,6 +193,7 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 {_cycle_field(name, one): (one.machine, one.tag) for one in _cycle_refs(machine.get("cycle"), name)},
                 _named(machine.get("energy"), name, "lot"),
                 _named(machine.get("energy"), name, "product"),
+                _calibration(machine.get("calibration")),
             )
         )
     return found
@@ -231,6 +235,10 @@ def _named(energy: Mapping[str, Any] | None, machine: str, what: str) -> tuple[s
         return None
     ref = Ref.of(machine, text)
     return ref.machine, ref.tag
+
+
+def _calibration(said: Mapping[str, Any] | None) -> CalibrationSettings | None:
+    return CalibrationSettings.model_validate(said) if said else None
 
 
 def _energy(energy: Mapping[str, Any] | None, machine: str) -> EnergyInfo | None:

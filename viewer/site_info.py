@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.calendar import Calendar, Span
-from pipelines.derive.exposure_limits import limits_table
+from pipelines.derive.exposure_limits import Limits, limits_table
 from pipelines.derive.settings import CalendarSettings
 from pipelines.holidays import Holidays, load
 from viewer.entries.settings import EntrySettings
@@ -41,6 +41,9 @@ class AlarmInfo:
         limit: when it comes, such as `product_t < 95, 5 s`.
         in_service: whether it may come at all.
         only_while: machine and tag that is 0 while the alarm means nothing; None = it always means something.
+        above: it comes when its one tag is above this; None = not by that.
+        below: it comes when its one tag is below this.
+        fault: machine and tag that is not 0 while the sensor is out of order; None = nothing says so.
     """
 
     machine: str
@@ -54,6 +57,9 @@ class AlarmInfo:
     limit: str = ""
     in_service: bool = True
     only_while: tuple[str, str] | None = None
+    above: float | None = None
+    below: float | None = None
+    fault: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +69,33 @@ class GasInfo:
     Attributes:
         machine: of the detector.
         tag: the concentration.
-        limit: never above this, or not for 15 minutes, or not for 8 hours: the first of these that there is.
+        substance: what it is, of the table of limits.
+        table: limits of that substance, with their source.
+        own_twa: the site's own limit of the 8-hour mean; None = the table's holds.
+        own_stel: the site's own limit of the 15-minute mean.
     """
 
     machine: str
     tag: str
-    limit: float
+    substance: str
+    table: Limits
+    own_twa: float | None = None
+    own_stel: float | None = None
+
+    @property
+    def twa(self) -> float:
+        """Limit of the 8-hour mean that holds."""
+        return self.own_twa or self.table.twa
+
+    @property
+    def stel(self) -> float | None:
+        """Limit of the 15-minute mean that holds; None = there is none."""
+        return self.own_stel or self.table.stel
+
+    @property
+    def limit(self) -> float:
+        """Never above this, or not for 15 minutes, or not for 8 hours: the first of these that there is."""
+        return self.table.ceiling or self.stel or self.twa
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +200,8 @@ def holidays() -> Holidays:
 def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
     machine = alarm.get("machine") or ""
     tags = [alarm.get("tag"), alarm.get("minus"), *(alarm.get("tags") or ())]
-    refs = (_ref(machine, str(one)) for one in tags if one)
+    tags = [one for one in tags if one]
+    refs = (_ref(machine, str(one)) for one in tags)
     return AlarmInfo(
         machine,
         alarm.get("name") or "",
@@ -186,6 +214,9 @@ def _alarm(alarm: Mapping[str, Any]) -> AlarmInfo:
         _limit(alarm),
         alarm.get("in_service") is not False,
         _ref(machine, str(alarm["only_while"])) if alarm.get("only_while") else None,
+        above=alarm.get("above") if len(tags) == 1 else None,
+        below=alarm.get("below") if len(tags) == 1 else None,
+        fault=_ref(machine, str(alarm["fault"])) if alarm.get("fault") else None,
     )
 
 
@@ -211,6 +242,6 @@ def _said(value: object) -> str:
 
 
 def _gas(exposure: Mapping[str, Any]) -> GasInfo:
-    table = limits_table()[exposure["substance"]]
-    limits = (table.ceiling, exposure.get("stel") or table.stel, exposure.get("twa") or table.twa)
-    return GasInfo(exposure["machine"], exposure["tag"], next(one for one in limits if one is not None))
+    substance = exposure["substance"]
+    own = exposure.get("twa"), exposure.get("stel")
+    return GasInfo(exposure["machine"], exposure["tag"], substance, limits_table()[substance], *own)

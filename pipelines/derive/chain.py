@@ -84,6 +84,23 @@ def read_entry(line: bytes) -> Entry | None:
     return entry if entry_after(Head(entry.seq - 1, entry.prev), said).hash == entry.hash else None
 
 
+def told_entry(canonical: str, claimed: str) -> Entry | None:
+    """The entry of a point of `event_log`; None when what is hashed and the hash do not belong together.
+
+    Args:
+        canonical: what `Entry.canonical` gave.
+        claimed: its hash.
+    """
+    try:
+        said = orjson.loads(canonical)
+        entry = Entry(said.pop("seq"), said.pop("prev"), claimed, said)
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return None
+    if not isinstance(entry.seq, int) or entry.canonical() != canonical.encode():
+        return None
+    return entry if hashlib.sha256(entry.canonical()).hexdigest() == claimed else None
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a chain is whole.

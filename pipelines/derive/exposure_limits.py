@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from pipelines.settings import FieldName, Name, Settings
 from pipelines.yaml_text import plain_yaml
@@ -29,10 +29,19 @@ class Limits(Settings):
     """Mean of 15 minutes; None = there is none."""
     ceiling: Annotated[float, Field(gt=0)] | None = None
     """Never above this; None = there is none."""
+    valid_from: Annotated[str, Field(pattern=r"^(19|20)\d\d(-[01]\d(-[0-3]\d)?)?$")] | None = None
+    """Since when they hold: a date, or the month or year where its day is not known; None = nobody looked it up."""
     verified: bool
     """Whether the figures were read in a publication of the ministry."""
     source: str
     """Where they are from."""
+
+    @model_validator(mode="after")
+    def _dated(self) -> Self:
+        if self.verified and self.valid_from is None:
+            msg = "is verified and does not say since when; add valid_from"
+            raise ValueError(msg)
+        return self
 
 
 class ExposureSettings(Settings):

@@ -22,6 +22,7 @@ SECTIONS: Final = {
     "EnergySettings": "`machines.NAME.energy`",
     "BatterySettings": "`machines.NAME.battery`",
     "ChannelSettings": "`machines.NAME.battery.channels.NAME`",
+    "CalibrationSettings": "`machines.NAME.calibration`",
     "CalendarSettings": "`calendar`",
     "ShiftSettings": "`calendar.shifts[]`",
     "AlarmSettings": "`alarms[]`",

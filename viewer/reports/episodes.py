@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from viewer.kpi.words import Text
@@ -64,3 +64,27 @@ def episodes(events: Iterable[AlarmEvent]) -> list[Episode]:
                 continue
         open_[key] = [at for at in waiting if found[at].noted_ns is None or found[at].cleared_ns is None]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """How soon people took note of alarms.
+
+    Attributes:
+        count: alarms that came.
+        noted: how many of them somebody took note of.
+        mean_min: mean time until then, minutes; None = of none.
+        longest_min: the longest, minutes; None = of none.
+    """
+
+    count: int
+    noted: int
+    mean_min: float | None
+    longest_min: float | None
+
+
+def responses(found: Sequence[Episode]) -> Responses:
+    """How soon people took note of these."""
+    times = [one.response_min for one in found if one.response_min is not None]
+    mean_min = sum(times) / len(times) if times else None
+    return Responses(len(found), len(times), mean_min, max(times, default=None))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from pipelines.derive.calibration import Calibrated
 from viewer.kpi.words import Text
+from viewer.safety.log import Break
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,27 @@ class BatteryTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Calibration of a machine's detectors.
+
+    Attributes:
+        machine: which.
+        every_days: days from one to the next.
+        last: day of the last one; None = nobody has said.
+        due: last day on which it holds; None = not known.
+        certificate: its number; empty = nobody has said.
+        stands: how it stands when the report is made.
+    """
+
+    machine: Text
+    every_days: int
+    last: date | None
+    due: date | None
+    certificate: str
+    stands: Calibrated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
     """Entries of the hash-chained log that were stored in the period.
 
@@ -120,9 +143,11 @@ class ChainFacts:
         first: number of the first one; 0 = there is none.
         last: number of the last one.
         hash: of the last one, hexadecimal.
+        breaks: how the chain breaks, and at which number.
     """
 
     entries: int = 0
     first: int = 0
     last: int = 0
     hash: str = ""
+    breaks: tuple[tuple[Break, int], ...] = ()

@@ -14,7 +14,7 @@ from viewer.kpi.result import Result
 from viewer.kpi.spans import Times
 from viewer.kpi.words import Text
 from viewer.query.downtime import Downtime
-from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard, Measured
+from viewer.reports.records import BatteryTest, Calibration, ChainFacts, Exposure, Guard, Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +179,7 @@ class Subject:
         batteries: tests that began in the period.
         chain: the hash-chained log.
         use: of the pages by the company's own people; None = nobody notes it.
+        calibrations: of detectors.
     """
 
     company: str
@@ -206,3 +207,4 @@ class Subject:
     batteries: tuple[BatteryTest, ...] = ()
     chain: ChainFacts = field(default_factory=ChainFacts)
     use: Use | None = None
+    calibrations: tuple[Calibration, ...] = ()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
+from pydantic import ValidationError
 
 from pipelines.derive.exposure import ExposureRule
-from pipelines.derive.exposure_limits import ExposureSettings, limits_table
+from pipelines.derive.exposure_limits import ExposureSettings, Limits, limits_table
 from pipelines.derive.rule import Derived, Ref
 from pipelines.point import BAD_NO_COMMUNICATION, GOOD
 
@@ -136,7 +137,12 @@ def test_the_table_says_where_it_is_from() -> None:
     for name, one in limits_table().items():
         assert one.source, name
         assert one.stel is None or one.stel > one.twa, name
-    assert [name for name, one in limits_table().items() if one.verified] == ["toluene"]
+    assert [(name, one.valid_from) for name, one in limits_table().items() if one.verified] == [("toluene", "2008")]
+
+
+def test_a_verified_limit_says_since_when() -> None:
+    with pytest.raises(ValidationError, match="add valid_from"):
+        Limits(ko="가", en="A", unit="ppm", twa=1, verified=True, source="x")
 
 
 def test_state_of_something_else_is_refused() -> None:

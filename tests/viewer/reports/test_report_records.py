@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from pydantic import ValidationError
 
+from pipelines.derive.calibration import Calibrated
 from tests.viewer.reports.shift import HOUR, MINUTE, PRESS, SHIFT, T0, subject
 from viewer.kpi.result import Evidence, Result
 from viewer.kpi.words import Text
@@ -19,8 +20,10 @@ from viewer.reports.kinds import battery_report, ccp_report, safety_report
 from viewer.reports.model import Facts, Paragraph, Report, Table
 from viewer.reports.pdf import pdf
 from viewer.reports.programme import Company, ProgrammeFile, Target, programme_report
+from viewer.reports.records import Calibration
 from viewer.reports.subject import AlarmEvent
 from viewer.reports.xlsx import xlsx
+from viewer.safety.log import Break
 
 
 def tables(report: Report) -> dict[str, list[list[str]]]:
@@ -71,6 +74,7 @@ def test_the_month_of_safety() -> None:
     said = facts(report)
     assert (said["평균 대응시간"], said["최장 대응시간"]) == ("2.0 min", "2.0 min")
     assert (said["기록 사슬"], said["마지막 해시"]) == ("7–10번, 4건", "ef" * 32)
+    assert said["사슬 검증"] == "이상 없음 (저장된 기록 사이)"
     exposure = tables(report)["노출 (TWA·STEL)"][0]
     assert exposure[1:] == ["NH3", "12.35", "25.00", "36.50", "35.00", "480", "3", "98.50%"]
     assert tables(report)["발생과 조치"][0][2:] == [
@@ -82,6 +86,21 @@ def test_the_month_of_safety() -> None:
         "냉각수 확인",
     ]
     assert [row[1] for row in tables(report)["관리 기준"]] == ["베어링 과열"]
+
+
+def test_the_month_of_safety_says_what_is_due_and_where_the_log_breaks() -> None:
+    late = Calibration(
+        machine=PRESS,
+        every_days=180,
+        last=date(2026, 1, 1),
+        due=date(2026, 6, 30),
+        certificate="K-1",
+        stands=Calibrated.OVERDUE,
+    )
+    broken = replace(subject().chain, breaks=((Break.MISSING, 9),))
+    report = safety_report(replace(subject(), calibrations=(late,), chain=broken))
+    assert tables(report)["감지기 교정 기한"] == [[PRESS.ko, "180", "2026-01-01", "2026-06-30", "기한 지남", "K-1"]]
+    assert facts(report)["사슬 검증"] == "끊김: 9번 앞의 기록 없음"
 
 
 def test_safety_of_a_month_without_data_claims_nothing() -> None:

@@ -11,7 +11,7 @@ from viewer.kpi.words import Text
 from viewer.query import energy
 from viewer.reports.gather.alarms import alarms_of
 from viewer.reports.gather.control_points import measured_of
-from viewer.reports.gather.records import chain_of, exposures_of, guards_of, tests_of
+from viewer.reports.gather.records import calibrations_of, chain_of, exposures_of, guards_of, tests_of
 from viewer.reports.gather.scopes import of_machine, whole
 from viewer.reports.gather.sources import digest_of, queries, sources_of
 from viewer.reports.gather.tags import causes, gaps_in, tags_of
@@ -87,4 +87,5 @@ def subject_of(
         batteries=tuple(test for one in infos for test in tests_of(store, one, period)),
         chain=chain_of(store, site, period),
         use=use,
+        calibrations=calibrations_of(site, local(now_ns).date()),
     )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
 
 from pipelines.calendar import Span
+from pipelines.derive.calibration import calibrated
 from viewer.catalog import MachineInfo
 from viewer.kpi.words import Text
+from viewer.query.event_log import log_of
 from viewer.reports.gather.scopes import name_of
-from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard
-from viewer.site_info import SiteInfo
+from viewer.reports.records import BatteryTest, Calibration, ChainFacts, Exposure, Guard
+from viewer.site_info import GasInfo, SiteInfo
 from viewer.stores.base import Points, Store, no_points
 
 _GAS: Final = ("twa", "stel", "twa_of_limit", "stel_of_limit", "stel_coverage")
@@ -40,17 +43,18 @@ def guards_of(site: SiteInfo) -> tuple[Guard, ...]:
 
 def exposures_of(store: Store, site: SiteInfo, period: Span) -> tuple[Exposure, ...]:
     """Every gas that the site watches, also one of which nothing is known."""
-    found = []
-    for gas in site.gases:
-        machine = site.machines.get(gas.machine)
-        if machine is None:
-            continue
-        series = store.tagged(machine.place("exposure"), _GAS, *period)
-        own = [one for one in series if one.tags.get("tag") == gas.tag]
-        fields = own[0].fields if own else {}
-        substance = own[0].tags.get("substance", gas.tag) if own else gas.tag
-        found.append(_exposure(name_of(machine), substance, [_numbers(fields, name) for name in _GAS]))
-    return tuple(found)
+    machines = site.machines
+    return tuple(
+        exposure_of(store, machines[gas.machine], gas, period) for gas in site.gases if gas.machine in machines
+    )
+
+
+def exposure_of(store: Store, machine: MachineInfo, gas: GasInfo, period: Span) -> Exposure:
+    """One gas; every mean whose window ends in the period."""
+    series = store.tagged(machine.place("exposure"), _GAS, *period)
+    own = [one for one in series if one.tags.get("tag") == gas.tag]
+    fields = own[0].fields if own else {}
+    return _exposure(name_of(machine), gas.substance, [_numbers(fields, name) for name in _GAS])
 
 
 def _exposure(machine: Text, substance: str, columns: Sequence[np.ndarray[Any, Any]]) -> Exposure:
@@ -92,21 +96,29 @@ def _test(machine: Text, channel: str, start_ns: int, row: Mapping[str, Any]) ->
 
 
 def chain_of(store: Store, site: SiteInfo, period: Span) -> ChainFacts:
-    """Entries of the hash-chained log of a site."""
-    rows: dict[int, str] = {}
-    for series in store.series():
-        place = series.place
-        if (place.company, place.site, place.measurement) != (*site.key, "event_log"):
-            continue
-        number, text = store.readings([(place, "seq"), (place, "hash")], *period)
-        hashes = dict(zip(text.time_ns.tolist(), text.value.tolist(), strict=True))
-        rows |= {
-            int(seq): str(hashes.get(at, ""))
-            for at, seq in zip(number.time_ns.tolist(), number.value.tolist(), strict=True)
-        }
-    if not rows:
+    """Entries of the hash-chained log of a site, and whether they are whole."""
+    entries, found = log_of(store, site, period)
+    if not entries:
         return ChainFacts()
-    return ChainFacts(entries=len(rows), first=min(rows), last=max(rows), hash=rows[max(rows)])
+    last = max(entries, key=lambda one: (one.seq, one.time_ns))
+    first = min(one.seq for one in entries)
+    return ChainFacts(entries=len(entries), first=first, last=last.seq, hash=last.hash, breaks=found.breaks)
+
+
+def calibrations_of(site: SiteInfo, today: date) -> tuple[Calibration, ...]:
+    """Detectors of a site whose calibration the site says anything of."""
+    return tuple(
+        Calibration(
+            machine=name_of(one),
+            every_days=one.calibration.every_days,
+            last=one.calibration.last,
+            due=one.calibration.due,
+            certificate=one.calibration.certificate,
+            stands=calibrated(one.calibration, today),
+        )
+        for one in site.machines.values()
+        if one.calibration is not None
+    )
 
 
 def _numbers(fields: Mapping[str, Points], name: str) -> np.ndarray[Any, Any]:

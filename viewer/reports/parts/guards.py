@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pipelines.derive.calibration import Calibrated
 from viewer.kpi.words import CASES, MINUTES, Text
 from viewer.reports.cell import NOTHING, Cell, Day, Missing, Moment, figure_cell, number, said
-from viewer.reports.episodes import Episode, episodes
+from viewer.reports.episodes import Episode, episodes, responses
 from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Signatures, Table
 from viewer.reports.parts.alarms import PRIORITIES
+from viewer.reports.records import ChainFacts
 from viewer.reports.subject import Subject
+from viewer.safety.log import Break
 
 DISCLAIMER: Final = Text(
     "감시 보조 자료임. 법정 감지기·인터록·경보설비와 그 점검을 대신하지 않으며, 인증된 경보 시스템이 아님.",
@@ -35,6 +38,7 @@ def safety(subject: Subject) -> Section:
         Paragraph(DISCLAIMER, warning=True),
         Facts(Text("요약", "Summary"), facts),
         _exposures(subject),
+        _calibrations(subject),
         Signatures((Text("작성", "Written by"), Text("안전관리자", "Safety manager"), Text("확인", "Confirmed by"))),
     )
     return Section("01_안전요약", Text("안전 모니터링 요약", "Safety: summary"), blocks)
@@ -63,7 +67,7 @@ def ccp(subject: Subject) -> Section:
         *_log(subject),
     )
     blocks: tuple[Block, ...] = (
-        Paragraph(_CCP, warning=True),
+        Paragraph(CCP_NOTE, warning=True),
         Facts(Text("요약", "Summary"), facts),
         _watched(subject, ccp=True),
         _measured(subject),
@@ -85,13 +89,13 @@ def _episodes(subject: Subject, *, ccp: bool) -> list[Episode]:
 
 def _responses(found: Sequence[Episode]) -> tuple[tuple[Text, Cell], ...]:
     """How soon people took note; of none there is no mean."""
-    times = [one.response_min for one in found if one.response_min is not None]
-    if not times:
+    of = responses(found)
+    if not of.noted:
         return ((Text("대응시간", "Response"), said(_NOBODY)),)
     return (
-        (Text("확인한 경보", "Acknowledged"), number(len(times), CASES)),
-        (Text("평균 대응시간", "Mean response"), number(sum(times) / len(times), MINUTES)),
-        (Text("최장 대응시간", "Longest response"), number(max(times), MINUTES)),
+        (Text("확인한 경보", "Acknowledged"), number(of.noted, CASES)),
+        (Text("평균 대응시간", "Mean response"), number(of.mean_min, MINUTES)),
+        (Text("최장 대응시간", "Longest response"), number(of.longest_min, MINUTES)),
     )
 
 
@@ -106,7 +110,17 @@ def _log(subject: Subject) -> tuple[tuple[Text, Cell], ...]:
     return (
         (Text("기록 사슬", "Hash-chained log"), said(text)),
         (Text("마지막 해시", "Last hash"), said(chain.hash)),
+        (Text("사슬 검증", "Chain verified"), said(chain_text(chain))),
     )
+
+
+def chain_text(chain: ChainFacts) -> Text:
+    """Whether a chain is whole, and where it breaks, in words."""
+    if not chain.breaks:
+        return Text("이상 없음 (저장된 기록 사이)", "whole, as far as it is stored")
+    ways = [(_BREAKS[how], seq) for how, seq in chain.breaks]
+    ko = ", ".join(f"{seq:,}번 {how.ko}" for how, seq in ways)
+    return Text(f"끊김: {ko}", "broken: " + ", ".join(f"entry {seq:,} {how.en}" for how, seq in ways))
 
 
 def _exposures(subject: Subject) -> Table:
@@ -139,6 +153,32 @@ def _exposures(subject: Subject) -> Table:
         ),
         empty=Text("설정된 가스(exposure) 없음", "no gas (exposure) is configured"),
         notes=(_TWA,),
+    )
+
+
+def _calibrations(subject: Subject) -> Table:
+    return Table(
+        title=Text("감지기 교정 기한", "Calibration of detectors"),
+        columns=(
+            _MACHINE,
+            Column(Text("주기(일)", "Every (days)"), 0.9, "right"),
+            Column(Text("최근 교정일", "Last"), 1.2, "center"),
+            Column(Text("교정 기한", "Due"), 1.2, "center"),
+            Column(Text("상태", "State"), 1.4, "center"),
+            Column(Text("성적서", "Certificate"), 1.4),
+        ),
+        rows=tuple(
+            (
+                said(one.machine),
+                number(one.every_days),
+                NOTHING if one.last is None else Day(one.last),
+                NOTHING if one.due is None else Day(one.due),
+                said(CALIBRATED[one.stands]),
+                said(one.certificate) if one.certificate else NOTHING,
+            )
+            for one in subject.calibrations
+        ),
+        empty=Text("설정된 교정 주기(calibration) 없음", "no calibration is configured"),
     )
 
 
@@ -225,7 +265,18 @@ def _measured(subject: Subject) -> Table:
     )
 
 
-_CCP: Final = Text(
+_BREAKS: Final = {
+    Break.ALTERED: Text("변조됨", "was altered"),
+    Break.MISSING: Text("앞의 기록 없음", "is not preceded by the one before it"),
+    Break.PUT_IN: Text("끼워 넣음", "was put in, or stands beside another"),
+}
+CALIBRATED: Final = {
+    Calibrated.UNKNOWN: Text("교정일 미입력", "nobody has said when"),
+    Calibrated.OVERDUE: Text("기한 지남", "overdue"),
+    Calibrated.SOON: Text("30일 이내 도래", "due within 30 days"),
+    Calibrated.HOLDS: Text("유효", "holds"),
+}
+CCP_NOTE: Final = Text(
     "자동 기록을 옮긴 것임. 한계 기준은 사업장의 HACCP 계획에 따라 설정한 값이며, 검증 기록을 대신하지 않음.",
     "Taken from automatic records. Limits are those that were configured from the site's HACCP plan; "
     "this is no record of verification.",

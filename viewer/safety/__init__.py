@@ -1,0 +1,1 @@
+"""Gases, detectors, critical control points and the chained log, as pages show them. Pure."""
