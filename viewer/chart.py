@@ -13,7 +13,7 @@ import orjson
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from viewer.axes import TOP, Axes, frame, left_for, scale, tick_texts, time_axis, value_grid
+from viewer.axes import RIGHT, TOP, WIDTH, Axes, frame, left_for, scale, tick_texts, time_axis, value_grid
 from viewer.overview import NS
 from viewer.stores.base import StoredGap, Trend
 from viewer.words import Words, local, number_text
@@ -24,6 +24,8 @@ _SILENCE_S: Final = 60.0
 _USUAL: Final = 5
 _DAY_NS: Final = 86_400 * NS
 """In a longer picture a moment is told with its day."""
+_LETTERS: Final = 11
+"""Height of the words beside a level: they stand above it where there is room."""
 _ROOM: Final = 0.15
 """Above on and below off."""
 
@@ -38,6 +40,21 @@ class Chart:
     states: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A value that means something, such as an alarm's limit, drawn across a trend.
+
+    Attributes:
+        value: in the unit of the tag.
+        said: what it is.
+        name: class of the style sheet.
+    """
+
+    value: float
+    said: str
+    name: str
+
+
 def draw(
     trend: Trend,
     gaps: Sequence[StoredGap],
@@ -46,10 +63,12 @@ def draw(
     words: Words,
     label: str,
     decimals: int | None = None,
+    levels: Sequence[Level] = (),
 ) -> Chart:
     """A trend from `start_ns` to `end_ns` with its known gaps shaded; times of the axis are KST.
 
-    `decimals` are the digits after the point that the tag has; None = not known.
+    `decimals` are the digits after the point that the tag has; None = not known. Of `levels` those are drawn that the
+    trend crosses, and the nearest above and below it.
     """
     if not len(trend.count):
         return Chart(Markup(), "[]", empty=True)
@@ -57,18 +76,37 @@ def draw(
         low, high, ticks, texts = -_ROOM, 1 + _ROOM, [0.0, 1.0], [words("off"), words("on")]
         left = left_for([text * 2 for text in texts])
     else:
-        low, high, ticks = scale(float(trend.low.min()), float(trend.high.max()), whole=trend.whole)
+        levels = _near(levels, float(trend.low.min()), float(trend.high.max()))
+        ends = [float(trend.low.min()), float(trend.high.max()), *(one.value for one in levels)]
+        low, high, ticks = scale(min(ends), max(ends), whole=trend.whole)
         texts = tick_texts(ticks)
         left = left_for(texts)
     axes = Axes(start_ns, end_ns, low, high, left=left)
     middle = trend.time_ns + trend.bucket_ns // 2
     parts = [*value_grid(axes, ticks, texts), *time_axis(axes), *shades(axes, gaps, words)]
+    parts += [text for one in levels for text in _level(axes, one)]
     for piece in pieces(trend.time_ns, gaps, 3 * trend.bucket_ns):
         xs = [axes.x(float(time)) for time in middle[piece]]
         parts += _line(
             xs, [[axes.y(v) for v in column[piece].tolist()] for column in (trend.low, trend.mean, trend.high)]
         )
     return Chart(frame(axes, label, parts), _points(axes, trend, middle, words, decimals), empty=False)
+
+
+def _near(levels: Sequence[Level], low: float, high: float) -> list[Level]:
+    """Levels within a trend's values, and the nearest on either side of it."""
+    above = min((one.value for one in levels if one.value > high), default=high)
+    below = max((one.value for one in levels if one.value < low), default=low)
+    return [one for one in levels if below <= one.value <= above]
+
+
+def _level(axes: Axes, one: Level) -> list[str]:
+    y, right = axes.y(one.value), WIDTH - RIGHT
+    beside = y - 3 if y > TOP + _LETTERS else y + _LETTERS
+    return [
+        f'<line class="level {one.name}" x1="{axes.left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>',
+        f'<text class="axis level-text {one.name}" x="{right}" y="{beside:.1f}">{escape(one.said)}</text>',
+    ]
 
 
 def shades(axes: Axes, gaps: Sequence[StoredGap], words: Words) -> list[str]:

@@ -36,6 +36,7 @@ PAGES = {
     "/alarms": ("현재 경보", "Alarms now"),
     "/goals": ("종합달성도", "Overall achievement"),
     "/reports": ("파일로 받기", "Save it"),
+    "/safety": ("감지기 현재 상태", "Detectors now"),
     "/energy?period=yesterday": ("적용한 배출계수", "Emission factors applied"),
     "/quality": ("설비별 수집률", "Collection by machine"),
     f"/quality?unit={COMPANY}/A/L1/PRS-01": ("태그별 품질", "Quality by tag"),

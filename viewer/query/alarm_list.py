@@ -20,6 +20,7 @@ UNACK: Final = "UNACK"
 ACKED: Final = "ACKED"
 RTN_UNACK: Final = "RTN_UNACK"
 SHELVED: Final = "SHELVED"
+SUPPRESSED: Final = "SUPPRESSED"
 WAITING: Final = frozenset({UNACK, RTN_UNACK, "LATCHED"})
 """States that wait for a person."""
 LOOK_BACK_NS: Final = 92 * 86_400 * 10**9

@@ -9,6 +9,7 @@ from typing import Final
 from viewer.access.roles import Permission
 from viewer.access.users import User
 from viewer.catalog import Catalog
+from viewer.safety.concerns import any_ccp, any_safety
 
 
 def _always(catalog: Catalog) -> bool:
@@ -44,6 +45,8 @@ MENU: Final = (
     Entry("/", "menu_machines"),
     Entry("/kpi", "menu_kpi"),
     Entry("/alarms", "menu_alarms"),
+    Entry("/safety", "menu_safety", any_safety),
+    Entry("/ccp", "menu_ccp", any_ccp),
     Entry("/energy", "menu_energy"),
     Entry("/quality", "menu_quality"),
     Entry("/entry", "menu_entry"),

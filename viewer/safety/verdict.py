@@ -8,7 +8,7 @@ from typing import Final
 
 from pipelines.derive.alarm_settings import PRIORITIES
 from viewer.overview import ALIVE_S, NS, TagView, is_bad
-from viewer.query.alarm_list import SHELVED, WAITING, Standing
+from viewer.query.alarm_list import SHELVED, SUPPRESSED, WAITING, Standing
 from viewer.site_info import AlarmInfo
 
 _PERIODS: Final = 3
@@ -76,7 +76,7 @@ def verdict(
     """
     if faulty or not known or faulty is None or counts is None:
         return Verdict.FAULT if faulty else Verdict.UNKNOWN
-    if any(one.active and one.state != "SUPPRESSED" for one in standing):
+    if any(one.active and one.state != SUPPRESSED for one in standing):
         return Verdict.ALARM
     if counts and beyond(tag.value, alarms):
         return Verdict.OVER
