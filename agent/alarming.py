@@ -21,9 +21,10 @@ from pipelines.derive.alarm_settings import PRIORITIES
 from pipelines.derive.chain import Entry
 from pipelines.derive.chain_file import FOLDER, ChainFile
 from pipelines.derive.lifecycle import UNACKNOWLEDGED, State
-from pipelines.errors import JournalError
+from pipelines.errors import JournalError, OrderRefused
 from pipelines.flow import Flow
 from pipelines.lines import Lines
+from pipelines.orders import MOST_COMMENT
 
 LIST: Final = "/alarms/list"
 ACT: Final = "/alarms/"
@@ -31,7 +32,6 @@ ACT: Final = "/alarms/"
 _WRITE_S: Final = 0.5
 _STANDS: Final = frozenset({State.UNACK, State.ACKED, State.LATCHED})
 _BY: Final = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
-_MOST_COMMENT: Final = 500
 log = structlog.get_logger()
 
 
@@ -71,30 +71,38 @@ class Alarming:
     async def act(self, what: str, said: dict[str, Any]) -> dict[str, Any]:
         """What a person does with `alarms` (`MACHINE/NAME`), or with `all` that wait; durable when it returns.
 
+        Returns:
+            `done`: names; `refused`: name to the reason, `why`: name to a word for it (`OrderRefused`); `at_ns`: when;
+            `states` and `until_ns` of those that are meant, after it.
+
         Raises:
-            ValueError: it does not say who, or of which alarms.
+            OrderRefused: it does not say who, or of which alarms.
         """
         by, comment = str(said.get("by") or ""), str(said.get("comment") or "")
         if not _BY.fullmatch(by):
-            raise ValueError("say who does it: 1 to 64 characters")
-        if len(comment) > _MOST_COMMENT:
-            raise ValueError(f"a comment has at most {_MOST_COMMENT} characters")
-        done, refused = [], {}
-        now_ns = self._clock.now_ns()
-        for name, alarm in self._chosen(said).items():
+            raise OrderRefused("no_name", "say who does it: 1 to 64 characters")
+        if len(comment) > MOST_COMMENT:
+            raise OrderRefused("comment", f"a comment has at most {MOST_COMMENT} characters")
+        done, refused, why = list[str](), dict[str, str](), dict[str, str]()
+        now_ns, chosen = self._clock.now_ns(), self._chosen(said)
+        for name, alarm in chosen.items():
             try:
                 if what == "shelve":
                     alarm.shelve(now_ns, float(said.get("for_s") or 0), by, comment)
                 else:
                     getattr(alarm, what)(now_ns, by, comment)
-            except ValueError as error:
-                refused[name] = str(error)
+            except OrderRefused as error:
+                refused[name], why[name] = error.reason, error.why
             else:
                 done.append(name)
         self._links.tick()
+        after = {
+            "states": {name: str(one.state) for name, one in chosen.items()},
+            "until_ns": {name: one.until_ns for name, one in chosen.items()},
+        }
         await self._durable()
         log.info("alarms_acted_on", what=what, done=len(done), refused=len(refused))
-        return {"done": done, "refused": refused}
+        return {"done": done, "refused": refused, "why": why, "at_ns": now_ns, **after}
 
     async def run(self) -> NoReturn:
         """Write the log behind the records; ends by cancellation."""
@@ -164,16 +172,16 @@ class Alarming:
         """The alarms that are meant.
 
         Raises:
-            ValueError: one of them is not there, or none is named.
+            OrderRefused: one of them is not there, or none is named.
         """
         alarms = {_name(one): one for one in self._alarms()}
         if said.get("all"):
             return {name: one for name, one in alarms.items() if one.state in UNACKNOWLEDGED}
         wanted = [str(one) for one in said.get("alarms") or ()]
         if unknown := [name for name in wanted if name not in alarms]:
-            raise ValueError(f"{unknown[0]}: no such alarm; `agent alarms list --all` shows them")
+            raise OrderRefused("no_such", f"{unknown[0]}: no such alarm; `agent alarms list --all` shows them")
         if not wanted:
-            raise ValueError("name alarms as MACHINE/NAME; `agent alarms` lists them")
+            raise OrderRefused("no_such", "name alarms as MACHINE/NAME; `agent alarms` lists them")
         return {name: alarms[name] for name in wanted}
 
 

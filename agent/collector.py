@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from agent import health
+from agent.alarm_orders import AlarmOrders
 from agent.alarming import Alarming
 from agent.control.quarantine import QuarantineOrders
 from agent.control.server import Routes, serve_control
@@ -21,8 +22,10 @@ from agent.destination import Destination
 from agent.heartbeat import counts, heartbeat
 from agent.links import Change, Links
 from agent.notify import notify, watchdog
+from agent.order_link import OrderLink
 from agent.reading import Reading
 from agent.reload import Reload
+from agent.rules import no_orders_from
 from agent.site import Site
 from agent.supervise import keep_open, spread_of
 from agent.timekeeping import Timekeeper
@@ -87,6 +90,8 @@ class Collector:
         self.flow.carried = self.time.state
         self.links = Links(site, self.flow, self.time, state_dir)
         self.alarming = Alarming(self.links, self.flow, self.clock, state_dir)
+        self.alarm_orders = AlarmOrders(self.alarming, self.topics, self.clock, self._alarms)
+        self.order_link = self._order_link()
         self.time.readings = lambda: self.readings
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)
         self.outbox.later = self.time.later
@@ -131,6 +136,7 @@ class Collector:
                 services.create_task(self.links.derive(), name="derive"),
                 *(services.create_task(one.run(), name=f"share {one.name}") for one in self.destinations),
                 services.create_task(self.alarming.run(), name="alarms"),
+                *([services.create_task(self.order_link.run(), name="orders")] if self.order_link else ()),
                 services.create_task(watchdog(self.alive, partial(health.status_line, self)), name="watchdog"),
             ]
             async with asyncio.TaskGroup() as links:
@@ -175,6 +181,8 @@ class Collector:
         await self.links.change(change, wanted)
         self.site = wanted
         self.uplink.move(wanted.mqtt, self._facts())
+        if self.order_link is not None:
+            self.order_link.move(wanted.mqtt)
 
     def status(self) -> dict[str, Any]:
         """Everything `agent status` shows."""
@@ -182,7 +190,7 @@ class Collector:
 
     def _orders(self) -> Routes:
         """What others may have this agent do, by path."""
-        return {"/reload": self.reload.order, **self.orders.routes, **self.alarming.routes}
+        return {"/reload": self.reload.order, **self.orders.routes, **self.alarming.routes, **self.alarm_orders.routes}
 
     async def _tell_ready(self, ready: Callable[[], None]) -> None:
         """The configuration is valid and the journal open; once every connection was tried, others may rely on it."""
@@ -255,4 +263,19 @@ class Collector:
     def _facts(self) -> dict[str, Any]:
         """What the birth says of this agent."""
         tags = sum(len(one.tag_list()) for one in self.site.connections)
-        return {"agent": self.agent, "tags": tags, "machines": sorted(self.site.machines)}
+        facts: dict[str, Any] = {"agent": self.agent, "tags": tags, "machines": sorted(self.site.machines)}
+        # A viewer elsewhere offers orders for these alone, and sends none to an agent that takes none.
+        return facts | ({"orders": list(self._alarms())} if self.order_link is not None else {})
+
+    def _order_link(self) -> OrderLink | None:
+        """Where orders come from the broker, if they may."""
+        mqtt = self.site.mqtt
+        if self.site.agent.alarm_orders != "mqtt":
+            return None
+        if why := no_orders_from(mqtt):  # another broker than the file's, as in a simulation
+            log.warning("no_orders_over_mqtt", endpoint=mqtt.endpoint, reason=why)
+            return None
+        return OrderLink(mqtt, self.topics, self.alarm_orders)
+
+    def _alarms(self) -> tuple[str, ...]:
+        return tuple(f"{one.machine}/{one.name}" for one in self.site.alarms)

@@ -73,6 +73,7 @@ def check(site: Site) -> None:
         _among,
         _shares,
         _meters,
+        _orders,
         _serve,
     )
     _raise([fault for rule in rules for fault in rule(site)])
@@ -275,6 +276,21 @@ def _meters(site: Site) -> Iterator[Fault]:
     """Energy and batteries need their tables, and meters that say what they are taken for."""
     for place, reason in (*bad_tables(site), *wrong_units(site)):
         yield Fault(place, reason)
+
+
+def _orders(site: Site) -> Iterator[Fault]:
+    """Whoever may write to the broker could silence an alarm, where the broker does not ask who it is."""
+    if site.agent.alarm_orders == "mqtt" and (why := no_orders_from(site.mqtt)):
+        yield Fault(("agent", "alarm_orders"), f"{why}; or remove it: `serve` on this PC needs no broker for that")
+
+
+def no_orders_from(mqtt: MqttSettings) -> str:
+    """Why no order is taken from a broker, and the remedy; empty when it may be."""
+    if mqtt.user is None and (mqtt.tls is None or mqtt.tls.cert_file is None):
+        return "mqtt needs a broker that asks who it is: set mqtt.user and password_file, or mqtt.tls.cert_file"
+    if mqtt.tls is None and mqtt.host not in LOOPBACK:
+        return f"mqtt needs TLS on the way to {mqtt.host}, or anybody on the network could forge an order: set mqtt.tls"
+    return ""
 
 
 def _serve(site: Site) -> Iterator[Fault]:

@@ -30,6 +30,7 @@ from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.entries.desk import EntryDesk
 from viewer.fleet.board import Fleet
+from viewer.operate.desk import OrderDesk
 from viewer.stores.base import Store
 
 _TICK_S: Final = 0.02
@@ -79,8 +80,9 @@ class ViewerServer(QuietServer):
         port: int,
         access: Access,
         desk: EntryDesk | None = None,
+        operate: OrderDesk | None = None,
     ) -> None:
-        app = make_app(store, catalog, clock_from_environment(), notices, access, desk)
+        app = make_app(store, catalog, clock_from_environment(), notices, access, desk, operate)
         self._fleet: Fleet = app.state.fleet
         # The page has nothing to start or end, and a cancelled lifespan would leave a traceback in the log.
         quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "ws": "none", "lifespan": "off"}

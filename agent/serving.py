@@ -46,7 +46,7 @@ def command(settings: ServeSettings, mqtt_port: int, sites: Sequence[Path], stat
     store = settings.store or state_dir / "store"
     argv = ["-m", "agent.cli", "serve", "--json", "--log-level", "warning", "--store", str(store)]
     argv += ["--mqtt-port", str(mqtt_port), "--host", settings.host, "--port", str(settings.port)]
-    argv += ["--access", settings.access]
+    argv += ["--access", settings.access, "--agent", str(state_dir)]
     return [*argv, *(word for path in sites for word in ("--site", str(path)))]
 
 

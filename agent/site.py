@@ -56,6 +56,10 @@ class AgentSettings(Settings):
     drain_points_per_s: Annotated[int, Field(ge=0)] = 0
     """Limit of the backlog after an outage, points a second, for a line that others share; 0 = as fast as the store
     takes it. Live points go first either way."""
+    alarm_orders: Literal["local", "mqtt"] = "local"
+    """From where people may acknowledge and shelve alarms: `local` with `agent alarms`, or on a page that is served on
+    this PC (`serve`); `mqtt` also on a page elsewhere, by way of the broker. The broker's access list then says who
+    may, so that a login is needed there, and TLS where it is not on this PC."""
 
 
 class Site(Settings):

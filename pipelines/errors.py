@@ -20,6 +20,7 @@
     │  └─ RecordRejected                   bisect, quarantine the culprit
     │     └─ RecordTooLarge                halve
     ├─ EntryRefused(faults)                what a person entered is not taken; told in both languages
+    ├─ OrderRefused(why, reason)           a ValueError too: an order about an alarm is not done; told by the word
     ├─ PayloadRefused(reason)              a message that cannot be unpacked: told to its agent, never stored
     └─ JournalError(path, reason)
        ├─ JournalFull                      named policy, counted
@@ -133,6 +134,21 @@ class RecordTooLarge(RecordRejected):
 
 class PayloadRefused(ShopfloorError):
     """What came cannot be unpacked, or not within bounds."""
+
+
+class OrderRefused(ShopfloorError, ValueError):
+    """What a person wanted of an alarm is not done.
+
+    Attributes:
+        why: a word for it: `nothing`, `safety`, `out_of_service`, `too_long`, `not_shelved`, `no_such`, `no_name`,
+            `comment`, `old`, `ahead`, `retained`, `taken`, `busy`, `malformed`.
+        reason: the same in a sentence.
+    """
+
+    def __init__(self, why: str, reason: str) -> None:
+        self.why = why
+        self.reason = reason
+        super().__init__(reason)
 
 
 class JournalError(ShopfloorError):

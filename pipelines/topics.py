@@ -1,4 +1,4 @@
-"""Topics and record identity: `sf/<company>/<site>/<agent>/{data,stored,rejected,birth}`.
+"""Topics and record identity: `sf/<company>/<site>/<agent>/{data,stored,rejected,birth,order,order/answer}`.
 
 What is shared with another destination has topics of its own: records `…/shared/<destination>`, and below it `stored`,
 `rejected` and `birth`.
@@ -95,6 +95,16 @@ class AgentTopics:
     def birth(self) -> str:
         """Retained JSON: who this agent is and what it reads."""
         return f"{self.prefix}/birth"
+
+    @property
+    def order(self) -> str:
+        """What viewers want of its alarms (`pipelines.orders`)."""
+        return f"{self.prefix}/order"
+
+    @property
+    def answer(self) -> str:
+        """What became of that."""
+        return f"{self.order}/answer"
 
     @classmethod
     def of(cls, topic: str) -> AgentTopics:

@@ -22,6 +22,7 @@ from pipelines.journal.journal import JournalSettings
 from tests.services.certificates import make_certificates
 from tests.services.mosquitto import HOST, Mosquitto, binary
 from tests.services.ports import free_port
+from tests.services.shipped_acl import add_site, shipped_acl
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -127,33 +128,13 @@ def test_example_loads(example: Path) -> None:
 @pytest.fixture
 def acl(tmp_path: Path) -> str:
     """shopfloor.acl after add-site.sh ran for two companies, with the real mosquitto_passwd."""
-    (tmp_path / "acl").write_text((DEPLOY / "mosquitto/shopfloor.acl").read_text())
-    for user in ("demo.gyeongsan", "other.seoul"):
-        _add_site(tmp_path, user, check=True)
-    return (tmp_path / "acl").read_text()
-
-
-def _add_site(folder: Path, user: str, *, check: bool) -> subprocess.CompletedProcess[str]:
-    fake = folder / "bin"  # mosquitto_passwd reads the password from the terminal: answer with -b instead
-    fake.mkdir(exist_ok=True)
-    real = binary("mosquitto_passwd", "mosquitto")
-    (fake / "mosquitto_passwd").write_text(f'#!/bin/sh\nexec {real} -b "$1" "$2" secret\n')
-    (fake / "mosquitto_passwd").chmod(0o755)
-    environment = os.environ | {
-        "ACL": str(folder / "acl"),
-        "PASSWD": str(folder / "passwd"),
-        "PATH": f"{fake}:{os.environ['PATH']}",
-    }
-    script = str(DEPLOY / "mosquitto/add-site.sh")
-    return subprocess.run(
-        [script, *user.split(".")], env=environment, check=check, capture_output=True, text=True, timeout=30
-    )
+    return shipped_acl(tmp_path, "demo.gyeongsan", "other.seoul")
 
 
 def test_add_site_refuses_a_second_time_and_wildcards(acl: str, tmp_path: Path) -> None:
-    again = _add_site(tmp_path, "demo.gyeongsan", check=False)
+    again = add_site(tmp_path, "demo.gyeongsan", check=False)
     assert (again.returncode, "already" in again.stderr) == (1, True)
-    wild = _add_site(tmp_path, "demo.+", check=False)
+    wild = add_site(tmp_path, "demo.+", check=False)
     assert wild.returncode == 2
     assert (tmp_path / "acl").read_text() == acl
     assert {line.split(":")[0] for line in (tmp_path / "passwd").read_text().splitlines()} == {

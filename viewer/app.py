@@ -22,7 +22,9 @@ from viewer.access.guard import Guard
 from viewer.catalog import Catalog
 from viewer.entries.desk import EntryDesk
 from viewer.headers import SecurityHeaders
+from viewer.operate.desk import OrderDesk
 from viewer.routes import (
+    alarm,
     alarms,
     audit,
     ccp,
@@ -68,6 +70,7 @@ _PARTS: Final = (
     kpi,
     oee,
     alarms,
+    alarm,
     safety,
     ccp,
     energy,
@@ -94,6 +97,7 @@ def make_app(
     notices: Sequence[str] = (),
     access: Access | None = None,
     desk: EntryDesk | None = None,
+    operate: OrderDesk | None = None,
 ) -> Starlette:
     """The viewer as an ASGI application; `state.fleet` is to be turned beside it (`viewer.fleet.board`).
 
@@ -104,8 +108,9 @@ def make_app(
         notices: shown on top of every page, for example that the broker is an embedded one.
         access: who may see what; default: whoever asks sees everything.
         desk: takes entries by hand; default: nothing is entered here.
+        operate: gives orders about alarms; default: they are looked at.
     """
-    pages = Pages(store, catalog, clock, notices, access, desk)
+    pages = Pages(store, catalog, clock, notices, access, desk, operate)
     app = Starlette(
         routes=[
             *(route for part in (*_PARTS, *_ACCESS) for route in part.routes(pages)),

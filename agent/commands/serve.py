@@ -16,6 +16,7 @@ from agent.control.readings import PATH, answers
 from agent.control.server import serve_orders
 from agent.entering import entering
 from agent.logs import set_up_logs
+from agent.operating import order_desk
 from agent.paths import ENTRIES, STATE_DIR, STORE_FILE, VIEWER
 from agent.server import DRAIN_S, ViewerServer, bridge_of, bridging, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
@@ -38,6 +39,10 @@ def command(
         int, typer.Option(help="Port of the broker of our own; 0 = a free one.", min=0, max=65535)
     ] = 1883,
     broker: Annotated[str, typer.Option(help="auto, mosquitto or embedded.")] = "auto",
+    agent: Annotated[
+        list[Path] | None,
+        typer.Option(help="State folder of an agent on this PC whose alarms are acknowledged here; default: state."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address of the viewer.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.", min=0, max=65535)] = 8080,
     access: Annotated[
@@ -61,7 +66,9 @@ def command(
         reason = f"cannot make the folder of the store: {error.strerror}; name another with --store"
         raise DependencyError(str(store), reason) from error
     with opened_access(store / VIEWER, access, host, limits) as who:
-        return asyncio.run(_serve(store, site or [], settings, mqtt_port, broker, (host, port), who, json=json))
+        return asyncio.run(
+            _serve(store, site or [], settings, mqtt_port, broker, agent or [STATE_DIR], (host, port), who, json=json)
+        )
 
 
 async def _serve(
@@ -70,6 +77,7 @@ async def _serve(
     mqtt: MqttSettings | None,
     mqtt_port: int,
     kind: str,
+    agents: list[Path],
     address: tuple[str, int],
     access: Access,
     *,
@@ -86,7 +94,8 @@ async def _serve(
         stack.push_async_callback(sink.close)
         reading = DuckDbStore(sink.cursor)
         taking = await stack.enter_async_context(entering(folder / VIEWER / ENTRIES, mqtt, catalog))
-        server = ViewerServer(reading, catalog, notices, *address, access, taking.desk)
+        operate = order_desk(agents, mqtt, catalog.sites)
+        server = ViewerServer(reading, catalog, notices, *address, access, taking.desk, operate)
         bridge = bridge_of(mqtt, sink)
 
         async def started() -> dict[str, str]:
@@ -96,6 +105,6 @@ async def _serve(
 
         orders = {PATH: answers(reading), **taking.orders}
         asked = serve_orders(folder / SOCKET, orders, lambda: bridge.alive() and server.alive())
-        parts = [bridging(bridge), server.run_until_cancelled(), asked, *taking.parts]
+        parts = [bridging(bridge), server.run_until_cancelled(), asked, *taking.parts, operate.run()]
         beats, drain = [bridge.alive, server.alive], partial(bridge.drain, DRAIN_S)
         return await serve_until_stopped(parts, started, beats, json=json, drain=drain)

@@ -14,6 +14,7 @@ from agent.control.server import serve_orders
 from agent.entering import entering
 from agent.influx import influx_store
 from agent.logs import set_up_logs
+from agent.operating import order_desk
 from agent.paths import ENTRIES, STATE_DIR, VIEWER
 from agent.server import ViewerServer, catalog_of, serve_until_stopped
 from agent.urls import mqtt_settings
@@ -41,6 +42,10 @@ def command(
     state_dir: Annotated[
         Path, typer.Option(help="Where users are, and entries wait for the broker; of this viewer alone.")
     ] = STATE_DIR / VIEWER,
+    agent: Annotated[
+        list[Path] | None,
+        typer.Option(help="State folder of an agent on this PC whose alarms are acknowledged here; default: state."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address of the viewer.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the viewer; 0 = a free one.", min=0, max=65535)] = 8080,
     access: Annotated[
@@ -59,13 +64,16 @@ def command(
     reading: Store = DuckDbStore(store) if store else influx_store(influx or "", influx_user, influx_password_file)
     broker = mqtt_settings(mqtt, mqtt_password_file, mqtt_ca_file) if mqtt else None
     with opened_access(state_dir, access, host, limits_of(session_idle, session_max)) as who:
-        return asyncio.run(_view(reading, site or [], broker, state_dir, (host, port), who, json=json))
+        return asyncio.run(
+            _view(reading, site or [], broker, agent or [STATE_DIR], state_dir, (host, port), who, json=json)
+        )
 
 
 async def _view(
     store: Store,
     sites: list[Path],
     mqtt: MqttSettings | None,
+    agents: list[Path],
     folder: Path,
     address: tuple[str, int],
     access: Access,
@@ -76,14 +84,16 @@ async def _view(
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         taking = await stack.enter_async_context(entering(folder / ENTRIES, mqtt, catalog)) if mqtt else None
-        server = ViewerServer(store, catalog, notices_of(access), *address, access, taking.desk if taking else None)
+        operate = order_desk(agents, mqtt, catalog.sites)
+        desk = taking.desk if taking else None
+        server = ViewerServer(store, catalog, notices_of(access), *address, access, desk, operate)
 
         async def started() -> dict[str, str]:
             url = await server.url()
             tell_first(access, url, folder)
             return {"viewer": url}
 
-        parts = [server.run_until_cancelled()]
+        parts = [server.run_until_cancelled(), operate.run()]
         if taking is not None:
             parts += [serve_orders(folder / SOCKET, taking.orders, server.alive), *taking.parts]
         return await serve_until_stopped(parts, started, [server.alive], json=json)

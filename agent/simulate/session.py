@@ -192,12 +192,13 @@ class Simulation:
         if plan.influx:
             bridge = ["-m", "agent.cli", "bridge", *mqtt, "--influx", ways.bridge_influx or plan.influx, "--json"]
             view = ["-m", "agent.cli", "view", "--influx", plan.influx, *sites, "--port", str(plan.port), "--json"]
-            view += ["--access", "open", "--state-dir", str(plan.work)]
+            view += ["--access", "open", "--state-dir", str(plan.work), "--agent", str(plan.state_dir)]
             names = [f"bridge-{number}" for number in range(1, ways.bridges + 1)] if ways.bridges > 1 else ["bridge"]
             servers = [*(child(name, bridge) for name in names), child("view", view)]
         else:
             serve = ["-m", "agent.cli", "serve", "--store", str(plan.store), *mqtt, *sites]
-            servers = [child("serve", [*serve, "--port", str(plan.port), "--access", "open", "--json"])]
+            serve += ["--port", str(plan.port), "--access", "open", "--agent", str(plan.state_dir), "--json"]
+            servers = [child("serve", serve)]
         collector = child("collector", [], prints=False, **ways.collector_env)
         plant = child("plant", argv)
         plant.ready_s *= plan.scale

@@ -26,6 +26,8 @@ topic write $root/data
 topic readwrite $root/birth
 topic read $root/stored
 topic read $root/rejected
+topic read $root/order
+topic write $root/order/answer
 topic write $root/shared/+
 topic readwrite $root/shared/+/birth
 topic read $root/shared/+/stored

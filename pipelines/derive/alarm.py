@@ -15,12 +15,12 @@ from pipelines.derive.alarm_settings import AlarmSettings
 from pipelines.derive.condition import Condition, is_known
 from pipelines.derive.lifecycle import ACTIVE, State, acknowledged, gone
 from pipelines.derive.rule import Ref, Value
+from pipelines.errors import OrderRefused
+from pipelines.orders import MOST_SHELVED_S
 
 FAULT_S: Final = 5.0
 """A safety alarm comes when its value was unknown for so long, seconds; with the time that a link needs to notice that
 its device is gone, it is below 10 s."""
-MOST_SHELVED_S: Final = 24 * 3600.0
-"""Longest time an alarm is shelved at once, seconds."""
 MOST_RAISES: Final = 64
 _HOLE_NS: Final = 60 * 10**9
 """Without a reading or tick for so long the agent did not run, and nothing is known of the time between."""
@@ -157,12 +157,12 @@ class Alarm:
         """A person has taken note.
 
         Raises:
-            ValueError: there is nothing to acknowledge.
+            OrderRefused: there is nothing to acknowledge.
         """
         self.tick(time_ns)
         after = acknowledged(self._inner)
         if after is None or self.state is not self._inner:
-            raise ValueError(f"{self._name}: nothing to acknowledge, its state is {self.state}")
+            raise OrderRefused("nothing", f"{self._name}: nothing to acknowledge, its state is {self.state}")
         self._inner = after
         self._tell(time_ns, "acknowledged", by, comment)
 
@@ -170,15 +170,16 @@ class Alarm:
         """Put it aside for a time; once more puts another end to it.
 
         Raises:
-            ValueError: it cannot be shelved, or not for so long.
+            OrderRefused: it cannot be shelved, or not for so long.
         """
         self.tick(time_ns)
         if self.settings.safety:
-            raise ValueError(f"{self._name}: a safety alarm cannot be shelved")
+            raise OrderRefused("safety", f"{self._name}: a safety alarm cannot be shelved")
         if not self.settings.in_service:
-            raise ValueError(f"{self._name}: it is out of service (in_service: false)")
+            raise OrderRefused("out_of_service", f"{self._name}: it is out of service (in_service: false)")
         if not 0 < for_s <= MOST_SHELVED_S:
-            raise ValueError(f"{self._name}: shelve it for 1 s to {MOST_SHELVED_S / 3600:g} h, not {for_s:g} s")
+            most = f"1 s to {MOST_SHELVED_S / 3600:g} h"
+            raise OrderRefused("too_long", f"{self._name}: shelve it for {most}, not {for_s:g} s")
         self.until_ns = time_ns + int(for_s * 1e9)
         self._tell(time_ns, "shelved", by, comment)
 
@@ -186,11 +187,11 @@ class Alarm:
         """End its shelving.
 
         Raises:
-            ValueError: it is not shelved.
+            OrderRefused: it is not shelved.
         """
         self.tick(time_ns)
         if not self.until_ns:
-            raise ValueError(f"{self._name}: not shelved, its state is {self.state}")
+            raise OrderRefused("not_shelved", f"{self._name}: not shelved, its state is {self.state}")
         self._unshelve(time_ns, "unshelved", by, comment)
 
     def kept(self) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -17,56 +15,13 @@ from agent.cli import run
 from agent.collector import Collector
 from agent.commands.status import _show
 from agent.links import compare
-from agent.site import Site
-from pipelines.clock import ScaledClock
 from pipelines.derive.alarm import FAULT_S
 from pipelines.derive.chain_file import FOLDER
-from pipelines.journal.journal import Journal, JournalSettings
-from pipelines.sinks.lineprotocol import parse
+from tests.agent.gas_room import GAS, LEVEL, points, running, site_of
 from tests.connectors.modbus.device import Device
 from tests.pipelines.waiting import until
 
 pytestmark = pytest.mark.wire
-CLOCK: Final = ScaledClock(time.time_ns(), 20.0)
-"""Twenty seconds of the agent per real one."""
-GAS: Final = (1, 4, 0)
-LEVEL: Final = (1, 4, 1)
-
-
-def site_of(port: int) -> Site:
-    tags = [
-        {"name": name, "table": "input", "address": at, "datatype": "uint16"}
-        for at, name in enumerate(("gas", "level"))
-    ]
-    plc = {"type": "modbus", "name": "plc", "host": "127.0.0.1", "port": port, "machine": "GD-01", "tags": tags}
-    labels = {"label": {"ko": "암모니아 고농도", "en": "NH3 high"}, "action": {"ko": "대피", "en": "Leave the room"}}
-    gas = {"name": "nh3_high", "tag": "gas", "above": 25, "safety": True, "priority": "urgent", **labels}
-    level = {"name": "level_high", "tag": "level", "above": 90, "deadband": 5, "priority": "caution"}
-    return Site.model_validate(
-        {
-            "company": "acme",
-            "site": "hall",
-            "machines": {"GD-01": {"class": "gas_detector"}},
-            "connections": [{**plc, "period_s": 1.0, "timeout_s": 0.5}],
-            "alarms": [{"machine": "GD-01", **one} for one in (gas, level)],
-            "mqtt": {"host": "127.0.0.1", "port": 1},
-            "journal": {"min_free_bytes": 0},
-        }
-    )
-
-
-@asynccontextmanager
-async def running(site: Site, folder: Path) -> AsyncIterator[Collector]:
-    collector = Collector(site, folder, CLOCK)
-    stop = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(collector.run(stop, 0.0))
-        await until(lambda: collector.ready)
-        try:
-            yield collector
-        finally:
-            stop.set()
-            await task
 
 
 async def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
@@ -77,20 +32,6 @@ async def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 
 
 def last_line(text: str) -> str:
     return text.splitlines()[-1]
-
-
-def points(folder: Path, measurement: str, *fields: str) -> list[tuple[Any, ...]]:
-    """(time, field …) of the records in a journal, oldest first, each time once."""
-    journal = Journal(folder / "journal", JournalSettings.model_validate({"min_free_bytes": 0}))
-    journal.open()
-    bodies = [one.payload() for segment in journal.segments for one in journal.walk(segment, 0, segment.size)]
-    journal.close()
-    rows: dict[int, dict[str, Any]] = {}
-    for column in parse(b"".join(bodies)):
-        if column.measurement == measurement:
-            for time_ns, value in zip(column.time_ns.tolist(), column.value.tolist(), strict=True):
-                rows.setdefault(time_ns, {})[column.field] = value
-    return [(at_ns, *(row.get(one) for one in fields)) for at_ns, row in sorted(rows.items())]
 
 
 async def raise_and_act(collector: Collector, device: Device, where: tuple[str, str], capsys: Any) -> None:
@@ -105,14 +46,14 @@ async def raise_and_act(collector: Collector, device: Device, where: tuple[str, 
     [one] = json.loads(last_line(await said(capsys, "alarms", "list", "--json", *where)))["alarms"]
     assert (one["alarm"], one["state"], one["label"]["ko"]) == ("GD-01/nh3_high", "UNACK", "암모니아 고농도")
     assert "긴급" in await said(capsys, "alarms", *where)
-    shelve = ("alarms", "shelve", "GD-01/nh3_high", "--by", "김반장", "--for", "10m", *where)
+    shelve = ("alarms", "shelve", "GD-01/nh3_high", "--by", "반장-1", "--for", "10m", *where)
     assert "a safety alarm cannot be shelved" in await said(capsys, *shelve, code=1)
-    ack = ("alarms", "ack", "--all", "--by", "김반장", "--comment", "환기 확인", *where)
+    ack = ("alarms", "ack", "--all", "--by", "반장-1", "--comment", "환기 확인", *where)
     assert "확인됨 acknowledged: GD-01/nh3_high" in await said(capsys, *ack)
     assert "확인할 경보 없음" in await said(capsys, *ack)
     device.registers[LEVEL] = 95
     await until(lambda: collector.status()["alarms"]["active"]["caution"])
-    shelve = ("alarms", "shelve", "GD-01/level_high", "--by", "이기사", "--for", "2h", *where)
+    shelve = ("alarms", "shelve", "GD-01/level_high", "--by", "기사-2", "--for", "2h", *where)
     assert "보류 shelved: GD-01/level_high" in await said(capsys, *shelve)
     assert collector.status()["alarms"]["shelved"] == 1
     await until(lambda: not collector.links.chain.unwritten)
@@ -122,8 +63,8 @@ async def go_on_and_lose_the_device(collector: Collector, device: Device, where:
     """After a restart: the gas is gone, the shelving ends, and then the detector is."""
     await until(lambda: collector.status()["alarms"]["unacknowledged"]["urgent"])
     assert collector.status()["alarms"]["shelved"] == 1
-    assert "보류 해제" in await said(capsys, "alarms", "unshelve", "GD-01/level_high", "--by", "이기사", *where)
-    await said(capsys, "alarms", "ack", "GD-01/nh3_high", "--by", "김반장", *where)
+    assert "보류 해제" in await said(capsys, "alarms", "unshelve", "GD-01/level_high", "--by", "기사-2", *where)
+    await said(capsys, "alarms", "ack", "GD-01/nh3_high", "--by", "반장-1", *where)
     await device.stop()
     await until(lambda: collector.status()["alarms"]["active"]["urgent"], 20)
     await until(lambda: not collector.links.chain.unwritten)
@@ -149,10 +90,10 @@ def test_from_a_reading_to_the_record(tmp_path: Path, capsys: pytest.CaptureFixt
     bad = [at_ns for at_ns, quality in points(folder, "gas_detector", "gas_quality") if quality]
     assert FAULT_S * 1e9 in {fault_ns - at_ns for at_ns in bad}
     assert [row[1:] for row in points(folder, "alarm_action", "action", "by", "comment")] == [
-        ("acknowledged", "김반장", "환기 확인"),
-        ("shelved", "이기사", None),
-        ("unshelved", "이기사", None),
-        ("acknowledged", "김반장", None),
+        ("acknowledged", "반장-1", "환기 확인"),
+        ("shelved", "기사-2", None),
+        ("unshelved", "기사-2", None),
+        ("acknowledged", "반장-1", None),
     ]
     chained = [row[1:] for row in points(folder, "event_log", "seq", "hash", "prev")]
     assert [seq for seq, *_ in chained] == [1, 2, 3, 4, 5]
@@ -162,7 +103,7 @@ def test_from_a_reading_to_the_record(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (verdict["whole"], verdict["last"], verdict["hash"]) == (True, 5, chained[-1][1])
     [path] = (folder / FOLDER).glob("*.jsonl")
     written = path.read_text(encoding="utf-8")
-    path.write_text(written.replace("김반장", "박반장"), encoding="utf-8")
+    path.write_text(written.replace("반장-1", "반장-9"), encoding="utf-8")
     assert run(["chain", *where]) == 1
     assert f"손상됨 broken: {path}:2" in capsys.readouterr().out
     before = sorted((folder / "journal").iterdir())

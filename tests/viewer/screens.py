@@ -2,6 +2,9 @@
 
     PYTHONPATH=. .venv/bin/python -m tests.viewer.screens DIR SITE_FILE OUT PAGE…
 
+DIR may be the address of a viewer that runs, http://127.0.0.1:PORT, for what only a running agent can answer;
+SITE_FILE is not looked at then.
+
 A page is NAME=PATH, for example `alarms=/alarms?period=today`. `--dark`, `--width 390`, `--height 800`, `--lang en` and
 `--tall` (the whole page) change what is drawn; `--goals docs/screens/goals.yaml` fills the book behind `/goals`.
 """
@@ -40,7 +43,7 @@ from viewer.stores.duckdb import DuckDbStore
 def main() -> None:
     """Draw them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("store", type=Path)
+    parser.add_argument("store")
     parser.add_argument("site", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("pages", nargs="+")
@@ -51,10 +54,15 @@ def main() -> None:
     parser.add_argument("--lang", default="ko")
     parser.add_argument("--goals", type=Path)
     said = parser.parse_args()
-    store = DuckDbStore(said.store / "points.duckdb" if said.store.is_dir() else said.store)
+    said.out.mkdir(parents=True, exist_ok=True)
+    if said.store.startswith("http://"):
+        with TemporaryDirectory() as profile:
+            draw(said.store.rstrip("/"), profile, said)
+        return
+    file = Path(said.store)
+    store = DuckDbStore(file / "points.duckdb" if file.is_dir() else file)
     beats = [one.time_ns or 0 for one in store.latest() if one.place.measurement == HEARTBEAT]
     catalog = catalog_of([said.site])
-    said.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as profile, desk_in_thread(Path(profile) / "desk", catalog) as desk:
         clock = SetClock(max(beats))
         access = Access(Book(), clock, Mode.OPEN)

@@ -52,7 +52,7 @@ def test_roles_may_what_they_are_for() -> None:
     may = {role: {one for one in Permission if User(1, "a", role).may(one)} for role in Role}
     view, enter, confirm = Permission.VIEW, Permission.ENTER, Permission.CONFIRM
     assert may == {
-        Role.COMPANY: {view, enter, Permission.SHARE},
+        Role.COMPANY: {view, enter, Permission.OPERATE, Permission.SHARE},
         Role.SUPPLIER: {view, enter},
         Role.COORDINATOR: {view, enter, confirm},
         Role.MANAGER: set(Permission) - {Permission.SHARED},

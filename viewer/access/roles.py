@@ -30,6 +30,8 @@ class Permission(StrEnum):
     """Readings and figures of the companies in the scope."""
     ENTER = "enter"
     """Entries by hand: reasons, defects, orders."""
+    OPERATE = "operate"
+    """Acknowledge and shelve alarms: for who is answerable for the machines, and can look at them."""
     CONFIRM = "confirm"
     """Baselines, targets and weights."""
     SHARE = "share"
@@ -41,7 +43,7 @@ class Permission(StrEnum):
 
 
 _MAY: Final = {
-    Role.COMPANY: frozenset({Permission.VIEW, Permission.ENTER, Permission.SHARE}),
+    Role.COMPANY: frozenset({Permission.VIEW, Permission.ENTER, Permission.OPERATE, Permission.SHARE}),
     Role.SUPPLIER: frozenset({Permission.VIEW, Permission.ENTER}),
     Role.COORDINATOR: frozenset({Permission.VIEW, Permission.ENTER, Permission.CONFIRM}),
     Role.MANAGER: frozenset(Permission) - {Permission.SHARED},

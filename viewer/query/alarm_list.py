@@ -25,9 +25,9 @@ WAITING: Final = frozenset({UNACK, RTN_UNACK, "LATCHED"})
 """States that wait for a person."""
 LOOK_BACK_NS: Final = 92 * 86_400 * 10**9
 """What stands now is looked for so far back."""
-_FIELDS: Final = ("active", "acknowledged", "shelved", "severity", "priority", "event", "state", "message", "cause",
+FIELDS: Final = ("active", "acknowledged", "shelved", "severity", "priority", "event", "state", "message", "cause",
                   "value", "comment")  # fmt: skip
-_SAID: Final = ("action", "by", "comment", "until")
+SAID: Final = ("action", "by", "comment", "until")
 _LEAST: Final = ((800, "urgent"), (600, "important"), (400, "caution"))
 """Least severities (OPC 10000-9, 1 to 1000) of priorities: half-way between those that agents write."""
 
@@ -98,16 +98,41 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What a person did with an alarm.
+
+    Attributes:
+        key: machine and alarm.
+        priority: as the alarm told it last; `info` where it told none.
+        at_ns: when it was done, ns since 1970 UTC.
+        action: `acknowledged`, `shelved` or `unshelved`.
+        by: who.
+        comment: what they said.
+        until_ns: end of a shelving; None = it is none.
+    """
+
+    key: AlarmKey
+    priority: str
+    at_ns: int
+    action: str
+    by: str
+    comment: str = ""
+    until_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmList:
     """What was told of alarms.
 
     Attributes:
         occurrences: oldest first.
         standing: what is not normal at the end.
+        deeds: what people did, oldest first.
     """
 
     occurrences: tuple[Occurrence, ...]
     standing: tuple[Standing, ...]
+    deeds: tuple[Deed, ...] = ()
 
 
 def alarm_list(store: Store, site: SiteInfo, period: Span) -> AlarmList:
@@ -123,22 +148,35 @@ def alarm_list(store: Store, site: SiteInfo, period: Span) -> AlarmList:
     """
     came: list[Occurrence] = []
     stand: list[Standing] = []
+    deeds: list[Deed] = []
     for place in {one.place for one in store.series() if one.place.measurement == ALARM}:
         if (place.company, place.site) != site.key:
             continue
         said = {
-            one.tags.get(ALARM): rows_of(one)
-            for one in store.tagged(replace(place, measurement=ACTION), _SAID, *period)
+            one.tags.get(ALARM, ""): rows_of(one)
+            for one in store.tagged(replace(place, measurement=ACTION), SAID, *period)
         }
-        for one in store.tagged(place, _FIELDS, *period):
+        for one in store.tagged(place, FIELDS, *period):
             name = one.tags.get(ALARM, "")
-            found, last = walk(rows_of(one), dict(said.get(name, ())), place, name)
+            rows = rows_of(one)
+            found, last = walk(rows, dict(said.get(name, ())), place, name)
             came += found
             stand += [last] if last else []
+            deeds += deeds_of((place.machine, name), rows, said.get(name, ()))
     return AlarmList(
         tuple(sorted(came, key=lambda one: (one.raised_ns, one.key))),
         tuple(sorted(stand, key=lambda one: one.key)),
+        tuple(sorted(deeds, key=lambda one: (one.at_ns, one.key))),
     )
+
+
+def deeds_of(key: AlarmKey, changes: Changes, said: Changes) -> list[Deed]:
+    """What people did with one alarm, by its points of both measurements; pure."""
+    priority = priority_of({name: value for _, fields in changes for name, value in fields.items()})
+    return [
+        Deed(key, priority, time_ns, one.get("action", ""), one.get("by", ""), one.get("comment", ""), one.get("until"))
+        for time_ns, one in said
+    ]
 
 
 def walk(
@@ -171,7 +209,7 @@ def walk(
         if found and found[-1].acknowledged_ns is None and fields.get("acknowledged") and _acknowledges(fields):
             by, comment = person.get("by", ""), person.get("comment") or fields.get("comment", "")
             found[-1] = replace(found[-1], acknowledged_ns=time_ns, by=by, comment=comment)
-        state = fields.get("state") or _state(told, active=active)
+        state = fields.get("state") or told_state(told, active=active)
         shelving = (person or shelving) if state == SHELVED else {}
         told_ns = time_ns
     if state in {NORM, "OUT_OF_SERVICE"}:
@@ -192,7 +230,7 @@ def _acknowledges(fields: Mapping[str, Any]) -> bool:
     return fields.get("event") == "acknowledged" if "state" in fields else True
 
 
-def _state(told: Mapping[str, Any], *, active: bool | None) -> str:
+def told_state(told: Mapping[str, Any], *, active: bool | None) -> str:
     """Of an alarm of a device, by what it said; one that knows no acknowledgement is normal when it is over."""
     if told.get("shelved"):
         return SHELVED

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,26 +13,26 @@ from starlette.routing import BaseRoute
 
 from pipelines.derive.alarm_load import FLOOD, STALE_NS, flooded
 from pipelines.derive.alarm_settings import PRIORITIES
+from viewer.access.current import require
+from viewer.access.roles import Permission
 from viewer.bars import Bar, draw_bars
 from viewer.chart import Chart
 from viewer.kpi.alarm_load import AIM_FLOOD, AIM_PER_HOUR, AIM_TOP, HOUR_NS, load
 from viewer.kpi.period import NAMED, by_day
 from viewer.lengths import length
 from viewer.query.agents import agents_of, all_alive
-from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, AlarmKey, Occurrence, alarm_list, within
+from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, AlarmKey, Occurrence, Standing, alarm_list, within
 from viewer.query.unit import Unit
+from viewer.routes.alarm_names import AlarmNames
 from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text, units_of
-from viewer.routes.pages import Pages, machine_url
-from viewer.site_info import AlarmInfo, SiteInfo
-from viewer.words import Words, local, number_text
+from viewer.routes.pages import Pages
+from viewer.site_info import SiteInfo
+from viewer.words import Words, local
 
 MOST_ROWS: Final = 200
 """Rows of the history at once; the newest are shown."""
 REFRESH_S: Final = 10
-_AROUND_NS: Final = 10 * 60 * 10**9
-"""A link to a machine shows so much before and after an alarm came."""
 _MOST_NAME: Final = 80
-_MS: Final = 1_000_000
 _FEW_DAYS: Final = 2
 
 
@@ -66,7 +65,7 @@ def _alarms(pages: Pages, request: Request) -> Response:
     site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
     of = asked(request, site, unit, now_ns)
-    names = _Names(site, words)
+    names = AlarmNames(site, words)
     picked = _picked(request, site, unit)
     live_only = request.query_params.get("part") == "live"
     since_ns = now_ns - LOOK_BACK_NS if live_only else min(of.period[0], now_ns - LOOK_BACK_NS)
@@ -76,6 +75,11 @@ def _alarms(pages: Pages, request: Request) -> Response:
     standing.sort(key=lambda one: (one.state == SHELVED, order.index(one.priority), -one.since_ns))
     came = [one for one in found.occurrences if picked.takes(one.key, one.priority, names.label(one.key, one.message))]
     inside = within(came, of.period)
+    deeds = [
+        one
+        for one in found.deeds
+        if of.period[0] <= one.at_ns < of.period[1] and picked.takes(one.key, one.priority, names.label(one.key))
+    ]
     watched = [] if live_only else all_alive(pages.store, agents_of(pages.store, site), of.period)
     asked_of = load([(one.raised_ns, one.key) for one in inside], watched, of.period)
     return pages.render(
@@ -90,10 +94,12 @@ def _alarms(pages: Pages, request: Request) -> Response:
         picked=picked,
         names=names,
         standing=standing,
+        opening=_opening(names, may=require(Permission.VIEW).may(Permission.OPERATE)),
         counts=_counts(standing),
         flood=flooded([one.raised_ns for one in came], now_ns),
         waiting=sum(one.state in WAITING for one in standing),
         inside=list(reversed(inside))[:MOST_ROWS],
+        deeds=list(reversed(deeds))[:MOST_ROWS],
         longest=_longest(inside, now_ns),
         load=asked_of,
         aims={"hour": AIM_PER_HOUR, "flood": AIM_FLOOD, "top": AIM_TOP, "most": FLOOD},
@@ -111,75 +117,17 @@ def _picked(request: Request, site: SiteInfo, unit: Unit) -> _Picked:
     return _Picked(machines, priority if priority in PRIORITIES else "", query.get("name", "")[:_MOST_NAME].strip())
 
 
-class _Names:
-    """What people call alarms, what they are to do, and where to look.
+def _opening(names: AlarmNames, *, may: bool) -> Callable[[Standing], str]:
+    """The words that lead to the page of an alarm: what can be done there."""
 
-    Args:
-        site: says so.
-        words: of the reader.
-    """
+    def words(one: Standing) -> str:
+        if not may or not names.ours(one.key):
+            return "alarms_open_life"
+        if one.state == SHELVED:
+            return "alarms_open_shelved"
+        return "alarms_open_safety" if names.safety(one.key) else "alarms_open"
 
-    def __init__(self, site: SiteInfo, words: Words) -> None:
-        self._site, self._words = site, words
-        self._known: Mapping[AlarmKey, AlarmInfo] = {(one.machine, one.name): one for one in site.alarms}
-
-    def label(self, key: AlarmKey, message: str = "") -> str:
-        """Of an alarm; one of a device has its message."""
-        known = self._known.get(key)
-        return self._words.label(known.label, known.name) if known else message or key[1]
-
-    def machine(self, name: str) -> str:
-        """Of a machine."""
-        known = self._site.machines.get(name)
-        return self._words.label(known.label, name) if known else name
-
-    def safety(self, key: AlarmKey) -> bool:
-        """Whether it is a safety alarm."""
-        return key in self._known and self._known[key].safety
-
-    def action(self, key: AlarmKey) -> str:
-        """What to do; empty where nobody said so."""
-        return self._words.label(self._known[key].action, "") if key in self._known else ""
-
-    def ours(self, key: AlarmKey) -> bool:
-        """Whether an agent keeps it, which takes what people do with it; a device keeps its own."""
-        return key in self._known
-
-    def value(self, value: float) -> str:
-        """What was compared; most of what alarms watch is whole."""
-        return number_text(int(value) if float(value).is_integer() else value)
-
-    def tags(self, key: AlarmKey) -> Sequence[tuple[str, str, str]]:
-        """Machine, name and label of the tags that it watches."""
-        return [(*ref, self._tag(*ref)) for ref in self._known[key].tags] if key in self._known else []
-
-    def unit(self, key: AlarmKey) -> str:
-        """Engineering unit of its value."""
-        for machine, tag in self._known[key].tags if key in self._known else ():
-            known = self._site.machines.get(machine)
-            return known.tags[tag].unit if known and tag in known.tags else ""
-        return ""
-
-    def moment(self, machine: str, time_ns: int) -> str:
-        """Address of a machine's page around a moment."""
-        start, end = ((time_ns + one) // _MS for one in (-_AROUND_NS, _AROUND_NS))
-        return f"{machine_url((*self._site.key, machine))}?from={start}&to={end}"
-
-    def command(self, key: AlarmKey, state: str) -> str:
-        """What is typed on the edge PC to acknowledge, or to end a shelving."""
-        action = "unshelve" if state == SHELVED else "ack"
-        return self._command(action, key)
-
-    def shelving(self, key: AlarmKey) -> str:
-        """What is typed on the edge PC to shelve it for an hour."""
-        return f"{self._command('shelve', key)} --for 1h"
-
-    def _command(self, action: str, key: AlarmKey) -> str:
-        return f"agent alarms {action} {shlex.quote('/'.join(key))} --by {self._words('alarms_who')}"
-
-    def _tag(self, machine: str, tag: str) -> str:
-        known = self._site.machines.get(machine)
-        return self._words.label(known.tags[tag].label, tag) if known and tag in known.tags else tag
+    return words
 
 
 def _counts(standing: Sequence[Any]) -> dict[str, int]:

@@ -30,6 +30,7 @@ from viewer.entries.desk import EntryDesk
 from viewer.fleet.board import Fleet
 from viewer.goals.book import GoalBook
 from viewer.kpi.words import INDICATIVE, MANUAL
+from viewer.operate.desk import OrderDesk
 from viewer.overview import CODE, HOLDS_S, NS, STATE
 from viewer.routes.menu import menu_of
 from viewer.site_info import SiteInfo
@@ -55,6 +56,7 @@ class Pages:
         notices: shown on top of every page, for example that the broker is an embedded one.
         access: users, sessions, audit log; default: none, and everybody sees everything.
         desk: takes entries by hand; default: nothing is entered here.
+        operate: gives orders about alarms; default: they are looked at.
 
     Attributes:
         store: what whoever asks may see of it; nothing where no request is being answered.
@@ -72,9 +74,11 @@ class Pages:
         notices: Sequence[str] = (),
         access: Access | None = None,
         desk: EntryDesk | None = None,
+        operate: OrderDesk | None = None,
     ) -> None:
         self._everything = store
         self.desk = desk
+        self.operate = operate
         self.store: Store = ScopedStore(store, current.companies)
         self._catalog = catalog
         self.clock = clock

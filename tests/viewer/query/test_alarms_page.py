@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -38,7 +39,7 @@ def lines() -> list[str]:
         event(
             "lube_low", lube + 150 * SECOND, "cleared", "NORM", active=False, priority="important", more=",value=0.3"
         ),
-        f'alarm_action,{tags("PRS-01", alarm="lube_low")} action="acknowledged",by="김반장",comment="보충함" {ack}',
+        f'alarm_action,{tags("PRS-01", alarm="lube_low")} action="acknowledged",by="반장-1",comment="보충함" {ack}',
     ]
     for n in range(12):
         at = T0 + HOUR + n * 25 * SECOND
@@ -101,19 +102,44 @@ def test_what_stands_says_what_to_do_and_where_to_look(filled: Store) -> None:
     assert "사람이 안전한지 확인" in stop
     moment = f"/machine/{COMPANY}/A/PRS-01?from={(T0 + 80 * MINUTE) // 10**6}&to={(T0 + 100 * MINUTE) // 10**6}"
     assert moment in html.unescape(stop).replace("%ED%95%9C%EA%B5%AD%EA%B8%88%EC%86%8D", COMPANY)
-    assert "agent alarms ack PRS-01/estop --by 이름" in stop
-    assert "shelve" not in stop, "a safety alarm is never shelved"
-    assert "agent alarms" not in device, "a device keeps its own"
-    assert "agent alarms unshelve PRS-01/die_life" in shelved
+    link = f"/alarm?{urlencode({'unit': quote(COMPANY) + '/A/-/-', 'alarm': 'PRS-01/estop'})}"
+    assert f'href="{link}">확인·이력<' in html.unescape(stop)
+    assert ">이력 보기<" in device, "a device keeps its own"
+    assert ">보류 해제·이력<" in shelved
     assert "11:00:00까지" in shelved
     assert part(text, 'id="alarm-summary"', "</dl>") == "긴급 1 중요 1 주의 1 정보 0 미확인 3 보류 1"
+
+
+def test_an_alarm_that_no_agent_takes_orders_about_names_the_command(filled: Store) -> None:
+    where = {"unit": f"{quote(COMPANY)}/A/-/-", "alarm": "PRS-01/die_life"}
+    text = page(filled, "/alarm", NOW, **where)
+    assert "agent alarms unshelve PRS-01/die_life --by 이름" in html.unescape(text)
+    assert rows(text, "life") == [["09:35:00", "보류", "보류 · 11:00:00까지", "–", "7", "–"]]
+    text = page(filled, "/alarm", NOW, **where | {"alarm": "PRS-01/estop"})
+    assert "agent alarms ack PRS-01/estop --by 이름" in html.unescape(text)
+    assert "alarms shelve" not in text, "a safety alarm is never shelved"
+    assert [row[1:4] for row in rows(text, "life")] == [
+        ["조건 해소", "유지·확인 필요", "–"],
+        ["발생", "미확인", "1"],
+    ]
+    text = page(filled, "/alarm", NOW, **where | {"alarm": "CNC-01/Spindle.Hot"})
+    assert "설비 자체의 경보" in text
+
+
+def test_what_people_did_is_listed(filled: Store) -> None:
+    assert rows(page(filled, "/alarms", NOW), "who-did-what") == [
+        ["09:35:00", "보류 · 11:00:00까지", "die_life die_life", "프레스 1호기", "7", "–"],
+        ["08:11:00", "확인", "윤활 압력 저하 lube_low", "프레스 1호기", "반장-1", "보충함"],
+    ]
+    text = page(filled, "/alarms", NOW, priority="important")
+    assert [row[2] for row in rows(text, "who-did-what")] == ["윤활 압력 저하 lube_low"]
 
 
 def test_history_says_who_took_note(filled: Store) -> None:
     history = rows(page(filled, "/alarms", NOW), "history")
     assert len(history) == 15
     assert history[-1] == ["08:10:00", "중요", "윤활 압력 저하 lube_low", "프레스 1호기", "0.2100 MPa", "2분 30초",
-                           "1분 뒤 · 김반장 · 보충함"]  # fmt: skip
+                           "1분 뒤 · 반장-1 · 보충함"]  # fmt: skip
     assert history[0][-1] == "미확인"
 
 
@@ -142,7 +168,7 @@ def test_a_period_without_an_agent_is_no_calm_one(filled: Store) -> None:
 def test_english_has_no_korean(filled: Store) -> None:
     text = page(filled, "/alarms", NOW, lang="en")
     assert "Emergency stop" in text
-    assert not re.search("[가-힣]", re.sub("한국어|한국금속|김반장|보충함", "", text))
+    assert not re.search("[가-힣]", re.sub("한국어|한국금속|반장-1|보충함", "", text))
 
 
 def test_a_cover_ends_and_an_alarm_comes_again(store: tuple[Store, Write]) -> None:
