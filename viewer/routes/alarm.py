@@ -7,7 +7,7 @@ stored later; never a state that nobody told.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final, get_args
 
@@ -29,7 +29,7 @@ from viewer.query.alarm_life import Life, life_of
 from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, AlarmKey
 from viewer.query.unit import Unit
 from viewer.routes.alarm_names import AlarmNames, alarm_url
-from viewer.routes.asked import CUSTOM, asked, find_unit, unit_text
+from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text
 from viewer.routes.entry_form import AUTHOR, author_of, remember
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
@@ -40,6 +40,7 @@ REFRESH_S: Final = 10
 _MOST_ROWS: Final = 300
 _MOST_ORDERS: Final = 5
 _NO_STATE: Final = "NORM"
+_RECENT: Final = "recent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,13 @@ def _alarm(pages: Pages, request: Request) -> Response:
 
 def _drawn(pages: Pages, request: Request, site: SiteInfo, key: AlarmKey, trouble: _Trouble | None = None) -> Response:
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
-    of = asked(request, site, Unit(), now_ns, default="week")
+    of = _period(request, site, now_ns)
     since_ns = min(of.period[0], now_ns - LOOK_BACK_NS)
     life = life_of(pages.store, site, key, (since_ns, now_ns + 1))
     names = AlarmNames(site, words)
     if not names.ours(key) and not life.steps:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    steps = [one for one in life.steps if of.period[0] <= one.time_ns < of.period[1]]
+    steps = [one for one in life.steps if of.period[0] <= one.time_ns <= of.period[1]]
     author, typed = author_of(request)
     may = require(Permission.VIEW).may(Permission.OPERATE)
     desk, alarm = pages.operate, "/".join(key)
@@ -96,7 +97,7 @@ def _drawn(pages: Pages, request: Request, site: SiteInfo, key: AlarmKey, troubl
         200 if trouble is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         now_ns=now_ns,
         of=of,
-        periods=(*NAMED, CUSTOM),
+        periods=(_RECENT, *NAMED, CUSTOM),
         unit=unit_text(site, Unit()),
         key=key,
         names=names,
@@ -120,6 +121,15 @@ def _drawn(pages: Pages, request: Request, site: SiteInfo, key: AlarmKey, troubl
         length=lambda length_ns: length(words, length_ns),
         refresh_s=REFRESH_S,
     )
+
+
+def _period(request: Request, site: SiteInfo, now_ns: int) -> Asked:
+    """The period that is asked for; else as far back as an alarm that stands is looked for."""
+    of = asked(request, site, Unit(), now_ns, default=_RECENT)
+    if request.query_params.get("period", _RECENT) != _RECENT:
+        return of
+    since_ns = now_ns - LOOK_BACK_NS
+    return replace(of, name=_RECENT, period=(since_ns, now_ns), first=site.calendar.production_day(since_ns))
 
 
 def _newest(life: Life, given: Sequence[Given]) -> str:
