@@ -28,6 +28,7 @@ from pipelines.errors import DependencyError, RecordRejected, SinkUnavailable
 from pipelines.sinks import hours
 from pipelines.sinks.base import Sink
 from pipelines.sinks.lineprotocol import Column, Kind, Tags, parse
+from pipelines.sinks.newest import newest_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -182,10 +183,9 @@ class DuckDbSink(Sink):
         newest: dict[int, int] = {}
         self._batch = 0
         for kind in SQL_TYPES:
-            rows = connection.execute(f"SELECT series, max(time_ns), max(batch) FROM points_{kind} GROUP BY series")  # noqa: S608
-            for series, time_ns, batch in rows.fetchall():
-                newest[series] = time_ns
-                self._batch = max(self._batch, batch)
+            rows, batch = newest_of(connection, kind)
+            newest |= {series: time_ns for series, time_ns, _ in rows}
+            self._batch = max(self._batch, batch)
         self._series.clear()
         self._kinds.clear()
         for number, company, measurement, tags, field, kind in connection.execute("FROM series").fetchall():

@@ -84,6 +84,15 @@ class ScopedStore:
             return {field: empty_trend(bucket_width_ns(start_ns, end_ns, buckets)) for field in fields}
         return self._store.trends(place, fields, start_ns, end_ns, buckets)
 
+    def trends_of(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int, buckets: int) -> list[Trend]:
+        """No buckets outside the scope; the order stays."""
+        companies = self._companies()
+        allowed = [_in(companies, place) for place, _ in wanted]
+        some = [one for one, seen in zip(wanted, allowed, strict=True) if seen]
+        found = iter(self._store.trends_of(some, start_ns, end_ns, buckets) if some else ())
+        width_ns = bucket_width_ns(start_ns, end_ns, buckets)
+        return [next(found) if seen else empty_trend(width_ns) for seen in allowed]
+
     def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
         """Nothing outside the scope."""
         return self._store.points(place, field, start_ns, end_ns) if self._sees(place) else no_points()
@@ -95,6 +104,16 @@ class ScopedStore:
     def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
         """Nothing outside the scope."""
         return self._store.tagged(place, fields, start_ns, end_ns) if self._sees(place) else []
+
+    def tagged_of(
+        self, places: Sequence[Place], fields: Sequence[str], start_ns: int, end_ns: int
+    ) -> list[list[Tagged]]:
+        """Nothing outside the scope; the order stays."""
+        companies = self._companies()
+        allowed = [_in(companies, place) for place in places]
+        some = [one for one, seen in zip(places, allowed, strict=True) if seen]
+        found = iter(self._store.tagged_of(some, fields, start_ns, end_ns) if some else ())
+        return [next(found) if seen else [] for seen in allowed]
 
     def readings(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int) -> list[Points]:
         """Nothing outside the scope; the order stays."""

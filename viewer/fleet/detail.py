@@ -6,40 +6,17 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Final
 
-from viewer.access.scope import ScopedStore
 from viewer.fleet.summary import Detail
+from viewer.fleet.together import Snapshot
 from viewer.kpi.period import named
-from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, alarm_list
+from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, Standing, alarm_list, within
 from viewer.query.company import Standstill
 from viewer.query.downtime import Stop, downtime
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
 from viewer.site_info import SiteInfo, sites_of
-from viewer.stores.base import Latest, Place, SeriesInfo, Store, series_of
 
 RATE: Final = "DQ-RATE"
-
-
-class Snapshot(ScopedStore):
-    """One company's part of a store, whose newest values were asked already with those of all others.
-
-    Args:
-        store: what is really there.
-        company: whose part.
-        latest: the newest of each of its tags.
-    """
-
-    def __init__(self, store: Store, company: str, latest: Sequence[Latest]) -> None:
-        super().__init__(store, frozenset({company}))
-        self._latest = list(latest)
-
-    def latest(self, place: Place | None = None) -> list[Latest]:
-        """As it was then."""
-        return [one for one in self._latest if place is None or one.place == place]
-
-    def series(self) -> list[SeriesInfo]:
-        """As it was then."""
-        return series_of(self._latest)
 
 
 def detail(store: Snapshot, company: str, sites: Sequence[SiteInfo], now_ns: int) -> Detail:
@@ -67,16 +44,18 @@ def detail(store: Snapshot, company: str, sites: Sequence[SiteInfo], now_ns: int
     others = sorted({one.place.site for one in store.series()} - known)
     bare = sites_of([{"company": company, "site": name} for name in others], {})
     since_ns = now_ns - LOOK_BACK_NS
-    standing = [
-        one
-        for site in (*sites, *bare.values())
-        for one in alarm_list(store, site, (since_ns, now_ns + 1)).standing
-        if one.state != SHELVED
-    ]
+    standing: list[Standing] = []
+    urgent_today = 0
+    for site in (*sites, *bare.values()):
+        told = alarm_list(store, site, (since_ns, now_ns + 1))
+        standing += [one for one in told.standing if one.state != SHELVED]
+        today = within(told.occurrences, named(site.calendar, "today", now_ns))
+        urgent_today += sum(one.priority == "urgent" for one in today)
     return Detail(
         now_ns,
         fmean(rates) if rates else None,
         Standstill.of(stops).without_reason,
         sum(one.active and one.priority == "urgent" for one in standing),
         sum(one.state in WAITING for one in standing),
+        urgent_today,
     )

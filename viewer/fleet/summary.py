@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from viewer.catalog import Catalog
+from viewer.fleet.promised import Promised
 from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.overview import overview
 from viewer.stores.base import Latest
@@ -26,6 +27,7 @@ class Detail:
         without_reason: part of today's downtime without a reason, percent; None = nothing stood, or no states.
         urgent: urgent alarms that stand.
         waiting: alarms that nobody acknowledged.
+        urgent_today: urgent alarms that came today.
     """
 
     at_ns: int
@@ -33,6 +35,7 @@ class Detail:
     without_reason: float | None = None
     urgent: int = 0
     waiting: int = 0
+    urgent_today: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Summary:
         connected: those whose data is fresh.
         silent_days: whole days since `seen_ns`; None = never anything came.
         detail: None = not asked yet.
+        promised: its goals; None = it has none, or they were not measured yet.
     """
 
     company: str
@@ -56,6 +60,12 @@ class Summary:
     connected: int
     silent_days: int | None
     detail: Detail | None = field(default=None)
+    promised: Promised | None = field(default=None)
+
+    @property
+    def active(self) -> bool:
+        """활성: whether anything came within 24 hours."""
+        return self.freshness is not Freshness.NONE
 
 
 def by_company(latest: Iterable[Latest], catalog: Catalog) -> dict[str, list[Latest]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -24,6 +25,21 @@ from viewer.reports.goals_file import GoalsFile
 MAX_TEXT: Final = 300
 """Characters of a reason or note."""
 _OF: Final = "company = ? AND site = ? AND line = ? AND machine = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The goals of a unit that hold.
+
+    Attributes:
+        whose: company, site, line and machine.
+        goals: of each figure the newest that is approved, else the newest draft.
+        cap: no achievement counts for more than this, percent; None = no limit.
+    """
+
+    whose: Whose
+    goals: tuple[Goal, ...]
+    cap: float | None
 
 
 class GoalBook:
@@ -58,6 +74,30 @@ class GoalBook:
     def held(self, whose: Whose) -> tuple[Goal, ...]:
         """The goals that hold: of each figure the newest that is approved, else the newest draft."""
         return self.file(whose).on(date.max)
+
+    def stamp(self) -> tuple[object, ...]:
+        """What is another one when any goal, approval or cap was made."""
+        (row,) = self._book.read(
+            "SELECT (SELECT max(id) FROM goals), (SELECT count(*) FROM goal_approvals), (SELECT max(id) FROM goal_caps)"
+        )
+        return tuple(row)
+
+    def everybodys(self) -> dict[str, tuple[Held, ...]]:
+        """The goals that hold of every company, by its name; whoever shows them asks who may see them."""
+        versions: dict[Whose, list[Version]] = {}
+        for row in self._book.read("SELECT * FROM goals LEFT JOIN goal_approvals ON goal = id ORDER BY id"):
+            one = _version(row)
+            versions.setdefault(one.whose, []).append(one)
+        caps = {
+            (row["company"], row["site"]): row["cap"] for row in self._book.read("SELECT * FROM goal_caps ORDER BY id")
+        }
+        found: dict[str, tuple[Held, ...]] = {}
+        for whose, own in versions.items():
+            file = GoalsFile(goals=tuple(one.settings() for one in own))
+            if goals := file.on(date.max):
+                held = Held(whose, goals, caps.get((whose.company, whose.site)))
+                found[whose.company] = (*found.get(whose.company, ()), held)
+        return found
 
     def propose(self, whose: Whose, promise: Promise, who: str, note: Note) -> Version:
         """A new version: a draft until somebody approves it.

@@ -82,11 +82,11 @@ class Pages:
         self.store: Store = ScopedStore(store, current.companies)
         self._catalog = catalog
         self.clock = clock
-        self.fleet = Fleet(store, catalog, clock)
         self.access = access or embedded(clock)
         self.goals = GoalBook(self.access.book, self.access.clock)
         self.agreements = Agreements(self.access.book, clock)
         self.kept = Kept()
+        self.fleet = Fleet(store, catalog, clock, self.goals)
         self.notices = tuple(notices)
         self.words = {language: Words(language) for language in LANGUAGES}
         loader = jinja2.FileSystemLoader(_FOLDER)

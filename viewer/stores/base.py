@@ -180,6 +180,10 @@ class Store(ExactStore, Protocol):
         """What `trend` says of each field, asked for together."""
         ...
 
+    def trends_of(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int, buckets: int) -> list[Trend]:
+        """What `trend` says of each (place, field), of many places asked for together."""
+        ...
+
     def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
         """Every value of one field from `start_ns` to before `end_ns`; `<tag>_quality` is a field too."""
         ...
@@ -190,6 +194,12 @@ class Store(ExactStore, Protocol):
 
     def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
         """Every series of a place that has one of these fields from `start_ns` to before `end_ns`, by its tags."""
+        ...
+
+    def tagged_of(
+        self, places: Sequence[Place], fields: Sequence[str], start_ns: int, end_ns: int
+    ) -> list[list[Tagged]]:
+        """What `tagged` says of each place, asked for together."""
         ...
 
     def records(

@@ -16,6 +16,7 @@ from pipelines.errors import DependencyError, SinkError
 from pipelines.sinks.duckdb import SQL_TYPES, connect
 from pipelines.sinks.hours import HOUR_NS
 from pipelines.sinks.lineprotocol import Kind
+from pipelines.sinks.newest import newest_of
 from viewer.stores.base import (
     GAP,
     Latest,
@@ -89,7 +90,9 @@ class DuckDbStore:
         self._numbers: dict[tuple[Place, str], list[int]] = {}
         self._of_place: dict[Place, list[int]] = {}
         self._of_measurement: dict[str, list[int]] = {}
-        self._newest: dict[tuple[Place, str], tuple[int, Value]] = {}
+        self._newest: dict[Place, dict[tuple[Place, str], tuple[int, Value]]] = {}
+        self._latest: dict[Place, list[Latest]] = {}
+        self._infos: dict[Place, SeriesInfo] = {}
         self._batch = 0
         self._hours = False
 
@@ -100,18 +103,17 @@ class DuckDbStore:
 
     def series(self) -> list[SeriesInfo]:
         """Machines and their tags, gaps left out."""
-        return series_of(self.latest())
-
-    def latest(self, place: Place | None = None) -> list[Latest]:
-        """The newest of every tag; only what was written since the last call is read."""
         with self._lock:
             self._catch_up()
-            known = {
-                key: one
-                for key, one in self._newest.items()
-                if key[0].measurement != GAP and (place is None or key[0] == place)
-            }
-        return pair_with_quality(known)
+            return list(self._infos.values())
+
+    def latest(self, place: Place | None = None) -> list[Latest]:
+        """The newest of every tag; only what was written since the last call is read, and only that is made anew."""
+        with self._lock:
+            self._catch_up()
+            if place is not None:
+                return list(self._latest.get(place, ()))
+            return [one for own in self._latest.values() for one in own]
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
         """One tag in buckets, made in the store; text tags give an empty trend."""
@@ -119,15 +121,17 @@ class DuckDbStore:
 
     def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
         """Every field in buckets, with one query for each type."""
+        names = list(dict.fromkeys(fields))
+        found = self.trends_of([(place, field) for field in names], start_ns, end_ns, buckets)
+        return dict(zip(names, found, strict=True))
+
+    def trends_of(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int, buckets: int) -> list[Trend]:
+        """Several fields of several places in buckets, with one query for each type."""
         start_ns, end_ns, width = buckets_of(start_ns, end_ns, buckets)
-        found = {field: empty_trend(width) for field in fields}
-        wanted: dict[Kind, list[tuple[int, int]]] = {}
-        for which, field in enumerate(found):
-            kind, numbers = self._find(place, field)
-            if kind is not None and kind != "string":
-                wanted.setdefault(kind, []).extend((number, which) for number in numbers)
-        names = list(found)
-        for kind, pairs in wanted.items():
+        found = [empty_trend(width) for _ in wanted]
+        for kind, pairs in self._by_kind(wanted).items():
+            if kind == "string":
+                continue
             numbers, positions = [number for number, _ in pairs], [position for _, position in pairs]
             ask = of_hours if width % HOUR_NS == 0 and self._keeps_hours() else of_points
             rows = ask(self._query, kind, numbers, positions, (start_ns, end_ns), width)
@@ -135,7 +139,7 @@ class DuckDbStore:
             low, mean, high = (np.asarray(rows[name], np.float64) for name in ("low", "mean", "high"))
             for which in np.unique(position).tolist():
                 at = slice(*np.searchsorted(position, (which, which + 1)).tolist())
-                found[names[which]] = Trend(
+                found[which] = Trend(
                     start_ns + bucket[at] * width,
                     low[at],
                     mean[at],
@@ -165,17 +169,8 @@ class DuckDbStore:
 
     def readings(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int) -> list[Points]:
         """Every value of several fields, with one query for each type."""
-        asked = {key: which for which, key in enumerate(wanted)}
-        with self._lock:
-            self._learn_series(self._cursor_or_error())
-            known = [
-                (n, self._series[n].kind, which) for key, which in asked.items() for n in self._numbers.get(key, ())
-            ]
-        pairs: dict[Kind, list[tuple[int, int]]] = {}
-        for number, kind, which in known:
-            pairs.setdefault(kind, []).append((number, which))
         found = [no_points() for _ in wanted]
-        for kind, some in pairs.items():
+        for kind, some in self._by_kind(wanted).items():
             rows = self._query(
                 f"SELECT position, time_ns, value FROM points_{kind}"  # noqa: S608 - one of four tables
                 " JOIN (SELECT unnest($numbers) id, unnest($positions) AS position) ON series = id"
@@ -212,11 +207,17 @@ class DuckDbStore:
 
     def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
         """Every series of a place by its tags, with one query for each type."""
+        return self.tagged_of([place], fields, start_ns, end_ns)[0]
+
+    def tagged_of(
+        self, places: Sequence[Place], fields: Sequence[str], start_ns: int, end_ns: int
+    ) -> list[list[Tagged]]:
+        """Every series of several places by their tags, with one query for each type."""
         with self._lock:
             self._learn_series(self._cursor_or_error())
-            own_numbers = ((n, self._series[n]) for n in self._of_place.get(place, ()))
+            own_numbers = ((n, self._series[n]) for place in set(places) for n in self._of_place.get(place, ()))
             known = [(n, one) for n, one in own_numbers if one.field in fields]
-        found: dict[tuple[tuple[str, str], ...], dict[str, Points]] = {}
+        found: dict[Place, dict[tuple[tuple[str, str], ...], dict[str, Points]]] = {place: {} for place in places}
         for kind in {one.kind for _, one in known}:
             own = {number: one for number, one in known if one.kind == kind}
             rows = self._query(
@@ -230,8 +231,8 @@ class DuckDbStore:
             for number in np.unique(series).tolist():
                 at = slice(*np.searchsorted(series, (number, number + 1)).tolist())
                 one = own[number]
-                found.setdefault(further(one.tags), {})[one.field] = Points(time_ns[at], value[at])
-        return [Tagged(dict(tags), points) for tags, points in sorted(found.items())]
+                found[one.place].setdefault(further(one.tags), {})[one.field] = Points(time_ns[at], value[at])
+        return [[Tagged(dict(tags), points) for tags, points in sorted(found[place].items())] for place in places]
 
     def records(
         self, measurement: str, company: str | None = None, site: str | None = None, start_ns: int | None = None
@@ -297,6 +298,17 @@ class DuckDbStore:
             numbers = list(self._numbers.get((place, field), ()))
             return (self._series[numbers[0]].kind if numbers else None), numbers
 
+    def _by_kind(self, wanted: Sequence[tuple[Place, str]]) -> dict[Kind, list[tuple[int, int]]]:
+        """Numbers of the series, each with the position of what was asked for last by that name, by type."""
+        asked = {key: which for which, key in enumerate(wanted)}
+        found: dict[Kind, list[tuple[int, int]]] = {}
+        with self._lock:
+            self._learn_series(self._cursor_or_error())
+            for key, which in asked.items():
+                for number in self._numbers.get(key, ()):
+                    found.setdefault(self._series[number].kind, []).append((number, which))
+        return found
+
     def _learn_series(self, cursor: Connection) -> None:
         query = "SELECT company, measurement, tags, field, kind FROM series WHERE id >= ? ORDER BY id"
         try:
@@ -312,24 +324,48 @@ class DuckDbStore:
 
     def _catch_up(self) -> None:
         cursor = self._cursor_or_error()
+        touched: set[Place] = set()
         try:
             cursor.execute("BEGIN")
             self._learn_series(cursor)
             newest = self._batch
             for kind in SQL_TYPES:
-                rows = cursor.execute(
-                    f"SELECT series, max(time_ns), arg_max(value, time_ns), max(batch) FROM points_{kind}"  # noqa: S608
-                    " WHERE batch > ? GROUP BY series",
-                    (self._batch,),
-                ).fetchall()
-                for number, time_ns, value, batch in rows:
-                    newest = max(newest, batch)
-                    key = (self._series[number].place, self._series[number].field)
-                    if key not in self._newest or time_ns >= self._newest[key][0]:
-                        self._newest[key] = (time_ns, value)
+                rows, batch = self._written(cursor, kind)
+                newest = max(newest, batch)
+                for number, time_ns, value in rows:
+                    place, field = self._series[number].place, self._series[number].field
+                    own = self._newest.setdefault(place, {})
+                    if (place, field) not in own or time_ns >= own[place, field][0]:
+                        own[place, field] = (time_ns, value)
+                        touched.add(place)
             self._batch = newest
             cursor.execute("COMMIT")
         except duckdb.Error as error:
             raise DependencyError(self._name, " ".join(str(error).split())) from error
         finally:
             cursor.close()
+        self._pair({one for one in touched if one.measurement != GAP})
+
+    def _written(self, cursor: Connection, kind: Kind) -> tuple[list[tuple[int, int, Value]], int]:
+        """The newest of each series that was written to since the last time, and the newest body."""
+        if not self._batch:
+            return newest_of(cursor, kind)
+        rows = cursor.execute(
+            f"SELECT series, max(time_ns), arg_max(value, time_ns), max(batch) FROM points_{kind}"  # noqa: S608
+            " WHERE batch > ? GROUP BY series",
+            (self._batch,),
+        ).fetchall()
+        return [(number, time_ns, value) for number, time_ns, value, _ in rows], max(
+            (row[3] for row in rows), default=0
+        )
+
+    def _pair(self, touched: set[Place]) -> None:
+        """Tags of these places with their quality; places stay in their order."""
+        fresh = not touched <= self._latest.keys()
+        for place in touched:
+            self._latest[place] = pair_with_quality(self._newest[place])
+        for one in series_of([one for place in touched for one in self._latest[place]]):
+            self._infos[one.place] = one
+        if fresh:
+            self._latest = dict(sorted(self._latest.items()))
+            self._infos = dict(sorted(self._infos.items()))

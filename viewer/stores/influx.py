@@ -154,6 +154,14 @@ class InfluxStore:
                 )
         return found
 
+    def trends_of(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int, buckets: int) -> list[Trend]:
+        """Several fields of several places in buckets, place by place."""
+        fields: dict[Place, list[str]] = {}
+        for place, field in wanted:
+            fields.setdefault(place, []).append(field)
+        found = {place: self.trends(place, names, start_ns, end_ns, buckets) for place, names in fields.items()}
+        return [found[place][field] for place, field in wanted]
+
     def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
         """Every value of one field, exactly as written."""
         kind = self._fields(place.measurement).get(place.measurement, {}).get(field)
@@ -207,6 +215,12 @@ class InfluxStore:
             Tagged(dict(tags), {field: _points(some, kinds[field]) for field, some in rows.items() if some})
             for tags, rows in sorted(found.items())
         ]
+
+    def tagged_of(
+        self, places: Sequence[Place], fields: Sequence[str], start_ns: int, end_ns: int
+    ) -> list[list[Tagged]]:
+        """Every series of several places, place by place."""
+        return [self.tagged(place, fields, start_ns, end_ns) for place in places]
 
     def records(
         self, measurement: str, company: str | None = None, site: str | None = None, start_ns: int | None = None
