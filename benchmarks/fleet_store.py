@@ -29,7 +29,8 @@ MINUTE_NS: Final = 60 * 10**9
 MACHINES: Final = ("M1", "M2")
 TAGS: Final = 30
 """Of a machine."""
-_KINDS: Final[tuple[Kind, ...]] = (*["float"] * 27, *["int"] * 2, "bool", "int", "string")
+_FLOAT: Final[Kind] = "float"
+_KINDS: Final[tuple[Kind, ...]] = (*(_FLOAT for _ in range(27)), "int", "int", "bool", "int", "string")
 """Of a machine's series: its tags, then code and reason of its state."""
 _FIELDS: Final = (*(f"t{n}" for n in range(TAGS)), "code", "reason")
 PER_MACHINE: Final = len(_KINDS)

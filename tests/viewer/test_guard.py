@@ -201,7 +201,7 @@ def test_everybody_sees_their_own(app: Starlette) -> None:
         assert not_mine not in page
     browser = Browser(app)
     browser.log_in("boss")
-    assert all(word in browser.get("/").text for word in ("프레스 1호기", "비밀 가열로"))
+    assert all(word in browser.get("/machines").text for word in ("프레스 1호기", "비밀 가열로"))
 
 
 @pytest.mark.parametrize(

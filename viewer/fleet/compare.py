@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean, median, quantiles
 from typing import Final
 
 from viewer.book.facts import Facts
@@ -37,6 +37,11 @@ class Row:
         """수집률 today, percent."""
         return self.line.detail.rate if self.line.detail else None
 
+    @property
+    def overall(self) -> float | None:
+        """종합달성도 of this month, percent."""
+        return self.line.promised.overall if self.line.promised else None
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -50,6 +55,9 @@ class Group:
         rated: how many have one.
         urgent: urgent alarms that stand.
         risk: median of the points.
+        measured: how many have a 종합달성도.
+        reached: of them, those with 100 % or more.
+        overall: median 종합달성도, percent; None as of `rate`.
     """
 
     name: str
@@ -59,6 +67,9 @@ class Group:
     rated: int
     urgent: int
     risk: float
+    measured: int
+    reached: int
+    overall: float | None
 
 
 def group(name: str, rows: Sequence[Row], least: int = 1) -> Group:
@@ -73,6 +84,7 @@ def group(name: str, rows: Sequence[Row], least: int = 1) -> Group:
         StatisticsError: there are none.
     """
     rates = [one.rate for one in rows if one.rate is not None]
+    overall = [one.overall for one in rows if one.overall is not None]
     return Group(
         name,
         len(rows),
@@ -81,6 +93,9 @@ def group(name: str, rows: Sequence[Row], least: int = 1) -> Group:
         len(rates),
         sum(one.line.detail.urgent for one in rows if one.line.detail),
         median(one.risk.total for one in rows),
+        len(overall),
+        sum(one.line.promised.reached for one in rows if one.line.promised),
+        median(overall) if len(overall) >= least else None,
     )
 
 
@@ -92,3 +107,41 @@ def compared(rows: Sequence[Row], by: Callable[[Facts], str]) -> tuple[list[Grou
     nowhere = len(found.pop("", []))
     shown = [group(name, own, LEAST) for name, own in found.items() if len(own) >= LEAST]
     return sorted(shown, key=lambda one: (-one.count, one.name)), len(found) - len(shown), nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """How a figure is spread over the companies of a group.
+
+    Attributes:
+        name: of the group.
+        count: companies that have the figure.
+        low: least.
+        first: a quarter has less (R-7 quantiles, as spreadsheets make them).
+        middle: median.
+        third: a quarter has more.
+        high: greatest.
+    """
+
+    name: str
+    count: int
+    low: float
+    first: float
+    middle: float
+    third: float
+    high: float
+
+
+def boxes(rows: Sequence[Row], by: Callable[[Facts], str], of: Callable[[Row], float | None]) -> tuple[list[Box], int]:
+    """A box for each group of five companies or more that have the figure; and how many groups are hidden."""
+    found: dict[str, list[float]] = {}
+    for one in rows:
+        value = of(one)
+        if value is not None and by(one.facts):
+            found.setdefault(by(one.facts), []).append(value)
+    shown = []
+    for name, values in found.items():
+        if len(values) >= LEAST:
+            first, middle, third = quantiles(values, n=4, method="inclusive")
+            shown.append(Box(name, len(values), min(values), first, middle, third, max(values)))
+    return sorted(shown, key=lambda one: (-one.count, one.name)), len(found) - len(shown)

@@ -8,6 +8,7 @@ from typing import Final
 
 from viewer.catalog import Catalog
 from viewer.fleet.promised import Promised
+from viewer.goals.programme import heard
 from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.overview import overview
 from viewer.stores.base import Latest
@@ -51,6 +52,7 @@ class Summary:
         silent_days: whole days since `seen_ns`; None = never anything came.
         detail: None = not asked yet.
         promised: its goals; None = it has none, or they were not measured yet.
+        heard_ns: when anything came last, usable or not, ns since 1970 UTC; None = never.
     """
 
     company: str
@@ -61,11 +63,7 @@ class Summary:
     silent_days: int | None
     detail: Detail | None = field(default=None)
     promised: Promised | None = field(default=None)
-
-    @property
-    def active(self) -> bool:
-        """활성: whether anything came within 24 hours."""
-        return self.freshness is not Freshness.NONE
+    heard_ns: int | None = None
 
 
 def by_company(latest: Iterable[Latest], catalog: Catalog) -> dict[str, list[Latest]]:
@@ -107,4 +105,5 @@ def summary(company: str, latest: Sequence[Latest], catalog: Catalog, now_ns: in
         len(views),
         sum(one.freshness is Freshness.OK for one in views),
         None if seen_ns is None else max(0, now_ns - seen_ns) // DAY_NS,
+        heard_ns=heard(latest).get(company),
     )

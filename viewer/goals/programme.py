@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -124,9 +124,19 @@ class Programmes:
 
 def counted(latest: Iterable[Latest], now_ns: int) -> dict[str, int]:
     """Companies of which anything is stored, and of which anything came within 24 hours."""
+    return counted_of(heard(latest).values(), now_ns)
+
+
+def heard(latest: Iterable[Latest]) -> dict[str, int]:
+    """When anything came of a company last, ns since 1970 UTC, by its name."""
     seen: dict[str, int] = {}
     for one in latest:
         if one.time_ns is not None and one.place.measurement not in {GAP, HEARTBEAT}:
             seen[one.place.company] = max(seen.get(one.place.company, 0), one.time_ns)
-    active = sum(freshness_of(time_ns, now_ns) is not Freshness.NONE for time_ns in seen.values())
-    return {"connected": len(seen), "active": active}
+    return seen
+
+
+def counted_of(times_ns: Collection[int], now_ns: int) -> dict[str, int]:
+    """The same by when anything came of each company last."""
+    active = sum(freshness_of(time_ns, now_ns) is not Freshness.NONE for time_ns in times_ns)
+    return {"connected": len(times_ns), "active": active}

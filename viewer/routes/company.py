@@ -19,6 +19,8 @@ from viewer.book.companies import Companies
 from viewer.catalog import Catalog
 from viewer.chart import Chart
 from viewer.company_now import link_of
+from viewer.goals.model import Whose
+from viewer.goals.table import in_short, scored
 from viewer.kpi.freshness import Freshness
 from viewer.overview import MachineView, overview
 from viewer.query.alarm_list import SHELVED, WAITING, within
@@ -94,10 +96,17 @@ def _company(pages: Pages, request: Request) -> Response:
         others=[(one, company_url(one)) for one in visible(pages)],
         link=link_of(views, latest, now_ns),
         views=views,
-        sites=[_site(day, views, words) for day in days],
+        sites=[_site(day, views, words) | {"goals": _goals(pages, day, words)} for day in days],
         refresh_s=REFRESH_S,
         url=company_url,
     )
+
+
+def _goals(pages: Pages, day: SiteDay, words: Words) -> dict[str, dict[str, Any]]:
+    """What the cards of a site's figures say of their goals."""
+    held = [one for one in pages.goals.held(Whose.of(day.site, Unit())) if one.code in day.figures]
+    total = scored(held, day.figures, pages.goals.cap(*day.site.key))
+    return {row.goal.code: {"official": row.goal.official, "text": in_short(row, words)} for row in total.rows}
 
 
 def _site(day: SiteDay, views: Sequence[MachineView], words: Words) -> dict[str, Any]:
@@ -155,5 +164,5 @@ def _where(hint: Hint, day: SiteDay, own: Sequence[MachineView], unit: str) -> s
         "quality": f"/quality?unit={asked}",
         "energy": f"/energy?unit={asked}&period=week",
         "alarms": f"/alarms?unit={asked}",
-        "machines": machine_url(lost.info.key) if lost else "/",
+        "machines": machine_url(lost.info.key) if lost else "/machines",
     }[hint.page]

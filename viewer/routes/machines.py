@@ -1,15 +1,13 @@
-"""`/`: every machine with its state, its freshness and some values."""
+"""`/machines`: every machine with its state, its freshness and some values."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from viewer.access.current import user_or_none
-from viewer.access.roles import Permission
 from viewer.overview import MachineView, Summary, overview
 from viewer.routes.pages import Pages
 
@@ -18,14 +16,13 @@ CARD_TAGS: Final = 6
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
-    """`/`."""
-    return [pages.route("/", _machines, "machines")]
+    """`/machines`."""
+    return [pages.route("/machines", drawn, "machines")]
 
 
-def _machines(pages: Pages, request: Request) -> Response:
-    user = user_or_none()
-    if user is not None and user.may(Permission.SHARED):  # it has no machines, and the log-in leads here
-        return RedirectResponse("/cluster", 303)
+def drawn(pages: Pages, request: Request) -> Response:
+    """The page; it is the start page of those who see one company."""
+    request.scope["shown"] = "/machines"
     now_ns = pages.clock.now_ns()
     views = overview(pages.latest(), pages.catalog, now_ns)
     groups: dict[tuple[str, str, str], list[MachineView]] = {}

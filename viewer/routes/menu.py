@@ -42,7 +42,7 @@ class Entry:
 MENU: Final = (
     Entry("/fleet", "menu_fleet"),
     Entry("/company", "menu_company"),
-    Entry("/", "menu_machines"),
+    Entry("/machines", "menu_machines"),
     Entry("/kpi", "menu_kpi"),
     Entry("/alarms", "menu_alarms"),
     Entry("/safety", "menu_safety", any_safety),

@@ -133,7 +133,7 @@ class Pages:
         Args:
             request: asks for it.
             template: file in `viewer/pages/`; beside `values` it has `t` (the words), `notices`, `menu`, `in_language`,
-                `path`.
+                `path`; `request.scope["shown"]` is that of a page that is at another address too.
             status: of HTTP.
             values: of the template.
         """
@@ -143,7 +143,7 @@ class Pages:
             notices=self.notices,
             menu=menu_of(self.catalog, current.user_or_none()),
             in_language=_in_language(request),
-            path=request.url.path,
+            path=request.scope.get("shown", request.url.path),
             **values,
         )
         response = HTMLResponse(text, status)

@@ -24,13 +24,13 @@ SITES: list[dict[str, Any]] = [
 ]
 CATALOG = Catalog.of(SITES)
 FACTS = [
-    Facts(FINE, town="포항시", ksic="C25924", size="small", coordinator="코디네이터1"),
-    Facts(LATE, town="포항시", ksic="C24112", size="small", coordinator="코디네이터1"),
+    Facts(FINE, town="포항시", ksic="C25924", size="small", level="basic", coordinator="코디네이터1"),
+    Facts(LATE, town="포항시", ksic="C24112", size="small", level="basic", coordinator="코디네이터1"),
     Facts(LOST, town="포항시", ksic="C25111", coordinator="코디네이터2"),
     Facts(SILENT, town="포항시", until="2026-09-06"),
     Facts(NEVER, town="포항시", until="2026-09-20"),
-    Facts(OTHER, town="구미시"),
-    Facts(LAST, town="구미시"),
+    Facts(OTHER, town="구미시", level="basic"),
+    Facts(LAST, town="구미시", level="advanced"),
 ]
 
 
