@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "reload": "Operate",
     "verify": "Operate",
     "report": "Operate",
+    "battery": "Operate",
     "level-check": "Operate",
     "quarantine": "Operate",
     "fault": "Operate",

@@ -10,7 +10,6 @@ from agent.document import KeyPath
 from agent.shares import periods_of
 from pipelines.derive.battery import grading
 from pipelines.derive.battery.rule import BatteryRule
-from pipelines.derive.battery.settings import ChannelSettings
 from pipelines.derive.energy import factors
 from pipelines.derive.energy.rule import COUNTS, EnergyRule
 from pipelines.derive.energy.settings import EnergySettings
@@ -35,7 +34,7 @@ def meter_rules(site: Site, moduli: Mapping[Ref, int]) -> Iterator[Rule]:
         if machine.battery is not None:
             rule = grading.load(machine.battery.rule_file or grading.RULE)
             for called, channel in machine.battery.channels.items():
-                tags = {role: Ref.of(name, text) for _, role, text in _roles(channel)}
+                tags = {role: Ref.of(name, text) for _, role, text in channel.roles()}
                 yield BatteryRule(name, called, tags, machine.battery.states, rule)
 
 
@@ -43,7 +42,7 @@ def channel_refs(site: Site) -> Iterator[tuple[KeyPath, Ref]]:
     """Each tag that a channel of a cycler names, and where that is written."""
     for name, machine in site.machines.items():
         for called, channel in machine.battery.channels.items() if machine.battery else ():
-            for key, _, text in _roles(channel):
+            for key, _, text in channel.roles():
                 yield ("machines", name, "battery", "channels", called, *key), Ref.of(name, text)
 
 
@@ -92,12 +91,3 @@ def _energy(
     held = periods.get(tags["meter"]) is None
     meter = Power(held, gap_ns) if energy.kw is not None else Meter(gap_ns, energy.rollover_kwh)
     return EnergyRule(name, tags, meter, factors.load(energy.factors_file or factors.TABLE), moduli)
-
-
-def _roles(channel: ChannelSettings) -> Iterator[tuple[KeyPath, str, str]]:
-    """Key, role and tag of everything a channel names."""
-    for key in ("state", "v", "i", "step", "pack", "model", "delta_mv", "insulation_mohm"):
-        if (text := getattr(channel, key)) is not None:
-            yield (key,), key, text
-    for index, text in enumerate(channel.t):
-        yield ("t", index), f"t{index or ''}", text

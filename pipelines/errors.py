@@ -8,6 +8,7 @@
     │  ├─ AccessRefused(word, reason)      a user, password or scope that cannot be; pages say it by the word
     │  └─ PlacedError(faults)              a ValueError too, so that pydantic collects it; the loader finds the lines
     ├─ _HaltError(finding)                 inside agent/document.py: behind this fault a file cannot be read on
+    ├─ TooLongError(reason)                a battery test with more readings than are read at once; the page says so
     ├─ DependencyError(what)               exit 3: something the command needs cannot be reached
     ├─ LinkError(endpoint, reason)         the supervisor reopens
     │  ├─ LinkRefused                      nobody listens, or the device says no

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from pipelines.derive.battery.settings import BatterySettings
 from pipelines.derive.calibration import CalibrationSettings
 from pipelines.derive.rule import Ref
 from pipelines.place import measurement_of
@@ -127,6 +128,8 @@ class MachineInfo:
     """Machine and tag that say which product it makes; None = none is configured."""
     calibration: CalibrationSettings | None = None
     """Of its detectors; None = the site says nothing of it."""
+    battery: BatterySettings | None = None
+    """Its channels, where it tests battery packs."""
 
     @property
     def key(self) -> MachineKey:
@@ -194,6 +197,7 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 _named(machine.get("energy"), name, "lot"),
                 _named(machine.get("energy"), name, "product"),
                 _calibration(machine.get("calibration")),
+                BatterySettings.model_validate(machine["battery"]) if machine.get("battery") else None,
             )
         )
     return found

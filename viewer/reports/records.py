@@ -1,4 +1,4 @@
-"""Records of safety, of critical control points and of battery tests, as reports need them."""
+"""Records of safety and of critical control points, as reports need them."""
 
 from __future__ import annotations
 
@@ -81,36 +81,6 @@ class Exposure:
     stel_limit: float | None
     windows: tuple[int, int]
     coverage: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatteryTest:
-    """The record of one test, fields as in docs/battery.md; None = it was not measured.
-
-    Attributes:
-        span: beginning and end, ns since 1970 UTC.
-        verified: whether somebody confirmed the limits it was graded by.
-    """
-
-    machine: Text
-    channel: str
-    span: tuple[int, int | None]
-    pack: str
-    model: str
-    ah: float | None
-    wh: float | None
-    soh_c: float | None
-    soh_e: float | None
-    dcir_mohm: float | None
-    coulombic: float | None
-    delta_mv: float | None
-    insulation_mohm: float | None
-    unknown_s: float | None
-    grade: str
-    reason: str
-    remark: str
-    rule: str
-    verified: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

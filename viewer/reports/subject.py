@@ -9,12 +9,13 @@ from datetime import date, datetime
 from pipelines.calendar import Span
 from pipelines.derive.energy.factors import Factor
 from viewer.access.use import Use
+from viewer.battery.record import BatteryTest
 from viewer.kpi.goal import Goal
 from viewer.kpi.result import Result
 from viewer.kpi.spans import Times
 from viewer.kpi.words import Text
 from viewer.query.downtime import Downtime
-from viewer.reports.records import BatteryTest, Calibration, ChainFacts, Exposure, Guard, Measured
+from viewer.reports.records import Calibration, ChainFacts, Exposure, Guard, Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,10 @@ def _several(catalog: Catalog) -> bool:
     return len({company for company, _, _ in catalog.machines}) != 1
 
 
+def _batteries(catalog: Catalog) -> bool:
+    return any(one.battery for one in catalog.machines.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A link of the menu.
@@ -48,6 +52,7 @@ MENU: Final = (
     Entry("/safety", "menu_safety", any_safety),
     Entry("/ccp", "menu_ccp", any_ccp),
     Entry("/energy", "menu_energy"),
+    Entry("/battery", "menu_battery", _batteries),
     Entry("/quality", "menu_quality"),
     Entry("/entry", "menu_entry"),
     Entry("/goals", "menu_goals"),

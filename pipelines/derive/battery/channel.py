@@ -1,12 +1,12 @@
 """One channel of a cycler: readings in the order of their times become steps, records and warnings.
 
-The same readings in the same order give the same records, whatever they are cut into: `regrade` runs a stored curve
-through the same state machine as the live one.
+The same readings in the same order give the same records, whatever they are cut into: `pipelines.derive.battery.replay`
+runs a stored curve through the same state machine as the live one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -141,10 +141,7 @@ class Channel:
     def _kind(self) -> str | None:
         """What the channel does; None = it is not known."""
         raw = self.force.get("state")
-        if raw is None:
-            return None
-        found = self.states.get(_key(raw)) if self.states else str(raw).upper()
-        return found if found in KINDS or found in _ENDS else None
+        return None if raw is None else kind_of(raw, self.states)
 
     def _end(self, time_ns: int, *, whole: bool) -> list[Event]:
         last = self.steps[-1]
@@ -181,21 +178,8 @@ def _usable(reading: Reading) -> Value | None:
     return number(reading.value, reading.status)
 
 
-def _key(raw: Value) -> str:
-    return str(int(raw)) if isinstance(raw, (int, float)) else raw
-
-
-def regrade(curve: Iterable[Reading], rule: GradingRule, states: Mapping[str, str] | None = None) -> list[Record]:
-    """The records of a stored curve by a rule: the same ones as live, by the same rule and readings.
-
-    Args:
-        curve: raw readings of one channel by role, in any order.
-        rule: how packs are graded.
-        states: see `Channel`.
-    """
-    channel = Channel(rule, states or {})
-    events: list[Event] = []
-    for reading in sorted(curve, key=lambda one: (one.time_ns, one.role)):
-        events += channel.take(reading)
-    events += channel.until(channel.time_ns + 1)
-    return [one for one in events if isinstance(one, Record)]
+def kind_of(raw: Value, states: Mapping[str, str]) -> str | None:
+    """What a channel does by the raw value of its state, see `Channel`; None = the value means nothing known."""
+    key = str(int(raw)) if isinstance(raw, (int, float)) else raw
+    found = states.get(key) if states else str(raw).upper()
+    return found if found in KINDS or found in _ENDS else None

@@ -28,6 +28,8 @@ class Grade(Settings):
     """Least state of health, percent of the rated capacity."""
     use: str = ""
     """What such packs are for."""
+    reuse: bool = True
+    """Whether they are used again: those that are not do not count for the yield."""
 
 
 class Gates(Settings):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from pipelines.derive.settings import TagRef
 from pipelines.settings import Name, Settings
 
 Kind = Literal["CHG", "REST", "DCH", "PULSE", "IDLE", "END", "ALARM"]
+_SINGLE: Final = ("state", "v", "i", "step", "pack", "model", "delta_mv", "insulation_mohm")
 
 
 class ChannelSettings(Settings):
@@ -34,6 +36,14 @@ class ChannelSettings(Settings):
     """Difference between its cells' open-circuit voltages, mV."""
     insulation_mohm: TagRef | None = None
     """Insulation resistance, MΩ."""
+
+    def roles(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """Key, role (see `Channel`) and tag of everything a channel names."""
+        for key in _SINGLE:
+            if (text := getattr(self, key)) is not None:
+                yield (key,), key, text
+        for index, text in enumerate(self.t):
+            yield ("t", index), f"t{index or ''}", text
 
 
 class BatterySettings(Settings):

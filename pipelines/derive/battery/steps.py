@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 _HOUR_NS: Final = 3600 * 10**9
-_SAMPLED_NS: Final = 30 * 10**9
+SAMPLED_NS: Final = 30 * 10**9
 """Longest time between two samples that is integrated."""
 _SHORT_NS: Final = 10**9
 """A pulse whose last sample is this much early will do: the sample at its very end may belong to the next step."""
@@ -117,7 +117,7 @@ class Step:
 
     def _integrate(self, one: Sample, other: Sample) -> None:
         gap_ns = other.time_ns - one.time_ns
-        if gap_ns > _SAMPLED_NS:
+        if gap_ns > SAMPLED_NS:
             self.unknown_ns += gap_ns
             return
         self.ah += abs(one.ampere + other.ampere) / 2 * gap_ns / _HOUR_NS

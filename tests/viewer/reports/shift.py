@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.derive.energy.factors import load
 from pipelines.derive.signals import DOWN, MINOR, PLANNED, RUN, SETUP
+from viewer.battery.record import BatteryTest
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.energy import Used
 from viewer.kpi.figure import Counts, Inputs, figure
@@ -19,7 +20,7 @@ from viewer.kpi.spans import Spans
 from viewer.kpi.words import Text
 from viewer.query.downtime import stood
 from viewer.query.states import StateRun
-from viewer.reports.records import BatteryTest, ChainFacts, Exposure, Guard
+from viewer.reports.records import ChainFacts, Exposure, Guard
 from viewer.reports.subject import AlarmEvent, Change, GapCause, Scope, Source, Stop, Subject, TagFacts
 
 MINUTE: Final = 60 * 10**9
@@ -63,6 +64,7 @@ def figures(of: Inputs) -> dict[str, Result]:
 
 TEST: Final = BatteryTest(
     machine=PRESS,
+    name="PRS-01",
     channel="ch1",
     span=(T0, T0 + 5 * HOUR),
     pack="EV26-0001",

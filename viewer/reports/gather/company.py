@@ -9,9 +9,10 @@ from viewer.kpi.goal import before_of
 from viewer.kpi.oee import Profile
 from viewer.kpi.words import Text
 from viewer.query import energy
+from viewer.query.batteries import records_of
 from viewer.reports.gather.alarms import alarms_of
 from viewer.reports.gather.control_points import measured_of
-from viewer.reports.gather.records import calibrations_of, chain_of, exposures_of, guards_of, tests_of
+from viewer.reports.gather.records import calibrations_of, chain_of, exposures_of, guards_of
 from viewer.reports.gather.scopes import of_machine, whole
 from viewer.reports.gather.sources import digest_of, queries, sources_of
 from viewer.reports.gather.tags import causes, gaps_in, tags_of
@@ -84,7 +85,7 @@ def subject_of(
         guards=guards_of(site),
         measured=measured_of(store, site, period),
         exposures=exposures_of(store, site, period),
-        batteries=tuple(test for one in infos for test in tests_of(store, one, period)),
+        batteries=tuple(test for one in infos for test in records_of(store, one, period)),
         chain=chain_of(store, site, period),
         use=use,
         calibrations=calibrations_of(site, local(now_ns).date()),

@@ -1,4 +1,4 @@
-"""Gases, battery tests and the hash-chained log, as they were stored."""
+"""Gases and the hash-chained log, as they were stored."""
 
 from __future__ import annotations
 
@@ -14,15 +14,11 @@ from viewer.catalog import MachineInfo
 from viewer.kpi.words import Text
 from viewer.query.event_log import log_of
 from viewer.reports.gather.scopes import name_of
-from viewer.reports.records import BatteryTest, Calibration, ChainFacts, Exposure, Guard
+from viewer.reports.records import Calibration, ChainFacts, Exposure, Guard
 from viewer.site_info import GasInfo, SiteInfo
 from viewer.stores.base import Points, Store, no_points
 
 _GAS: Final = ("twa", "stel", "twa_of_limit", "stel_of_limit", "stel_coverage")
-_NUMBERS: Final = (
-    "ah", "wh", "soh_c", "soh_e", "dcir_mohm", "coulombic", "delta_mv", "insulation_mohm", "unknown_s",
-)  # fmt: skip
-_TEXTS: Final = ("pack", "model", "grade", "reason", "remark", "rule")
 
 
 def guards_of(site: SiteInfo) -> tuple[Guard, ...]:
@@ -69,30 +65,6 @@ def _exposure(machine: Text, substance: str, columns: Sequence[np.ndarray[Any, A
         windows=(len(stel), int(np.count_nonzero(stel_part > 1))),
         coverage=float(coverage.mean() * 100) if len(coverage) else None,
     )
-
-
-def tests_of(store: Store, machine: MachineInfo, period: Span) -> list[BatteryTest]:
-    """Records of tests that began in the period, oldest first."""
-    fields = (*_NUMBERS, *_TEXTS, "end", "rule_verified")
-    found = []
-    for series in store.tagged(machine.place("battery"), fields, *period):
-        if series.tags.get("kind") != "test":
-            continue
-        known = {
-            name: dict(zip(of.time_ns.tolist(), of.value.tolist(), strict=True)) for name, of in series.fields.items()
-        }
-        for at in known.get("grade", {}):
-            row = {name: values[at] for name, values in known.items() if at in values}
-            found.append(_test(name_of(machine), series.tags.get("channel", ""), at, row))
-    return sorted(found, key=lambda one: (one.span[0], one.channel))
-
-
-def _test(machine: Text, channel: str, start_ns: int, row: Mapping[str, Any]) -> BatteryTest:
-    measured: dict[str, Any] = {name: float(row[name]) if name in row else None for name in _NUMBERS}
-    said: dict[str, Any] = {name: str(row.get(name, "")) for name in _TEXTS}
-    span = start_ns, int(row["end"]) if "end" in row else None
-    verified = bool(row.get("rule_verified", True))
-    return BatteryTest(machine=machine, channel=channel, span=span, verified=verified, **measured, **said)
 
 
 def chain_of(store: Store, site: SiteInfo, period: Span) -> ChainFacts:

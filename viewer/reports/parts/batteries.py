@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from viewer.battery.figures import AH, DCIR, DELTA, FIGURES, SOH, rule_text
+from viewer.battery.record import BatteryTest
 from viewer.kpi.words import Text
-from viewer.reports.cell import NOTHING, Cell, Moment, Number, number, said
+from viewer.reports.cell import NOTHING, Cell, Moment, Number, said
 from viewer.reports.model import Bars, Block, Column, Facts, Paragraph, Section, Signatures, Table
-from viewer.reports.records import BatteryTest
 from viewer.reports.subject import Subject
 
 _NO_TEST: Final = Text("기간 내 시작된 시험 없음", "no test began in the period")
-_NOT: Final = Text("측정되지 않음", "was not measured")
 _NO_CERTIFICATE: Final = Text(
     "시험장비가 기록한 값으로 계산한 결과이며 인증서가 아님. 등급 기준은 사업장이 정한 것으로, "
     "기준이 확인되지 않은 경우 「기준 미확인」으로 표시함.",
@@ -59,17 +59,14 @@ def _overview(subject: Subject) -> Table:
                 said(one.model) if one.model else NOTHING,
                 said(one.channel),
                 Moment(one.span[0]),
-                number(one.ah, decimals=2),
-                number(one.soh_c, "%", 1),
-                number(one.dcir_mohm, decimals=2),
-                number(one.delta_mv, decimals=0),
+                *(kind.cell(one, unit=False) for kind in (AH, SOH, DCIR, DELTA)),
                 said(one.grade),
                 said(_joined(one)),
             )
             for one in subject.batteries
         ),
         empty=_NO_TEST,
-        notes=(_SOH, _DCIR),
+        notes=(SOH.formula, DCIR.formula),
     )
 
 
@@ -79,34 +76,15 @@ def _pack(one: BatteryTest) -> Facts:
         (Text("모델", "Model"), said(one.model) if one.model else NOTHING),
         (Text("시작", "Began"), Moment(one.span[0])),
         (Text("종료", "Ended"), NOTHING if one.span[1] is None else Moment(one.span[1])),
-        (Text("방전 용량", "Capacity"), number(one.ah, "Ah", 2, why=_NOT)),
-        (Text("방전 에너지", "Energy"), number(one.wh, "Wh", 1, why=_NOT)),
-        (Text("SoH (용량)", "SoH (charge)"), number(one.soh_c, "%", 1, why=_NOT)),
-        (Text("SoH (에너지)", "SoH (energy)"), number(one.soh_e, "%", 1, why=_NOT)),
-        (Text("직류내부저항 DCIR", "DCIR"), number(one.dcir_mohm, "mΩ", 2, why=_NOT)),
-        (Text("충방전 효율", "Coulombic efficiency"), number(_percent(one.coulombic), "%", 1, why=_NOT)),
-        (Text("셀 전압차 ΔV", "ΔV of its cells"), number(one.delta_mv, "mV", 0, why=_NOT)),
-        (Text("절연저항", "Insulation"), number(one.insulation_mohm, "MΩ", 2, why=_NOT)),
-        (Text("방전 중 데이터 없는 시간", "Discharge without data"), number(one.unknown_s, "s", 0, why=_NOT)),
+        *((kind.name, kind.cell(one)) for kind in FIGURES),
         (Text("등급", "Grade"), said(one.grade)),
         (Text("사유", "Reason"), said(one.reason) if one.reason else NOTHING),
         (Text("비고", "Remark"), said(one.remark) if one.remark else NOTHING),
-        (
-            Text("등급 기준", "Grading rule"),
-            said(one.rule) if one.verified else said(f"{one.rule} · 기준 미확인 (unverified)"),
-        ),
+        (Text("등급 기준", "Grading rule"), said(rule_text(one))),
     )
     return Facts(Text(f"팩 {one.pack or '—'}", f"Pack {one.pack or '—'}"), rows)
-
-
-def _percent(part: float | None) -> float | None:
-    return None if part is None else part * 100
 
 
 def _joined(one: BatteryTest) -> str:
     unsure = "" if one.verified else "기준 미확인 (unverified)"
     return " · ".join(text for text in (one.reason, one.remark, unsure) if text)
-
-
-_SOH: Final = Text("SoH = 방전 용량(Ah) / 정격 용량 × 100", "SoH = discharged Ah / rated Ah × 100")
-_DCIR: Final = Text("DCIR = ΔV / ΔI (펄스 직전과 10초 뒤)", "DCIR = ΔV / ΔI, before the pulse and 10 s into it")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.derive.battery.channel import regrade
 from pipelines.derive.battery.grading import load
+from pipelines.derive.battery.replay import regrade
 from pipelines.derive.battery.rule import BatteryRule, record_fields
 from pipelines.derive.engine import Engine, Heard
 from pipelines.derive.kept import Kept

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.derive.battery.channel import Channel, Event, Rise, regrade
+from pipelines.derive.battery.channel import Channel, Event, Rise
 from pipelines.derive.battery.grading import Figures, GradingRule, coulombic, dcir_mohm, grade, load
 from pipelines.derive.battery.record import Record
+from pipelines.derive.battery.replay import regrade
 from pipelines.derive.battery.steps import Step
 from pipelines.derive.settle import Reading
 from pipelines.errors import ConfigError
