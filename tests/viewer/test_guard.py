@@ -208,6 +208,10 @@ def test_everybody_sees_their_own(app: Starlette) -> None:
     "path",
     [
         f"/machine/{quote(OTHER)}/{quote('비밀공장')}/{quote(SECRET_MACHINE)}",
+        *(
+            f"/{page}/{quote(OTHER)}/{quote('비밀공장')}/{quote(SECRET_MACHINE)}"
+            for page in ("cycles", "cycles.csv", "spc")
+        ),
         f"/machine/{quote(OTHER)}/-/{quote(SECRET_MACHINE)}",
         f"/machine/%2e%2e/{quote(OTHER)}/{quote(SECRET_MACHINE)}",
         f"/machine/{quote(COMPANY)}/../{quote(OTHER)}/{quote('비밀공장')}/{quote(SECRET_MACHINE)}",

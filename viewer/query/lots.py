@@ -27,7 +27,7 @@ class Said(NamedTuple):
 
 
 def lots_and_products(
-    store: Store, site: SiteInfo, machine: MachineInfo, times_ns: Sequence[int]
+    store: Store, site: SiteInfo, machine: MachineInfo, times_ns: Sequence[int], *, entries: bool = True
 ) -> list[tuple[Said | None, Said | None]]:
     """Lot and product of each moment; None = nobody knows.
 
@@ -36,6 +36,7 @@ def lots_and_products(
         site: of the machine.
         machine: which makes them.
         times_ns: moments, ns since 1970 UTC, oldest first.
+        entries: whether to look for what people entered, which reads the entries of months.
 
     Raises:
         DependencyError: the store cannot be reached.
@@ -43,7 +44,7 @@ def lots_and_products(
     if not times_ns:
         return []
     lots, products = (_told(store, site, ref, times_ns) for ref in (machine.lot, machine.product))
-    if None in lots or None in products:
+    if entries and (None in lots or None in products):
         found = entries_of(store, site.key, (times_ns[0], times_ns[-1] + 1)).contexts
         own = [one for one in found if one.said.start is not None and _made_by(one, machine)]
         own.sort(key=lambda one: (one.kind != "lot", -(one.said.start or 0)))

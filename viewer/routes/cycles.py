@@ -85,15 +85,21 @@ def _file(pages: Pages, request: Request) -> Response:
 
 
 def tabled(
-    store: Store, site: SiteInfo, machine: MachineInfo, columns: Sequence[Column], cycles: Sequence[Cycle]
+    store: Store,
+    site: SiteInfo,
+    machine: MachineInfo,
+    columns: Sequence[Column],
+    cycles: Sequence[Cycle],
+    *,
+    entries: bool = True,
 ) -> Table:
-    """Cycles with lot and product, in the same order.
+    """Cycles with lot and product, in the same order; `entries` as of `viewer.query.lots`.
 
     Raises:
         DependencyError: the store cannot be reached.
     """
     order = sorted({one.time_ns for one in cycles})
-    made = dict(zip(order, lots_and_products(store, site, machine, order), strict=True))
+    made = dict(zip(order, lots_and_products(store, site, machine, order, entries=entries), strict=True))
     return table_of(machine, columns, cycles, [made[one.time_ns] for one in cycles])
 
 

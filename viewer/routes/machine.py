@@ -95,7 +95,7 @@ def _recent(pages: Pages, machine: MachineInfo | None, now_ns: int, words: Words
     columns = columns_of(pages.store, site, machine)
     cycles = newest(pages.store, machine, columns, (now_ns - _RECENT_NS, now_ns + 1), _RECENT)
     return {
-        "recent": tabled(pages.store, site, machine, columns, list(reversed(cycles))),
+        "recent": tabled(pages.store, site, machine, columns, list(reversed(cycles)), entries=False),
         "spec": spec_of(machine, columns),
         "value": lambda column, value: value_text(words, column, value),
     }

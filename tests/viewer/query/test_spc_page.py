@@ -21,7 +21,7 @@ from viewer.figure_text import value as value_of
 from viewer.kpi.capability import capability
 from viewer.kpi.control import control, limits_of, points_of
 from viewer.kpi.result import Evidence
-from viewer.query.charted import characteristics, charted, first_of_each, held
+from viewer.query.charted import characteristics, charted, first_of_each, held, taken
 from viewer.query.cycles import columns_of, cycle_page
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
@@ -219,6 +219,18 @@ def test_a_tag_that_is_told_on_change_is_what_held(filled: Store) -> None:
     assert "유온" in page(filled, SPC, value="tag:oil", kind="xbar", size="4", interval="300")
 
 
+def test_cycles_that_are_taken_now_and_then(filled: Store) -> None:
+    """The first two of each interval of 10, where there are two; of 35 a minute apart from 08:01 on eight."""
+    times = np.array([0, 1, 2, 10, 20, 21])
+    assert taken(times, 0, 10, 2).tolist() == [0, 1, 4, 5]
+    assert taken(times, 0, 10, 1).tolist() == [0, 3, 4]
+    assert taken(times, 0, 0, 2).tolist() == [*range(6)]
+    text = page(filled, SPC, interval="300")
+    assert "8점 중 1–8번째" in text
+    assert "그 사이의 27개는 그리지 않았습니다" in text
+    assert "기준 기간의 점이 8개입니다" in text
+
+
 def test_first_reading_of_each_interval() -> None:
     """Readings at 0, 3, 10, 31 s in intervals of 10: the one at 3 is left out, and of 20 one is missing."""
     points = Points(np.array([0, 3, 10, 31]), np.array([1.0, 2, 3, 4]))
@@ -243,3 +255,7 @@ def test_a_machine_page_moves_in_time_without_scripts(filled: Store) -> None:
     assert "이후 →" in moved
     assert f'href="/spc/{COMPANY}' in moved or "/spc/%" in moved
     assert "지난 1시간 동안 끝난 사이클이 없습니다" in moved
+    now = one_shop.page(filled, machine, TODAY_NS + 36 * MINUTE, CATALOG)
+    recent = part(now, 'id="recent-cycles"', "</table>")
+    assert [f"08:{minute}:00" in recent for minute in (35, 31, 30)] == [True, True, False], "five of them"
+    assert "규격 내 100.7" in recent
