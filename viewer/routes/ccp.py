@@ -17,7 +17,7 @@ from viewer.reports.gather.scopes import name_of
 from viewer.reports.parts.guards import CCP_NOTE
 from viewer.routes.asked import CUSTOM, asked, find_unit, unit_text, units_of
 from viewer.routes.guarded import CHARTS_S, MOST_ROWS, REFRESH_S, Said, calling, came_of, now_of, report_links, trends
-from viewer.routes.pages import Pages
+from viewer.routes.pages import Pages, machine_url
 from viewer.safety.concerns import has_ccp
 
 
@@ -64,6 +64,7 @@ def _ccp(pages: Pages, request: Request) -> Response:
         watched_ns=0 if live_only else sum(end - start for start, end in heard(pieces, site, points)),
         links=report_links(of, "ccp"),
         length=lambda length_ns: length(words, length_ns),
+        url=machine_url,
         most=MOST_ROWS,
         refresh_s=REFRESH_S,
         charts_s=CHARTS_S,

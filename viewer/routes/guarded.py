@@ -18,6 +18,8 @@ from viewer.query.safety import Now, Watched
 from viewer.query.unit import Unit
 from viewer.reports.episodes import Episode, Responses, episodes, responses
 from viewer.reports.gather.alarms import alarms_of
+from viewer.reports.gather.scopes import name_of
+from viewer.reports.subject import AlarmEvent
 from viewer.routes.asked import Asked, unit_text
 from viewer.routes.pages import Pages, machine_url
 from viewer.safety.log import Checked, Logged
@@ -99,6 +101,7 @@ class Said:
 
     def __init__(self, site: SiteInfo, words: Words) -> None:
         self._site, self._words = site, words
+        self._called = {name_of(one): one.name for one in site.machines.values()}
         self._known: Mapping[AlarmKey, AlarmInfo] = {(one.machine, one.name): one for one in site.alarms}
 
     def machine(self, name: str) -> str:
@@ -110,6 +113,10 @@ class Said:
         """Name of an alarm; of one that is configured no more, as it was said."""
         known = self._known.get(key)
         return self._words.label(known.label, known.name) if known else message or key[1]
+
+    def event(self, one: AlarmEvent) -> str:
+        """Name of an alarm of the reports, which know machines by what they are called."""
+        return self.alarm((self._called.get(one.machine, ""), one.name), one.message)
 
     def action(self, key: AlarmKey) -> str:
         """What to do when it comes; empty where nobody said so."""

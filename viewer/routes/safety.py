@@ -37,6 +37,7 @@ from viewer.safety.verdict import Verdict
 from viewer.words import local
 
 CODES: Final = ("S-ALM",)
+RUNNING: Final = ("P-UTIL",)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
@@ -84,6 +85,13 @@ def _safety(pages: Pages, request: Request) -> Response:
         charts=[] if live_only else trends(pages, detectors, now_ns, words),
         came=None if live_only else came_of(pages, of, request, ccp=False),
         figures=[] if live_only else figures_of(pages.store, site, unit, CODES, of.period),
+        running=[]
+        if live_only
+        else [
+            (one, figures_of(pages.store, site, Unit(one.line, one.name), RUNNING, of.period)[0])
+            for one in machines
+            if one.name in equipment and one.has_state
+        ],
         watch=[] if live_only else watch_of(pages.store, site, refs, of.period),
         calibrations=[
             (one, one.calibration, calibrated(one.calibration, today))

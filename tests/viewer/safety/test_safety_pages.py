@@ -33,7 +33,7 @@ TODAY = (T0, NOW)
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Two hours with an alarm, a deviation, means and a log."""
-    with kept(tmp_path_factory.mktemp("yard"), *quiet(T0), *means(), *alarms(), *log(12)) as reader:
+    with kept(tmp_path_factory.mktemp("yard"), *quiet(T0), *ran(), *means(), *alarms(), *log(12)) as reader:
         yield reader
 
 
@@ -58,6 +58,12 @@ def facts(report: Report) -> dict[str, str]:
 def table(report: Report, title: str) -> list[list[str]]:
     blocks = [block for section in report.sections for block in section.blocks if isinstance(block, Table)]
     return [[shown(cell) for cell in row] for one in blocks if one.title.ko == title for row in one.rows]
+
+
+def ran() -> Iterator[str]:
+    """States of the tank, told each minute: it ran for 90 of 120."""
+    for minute in range(120):
+        yield f"state,{tags('T-101')} code={1 if minute < 90 else 2}i {T0 + minute * MINUTE}"
 
 
 def alarms() -> list[str]:
@@ -91,6 +97,8 @@ def test_the_page_says_what_the_report_says(filled: Store) -> None:
     (reported,) = table(report, "노출 (TWA·STEL)")
     assert exposure[:8] == ["암모니아 감지기", "NH3", "38.50", "35", "105", "1", "5.00", "25"]
     assert [reported[at] for at in (4, 5, 6, 7, 2, 3)] == ["38.50", "35.00", "105", "1", "5.00", "25.00"]
+    (used,) = figures_of(filled, YARD, Unit(machine="T-101"), ["P-UTIL"], TODAY)
+    assert (used.value, rows(text, "running")[0][1]) == (75.0, "75.00 %"), "90 of 120 minutes"
     assert rows(text, "calibration")[0][1:] == ["180일", "2026-03-01", "2026-08-28", "기한 지남", "C-7"]
     assert table(report, "감지기 교정 기한")[0][2:5] == ["2026-03-01", "2026-08-28", "기한 지남"]
     assert rows(text, "came")[0][4:] == ["26.50", "3.0", "1.5", "환기"]
@@ -169,6 +177,4 @@ def test_nothing_was_collected(tmp_path: Path) -> None:
 def test_english_has_no_korean(filled: Store) -> None:
     for path in ("/safety", "/ccp"):
         text = page(filled, path, lang="en")
-        assert not re.search(
-            "[가-힣]", re.sub("한국어|한국금속|안전담당|환기|nh3_warn 경보|ccp_boil 경보|고시", "", text)
-        )
+        assert not re.search("[가-힣]", re.sub("한국어|한국금속|안전담당|환기|고시", "", text))

@@ -39,7 +39,7 @@ SITE: dict[str, Any] = {
             "calibration": {"every_days": 180, "last": "2026-03-01", "certificate": "C-7"},
         },
         "GD-05": {"class": "gas_detector", "label": {"ko": "산소 감지기", "en": "O2 detector"}},
-        "T-101": {"class": "tank", "label": {"ko": "염산 탱크", "en": "Acid tank"}},
+        "T-101": {"class": "tank", "label": {"ko": "염산 탱크", "en": "Acid tank"}, "state": {"tag": "state"}},
         "T-102": {"class": "tank", "label": {"ko": "용제 탱크", "en": "Solvent tank"}},
         "KET-01": {"class": "kettle", "label": {"ko": "가열솥", "en": "Kettle"}},
     },
