@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from functools import cache
 
-import openpyxl
-import pytest
-from pypdf import PdfReader
-
-from tests.viewer.reports.shift import HOUR, SHIFT, T0, seen, subject
-from tests.viewer.reports.test_report_records import company, facts, tables
+from tests.viewer.reports.every import FIVE, GUMI, NOW, POHANG, company, member, month
+from tests.viewer.reports.shift import HOUR, T0, subject
+from tests.viewer.reports.test_report_records import facts, tables
 from viewer.access.use import Use
 from viewer.book.facts import Facts
-from viewer.kpi.goal import Goal, score
-from viewer.kpi.result import missing
-from viewer.kpi.words import Text
-from viewer.reports.cell import TO_WRITE, figure_cell, shown
-from viewer.reports.cluster import Alarms, Member, cluster_report
+from viewer.reports.cell import figure_cell, shown
 from viewer.reports.groups import GROUPINGS
 from viewer.reports.kinds import aftercare_report
 from viewer.reports.model import Report
 from viewer.reports.page import page
-from viewer.reports.pdf import pdf
-from viewer.reports.xlsx import xlsx
-
-NOW = T0 + 24 * HOUR
-TOWN = GROUPINGS["town"]
-POHANG, GUMI = (Text(name, name) for name in ("포항시", "구미시"))
-GOALS = [
-    (Goal(code="P-OEE", baseline=60.0, target=80.0), seen(80.0, "P-OEE")),
-    (Goal(code="Q-PDR", baseline=4.0, target=1.0), seen(2.0, "Q-PDR")),
-]
-"""One of two goals is met; (4 − 2) / (4 − 1) = 66.67 %, both together 83.33 %."""
-
-
-def member(name: str, group: Text | None, oee: float | None, raised: int = 0) -> Member:
-    found = seen(oee, "P-OEE") if oee is not None else missing("P-OEE", seen(1.0, "P-OEE").evidence)
-    known = raised if oee is not None else None
-    return Member(
-        company=company(name, "1공장", None if oee is None else NOW - HOUR // 100),
-        group=group,
-        oee=found,
-        score=score(GOALS),
-        alarms=None if known is None else Alarms(raised=known, urgent=1, noted=known),
-    )
-
-
-FIVE = [member(f"가{n}", POHANG, oee, n) for n, oee in enumerate((50.0, 60.0, 70.0, 80.0, 95.0))]
-
-
-def month(members: list[Member], *, lines: bool = True) -> Report:
-    return cluster_report("전체", TOWN.title, members, SHIFT, NOW, lines=lines)
 
 
 def test_five_companies_are_compared() -> None:
@@ -136,16 +98,3 @@ def test_what_nobody_stored_is_written_by_hand() -> None:
     assert [name for name, text in silent.items() if text != "미수집"] == [
         "기간에 데이터가 온 설비", "수집된 태그", "기록된 수집 공백", "가장 긴 수집 공백의 원인",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("report", [month(FIVE), month(FIVE[:1]), month([]), check()])
-def test_they_are_drawn_with_the_same_figures(report: Report) -> None:
-    """Each text and number of a table stands in the PDF, which can be read out, and in the workbook."""
-    text = "".join("".join(one.extract_text().split()) for one in PdfReader(io.BytesIO(pdf(report))).pages)
-    book = openpyxl.load_workbook(io.BytesIO(xlsx(report)))
-    assert book.sheetnames == [section.sheet for section in report.sections]
-    for rows in tables(report).values():
-        for cell in (cell for row in rows for cell in row if cell != shown(TO_WRITE)):
-            assert "".join(cell.split()) in text, cell
-    assert report.title.ko in text.replace(" ", "") or report.title.ko.replace(" ", "") in text
-    assert "사후관리 점검표" in page(report) or "클러스터 월보" in page(report)

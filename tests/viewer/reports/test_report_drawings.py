@@ -14,10 +14,11 @@ import openpyxl
 import pytest
 from pypdf import PdfReader
 
+from tests.viewer.reports.drawn import cells, lacking_in_pdf, lacking_in_workbook, lacking_on_page
+from tests.viewer.reports.every import every
 from tests.viewer.reports.shift import HOUR, subject
-from viewer.reports.cell import Language, Number, rounded
+from viewer.reports.cell import Language, rounded
 from viewer.reports.kinds import kpi_report
-from viewer.reports.model import Table
 from viewer.reports.page import page
 from viewer.reports.pdf import pdf
 from viewer.reports.xlsx import xlsx
@@ -67,22 +68,14 @@ def test_the_oracle_is_the_same_in_result_workbook_pdf_and_page() -> None:
     assert cell_beside(book()["06_에너지"], "전력사용량(kWh)", "전체").value == 12_345.0
 
 
-def test_every_number_of_the_report_is_a_number_in_the_workbook() -> None:
-    report = kpi_report(subject())
-    for section in report.sections:
-        sheet = book()[section.sheet]
-        held = [one.value for row in sheet.iter_rows() for one in row if isinstance(one.value, int | float)]
-        wanted = [
-            rounded(cell.value / 100, 6) if cell.unit.ko == "%" else cell.value
-            for block in section.blocks
-            if isinstance(block, Table)
-            for row in block.rows
-            for cell in row
-            if isinstance(cell, Number)
-        ]
-        held = [rounded(one, 6) if isinstance(one, float) else one for one in held]
-        missing = [one for one in wanted if rounded(one, 6) not in [rounded(float(h), 6) for h in held]]
-        assert not missing, section.sheet
+@pytest.mark.parametrize("kind", every())
+def test_every_kind_says_the_same_on_the_page_in_the_workbook_and_in_the_pdf(kind: str) -> None:
+    """Each heading, cell and remark, and each number as a number; the PDF's can be read out."""
+    report = every()[kind]
+    assert [*cells(report)]
+    assert lacking_in_pdf(report) == []
+    assert lacking_on_page(report) == []
+    assert lacking_in_workbook(report) == []
 
 
 def test_korean_is_read_out_of_the_pdf() -> None:

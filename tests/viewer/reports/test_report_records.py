@@ -11,15 +11,15 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.derive.calibration import Calibrated
+from tests.viewer.reports.every import company
 from tests.viewer.reports.shift import HOUR, MINUTE, PRESS, SHIFT, T0, subject
-from viewer.kpi.result import Evidence, Result
 from viewer.kpi.words import Text
 from viewer.reports.cell import Missing, Number, Words, shown
 from viewer.reports.episodes import episodes
 from viewer.reports.kinds import battery_report, ccp_report, safety_report
 from viewer.reports.model import Facts, Paragraph, Report, Table
 from viewer.reports.pdf import pdf
-from viewer.reports.programme import Company, ProgrammeFile, Target, programme_report
+from viewer.reports.programme import ProgrammeFile, Target, programme_report
 from viewer.reports.records import Calibration
 from viewer.reports.subject import AlarmEvent
 from viewer.reports.xlsx import xlsx
@@ -148,11 +148,6 @@ def test_they_are_drawn_like_every_report(make: object) -> None:
         book = openpyxl.load_workbook(io.BytesIO(xlsx(report)))
         assert book.sheetnames == [section.sheet for section in report.sections]
         assert pdf(report) == pdf(make(one))
-
-
-def company(name: str, site: str, seen_ns: int | None) -> Company:
-    rate = Result("DQ-RATE", 97.5, Evidence(period=SHIFT, samples=480, cover=97.5))
-    return Company(name=name, site=site, machines=3, tags=42, seen_ns=seen_ns, rate=rate)
 
 
 def test_a_programme_against_its_targets() -> None:
