@@ -13,7 +13,12 @@ import pytest
 
 TESTS: Final = Path(__file__).parent
 PAGE: Final = TESTS.parent / "docs" / "compare.md"
-SECTIONS: Final = {"OPC UA, row by row": 20, "Modbus, row by row": 14, "What no other promises": 29}
+SECTIONS: Final = {
+    "OPC UA, row by row": 20,
+    "Modbus, row by row": 14,
+    "What people see and hand in, row by row": 13,
+    "What no other promises": 29,
+}
 """Sections whose rows need a proof, and how many rows each has at least."""
 
 
