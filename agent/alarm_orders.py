@@ -46,12 +46,13 @@ class AlarmOrders:
         """What a viewer on this PC asks for over the control socket."""
         return {ORDER: self._over_the_socket, FACTS: self._facts}
 
-    async def take(self, said: bytes | Mapping[str, Any], *, retained: bool = False) -> OrderAnswer:
+    async def take(self, said: bytes | Mapping[str, Any], *, retained: bool = False, rival: str = "") -> OrderAnswer:
         """Do what an order says, if it may be done; the answer is true after a power cut too.
 
         Args:
             said: the order.
             retained: whether the broker had kept it: nobody knows for how long.
+            rival: who else takes what is meant for this agent; empty = nobody.
 
         Raises:
             OrderRefused: it is no order at all, so that there is nobody to answer.
@@ -62,7 +63,7 @@ class AlarmOrders:
             if taken is not None:
                 taken[0].check_same(order)
                 return await asyncio.shield(taken[1])
-            self._check(order, now_ns, retained=retained)
+            self._check(order, now_ns, retained=retained, rival=rival)
         except OrderRefused as error:
             return self._told(order, _refused(order, now_ns, error))
         answer: asyncio.Future[OrderAnswer] = asyncio.get_running_loop().create_future()
@@ -90,12 +91,14 @@ class AlarmOrders:
             until_ns=found["until_ns"][name],
         )
 
-    def _check(self, order: AlarmOrder, now_ns: int, *, retained: bool) -> None:
+    def _check(self, order: AlarmOrder, now_ns: int, *, retained: bool, rival: str) -> None:
         """Refuse what comes from another time, and let go of ids that are too old to be taken again.
 
         Raises:
-            OrderRefused: it is retained, old or ahead, or there are too many of this minute.
+            OrderRefused: it is retained, old or ahead, there are too many of this minute, or there is a rival.
         """
+        if rival:
+            raise OrderRefused("rival", rival)
         if retained:
             raise OrderRefused("retained", "the broker had kept it; an order is sent and never retained")
         check_age(order, now_ns, self._clock.rate)

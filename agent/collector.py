@@ -275,7 +275,7 @@ class Collector:
         if why := no_orders_from(mqtt):  # another broker than the file's, as in a simulation
             log.warning("no_orders_over_mqtt", endpoint=mqtt.endpoint, reason=why)
             return None
-        return OrderLink(mqtt, self.topics, self.alarm_orders)
+        return OrderLink(mqtt, self.topics, self.alarm_orders, lambda: self.births.rival)
 
     def _alarms(self) -> tuple[str, ...]:
         return tuple(f"{one.machine}/{one.name}" for one in self.site.alarms)

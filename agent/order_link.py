@@ -31,12 +31,14 @@ class OrderLink:
         mqtt: the broker.
         topics: of this agent.
         orders: does them.
+        rival: who else runs under this agent's identity; empty while nobody does.
     """
 
-    def __init__(self, mqtt: MqttSettings, topics: AgentTopics, orders: AlarmOrders) -> None:
+    def __init__(self, mqtt: MqttSettings, topics: AgentTopics, orders: AlarmOrders, rival: Callable[[], str]) -> None:
         self._mqtt = mqtt
         self._topics = topics
         self._orders = orders
+        self._rival = rival
         self._moved = asyncio.Event()
         self._under_way = 0
 
@@ -79,7 +81,7 @@ class OrderLink:
 
     async def _answer(self, session: MqttSession, message: Message) -> None:
         try:
-            answer = await self._orders.take(message.payload, retained=message.retained)
+            answer = await self._orders.take(message.payload, retained=message.retained, rival=self._rival())
         except OrderRefused as error:
             log.warning("alarm_order_refused", topic=message.topic, reason=error.reason)
         else:

@@ -142,7 +142,7 @@ class OrderRefused(ShopfloorError, ValueError):
 
     Attributes:
         why: a word for it: `nothing`, `safety`, `out_of_service`, `too_long`, `not_shelved`, `no_such`, `no_name`,
-            `comment`, `old`, `ahead`, `retained`, `taken`, `busy`, `malformed`.
+            `comment`, `old`, `ahead`, `retained`, `taken`, `rival`, `busy`, `malformed`.
         reason: the same in a sentence.
     """
 

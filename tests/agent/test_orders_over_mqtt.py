@@ -10,8 +10,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 import pytest
+from structlog.testing import capture_logs
 
+from agent.collector import Collector
 from agent.supervise import keep_open
 from pipelines.clock import SystemClock
 from pipelines.delivery.mqtt import Message, MqttSession
@@ -162,3 +165,24 @@ async def what_is_refused(desk: OrderDesk, viewer: MqttSession, got: list[Messag
     (told,) = await answers(got, elsewhere.id)
     assert told.why == "no_such"
     assert await publish(viewer, b"no order") == 0, "nobody to answer: it is logged"
+
+
+async def test_an_agent_takes_no_order_from_a_broker_that_asks_nobody(tmp_path: Path) -> None:
+    """As in a simulation of a site that takes orders: its broker is another one than the file's."""
+    site = site_of(1, mqtt={"user": "acme.hall", "password_file": "none"}, agent={"alarm_orders": "mqtt"})
+    with capture_logs() as logs:
+        collector = Collector(site.model_copy(update={"mqtt": MqttSettings()}), tmp_path, SystemClock())
+    assert collector.order_link is None
+    assert [one["event"] for one in logs] == ["no_orders_over_mqtt"]
+    assert orjson.loads(collector.births.birth()).get("orders") is None
+    for part in (collector.uplink.refusals, collector.ledger, collector.journal, collector.quarantine):
+        part.close()
+
+
+async def test_what_is_taken_by_two_agents_is_done_by_none(tmp_path: Path) -> None:
+    collector = Collector(site_of(1), tmp_path, SystemClock())
+    one = order("acknowledge")
+    answer = await collector.alarm_orders.take(one.packed(), rival="another agent runs under the same identity")
+    assert (answer.done, answer.why, answer.id) == (False, "rival", one.id)
+    for part in (collector.uplink.refusals, collector.ledger, collector.journal, collector.quarantine):
+        part.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 import urllib3
 
-from agent.control.client import ask
+from agent.alarming import LIST
+from agent.control.client import ask, order
 from agent.serving import ServeSettings, command
 from pipelines.errors import DependencyError
 from tests.agent.one_meter import SITE
@@ -40,10 +43,27 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in found.split()]
 
 
+def shelve(viewer: str) -> str:
+    """Shelve the meter's alarm with the form of its page; the page after that."""
+    where = {"unit": "demo/gyeongsan/-/-", "alarm": "meter/peak"}
+    with httpx.Client(base_url=viewer, follow_redirects=True, timeout=DEADLINE_S) as browser:
+        page = browser.get("/alarm", params=where).text
+        said = dict(re.findall(r'<input type="hidden" name="(csrf|id|action)" value="([^"]*)"', page))
+        if "action" not in said:  # the viewer has not found the agent yet
+            return ""
+        said |= {"minutes": "60", "comment": "점검", "author": "반장-1"}
+        return browser.post("/alarm/order", params=where, data=said).text
+
+
+def orders_of(state: Path) -> list[str]:
+    return [one["state"] for one in order(state, LIST, {})["alarms"]]
+
+
 def test_everything_runs_beside_the_agent_and_ends_with_it(tmp_path: Path) -> None:
     viewer, mqtt = free_port(), free_port()
     site, state = tmp_path / "site.yaml", tmp_path / "state"
-    site.write_text(f"{SITE}serve: {{port: {viewer}}}\nmqtt: {{port: {mqtt}}}\n", encoding="utf-8")
+    alarms = "alarms: [{name: peak, machine: meter, tag: power, above: 95, priority: info}]\n"
+    site.write_text(f"{SITE}{alarms}serve: {{port: {viewer}}}\nmqtt: {{port: {mqtt}}}\n", encoding="utf-8")
     pool = urllib3.PoolManager(retries=False)
 
     def answers() -> bool:
@@ -70,6 +90,7 @@ def test_everything_runs_beside_the_agent_and_ends_with_it(tmp_path: Path) -> No
             until(lambda: children(agent.pid) not in ([], [server]))
             until(answers)
             (server,) = children(agent.pid)
+            until(lambda: "peak" in shelve(f"http://127.0.0.1:{viewer}") and orders_of(state) == ["SHELVED"])
             told = Path(f"/proc/{server}/environ").read_bytes()
             assert b"NOTIFY_SOCKET=" not in told
             assert b"WATCHDOG_USEC=" not in told

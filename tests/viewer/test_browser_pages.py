@@ -42,7 +42,8 @@ PAGES = {
     f"/quality?unit={COMPANY}/A/L1/PRS-01": ("태그별 품질", "Quality by tag"),
     "/entry": ("무엇을 입력합니까?", "What do you enter?"),
 }
-BEHIND = ("/entry/new?kind=stop", "/entry/new?kind=order", "/entry/file")
+ALARM = f"/alarm?unit={COMPANY}/A/-/-&alarm=PRS-01/lube_low"
+BEHIND = ("/entry/new?kind=stop", "/entry/new?kind=order", "/entry/file", ALARM)
 """Pages that no menu leads to."""
 BRIGHTNESS = """
 const channel = (one) => { const s = one / 255; return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };

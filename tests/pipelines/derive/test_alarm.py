@@ -144,12 +144,12 @@ def test_a_safety_alarm_comes_when_its_value_is_unknown(status: int) -> None:
     assert tick(one, 1 + FAULT_S - 0.1) == []
     assert tick(one, 1 + FAULT_S) == [(1 + FAULT_S, "raised", "UNACK")]
     assert one.cause == "fault"
-    one.acknowledge(T0 + 20 * S, "김반장")
+    one.acknowledge(T0 + 20 * S, "반장-1")
     assert told(one) == [(20, "acknowledged", "ACKED")]
     assert feed(one, (30, 26)) == [(30, "raised", "UNACK")]  # now it is gas: they are called again
     assert one.cause == "condition"
     assert feed(one, (40, 1)) == [(40, "cleared", "LATCHED")]
-    one.acknowledge(T0 + 50 * S, "김반장")
+    one.acknowledge(T0 + 50 * S, "반장-1")
     assert told(one) == [(50, "acknowledged", "NORM")]
 
 
@@ -285,7 +285,7 @@ def play(found: list[AlarmRule], step: tuple[int, Any], now_ns: int) -> list[Der
             alarms = {rule.alarm.settings.name: rule.alarm for rule in found if rule.alarm}
             one = alarms[VARIANTS[what[0]]["name"]]
             with suppress(ValueError):
-                getattr(one, kind)(now_ns, *([7.0] if kind == "shelve" else []), "김반장")
+                getattr(one, kind)(now_ns, *([7.0] if kind == "shelve" else []), "반장-1")
     return [point for rule in found for point in rule.lines()]
 
 

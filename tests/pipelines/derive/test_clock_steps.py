@@ -87,7 +87,7 @@ def told(wall: Wall, heard: list[tuple[int, str, float, bool]], shelve_s: int, l
         if second == shelve_s:
             for rule in made.rules:
                 if isinstance(rule, AlarmRule) and rule.alarm and not rule.alarm.settings.safety:
-                    rule.alarm.shelve(now_ns, 20.0, "김반장")
+                    rule.alarm.shelve(now_ns, 20.0, "반장-1")
         lines.append(made.tick(wall.at(second + 0.5)))
         text = b"".join(one.body for one in lines if one is not None).decode()
         moved = re.sub(r"\d{17,19}", lambda one: str(int(one[0]) - wall.shift_ns), text)

@@ -17,7 +17,7 @@ from agent.supervise import keep_open
 from pipelines.clock import SystemClock
 from pipelines.delivery.mqtt import Message, MqttSession
 from pipelines.delivery.mqtt_settings import MqttSettings
-from pipelines.orders import OrderAnswer, order_of
+from pipelines.orders import AlarmOrder, OrderAnswer, order_of
 from tests.agent.gas_room import GAS, LEVEL, running, site_of
 from tests.connectors.modbus.device import Device
 from tests.pipelines.waiting import until
@@ -27,6 +27,7 @@ from tests.viewer.one_shop import part, rows
 from tests.viewer.operate.room import GAS_HIGH, KEY, LEVEL_HIGH, Room, address, beside, room, running_desk
 from viewer.operate.broker import BrokerWay
 from viewer.operate.desk import OrderDesk
+from viewer.operate.model import Fate, Given
 
 pytestmark = pytest.mark.wire
 
@@ -151,6 +152,13 @@ def test_the_life_of_an_alarm(here: Room) -> None:
     english = here.browser("reader").get(address(LEVEL_HIGH) + "&lang=en").text
     assert not re.search("[가-힣]", re.sub("한국어|기사-2|배수함|센서 &lt;교체&gt;", "", english))
     assert here.browser("reader").get(address("GD-01/no_such")).status_code == 404
+
+
+async def test_an_agent_that_went_away_is_not_taken_for_one_that_says_nothing(tmp_path: Path) -> None:
+    said = {"id": "1" * 32, "sent_ns": 1, "action": "acknowledge", "alarm": LEVEL_HIGH, "by": "반장-1"}
+    given = Given(KEY, AlarmOrder.model_validate(said), 1)
+    await SocketWay(tmp_path).send(given)
+    assert (given.fate, given.trouble) == (Fate.NOT_SENT, "agent_away")
 
 
 @asynccontextmanager
