@@ -32,7 +32,7 @@ from agent.server import ViewerServer
 from benchmarks.fleet_store import MACHINES, MINUTE_NS, PER_COMPANY, TAGS, bodies, fill, make, names_of
 from pipelines.clock import SystemClock
 from pipelines.sinks.duckdb import DuckDbSink
-from pipelines.sinks.hours import HOUR_NS
+from pipelines.sinks.touched import HOUR_NS
 from viewer.access.access import Access, embedded
 from viewer.book.companies import Companies
 from viewer.book.facts import Facts

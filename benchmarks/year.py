@@ -1,24 +1,28 @@
 """`python -m benchmarks.year [TAGS] [--influx]`: how long a chart takes over a year of values, one a second.
 
 The embedded store holds TAGS tags (10; 0 leaves it out), written a day at once as its writer lays them out; influxd one
-tag of 30 days. Each answer is asked for three times and the median is told, seconds; inf = none came in 30 s.
+tag. Each answer is asked for three times and the median is told, seconds; inf = none came in 30 s.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import random
 import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
+from pipelines.clock import SystemClock
 from pipelines.errors import DependencyError
 from pipelines.sinks.duckdb import DuckDbSink
+from pipelines.sinks.hour_keeper import HourKeeper
+from pipelines.sinks.influx import InfluxV1Sink
 from tests.services.influxd import running_influxd
 from viewer.chart import BUCKETS
 from viewer.stores.base import Place, Store
@@ -30,12 +34,24 @@ DAY_S = 86_400
 DAYS = 365
 PLACE = Place("C", machine="M", measurement="m")
 SPANS = (1, 7, 30, DAYS)
-BLOCK = 20_000
+BLOCK = 100_000
 
 
-def asked(store: Store, days: int, stored: int = DAYS) -> float:
+@dataclass(frozen=True, slots=True)
+class Influx:
+    """Seconds of each answer of influxd, of loading and of making the hours; MB of its folder."""
+
+    of_points: list[float]
+    of_hours: list[float]
+    touched: list[float]
+    loaded: float
+    made: float
+    size: float
+
+
+def asked(store: Store, days: int) -> float:
     """Median time of a chart's query over the newest of so many stored days, seconds."""
-    end_ns = (START_S + stored * DAY_S) * 10**9
+    end_ns = (START_S + DAYS * DAY_S) * 10**9
     took = []
     for _ in range(3):
         begun = time.perf_counter()
@@ -74,25 +90,52 @@ def embedded(folder: Path, tags: int) -> tuple[list[float], list[float], float, 
     return of_points, of_hours, made, path.stat().st_size / 1e6
 
 
-def influx() -> list[float]:
-    """Answers of influxd."""
-    with running_influxd() as server:
+def body(first_s: int, count: int, rng: np.random.Generator) -> bytes:
+    """Line protocol of one tag, a value a second."""
+    seconds = np.arange(first_s, first_s + count)
+    values = 20 + np.sin(seconds / 700) + rng.random(count)
+    lines = [f"m,company=C,machine=M f0={v:.3f} {s}000000000" for s, v in zip(seconds.tolist(), values, strict=True)]
+    return "\n".join(lines).encode()
+
+
+def tried(store: Store) -> list[float]:
+    """Answers over each span; inf for those that do not come."""
+    found = []
+    for days in SPANS:
+        try:
+            found.append(asked(store, days))
+        except DependencyError:
+            found.append(math.inf)
+    return found
+
+
+def influx() -> Influx:
+    """Answers of influxd; a day that was written after its hours were made is taken from its points."""
+    rng = np.random.default_rng(7)
+    with tempfile.TemporaryDirectory(prefix="sf-year-") as folder, running_influxd(Path(folder)) as server:
         server.create("year")
-        stored = SPANS[-2]
-        for first in range(0, stored * DAY_S, BLOCK):
-            rows = range(first, min(first + BLOCK, stored * DAY_S))
-            body = "\n".join(
-                f"m,company=C,machine=M f0={20 + math.sin(s / 700) + random.random():.3f} {(START_S + s) * 10**9}"
-                for s in rows
-            )
-            server.write("year", body.encode())
-        found = []
-        for days in SPANS[:-1]:
-            try:
-                found.append(asked(InfluxStore(server.url, "year"), days, stored))
-            except DependencyError:
-                found.append(math.inf)
-        return found
+        begun = time.perf_counter()
+        for first_s in range(START_S, START_S + DAYS * DAY_S, BLOCK):
+            server.write("year", body(first_s, min(BLOCK, START_S + DAYS * DAY_S - first_s), rng))
+        loaded = time.perf_counter() - begun
+        of_points = tried(InfluxStore(server.url, "year"))
+        sink = InfluxV1Sink(server.url, "year")
+        keeper = HourKeeper(sink.asking(), sink, SystemClock())
+        begun = time.perf_counter()
+        while keeper.turn("year"):
+            pass
+        made = time.perf_counter() - begun
+        of_hours = tried(InfluxStore(server.url, "year"))
+        asyncio.run(sink.write("C", body(START_S + (DAYS - 1) * DAY_S, DAY_S, rng)))
+        touched = tried(InfluxStore(server.url, "year"))
+        asyncio.run(sink.close())
+        size = sum(one.stat().st_size for one in Path(folder).rglob("*") if one.is_file())
+        return Influx(of_points, of_hours, touched, loaded, made, size / 1e6)
+
+
+def row(answers: list[float]) -> str:
+    """Answers as a line of a table."""
+    return "".join(f"{one:9.3f}" for one in answers)
 
 
 def main() -> None:
@@ -103,10 +146,13 @@ def main() -> None:
     if tags:
         with tempfile.TemporaryDirectory(prefix="sf-year-") as folder:
             of_points, of_hours, made, size = embedded(Path(folder), tags)
-        print(f"points         {''.join(f'{one:9.3f}' for one in of_points)}   embedded, {tags} tags, {size:,.0f} MB")
-        print(f"kept hours     {''.join(f'{one:9.3f}' for one in of_hours)}   made in {made:.1f} s")
+        print(f"points         {row(of_points)}   embedded, {tags} tags, {size:,.0f} MB")
+        print(f"kept hours     {row(of_hours)}   made in {made:.1f} s")
     if "--influx" in sys.argv:
-        print(f"influxd 1.x    {''.join(f'{one:9.3f}' for one in influx())}   one tag")
+        found = influx()
+        print(f"influxd points {row(found.of_points)}   one tag, loaded in {found.loaded:.0f} s, {found.size:,.0f} MB")
+        print(f"kept hours     {row(found.of_hours)}   made in {found.made:.0f} s")
+        print(f"a day touched  {row(found.touched)}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
     ├─ _HaltError(finding)                 inside agent/document.py: behind this fault a file cannot be read on
     ├─ TooLongError(reason)                a battery test with more readings than are read at once; the page says so
     ├─ DependencyError(what)               exit 3: something the command needs cannot be reached
+    │  └─ ServerAway                       it answers nothing: what else is asked of it fares no better
     ├─ LinkError(endpoint, reason)         the supervisor reopens
     │  ├─ LinkRefused                      nobody listens, or the device says no
     │  ├─ LinkTimeout                      no answer within the deadline
@@ -61,6 +62,10 @@ class DependencyError(ShopfloorError):
         self.what = what
         self.reason = reason
         super().__init__(f"{what}: {reason}")
+
+
+class ServerAway(DependencyError):
+    """It answers nothing: what else is asked of it fares no better."""
 
 
 class LinkError(ShopfloorError):

@@ -23,6 +23,7 @@ OWN_MEASUREMENTS: Final = frozenset(
         "event_log",
         "exposure",
         "gap",
+        "hour_touched",
         "shared",
         "state",
     }

@@ -11,12 +11,13 @@ from typing import Annotated, Final
 import typer
 
 from agent.bridging import HealthServer
+from agent.hours import keeping_hours
 from agent.logs import set_up_logs
 from agent.server import DRAIN_S, bridge_of, bridging, serve_until_stopped
 from agent.urls import mqtt_settings
 from pipelines.bridge import Bridge
 from pipelines.errors import ConfigError
-from pipelines.sinks.influx import influx_sink
+from pipelines.sinks.influx import InfluxSink, influx_sink
 
 _LEVEL: Final = re.compile(r"[\w][\w.\-]*")
 
@@ -47,17 +48,17 @@ def command(
     sink = influx_sink(influx, influx_user, influx_password_file, influx_ca_file)
     if shared is not None and not _LEVEL.fullmatch(shared):
         raise ConfigError(None, None, f"--shared {shared}: expected the name of a destination, as in `share` of a site")
-    return asyncio.run(_bridge(bridge_of(settings, sink, shared), metrics, json=json))
+    return asyncio.run(_bridge(bridge_of(settings, sink, shared), sink, metrics, json=json))
 
 
-async def _bridge(bridge: Bridge, metrics: str | None, *, json: bool) -> int:
-    settings, sink = bridge.settings, bridge.sink
+async def _bridge(bridge: Bridge, sink: InfluxSink, metrics: str | None, *, json: bool) -> int:
+    settings = bridge.settings
     health = HealthServer(bridge, metrics) if metrics else None
 
     async def started() -> dict[str, str]:
         return {"mqtt": settings.endpoint, "influx": sink.name, "metrics": await health.url() if health else ""}
 
-    parts = [bridging(bridge), *([health.run_until_cancelled()] if health else [])]
+    parts = [bridging(bridge), keeping_hours(sink), *([health.run_until_cancelled()] if health else [])]
     try:
         drain = partial(bridge.drain, DRAIN_S)
         return await serve_until_stopped(parts, started, [bridge.alive], json=json, drain=drain)

@@ -15,7 +15,8 @@ from typing import Final
 
 import duckdb
 
-HOUR_NS: Final = 3600 * 10**9
+from pipelines.sinks.touched import HOUR_NS
+
 MOST_BATCHES: Final = 20_000
 """Bodies whose hours are made at once: a store that was written without hours catches up piece by piece."""
 KINDS: Final = ("float", "int", "bool")

@@ -6,11 +6,10 @@ One database or bucket per company when its name holds `{company}`, else one for
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import ssl
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -23,11 +22,14 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
+from pipelines.clock import clock_from_environment
 from pipelines.errors import ConfigError, RecordRejected, RecordTooLarge, SinkUnavailable
 from pipelines.secret import read_secret
 from pipelines.sinks.base import Sink
 from pipelines.sinks.influx_address import InfluxAddress, influx_token
 from pipelines.sinks.influx_http import Deadline, deadline, wait_s, with_deadlines
+from pipelines.sinks.influxql import InfluxQl, authorization
+from pipelines.sinks.touched import marks, touch_of
 
 _OK: Final = range(200, 300)
 _TOO_LARGE: Final = 413
@@ -43,7 +45,7 @@ _REASON_CHARS: Final = 400
 log = structlog.get_logger()
 
 
-class _InfluxSink(Sink):
+class InfluxSink(Sink):
     """What both versions share: a blocking request in a worker thread, and answers turned into errors."""
 
     def __init__(self, url: str, database: str, ca_file: Path | None, timeout_s: float) -> None:
@@ -52,13 +54,16 @@ class _InfluxSink(Sink):
         self._timeout_s = timeout_s
         ca_certs = str(ca_file) if ca_file else None
         self._http = with_deadlines(urllib3.PoolManager(timeout=timeout_s, retries=False, ca_certs=ca_certs))
+        self.databases = set() if "{company}" in database else {database}
         self._known = False
+        self._marking = True
+        self._clock = clock_from_environment()
         self._under_way: set[Deadline] = set()
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="influx")
 
     async def write(self, company: str, body: bytes) -> None:
-        """Store line protocol; returns once the server has it.
+        """Store line protocol, and mark the hours it touches; returns once the server has both.
 
         Raises:
             SinkUnavailable: unreachable, overloaded, or credentials refused: keep and send again.
@@ -83,24 +88,56 @@ class _InfluxSink(Sink):
         self._http.clear()
 
     @abstractmethod
+    def asking(self) -> InfluxQl:
+        """The same server, to ask as the same user."""
+
+    @abstractmethod
     def _write(self, database: str, body: bytes) -> None:
         """The blocking request."""
 
+    def put(self, database: str, body: bytes) -> None:
+        """Store line protocol that touches no hour of readings; blocks.
+
+        Raises:
+            SinkUnavailable: as `write`.
+            RecordRejected: as `write`.
+        """
+        self._in_time(lambda: self._write(database, body))
+
     def _request(self, database: str, body: bytes) -> None:
+        self._in_time(lambda: self._write_and_mark(database, body))
+        self.databases.add(database)
+        if not self._known:
+            self._recognise()
+
+    def _write_and_mark(self, database: str, body: bytes) -> None:
+        """The mark comes after the points and before anybody hears that they are stored: it is there when they are."""
+        self._write(database, body)
+        if not self._marking:
+            return
+        now_ns = self._clock.now_ns()
+        for lines in marks(body, touch_of(now_ns), now_ns):
+            try:
+                self._write(database, lines)
+            except RecordTooLarge:
+                if b"\n" in lines:
+                    raise
+            except RecordRejected as error:  # of an hour of which all but the last points are older than what is kept
+                log.debug("hours_not_marked", sink=self.name, reason=error.reason)
+
+    def _in_time(self, work: Callable[[], None]) -> None:
         whole_s = _WHOLE * self._timeout_s
         late = f"no whole answer within {whole_s:g} s"
         with deadline(whole_s) as limit:
             self._under_way.add(limit)
             try:
-                self._write(database, body)
+                work()
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise SinkUnavailable(self.name, late if limit.over else self._trouble(error)) from error
             finally:
                 self._under_way.discard(limit)
         if limit.over:  # http.client takes headers that were cut off for whole ones
             raise SinkUnavailable(self.name, late)
-        if not self._known:
-            self._recognise()
 
     def _recognise(self) -> None:
         """Warn, once, of a store that alters what it confirms."""
@@ -111,6 +148,7 @@ class _InfluxSink(Sink):
                 reason = (
                     "VictoriaMetrics keeps ms, no ns and no text: `confirm: stored` does not mean stored as it was read"
                 )
+                self._marking = False
                 log.warning("store_alters_values", sink=self.name, reason=reason, remedy="store in InfluxDB or DuckDB")
 
     def _answer(self, status: int, body: bytes | str, headers: Mapping[str, str]) -> None:
@@ -147,7 +185,7 @@ class _InfluxSink(Sink):
         return " ".join(str(error).split())[:_REASON_CHARS]
 
 
-class InfluxV1Sink(_InfluxSink):
+class InfluxV1Sink(InfluxSink):
     """InfluxDB 1.x.
 
     Args:
@@ -169,9 +207,13 @@ class InfluxV1Sink(_InfluxSink):
         timeout_s: float = _TIMEOUT_S,
     ) -> None:
         super().__init__(url, database, ca_file, timeout_s)
-        if user:
-            secret = base64.b64encode(f"{user}:{password}".encode()).decode()  # RFC 7617 §2.1: UTF-8
-            self._http.headers = {"Authorization": f"Basic {secret}"}
+        self._secret = authorization(username=user, password=password)
+        self._ca_file = ca_file
+        self._http.headers = self._secret
+
+    def asking(self) -> InfluxQl:
+        """With the same user and password."""
+        return InfluxQl(self.name, self._secret, self._ca_file, _WHOLE * self._timeout_s)
 
     def _write(self, database: str, body: bytes) -> None:
         answer = self._post("/write", {"db": database, "precision": "ns"}, body)
@@ -188,7 +230,7 @@ class InfluxV1Sink(_InfluxSink):
         return self._http.request("POST", f"{self.name}{path}?{urlencode(fields)}", body=body)
 
 
-class InfluxV2Sink(_InfluxSink):
+class InfluxV2Sink(InfluxSink):
     """InfluxDB 2.x and 3.x through influxdb-client.
 
     Args:
@@ -218,8 +260,13 @@ class InfluxV2Sink(_InfluxSink):
             retries=False,
             ssl_ca_cert=str(ca_file) if ca_file else None,
         )
+        self._secret, self._ca_file = authorization(token=token), ca_file
         with_deadlines(self._client.api_client.rest_client.pool_manager)
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
+
+    def asking(self) -> InfluxQl:
+        """With the same token."""
+        return InfluxQl(self.name, self._secret, self._ca_file, _WHOLE * self._timeout_s)
 
     def _write(self, database: str, body: bytes) -> None:
         try:
@@ -238,7 +285,7 @@ class InfluxV2Sink(_InfluxSink):
 
 def influx_sink(
     url: str, user: str | None = None, password_file: Path | None = None, ca_file: Path | None = None
-) -> Sink:
+) -> InfluxSink:
     """The sink an URL stands for: `http://host:8086?db=NAME` (1.x) or `?org=NAME&bucket=NAME` (2.x, 3.x).
 
     The token of 2.x and 3.x comes from `password_file` or the environment variable `INFLUX_TOKEN`.

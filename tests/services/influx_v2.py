@@ -1,7 +1,9 @@
 """A strict stand-in for InfluxDB 2.x, for which there is no package: `/api/v2/write` and `/ping`, in a thread.
 
 It checks organisation, bucket, precision and token as InfluxDB 2.7 does, reads every line with the one parser, answers
-with the same JSON bodies, and keeps the points. `script` holds answers for the next writes, in place of its own.
+with the same JSON bodies, and keeps the points. `script` holds answers for the next writes, in place of its own; marks
+of touched hours are no writes in this sense: they are checked and kept apart, and counted nowhere. With an `engine`, a
+real InfluxDB 1.x, what it accepted goes there too, and `/query` is asked of it: one database for each bucket.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import urllib3
+
 from pipelines.encode.split import split_lines
 from pipelines.errors import RecordRejected
 from pipelines.sinks.lineprotocol import Column, parse
+from pipelines.sinks.touched import TOUCHED
 
 Key = tuple[str, str, tuple[tuple[str, str], ...], str, int]
 
@@ -51,7 +56,10 @@ class InfluxV2:
 
     Attributes:
         points: (bucket, measurement, tags, field, time_ns) to value.
+        marks: the same of marks of touched hours.
         requests: (monotonic time, bytes, status) of each write.
+        engine: address of an InfluxDB 1.x that holds what is accepted, and answers InfluxQL; empty = none.
+        refused: writes into buckets that are not there.
         scripts: answers for the next writes of a bucket, in place of its own.
         seen: (monotonic time, bucket, answer) of each write, the time before the answer went out.
     """
@@ -61,12 +69,15 @@ class InfluxV2:
     token: str = "secret-token"  # noqa: S105 - a stand-in
     max_bytes: int = 1 << 30
     points: dict[Key, object] = field(default_factory=dict)
+    marks: dict[Key, object] = field(default_factory=dict)
     kinds: dict[tuple[str, str, str], str] = field(default_factory=dict)
     requests: list[tuple[float, int, int]] = field(default_factory=list)
     script: deque[Answer] = field(default_factory=deque)
     scripts: dict[str, deque[Answer]] = field(default_factory=dict)
     seen: list[tuple[float, str, Answer]] = field(default_factory=list)
     url: str = ""
+    engine: str = ""
+    refused: int = 0
     released: threading.Event = field(default_factory=threading.Event)
 
     def write(self, query: dict[str, list[str]], authorization: str, body: bytes) -> Answer:
@@ -76,12 +87,34 @@ class InfluxV2:
             return Answer(404, refusal("not found", f'organization name "{query.get("org")}" not found'))
         bucket = query.get("bucket", [""])[0]
         if bucket not in self.buckets:
+            self.refused += 1
             return Answer(404, refusal("not found", f'bucket "{bucket}" not found'))
         if query.get("precision") != ["ns"]:
             return Answer(400, refusal("invalid", "invalid precision"))
         if len(body) > self.max_bytes:
             return Answer(413, refusal("request too large", "cannot read data: points batch is too large"))
-        return self.keep(bucket, body)
+        answer = self.keep(bucket, body)
+        if self.engine and answer.status < 300:
+            taken = urllib3.request("POST", f"{self.engine}/write?db={bucket}&precision=ns", body=body)
+            assert taken.status == 204, taken.data
+        return answer
+
+    def besides(self, path: str, query: dict[str, list[str]], authorization: str, body: bytes) -> Answer | None:
+        """The answer to what is no write of points."""
+        if path == "/query" and self.engine:
+            return self.query(authorization, body)
+        if body.startswith(TOUCHED.encode()):
+            return self.write(query, authorization, body) if path == "/api/v2/write" else Answer()
+        return None
+
+    def query(self, authorization: str, body: bytes) -> Answer:
+        """InfluxQL, where the bucket stands for a database: its DBRP mapping."""
+        if authorization != f"Token {self.token}":
+            return Answer(401, refusal("unauthorized", "unauthorized access"))
+        if (bucket := parse_qs(body.decode())["db"][0]) not in self.buckets:
+            return Answer(404, refusal("not found", f'no dbrp mapping found for "{bucket}"'))
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return Answer(200, urllib3.request("POST", f"{self.engine}/query", body=body, headers=headers).data.decode())
 
     def keep(self, bucket: str, body: bytes) -> Answer:
         """As InfluxDB 2.7: a line it cannot parse refuses all, a field of another type only its point, with 422."""
@@ -99,8 +132,9 @@ class InfluxV2:
                     f"already exists as type {kind}"
                 )
                 continue
+            kept = self.marks if column.measurement == TOUCHED else self.points
             for time_ns, value in zip(column.time_ns.tolist(), column.value.tolist(), strict=True):
-                self.points[bucket, column.measurement, column.tags, column.field, time_ns] = value
+                kept[bucket, column.measurement, column.tags, column.field, time_ns] = value
         if not dropped:
             return Answer()
         words = f"failure writing points to database: partial write: field type conflict: {said} dropped={dropped}"
@@ -130,6 +164,9 @@ class _Handler(BaseHTTPRequestHandler):
         came_s = time.monotonic()
         parts = urlsplit(self.path)
         bucket = parse_qs(parts.query).get("bucket", [""])[0]
+        if besides := store.besides(parts.path, parse_qs(parts.query), self.headers.get("Authorization", ""), body):
+            self._send(besides)
+            return
         if store.script:
             answer = store.script.popleft()
         elif store.scripts.get(bucket):

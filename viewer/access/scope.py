@@ -58,7 +58,11 @@ class ScopedStore:
     def __init__(self, store: Store, companies: Companies | Callable[[], Companies]) -> None:
         self._store = store
         self._companies = companies if callable(companies) else lambda: companies
-        self.keeps_hours = store.keeps_hours
+
+    @property
+    def keeps_hours(self) -> bool:
+        """As the store does."""
+        return self._store.keeps_hours
 
     def series(self) -> list[SeriesInfo]:
         """Machines of the scope."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pipelines.calendar import Span
-from pipelines.sinks.hours import HOUR_NS
+from pipelines.sinks.touched import HOUR_NS
 from viewer.catalog import MachineInfo
 from viewer.overview import CODE, STATE
 from viewer.query.alarms import watched

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from pipelines.sinks.hours import HOUR_NS
+from pipelines.sinks.touched import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,8 +158,10 @@ class ExactStore(Protocol):
 class Store(ExactStore, Protocol):
     """A store to read from. Every method raises DependencyError when the store cannot be reached."""
 
-    keeps_hours: bool
-    """Whether trends over months come from kept hours, in a moment, and not from every reading."""
+    @property
+    def keeps_hours(self) -> bool:
+        """Whether trends over months come from kept hours, in a moment, and not from every reading."""
+        ...
 
     def series(self) -> list[SeriesInfo]:
         """Machines and their tags, gaps left out."""

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipelines.sinks.hours import COLUMNS, HOUR_NS
+from pipelines.sinks.hours import COLUMNS
+from pipelines.sinks.touched import HOUR_NS
 
 Query = Callable[[str, dict[str, Any]], dict[str, Any]]
 """A statement and its parameters to columns."""

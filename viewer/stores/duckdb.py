@@ -14,9 +14,9 @@ import numpy as np
 
 from pipelines.errors import DependencyError, SinkError
 from pipelines.sinks.duckdb import SQL_TYPES, connect
-from pipelines.sinks.hours import HOUR_NS
 from pipelines.sinks.lineprotocol import Kind
 from pipelines.sinks.newest import newest_of
+from pipelines.sinks.touched import HOUR_NS
 from viewer.stores.base import (
     GAP,
     Latest,

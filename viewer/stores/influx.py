@@ -1,22 +1,28 @@
-"""Reads InfluxDB by InfluxQL over HTTP: 1.x, and 2.x where the bucket has a DBRP mapping.
-
-Times are asked for in ns and integers stay integers in the JSON answer. Credentials travel in a header, never in a URL.
-"""
+"""Reads InfluxDB by InfluxQL: 1.x, 3.x, and 2.x where the bucket has a DBRP mapping."""
 
 from __future__ import annotations
 
-import base64
+import math
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import numpy as np
-import orjson
-import urllib3
 from numpy.typing import NDArray
 
 from pipelines.errors import DependencyError
+from pipelines.sinks.hour_values import kinds_of
+from pipelines.sinks.influx_hours import ENDING, STATE
+from pipelines.sinks.influxql import (
+    STATEMENTS_PER_REQUEST,
+    InfluxQl,
+    Table,
+    at,
+    authorization,
+    identifier,
+    literal,
+)
+from pipelines.sinks.touched import HOUR_NS, TOUCHED
 from viewer.stores.base import (
     GAP,
     PLACE_TAGS,
@@ -30,8 +36,6 @@ from viewer.stores.base import (
     Trend,
     Value,
     buckets_of,
-    downsample,
-    empty_trend,
     further,
     gap_of,
     no_points,
@@ -39,29 +43,13 @@ from viewer.stores.base import (
     place_of,
     series_of,
 )
+from viewer.stores.influx_trends import tags_of, trends_of
 
 _DTYPES: Final = {"float": np.float64, "integer": np.int64, "boolean": np.bool_, "string": object}
-_STATEMENTS_PER_REQUEST: Final = 200
-_TIMEOUT_S: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    statement: int
-    measurement: str
-    tags: dict[str, str]
-    columns: list[str]
-    rows: list[list[Any]]
-
-
-def identifier(name: str) -> str:
-    """A name quoted for InfluxQL."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def literal(text: str) -> str:
-    """A string quoted for InfluxQL."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+_KINDS: Final = ("float", "integer", "string", "boolean")
+"""A field that had several types is read as the first of these, as InfluxDB does."""
+_SURE_S: Final = 60.0
+"""Whether hours are kept is asked for again after this."""
 
 
 class InfluxStore:
@@ -75,25 +63,31 @@ class InfluxStore:
         token: instead of the two, for 2.x.
     """
 
-    keeps_hours = False
-
     def __init__(
         self, url: str, database: str, *, username: str | None = None, password: str = "", token: str | None = None
     ) -> None:
-        self._url = url.rstrip("/") + "/query"
         self._database = database
-        self._name = f"InfluxDB {url}"
-        self._headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        if token is not None:
-            self._headers["Authorization"] = f"Token {token}"
-        elif username is not None:
-            pair = base64.b64encode(f"{username}:{password}".encode()).decode()
-            self._headers["Authorization"] = f"Basic {pair}"
-        self._pool = urllib3.PoolManager(maxsize=4, timeout=_TIMEOUT_S, retries=False)
+        self._server = InfluxQl(url, authorization(username=username, password=password, token=token))
+        self._hours = (False, -math.inf)
+
+    @property
+    def keeps_hours(self) -> bool:
+        """Whether a bridge keeps hours of all that the database holds, and they may be read."""
+        now_s = time.monotonic()
+        if now_s - self._hours[1] > _SURE_S:
+            self._hours = (self._has_hours(), now_s)
+        return self._hours[0]
+
+    def _has_hours(self) -> bool:
+        query = f"SELECT min(back_to) FROM {identifier(STATE)}"  # noqa: S608
+        try:
+            return any(row[1] == 0 for table in self._server.ask(self._database + ENDING, query) for row in table.rows)
+        except DependencyError:  # not there, or not for this user: what does not answer says so at the next question
+            return False
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.clear()
+        self._server.close()
 
     def series(self) -> list[SeriesInfo]:
         """Machines and their tags, gaps left out."""
@@ -106,11 +100,11 @@ class InfluxStore:
         for measurement, fields in kinds.items():
             if measurement != GAP and (place is None or place.measurement == measurement):
                 wanted += [(measurement, field) for field in fields]
-        where = "" if place is None else f" WHERE {_at(place)}"
+        where = "" if place is None else f" WHERE {at(tags_of(place))}"
         groups = ", ".join(identifier(tag) for tag in PLACE_TAGS)
         newest: dict[tuple[Place, str], tuple[int, Value]] = {}
-        for first in range(0, len(wanted), _STATEMENTS_PER_REQUEST):
-            part = wanted[first : first + _STATEMENTS_PER_REQUEST]
+        for first in range(0, len(wanted), STATEMENTS_PER_REQUEST):
+            part = wanted[first : first + STATEMENTS_PER_REQUEST]
             statements = [
                 f"SELECT last({identifier(field)}) FROM {identifier(name)}{where} GROUP BY {groups}"  # noqa: S608
                 for name, field in part
@@ -128,31 +122,10 @@ class InfluxStore:
         return self.trends(place, [field], start_ns, end_ns, buckets)[field]
 
     def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
-        """Every field in buckets; numbers in one request, what is on or off down-sampled here."""
+        """Every field in buckets, of kept hours where there are any."""
         start_ns, end_ns, width = buckets_of(start_ns, end_ns, buckets)
-        found = {field: empty_trend(width) for field in fields}
-        kinds = self._fields(place.measurement).get(place.measurement, {})
-        for field in found:
-            if kinds.get(field) == "boolean":
-                found[field] = downsample(self.points(place, field, start_ns, end_ns), start_ns, width)
-        numbers = [field for field in found if kinds.get(field) in {"float", "integer"}]
-        for first in range(0, len(numbers), _STATEMENTS_PER_REQUEST):
-            part = numbers[first : first + _STATEMENTS_PER_REQUEST]
-            rows: dict[str, list[list[Any]]] = {}
-            for table in self._ask(";".join(_trend_query(place, field, start_ns, end_ns, width) for field in part)):
-                rows.setdefault(part[table.statement], []).extend(table.rows)
-            for field, found_rows in rows.items():
-                time_ns, low, mean, high, count = zip(*found_rows, strict=True)
-                found[field] = Trend(
-                    np.array(time_ns, dtype=np.int64),
-                    np.array(low, dtype=np.float64),
-                    np.array(mean, dtype=np.float64),
-                    np.array(high, dtype=np.float64),
-                    np.array(count, dtype=np.int64),
-                    width,
-                    whole=kinds[field] == "integer",
-                )
-        return found
+        kept = width % HOUR_NS == 0 and self.keeps_hours
+        return trends_of(self._server, self._database, place, fields, (start_ns, end_ns), width, kept=kept)
 
     def trends_of(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int, buckets: int) -> list[Trend]:
         """Several fields of several places in buckets, place by place."""
@@ -179,8 +152,8 @@ class InfluxStore:
         asked.pop("", None)
         found = [no_points() for _ in wanted]
         for kind, numbers in asked.items():
-            for first in range(0, len(numbers), _STATEMENTS_PER_REQUEST):
-                part = numbers[first : first + _STATEMENTS_PER_REQUEST]
+            for first in range(0, len(numbers), STATEMENTS_PER_REQUEST):
+                part = numbers[first : first + STATEMENTS_PER_REQUEST]
                 rows: dict[int, list[list[Any]]] = {}
                 query = ";".join(_points_query(*wanted[which], start_ns, end_ns) for which in part)
                 for table in self._ask(query, floats=kind == "float"):
@@ -204,13 +177,15 @@ class InfluxStore:
         if not names:
             return []
         columns = ", ".join(map(identifier, names))
-        where = f"{_at(place)} AND time >= {start_ns} AND time < {end_ns}"
+        where = f"{at(tags_of(place))} AND time >= {start_ns} AND time < {end_ns}"
         query = f"SELECT {columns} FROM {identifier(place.measurement)} WHERE {where} GROUP BY *"  # noqa: S608
         found: dict[tuple[tuple[str, str], ...], dict[str, list[list[Any]]]] = {}
         for table in self._ask(query):
             rows = found.setdefault(further(table.tags), {})
-            for at, field in enumerate(names, 1):
-                rows.setdefault(field, []).extend([row[0], row[at]] for row in table.rows if row[at] is not None)
+            for column, field in enumerate(names, 1):
+                rows.setdefault(field, []).extend(
+                    [row[0], row[column]] for row in table.rows if row[column] is not None
+                )
         return [
             Tagged(dict(tags), {field: _points(some, kinds[field]) for field, some in rows.items() if some})
             for tags, rows in sorted(found.items())
@@ -242,45 +217,15 @@ class InfluxStore:
         return [gap_of(one) for one in self.records(GAP, company, None, start_ns)]
 
     def _fields(self, measurement: str | None = None) -> dict[str, dict[str, str]]:
-        source = "" if measurement is None else f" FROM {identifier(measurement)}"
-        tables = self._ask(f"SHOW FIELD KEYS{source}")
-        return {table.measurement: {str(row[0]): str(row[1]) for row in table.rows} for table in tables}
+        kinds = kinds_of(self._server, self._database, measurement)
+        return {
+            name: {field: min(some, key=_KINDS.index) for field, some in fields.items()}
+            for name, fields in kinds.items()
+            if name != TOUCHED
+        }
 
-    def _ask(self, query: str, *, floats: bool = False) -> Iterator[_Table]:
-        body = urlencode({"db": self._database, "epoch": "ns", "chunked": "true", "q": query})
-        try:
-            answer = self._pool.request("POST", self._url, body=body, headers=self._headers)
-        except urllib3.exceptions.HTTPError as error:
-            raise DependencyError(self._name, f"does not answer ({type(error).__name__}); is it running?") from error
-        for text in answer.data.splitlines():
-            # Go writes a negative zero as -0, which JSON readers take for the integer 0.
-            yield from self._tables(text.replace(b",-0]", b",-0.0]") if floats else text, answer.status)
-        if answer.status >= 400 and not answer.data:  # noqa: PLR2004 - HTTP errors begin there
-            raise DependencyError(self._name, f"HTTP {answer.status}")
-
-    def _tables(self, text: bytes, status: int) -> Iterator[_Table]:
-        try:
-            found = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise DependencyError(self._name, f"HTTP {status}, and its answer is no JSON; is this InfluxDB?") from error
-        for result in [found, *found.get("results", [])]:
-            if "error" in result:
-                raise DependencyError(self._name, f"HTTP {status}: {result['error']}")
-            for one in result.get("series", []):
-                yield _Table(
-                    int(result.get("statement_id", 0)),
-                    one["name"],
-                    one.get("tags") or {},
-                    one["columns"],
-                    one.get("values") or [],
-                )
-
-
-def _at(place: Place) -> str:
-    """The condition that picks one machine; a missing level matches only series without it."""
-    values = (place.company, place.site, place.line, place.machine)
-    pairs = zip(PLACE_TAGS, values, strict=True)
-    return " AND ".join(f"{identifier(tag)} = {literal(value)}" for tag, value in pairs)
+    def _ask(self, query: str, *, floats: bool = False) -> Iterator[Table]:
+        return self._server.ask(self._database, query, floats=floats)
 
 
 def _points(rows: list[list[Any]], kind: str) -> Points:
@@ -290,16 +235,7 @@ def _points(rows: list[list[Any]], kind: str) -> Points:
 
 
 def _points_query(place: Place, field: str, start_ns: int | None, end_ns: int | None) -> str:
-    where = _at(place)
+    where = at(tags_of(place))
     where += "" if start_ns is None else f" AND time >= {start_ns}"
     where += "" if end_ns is None else f" AND time < {end_ns}"
     return f"SELECT {identifier(field)} FROM {identifier(place.measurement)} WHERE {where}"  # noqa: S608
-
-
-def _trend_query(place: Place, field: str, start_ns: int, end_ns: int, width_ns: int) -> str:
-    name = identifier(field)
-    return (
-        f"SELECT min({name}), mean({name}), max({name}), count({name}) FROM {identifier(place.measurement)}"  # noqa: S608
-        f" WHERE {_at(place)} AND time >= {start_ns} AND time < {end_ns}"
-        f" GROUP BY time({width_ns}ns, {start_ns % width_ns}ns) fill(none)"
-    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipelines.sinks import hours
 from pipelines.sinks.duckdb import DuckDbSink
-from pipelines.sinks.hours import HOUR_NS
+from pipelines.sinks.touched import HOUR_NS
 from viewer.stores.base import Place, downsample
 from viewer.stores.duckdb import DuckDbStore
 
