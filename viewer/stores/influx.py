@@ -43,7 +43,7 @@ from viewer.stores.base import (
     place_of,
     series_of,
 )
-from viewer.stores.influx_trends import tags_of, trends_of
+from viewer.stores.influx_trends import place_trends, tags_of
 
 _DTYPES: Final = {"float": np.float64, "integer": np.int64, "boolean": np.bool_, "string": object}
 _KINDS: Final = ("float", "integer", "string", "boolean")
@@ -125,7 +125,7 @@ class InfluxStore:
         """Every field in buckets, of kept hours where there are any."""
         start_ns, end_ns, width = buckets_of(start_ns, end_ns, buckets)
         kept = width % HOUR_NS == 0 and self.keeps_hours
-        return trends_of(self._server, self._database, place, fields, (start_ns, end_ns), width, kept=kept)
+        return place_trends(self._server, self._database, place, fields, (start_ns, end_ns), width, kept=kept)
 
     def trends_of(self, wanted: Sequence[tuple[Place, str]], start_ns: int, end_ns: int, buckets: int) -> list[Trend]:
         """Several fields of several places in buckets, place by place."""

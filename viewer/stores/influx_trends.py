@@ -37,7 +37,7 @@ def tags_of(place: Place) -> dict[str, str]:
     return dict(zip(PLACE_TAGS, (place.company, place.site, place.line, place.machine), strict=True))
 
 
-def trends_of(
+def place_trends(
     server: InfluxQl, database: str, place: Place, fields: Sequence[str], span_ns: Span, width_ns: int, *, kept: bool
 ) -> dict[str, Trend]:
     """Every field in buckets; a text has none.
