@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from viewer.axes import WIDTH, Axes, scale
-from viewer.chart import draw
+from viewer.chart import Level, draw
 from viewer.overview import NS
 from viewer.stores.base import Place, StoredGap, Trend
 from viewer.words import Words
@@ -41,6 +41,17 @@ def test_a_trend_is_a_line_a_band_and_axes() -> None:
     assert times == ["07:14", "07:16", "07:18", "07:20", "07:22"]
     values = [text.text for text in svg.findall("text") if text.get("class") == "axis value"]
     assert values == ["0", "2", "4", "6"]
+
+
+def test_levels_that_a_trend_crosses_and_the_nearest_beside_it_are_drawn() -> None:
+    """Values of 0 to 6: 3 is crossed, 10 is the nearest above, 200 and what is below -5 would flatten the line."""
+    levels = [Level(value, f"{value} <", "l-urgent") for value in (-50.0, -5.0, 3.0, 10.0, 200.0)]
+    found = trend([0, 100, 200], [1.0, 5.0, 3.0])
+    svg = ET.fromstring(draw(found, (), START, START + 600 * NS, WORDS, "x", levels=levels).svg)  # noqa: S314
+    said = [text.text for text in svg.findall("text") if "level-text" in text.get("class", "")]
+    assert said == ["-5.0 <", "3.0 <", "10.0 <"]
+    heights = [float(line.get("y1", "")) for line in svg.findall("line") if "level " in line.get("class", "")]
+    assert heights == sorted(heights, reverse=True)
 
 
 def test_no_points_no_picture() -> None:

@@ -44,7 +44,7 @@ class Measured:
         low: least of them.
         mean: of them.
         high: greatest of them.
-        only_while: tag that has to be other than 0 for a reading to count, as people call it; empty = all count.
+        only_while: tag that has to be other than 0 for a reading to count, as people call it; None = all count.
     """
 
     day: date
@@ -55,7 +55,7 @@ class Measured:
     low: float
     mean: float
     high: float
-    only_while: str
+    only_while: Text | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

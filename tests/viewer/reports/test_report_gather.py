@@ -12,6 +12,7 @@ from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, line
 from viewer.catalog import Catalog
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.period import by_day
+from viewer.kpi.words import Text
 from viewer.query.alarm_list import alarm_list, within
 from viewer.query.figures import figures_of
 from viewer.query.missing import by_cause, holes
@@ -213,7 +214,7 @@ def test_a_control_point_is_measured_only_while_it_means_something(store: tuple[
     assert [(one.day, one.count, one.low, one.mean, one.high) for one in found] == [
         (date(2026, 9, 7), 60, 94.5, pytest.approx(96.475), 97.0)
     ]
-    assert (found[0].what.ko, found[0].unit, found[0].only_while) == ("hot", "℃", "가열 유지")
+    assert (found[0].what.ko, found[0].unit, found[0].only_while) == ("hot", "℃", Text("가열 유지", "holding"))
     assert [one.limit for one in subject_of(reader, of, DAY, DAY[1], source="DuckDB").guards] == [
         "hot < 95",
         "late = true",

@@ -44,7 +44,8 @@ def _days(
 ) -> Iterator[Measured]:
     owner, name = alarm.only_while or ("", "")
     guard = site.machines.get(owner)
-    said = guard.tags[name].label.get("ko") or name if guard and name in guard.tags else name
+    label = guard.tags[name].label if guard and name in guard.tags else {}
+    said = Text(label.get("ko") or name, label.get("en") or name) if name else None
     for day, span in by_day(site.calendar, period):
         points = store.points(machine.place(), tag.name, *span)
         if points.value.dtype.kind not in "fiu" or not len(points.time_ns):
