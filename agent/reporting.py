@@ -135,10 +135,14 @@ def cluster(asked: Asked, by: str, group: str | None, *, lines: bool) -> Made:
     if not wanted:
         names = ", ".join(dict.fromkeys(of.ko for of, _ in sites if of)) or "none; enter it at /company-facts"
         raise ConfigError(None, None, f"--group {group or '-'}: no company is in it; known are {names}")
-    period = period_of(asked.month, wanted[0][1].calendar, asked.now_ns)
     if asked.goals is not None:
         raise ConfigError(None, None, "--goals: the goals of a cluster are those of the pages; name their --state-dir")
-    members = members_of(asked.store_of, lambda site: goals_of(asked.book, site), wanted, period, asked.now_ns)
+
+    def month_of(site: SiteInfo) -> Span:
+        return period_of(asked.month, site.calendar, asked.now_ns)
+
+    period = month_of(wanted[0][1])
+    members = members_of(asked.store_of, lambda site: goals_of(asked.book, site), wanted, month_of, asked.now_ns)
     name = group or f"전체 ({grouping.title.ko})"
     return Made(cluster_report(name, grouping.title, members, period, asked.now_ns, lines=lines))
 

@@ -224,9 +224,9 @@ _MIDDLE: Final = Text(
 )
 _LEGEND: Final = Text(
     f"비공개 = 값이 있는 기업이 {LEAST}개사 미만. 값이 가려진 구분이 있으면 전체 줄도 두지 않음. "
-    "신선도는 기준일시, 나머지는 기간의 값임. 기업의 순위나 등급이 아님.",
+    "신선도는 기준일시, 나머지는 그 달의 값이며 달은 각 사업장의 생산일로 셈. 기업의 순위나 등급이 아님.",
     f"Hidden = fewer than {LEAST} companies have a value; where anything is hidden there is no total. "
-    "Freshness is of when this was made, all else of the period. It ranks nobody.",
+    "Freshness is of when this was made, all else of the month, by each site's own production days. It ranks nobody.",
 )
 _CONFIDENTIAL: Final = Text(
     "기업별 값은 볼 권한이 있는 사람만 봄. 밖에 낼 때는 기업별 없이 만듦.",

@@ -76,19 +76,24 @@ def cluster_month(pages: Pages, request: Request, ending: str, answer: Answer) -
     _, grouping = _by(request)
     sites = pages.sites(request)
     found = _grouped(pages, sites, grouping)
-    wanted = [(of, one) for of, one in found if not group or (of is not None and of.ko == group)]
     now_ns = pages.clock.now_ns()
-    period = written_month(wanted[0][1].calendar, month, now_ns) if wanted else None
-    if period is None or period[0] == period[1] or ending not in DRAWINGS:
+    months = {one.key: written_month(one.calendar, month, now_ns) for one in sites}
+    begun = {key: span for key, span in months.items() if span is not None and span[0] < span[1]}
+    wanted = [(of, one) for of, one in found if one.key in begun and (not group or (of is not None and of.ko == group))]
+    if not wanted or ending not in DRAWINGS:
         raise HTTPException(404)
     name = group or pages.words_of(request).text(Text("전체", "All"))
 
     def make() -> Report:
         members = members_of(
-            lambda _: pages.store, lambda one: pages.goals.file(Whose.of(one, Unit())), wanted, period, now_ns
+            lambda _: pages.store,
+            lambda one: pages.goals.file(Whose.of(one, Unit())),
+            wanted,
+            lambda one: begun[one.key],
+            now_ns,
         )
         lines = request.query_params.get("lines") != "0"
-        return cluster_report(name, grouping.title, members, period, now_ns, lines=lines)
+        return cluster_report(name, grouping.title, members, begun[wanted[0][1].key], now_ns, lines=lines)
 
     return answer(make, ending, (name, month))
 

@@ -121,14 +121,19 @@ def test_a_cluster_is_of_the_companies_that_a_reader_sees(tmp_path: Path) -> Non
         shown = boss.get(address).text
         assert COMPANY in shown
         assert OTHER in shown
+        own = boss.get(f"/reports/collection.html?unit={quote(UNIT['unit'])}&month=2026-09").text
+        rate = re.search(r'수집률</th><td><span class="number">([0-9.]+%)</span>', own)
+        assert rate
+        assert f">{rate[1]}<" in shown, "the month of its own production days, whatever those of the first company are"
+        assert ">37.28%<" in shown
         assert OTHER not in boss.get(address + "&lines=0").text
         assert "비교만 (밖에 낼 때)" in boss.get("/reports").text
         assert boss.get(address + "&group=포항시").status_code == 404, "no company is there"
         assert boss.get(address.replace("2026-09", "2026-13")).status_code == 404
         assert 'id="cluster"' not in coord.get("/reports").text
-        own = coord.get(address).text
-        assert COMPANY in own
-        assert OTHER not in own
+        alone = coord.get(address).text
+        assert COMPANY in alone
+        assert OTHER not in alone
         check = boss.get(f"/reports/aftercare.html?unit={quote(UNIT['unit'])}&month=2026-09").text
         assert "0일, 담당자 1명" in check, "the company's own user may log in, and did not"
     finally:

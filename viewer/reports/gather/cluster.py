@@ -25,7 +25,7 @@ def members_of(
     store_of: Callable[[str], Store],
     goals_of: Callable[[SiteInfo], GoalsFile | None],
     sites: Sequence[tuple[Text | None, SiteInfo]],
-    period: Span,
+    month_of: Callable[[SiteInfo], Span],
     now_ns: int,
 ) -> tuple[Member, ...]:
     """Sites of the companies of a cluster.
@@ -34,13 +34,15 @@ def members_of(
         store_of: the store of a company.
         goals_of: baselines and targets of a site; None = there are none.
         sites: each with its group, in the order in which they are listed.
-        period: start and end, ns since 1970 UTC; the end is not in the future.
+        month_of: production days of the month by a site's own calendar, ns since 1970 UTC, up to now at most.
         now_ns: when the report is made, ns since 1970 UTC.
 
     Raises:
         DependencyError: a store cannot be reached.
     """
-    return tuple(_member(store_of(one.company), goals_of(one), group, one, period, now_ns) for group, one in sites)
+    return tuple(
+        _member(store_of(one.company), goals_of(one), group, one, month_of(one), now_ns) for group, one in sites
+    )
 
 
 def _member(
