@@ -137,7 +137,7 @@ def _zones(axes: Axes, panel: Panel) -> list[str]:
     if not panel.zones:
         return []
     ys = [axes.y(panel.limits.center + n * panel.limits.sigma) for n in (-2, -1, 1, 2)]
-    return [f'<line class="zone" x1="{axes.left}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>' for y in ys]
+    return [f'<line class="spc-zone" x1="{axes.left}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>' for y in ys]
 
 
 def _limits(axes: Axes, lines: Sequence[tuple[str, str, float]], text: Callable[[float], str]) -> list[str]:
@@ -152,9 +152,9 @@ def _limits(axes: Axes, lines: Sequence[tuple[str, str, float]], text: Callable[
         places.append(below)
     for (kind, name, value), place in zip(ordered, places, strict=True):
         y = axes.y(value)
-        parts.append(f'<line class="{kind}" x1="{axes.left}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="spc-{kind}" x1="{axes.left}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(
-            f'<text class="axis {kind}-name" x="{WIDTH - _RIGHT + 5}" y="{place:.1f}">'
+            f'<text class="axis spc-{kind}-name" x="{WIDTH - _RIGHT + 5}" y="{place:.1f}">'
             f"{name} {escape(text(value))}</text>"
         )
     return parts
@@ -184,16 +184,16 @@ def _strokes(xs: Sequence[float], ys: Sequence[float | None]) -> list[str]:
 
 
 def _named(xs: Sequence[float], ys: Sequence[float | None], marks: dict[int, str]) -> dict[int, str]:
-    """What is written beside points: not again where the point before says the same, and nothing on each other."""
+    """What is written beside points: not the same again in a row of marked points, and nothing on each other."""
     found: dict[int, str] = {}
-    last_x, last_y = float(-WIDTH), 0.0
+    last_x, last_y, last = float(-WIDTH), 0.0, ""
     for at, mark in marks.items():
         y = ys[at] if 0 <= at < len(ys) else None
-        if y is None or marks.get(at - 1) == mark:
+        if y is None or (at - 1 in marks and mark == last):
             continue
         if xs[at] - last_x >= _LETTER * (len(mark) + 1) or abs(y - last_y) >= _LINE:
             found[at] = mark
-            last_x, last_y = xs[at], y
+            last_x, last_y, last = xs[at], y, mark
     return found
 
 
@@ -204,6 +204,6 @@ def _point(x: float, y: float, mark: str | None, said: str) -> str:
     diamond = f"{x:.1f},{y - 6:.1f} {x + 6:.1f},{y:.1f} {x:.1f},{y + 6:.1f} {x - 6:.1f},{y:.1f}"
     above = y - 9 if y > TOP + 16 else y + 17
     return (
-        f'<polygon class="out" points="{diamond}">{title}</polygon>'
-        f'<text class="axis out-name" x="{x:.1f}" y="{above:.1f}">{escape(mark)}</text>'
+        f'<polygon class="spc-out" points="{diamond}">{title}</polygon>'
+        f'<text class="axis spc-out-name" x="{x:.1f}" y="{above:.1f}">{escape(mark)}</text>'
     )

@@ -152,10 +152,10 @@ def test_cycles_and_their_chart(browser: webdriver.Chrome, tmp_path: Path) -> No
         address = f"{url}{spc.SPC}?{urlencode(spc.DAYS)}"
         browser.get(address)
         titles = browser.execute_script(
-            "return Array.from(document.querySelectorAll('#chart-1 polygon.out title'), one => one.textContent)"
+            "return Array.from(document.querySelectorAll('#chart-1 polygon.spc-out title'), one => one.textContent)"
         )
         (far,) = (at for at, one in enumerate(titles) if "규칙 1: 1점이 3σ 밖" in one)
-        point = browser.find_elements(By.CSS_SELECTOR, "#chart-1 polygon.out")[far]
+        point = browser.find_elements(By.CSS_SELECTOR, "#chart-1 polygon.spc-out")[far]
         ActionChains(browser).move_to_element(point).perform()
         assert "108.0" in browser.find_element(By.CSS_SELECTOR, "#chart-1 output").text
         browser.find_element(By.CSS_SELECTOR, "#marks th a").click()

@@ -22,7 +22,7 @@ from viewer.query.charted import CYCLE, EVERY, INTERVALS_S, MOST_TAG_NS, TAG, ch
 from viewer.query.unit import Unit
 from viewer.routes.asked import CUSTOM, asked, find_machine, unit_text
 from viewer.routes.pages import Pages
-from viewer.routes.spc_asked import KINDS, Wanted, wanted
+from viewer.routes.spc_asked import BASES, KINDS, Wanted, wanted
 from viewer.routes.spc_found import NO_LIMITS, Found, alike, found_of, spec_of, sure
 from viewer.routes.spc_text import Names, value_digits
 
@@ -82,6 +82,7 @@ def _spc(pages: Pages, request: Request) -> Response:
         periods=(*NAMED, CUSTOM),
         choices=[(one.key, names.choice(one), one.of) for one in choices],
         kinds=KINDS,
+        bases=BASES,
         sizes=SIZES,
         intervals=[*([EVERY] if want.what is not None and want.what.of == CYCLE else []), *INTERVALS_S],
         want=want,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from viewer.kpi.result import Evidence, Result
 from viewer.kpi.spc import Chart
 from viewer.kpi.words import CASES, NO_VALUE, Amount, Text
 from viewer.query.charted import CYCLE, Charted, charted
-from viewer.routes.spc_asked import Wanted
+from viewer.routes.spc_asked import FIRST, Wanted
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
 
@@ -66,8 +66,14 @@ def found_of(store: Store, site: SiteInfo, machine: MachineInfo, want: Wanted, p
     what = want.what
     together = want.size if want.kind == "xbar" else 1
     values = charted(store, site, machine, what, period, want.interval_s, together)
-    base_period = want.baseline or period
-    base = charted(store, site, machine, what, base_period, want.interval_s, together) if want.baseline else values
+    base, base_period = values, period
+    if want.baseline:
+        base_period = want.baseline
+        base = charted(store, site, machine, what, base_period, want.interval_s, together)
+    elif want.base == FIRST and len(values.time_ns):
+        first = slice(0, ENOUGH * together)
+        base = replace(values, time_ns=values.time_ns[first], value=values.value[first])
+        base_period = period[0], int(base.time_ns[-1]) + 1
     limits = limits_of(base.value, want.kind, want.size)
     points = points_of(values.time_ns, values.value, want.kind, want.size)
     chart, marked = None, 0

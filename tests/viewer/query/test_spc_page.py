@@ -177,7 +177,7 @@ def test_a_chart_with_a_frozen_baseline_is_the_librarys(filled: Store) -> None:
     assert marks["09-08 08:21:00"].startswith("규칙 1: 1점이 3σ 밖 범위가 관리한계 밖")
     assert "규칙 2: 9점이 연속 중심선 한쪽" in marks["09-08 08:35:00"]
     assert "이 기간의 값으로 고정한 한계" in text
-    assert text.count('class="out"') == sum(int(bool(one.tests)) + int(one.spread) for one in found.marks())
+    assert text.count('class="spc-out"') == sum(int(bool(one.tests)) + int(one.spread) for one in found.marks())
     assert len(rows(text, "points")) == 35
 
 
@@ -225,6 +225,13 @@ def test_cycles_that_are_taken_now_and_then(filled: Store) -> None:
     assert taken(times, 0, 10, 2).tolist() == [0, 1, 4, 5]
     assert taken(times, 0, 10, 1).tolist() == [0, 3, 4]
     assert taken(times, 0, 0, 2).tolist() == [*range(6)]
+    own = limits_of(numbers(TODAY)[:25], "imr", 5)
+    assert own is not None
+    assert rows(page(filled, SPC, base="first"), "limits")[0][2:5] == [
+        number_text(own.place.center, 2),
+        number_text(own.place.upper, 2),
+        "24",
+    ]
     text = page(filled, SPC, interval="300")
     assert "8점 중 1–8번째" in text
     assert "그 사이의 27개는 그리지 않았습니다" in text
