@@ -14,7 +14,7 @@ from viewer.query.safety import Ref
 from viewer.query.unit import Unit
 from viewer.reports.gather.records import exposure_of
 from viewer.reports.records import Exposure
-from viewer.site_info import AlarmInfo, SiteInfo
+from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
 
 
@@ -57,7 +57,7 @@ def watch_of(store: Store, site: SiteInfo, detectors: Sequence[Ref], period: Spa
                 ref,
                 machine,
                 sum(share for _, share in told) / len(told) if told else None,
-                _fault_ns(store, site, site.alarms, ref, period),
+                _fault_ns(pieces, site, ref),
                 exposure_of(store, machine, gas, period) if gas else None,
                 figures_of(store, site, Unit(machine.line, machine.name), ["S-ALM.over"], period)[0] if gas else None,
             )
@@ -65,14 +65,15 @@ def watch_of(store: Store, site: SiteInfo, detectors: Sequence[Ref], period: Spa
     return found
 
 
-def _fault_ns(store: Store, site: SiteInfo, alarms: Sequence[AlarmInfo], ref: Ref, period: Span) -> int | None:
+def _fault_ns(pieces: Pieces, site: SiteInfo, ref: Ref) -> int | None:
     """Readings of the fault contact that were other than 0, times its period."""
-    own = next((one.fault for one in alarms if ref in one.tags and one.fault), None)
+    own = next((one.fault for one in site.alarms if ref in one.tags and one.fault), None)
     machine = site.machines.get(own[0]) if own else None
     tag: TagInfo | None = machine.tags.get(own[1]) if own and machine else None
-    if machine is None or tag is None or tag.period_s is None:
+    if machine is None or tag is None or tag.period_s is None or not pieces.count:
         return None
-    trend = store.trend(machine.place(), tag.name, *period, 1)
+    start_ns, end_ns = pieces.period[0], pieces.period[0] + pieces.width_ns * pieces.count
+    trend = pieces.store.trend(machine.place(), tag.name, start_ns, end_ns, pieces.count)
     if not len(trend.count):
         return None
     return round(float((trend.mean * trend.count).sum()) * tag.period_s * 1e9)
