@@ -15,6 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
+from tests.viewer import packs
 from tests.viewer.entries.desks import desk_in_thread
 from tests.viewer.one_shop import CATALOG, COMPANY
 from tests.viewer.query import test_alarms_page as alarms
@@ -163,6 +164,32 @@ def test_cycles_and_their_chart(browser: webdriver.Chrome, tmp_path: Path) -> No
         phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
         for scheme, path in (("light", address), ("dark", address), ("dark", url + spc.CYCLES)):
+            wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+            browser.get(path)
+            assert browser.execute_script(BRIGHTNESS) == []
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        clean(browser, url)
+    asyncio.run(sink.close())
+
+
+def test_grades_of_packs_and_one_of_them(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Readable by day, by night and on a phone; a pack leads to its curve, which says what is under the pointer."""
+    sink = DuckDbSink(tmp_path / "site.duckdb")
+    asyncio.run(sink.write(COMPANY, packs.stored()))
+    with serving(packs.app_of(DuckDbStore(sink.cursor))) as url:
+        browser.get(url + "/")
+        browser.find_element(By.CSS_SELECTOR, '.menu a[href="/battery"]').click()
+        grades = browser.current_url
+        browser.find_element(By.CSS_SELECTOR, "#tests-of-packs tr:nth-child(1) th a").click()
+        assert "재현됨" in shown(browser)
+        plot = browser.find_element(By.CSS_SELECTOR, "#curve-1 .plot svg")
+        ActionChains(browser).move_to_element(plot).perform()
+        assert "3.6" in browser.find_element(By.CSS_SELECTOR, "#curve-1 output").text
+        pack = browser.current_url
+        phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        for scheme, path in (("light", grades), ("dark", pack), ("light", pack), ("dark", grades)):
             wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
             browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
             browser.get(path)
