@@ -308,6 +308,12 @@ def test_tracked_files_name_no_machine_and_no_registry() -> None:
     assert not faults, "\n" + "\n".join(faults)
 
 
+def test_migrations_of_the_book_are_numbered_without_a_hole() -> None:
+    """Two that were written beside each other would have one number, and no book could be opened."""
+    names = sorted(path.name for path in (ROOT / "viewer/book/migrations").glob("*.sql"))
+    assert [name[:5] for name in names] == [f"{number:04}_" for number in range(1, len(names) + 1)]
+
+
 # ── the rules see what they should, and nothing else ────────────────────────────────────────────────────────────────
 
 BAD: Final[list[tuple[Rule, str, str]]] = [

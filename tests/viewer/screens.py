@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -89,8 +90,8 @@ def promised(access: Access, clock: SetClock, catalog: Catalog, said: dict[str, 
         Programmes(access.book, clock).put(programme.name, target, "박책임", note)
 
 
-def draw(url: str, profile: str, said: argparse.Namespace) -> None:
-    """A file for each page."""
+def draw(url: str, profile: str, said: argparse.Namespace, cookies: Mapping[str, str] | None = None) -> None:
+    """A file for each page; with the cookies of somebody who is logged in."""
     options = webdriver.ChromeOptions()
     options.binary_location = program("chromium")
     for flag in (*FLAGS, f"--user-data-dir={profile}", "--hide-scrollbars"):
@@ -99,6 +100,10 @@ def draw(url: str, profile: str, said: argparse.Namespace) -> None:
     try:
         wish = {"features": [{"name": "prefers-color-scheme", "value": "dark" if said.dark else "light"}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+        if cookies:
+            browser.get(f"{url}/login")
+            for name, value in cookies.items():
+                browser.add_cookie({"name": name, "value": value})
         for name, _, path in (one.partition("=") for one in said.pages):
             seen = {"width": said.width, "height": said.height, "deviceScaleFactor": 1, "mobile": said.width < 600}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from selenium import webdriver
@@ -16,6 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
 from tests.viewer import packs
+from tests.viewer.cluster import members as cluster
 from tests.viewer.entries.desks import desk_in_thread
 from tests.viewer.one_shop import CATALOG, COMPANY
 from tests.viewer.query import test_alarms_page as alarms
@@ -221,3 +222,31 @@ def test_a_peak_leads_to_its_meter(browser: webdriver.Chrome, shop: str) -> None
     ActionChains(browser).move_to_element(plot).click_and_hold().move_by_offset(60, 0).release().perform()
     assert browser.current_url == here, "a picture of days has nothing to zoom into"
     clean(browser, shop)
+
+
+def test_a_cluster_can_be_read_and_fits_a_phone(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    sink, store = cluster.written(tmp_path)
+    clock = SetClock(cluster.NOW)
+    app = cluster.pages_of(store, cluster.filled(clock), clock)
+    names = (cluster.ORDERING, cluster.RAW, "공장", cluster.SECRETS[cluster.RAW].machine)
+    machine = "/cluster/" + "/".join(map(quote, names))
+    with serving(app) as url:
+        for user, paths in (
+            ("order", ("/cluster", machine)),
+            ("own", (f"/sharing/{quote(cluster.KPI)}",)),
+        ):
+            person = cluster.logged_in(app, user)
+            browser.get(url + "/login")
+            browser.delete_all_cookies()
+            browser.add_cookie({"name": "session", "value": person.cookies["session"]})
+            for path in paths:
+                for scheme, width in (("light", 1280), ("dark", 390)):
+                    wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+                    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+                    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
+                    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+                    browser.get(url + path)
+                    assert browser.execute_script(BRIGHTNESS) == [], path
+                    assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
+        clean(browser, url)
+    asyncio.run(sink.close())

@@ -186,6 +186,7 @@ def _programme(pages: Pages, request: Request) -> Response:
         least=LEAST,
         url=company_url,
         sight_url=sight_url,
+        today=local(now_ns).date(),
         may_share=user.may(Permission.SHARE),
         refresh_s=REFRESH_S if any(one.figures is None for own in clusters.values() for one in own) else 0,
     )

@@ -127,7 +127,7 @@ def test_orders_are_its_own_from_aggregates_on(app: Starlette) -> None:
         (f"{own.order}L", "지연 출하"),
         (own.order, "출하"),
     ]
-    assert found[0][1:4] == [own.product, "120", "2026-09-07 14:00:00"]
+    assert found[0][1:4] == [own.product, "120", "2026-09-07 14:00 KST"]
     assert 'id="orders"' not in seen_by(app, "order", way(KPI)), "figures alone: how many, not which"
     assert 'id="1-orders"' in seen_by(app, "order", way(KPI))
     assert "orders" not in re.findall(r'id="([^"]+)"', seen_by(app, "order", way(RAW))), "it did not share D-OTD"
