@@ -27,7 +27,7 @@ check: venv-dev  ## lint, types and import contracts
 bench: venv-dev  ## values per CPU-second of each stage; the last line is one JSON object
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-campaign: venv-dev  ## the long runs: ARGS="connectors", "reliability", "kills", "soak", "lines" or "reports" for one, "reliability -k NAME" for some tests
+campaign: venv-dev  ## the long runs: ARGS="connectors", "reliability", "kills", "soak", "lines", "pages" or "reports" for one, "reliability -k NAME" for some tests
 	@deploy/test-components.sh $(if $(filter reports,$(or $(ARGS),reports)),libreoffice-calc)
 	@$(BIN)/python -m tests.campaign $(ARGS)
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tests.campaign import kills, lines, reports, scale, soak
+from tests.campaign import kills, lines, pages, reports, scale, soak
 from tests.campaign.faults import CONNECTORS, RELIABILITY
 
 CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
@@ -17,6 +17,7 @@ CAMPAIGNS: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
     "scale": lambda _: scale.main(),
     "lines": lambda _: lines.main(),
     "reports": lambda _: reports.main(),
+    "pages": lambda _: pages.main(),
 }
 
 

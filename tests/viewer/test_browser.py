@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,11 +54,12 @@ def program(name: str) -> str:
     return found
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+@contextmanager
+def chrome(profile: Path) -> Iterator[webdriver.Chrome]:
+    """A browser with a profile of its own, that logs what it asks for and what pages complain of."""
     options = webdriver.ChromeOptions()
     options.binary_location = program("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     service = webdriver.ChromeService(program("chromedriver"))
@@ -71,6 +73,12 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
         finally:
             service.process.kill()
             service.process.wait()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    with chrome(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -115,7 +123,7 @@ def test_korean_then_english(browser: webdriver.Chrome, pages: Pages) -> None:
     for word in ("가동", "대기", "고장", "상태 미확인", "정상", "지연"):
         assert word in shown(browser)
     badge = browser.find_element(By.CSS_SELECTOR, ".card .s1")
-    assert badge.value_of_css_property("background-color") == "rgba(26, 143, 76, 1)"
+    assert badge.value_of_css_property("background-color") == "rgba(23, 130, 68, 1)"
     browser.find_element(By.LINK_TEXT, "English").click()
     wait_for(browser, "Running")
     browser.find_element(By.LINK_TEXT, "Press 1").click()
@@ -212,7 +220,7 @@ def test_dark_where_the_person_wants_it_dark(pages: Pages, browser: webdriver.Ch
 def test_states_are_a_band_of_words(pages: Pages, browser: webdriver.Chrome) -> None:
     browser.get(pages.machine("PRS-01"))
     band = browser.find_element(By.CSS_SELECTOR, "#charts rect.s1")
-    assert band.value_of_css_property("fill") == "rgb(26, 143, 76)"
+    assert band.value_of_css_property("fill") == "rgb(23, 130, 68)"
     assert "가동" in [text.text for text in browser.find_elements(By.CSS_SELECTOR, "#charts .band-word")]
     assert {"꺼짐", "켜짐"} <= {text.text for text in browser.find_elements(By.CSS_SELECTOR, "#charts .axis.value")}
 

@@ -25,6 +25,7 @@ from tests.viewer.query import test_quality_page as quality
 from tests.viewer.query import test_spc_page as spc
 from tests.viewer.serving import serving
 from tests.viewer.test_browser import DEADLINE_S, browser, chromium, requests_of, shown
+from tests.walk.sight import barriers
 from viewer.app import make_app
 from viewer.stores.duckdb import DuckDbStore
 
@@ -47,30 +48,6 @@ PAGES = {
 ALARM = f"/alarm?unit={COMPANY}/A/-/-&alarm=PRS-01/lube_low"
 BEHIND = ("/entry/new?kind=stop", "/entry/new?kind=order", "/entry/file", ALARM)
 """Pages that no menu leads to."""
-BRIGHTNESS = """
-const channel = (one) => { const s = one / 255; return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4; };
-const light = (rgb) => 0.2126 * channel(rgb[0]) + 0.7152 * channel(rgb[1]) + 0.0722 * channel(rgb[2]);
-const parse = (text) => text.match(/[0-9.]+/g).map(Number);
-const behind = (node) => {
-  for (let one = node; one; one = one.parentElement) {
-    const rgb = parse(getComputedStyle(one).backgroundColor);
-    if (rgb.length < 4 || rgb[3] === 1) return rgb;
-  }
-  return [255, 255, 255];
-};
-const found = [];
-for (const node of document.querySelectorAll("main *")) {
-  const own = Array.from(node.childNodes).some((one) => one.nodeType === 3 && one.textContent.trim());
-  if (!own || node.closest("svg") || node.closest("option") || !node.getClientRects().length) continue;
-  const style = getComputedStyle(node);
-  const [one, other] = [light(parse(style.color)), light(behind(node))].sort((a, b) => b - a);
-  const size = parseFloat(style.fontSize);
-  const least = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
-  if ((one + 0.05) / (other + 0.05) < least) found.push(`${node.className} ${node.textContent.trim()}`);
-}
-return found;
-"""
-"""Texts whose contrast is below that of WCAG 2.2, 1.4.3, level AA."""
 
 
 @pytest.fixture(scope="module")
@@ -122,15 +99,6 @@ def test_korean_then_english(browser: webdriver.Chrome, shop: str, path: str) ->
 
 
 @pytest.mark.parametrize("path", [*PAGES, *BEHIND])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_can_be_read(browser: webdriver.Chrome, shop: str, path: str, scheme: str) -> None:
-    wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
-    browser.get(shop + path)
-    assert browser.execute_script(BRIGHTNESS) == []
-
-
-@pytest.mark.parametrize("path", [*PAGES, *BEHIND])
 def test_a_phone_needs_no_sideways_scrolling(browser: webdriver.Chrome, shop: str, path: str) -> None:
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -168,7 +136,7 @@ def test_cycles_and_their_chart(browser: webdriver.Chrome, tmp_path: Path) -> No
             wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
             browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
             browser.get(path)
-            assert browser.execute_script(BRIGHTNESS) == []
+            assert barriers(browser) == []
             assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
         clean(browser, url)
     asyncio.run(sink.close())
@@ -194,7 +162,7 @@ def test_grades_of_packs_and_one_of_them(browser: webdriver.Chrome, tmp_path: Pa
             wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
             browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
             browser.get(path)
-            assert browser.execute_script(BRIGHTNESS) == []
+            assert barriers(browser) == []
             assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
         clean(browser, url)
     asyncio.run(sink.close())
@@ -246,7 +214,7 @@ def test_a_cluster_can_be_read_and_fits_a_phone(browser: webdriver.Chrome, tmp_p
                     metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
                     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
                     browser.get(url + path)
-                    assert browser.execute_script(BRIGHTNESS) == [], path
+                    assert barriers(browser) == [], path
                     assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
         clean(browser, url)
     asyncio.run(sink.close())

@@ -22,7 +22,6 @@ class Kind(NamedTuple):
         digits: behind the point.
         formula: how it is computed.
         scale: from what is stored to what is shown.
-        head: a shorter name, for a column; None = the name.
     """
 
     field: str
@@ -31,7 +30,6 @@ class Kind(NamedTuple):
     digits: int
     formula: Text
     scale: float = 1.0
-    head: Text | None = None
 
     def of(self, one: BatteryTest | Record) -> float | None:
         """Of a record that was stored, or of one that was made anew; None = it was not measured."""
@@ -68,7 +66,6 @@ SOH: Final = Kind(
     "%",
     1,
     Text("SoH = 방전 용량(Ah) / 정격 용량 × 100", "SoH = discharged Ah / rated Ah × 100"),
-    head=Text("SoH", "SoH"),
 )
 SOH_E: Final = Kind(
     "soh_e",
@@ -83,7 +80,6 @@ DCIR: Final = Kind(
     "mΩ",
     2,
     Text("DCIR = ΔV / ΔI (펄스 직전과 10초 뒤)", "DCIR = ΔV / ΔI, before the pulse and 10 s into it"),
-    head=Text("DCIR", "DCIR"),
 )
 COULOMBIC: Final = Kind(
     "coulombic",
@@ -99,7 +95,6 @@ DELTA: Final = Kind(
     "mV",
     0,
     Text("최고 셀 OCV − 최저 셀 OCV, 시험이 끝날 때의 값", "highest − lowest cell OCV, as told when the test ends"),
-    head=Text("ΔV", "ΔV"),
 )
 INSULATION: Final = Kind(
     "insulation_mohm",

@@ -93,8 +93,7 @@ def _tile(name: str, tile: Tile, left: int, top: int, link: Callable[[str], str]
     )
     if tile.kind == "none":
         return f'<g class="tile none">{drawn}</g>'
-    said = escape(" ".join(part for part in (name, tile.text, tile.count) if part))
-    return f'<a class="tile {tile.kind}" href="{escape(link(name))}" aria-label="{said}">{drawn}</a>'
+    return f'<a class="tile {tile.kind}" href="{escape(link(name))}">{drawn}</a>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pipelines.calendar import Span
@@ -94,7 +94,7 @@ def _cluster(pages: Pages, request: Request) -> Response:
     if user is not None and user.may(Permission.SHARED):
         return _ordering(pages, request, user)
     if user is not None and user.may(Permission.SHARE) and not user.may(Permission.CONFIRM):
-        return RedirectResponse("/sharing", 303)
+        return pages.lead(request, "/sharing")
     require(Permission.CONFIRM)
     return _programme(pages, request)
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from viewer.access.current import companies, user_or_none
@@ -75,7 +75,7 @@ def _first(pages: Pages, request: Request) -> Response:
     found = visible(pages)
     if not found:
         return pages.render(request, "company.html", company=None)
-    return RedirectResponse(company_url(found[0]), 303)
+    return pages.lead(request, company_url(found[0]))
 
 
 def _company(pages: Pages, request: Request) -> Response:

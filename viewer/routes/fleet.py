@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from viewer.access.current import user_or_none
@@ -33,7 +33,7 @@ def _start(views: Views, pages: Pages, request: Request) -> Response:
     """All companies for those who see several, what is shared for an ordering company, else the machines."""
     user = user_or_none()
     if user is not None and user.may(Permission.SHARED):  # it has no machines, and the log-in leads here
-        return RedirectResponse("/cluster", 303)
+        return pages.lead(request, "/cluster")
     if len(visible(pages)) > 1:
         return _fleet(views, pages, request)
     return machines.drawn(pages, request)

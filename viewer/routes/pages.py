@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import jinja2
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from pipelines.clock import Clock
@@ -150,6 +150,11 @@ class Pages:
         if request.query_params.get("lang") == language:
             response.set_cookie(_LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
         return response
+
+    def lead(self, request: Request, path: str) -> Response:
+        """To another page, in the language that was asked for."""
+        language = request.query_params.get("lang")
+        return RedirectResponse(f"{path}?lang={language}" if language in LANGUAGES else path, 303)
 
     async def trouble(self, request: Request, error: Exception) -> Response:
         """What went wrong, in words: a store that does not answer, an address that is none."""

@@ -46,7 +46,7 @@ def _first(pages: Pages, request: Request) -> Response:
     require(Permission.SHARE)
     found = [one for one in visible(pages) if one]
     if len(found) == 1:
-        return RedirectResponse(company_url(found[0], "sharing"), HTTPStatus.SEE_OTHER)
+        return pages.lead(request, company_url(found[0], "sharing"))
     agreed = pages.agreements.newest()
     now_ns = pages.clock.now_ns()
     holding = {one: [two for two in agreed if two.supplier == one and two.level_at(now_ns) != "none"] for one in found}

@@ -1,0 +1,142 @@
+"""What is wrong with a page as a browser shows it: complaints, strangers asked, rules of WCAG, keys, figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from selenium import webdriver
+
+from tests.viewer.test_browser import requests_of
+from viewer import figure_text
+from viewer.catalog import Catalog
+from viewer.query.figures import figures_of
+from viewer.query.unit import Unit
+from viewer.routes.asked import find_unit
+from viewer.site_info import SiteInfo
+from viewer.stores.base import Store
+from viewer.words import Words
+
+_AXE: Final = Path(__file__).parents[1] / "foreign/axe-core/node_modules/axe-core/axe.min.js"
+_RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_MACHINE: Final = 3
+"""Levels of a path that ends with a machine."""
+_PIECES: Final = 9
+"""Of one field at most, such as the parts of a date, each with a stop of its own."""
+_TABBABLE: Final = """
+const all = document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]");
+const usable = (one) => one.tabIndex >= 0 && !one.disabled && one.type !== "hidden" && one.checkVisibility();
+const group = (one) => Array.from(document.querySelectorAll(`input[type=radio][name="${one.name}"]`));
+const first = (one) => one === (group(one).find((two) => two.checked) ?? group(one)[0]);
+const stops = Array.from(all).filter((one) => usable(one) && (one.type !== "radio" || first(one)));
+stops.forEach((one, at) => { one.dataset.stop = at; });
+return stops.length;
+"""
+_WHERE: Final = """
+const one = document.activeElement, style = getComputedStyle(one);
+const shown = style.outlineStyle !== "none" || style.boxShadow !== "none";
+return [one.dataset.stop ?? null, shown, one.outerHTML.slice(0, 80)];
+"""
+_CARDS: Final = """
+const text = (node) => (node?.textContent ?? "").replace(/\\s+/g, " ").trim();
+return Array.from(document.querySelectorAll(".card.figure[data-period]")).map((card) => ({
+  id: card.id, code: card.dataset.code, period: card.dataset.period,
+  value: text(card.querySelector(".figure-value")), unit: document.querySelector("[name=unit]")?.value ?? "",
+  evidence: Array.from(card.querySelectorAll("header ~ .evidence dd")).map(text),
+}));
+"""
+
+
+@cache
+def _axe() -> str:
+    if not _AXE.is_file():
+        pytest.fail("axe-core is not installed: deploy/test-components.sh does it")
+    return _AXE.read_text(encoding="utf-8")
+
+
+def complaints(browser: webdriver.Chrome, url: str) -> list[str]:
+    """What the console said since it was asked last, and who else was asked for anything."""
+    said = [f"console: {one['message']}" for one in browser.get_log("browser")]
+    asked = {urlsplit(one).netloc for one in requests_of(browser) if one.startswith("http")}
+    return said + [f"asked {one}" for one in sorted(asked - {urlsplit(url).netloc})]
+
+
+def barriers(browser: webdriver.Chrome) -> list[str]:
+    """Rules of WCAG 2.2 A and AA, and good practice, that axe-core finds broken."""
+    browser.execute_script(_axe())
+    wish = json.dumps({"runOnly": _RULES, "resultTypes": ["violations"]})
+    run = f"axe.run(document, {wish}).then((one) => done(one.violations), (error) => done(String(error)));"
+    found = browser.execute_async_script(f"const done = arguments[0]; {run}")
+    if isinstance(found, str):
+        return [f"axe: {found}"]
+    return [f"axe {one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+
+
+def keys(browser: webdriver.Chrome) -> tuple[int, list[str]]:
+    """How often the tabulator key stops, and where it does not, in order, or stops without showing it."""
+    count = browser.execute_script(_TABBABLE)
+    browser.execute_script("document.body.tabIndex = -1; document.body.focus(); window.scrollTo(0, 0);")
+    wrong = []
+    for stop in range(count):
+        for _ in range(_PIECES):
+            for kind in ("rawKeyDown", "keyUp"):
+                key = {"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
+                browser.execute_cdp_cmd("Input.dispatchKeyEvent", key)
+            at, shown, html = browser.execute_script(_WHERE)
+            if at != str(stop - 1):
+                break
+        if at != str(stop):
+            return count, [*wrong, f"key Tab {stop + 1} of {count} leads to {html}"]
+        if not shown:
+            wrong.append(f"focus is not seen on {html}")
+    return count, wrong
+
+
+@dataclass(frozen=True)
+class Library:
+    """What the figures of pages are compared with.
+
+    Attributes:
+        store: what the pages read, asked here by itself.
+        catalog: of all lines.
+    """
+
+    store: Store
+    catalog: Catalog
+
+    def differences(self, browser: webdriver.Chrome, words: Words) -> tuple[int, list[str]]:
+        """How many figures a page shows with their period, and those that are not the library's own."""
+        cards: list[dict[str, Any]] = browser.execute_script(_CARDS)
+        address = browser.current_url
+        return len(cards), [one for card in cards for one in self._compared(card, address, words)]
+
+    def _compared(self, card: dict[str, Any], address: str, words: Words) -> list[str]:
+        site, unit = self._whose(card, address)
+        start_ns, end_ns = map(int, card["period"].split("-"))
+        profile = "tpm_kr" if card["id"].startswith("tpm_kr-") or "profile=tpm_kr" in address else "iso22400"
+        (one,) = figures_of(self.store, site, unit, [card["code"]], (start_ns, end_ns), profile=profile)  # type: ignore[arg-type]
+        value = figure_text.value(words, one)
+        value = value if one.value is None else f"{value} {figure_text.unit(words, one)}".strip()
+        told = [value, f"{one.evidence.samples:,}", figure_text.cover(words, one)]
+        shown = [card["value"], *card["evidence"][1:3]]
+        return [] if shown == told else [f"figure {card['code']}: {shown}, the library {told}"]
+
+    def _whose(self, card: dict[str, Any], address: str) -> tuple[SiteInfo, Unit]:
+        path, sites = urlsplit(address), list(self.catalog.sites.values())
+        if asked := card["unit"] or "".join(parse_qs(path.query).get("unit", [])):
+            found = find_unit(asked, sites)
+            assert found, address
+            return found
+        page, *levels = [unquote(one) for one in path.path.strip("/").split("/")]
+        if page == "company":
+            return [one for one in sites if one.company == levels[0]][int(card["id"].partition("-")[0][1:]) - 1], Unit()
+        if len(levels) == _MACHINE:
+            site = self.catalog.sites[levels[0], levels[1]]
+            return site, Unit(site.machines[levels[2]].line, levels[2])
+        msg = f"{address}: whose figures a page shows is to be told here"
+        raise LookupError(msg)
