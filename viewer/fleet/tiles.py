@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 _MAPS: Final = {
     "경상북도": (
-        ("", "", "영주시", "봉화군", "울진군", "", "울릉군"),
+        ("", "", "영주시", "봉화군", "울진군", "울릉군"),
         ("", "문경시", "예천군", "안동시", "영양군"),
         ("", "상주시", "의성군", "청송군", "영덕군"),
         ("김천시", "구미시", "칠곡군", "영천시", "포항시"),
@@ -78,7 +78,7 @@ def draw_tiles(province: str, said: Mapping[str, Tile], label: str, link: Callab
         if name
     ]
     return Markup(  # noqa: S704 - every text in it is escaped
-        f'<svg class="tiles" viewBox="0 0 {width} {height}" role="group" aria-label="{escape(label)}">'
+        f'<svg class="tiles" viewBox="-1 -1 {width} {height}" role="group" aria-label="{escape(label)}">'
         f"{''.join(parts)}</svg>"
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -46,11 +45,21 @@ _FAIR: Final = {"fresh": 70.0, "rate": 80.0, "overall": 50.0}
 def routes(pages: Pages, views: Views) -> list[BaseRoute]:
     """`/fleet/kpi`, `/fleet/regions?show=rate`, `/fleet/compare?show=overall`, `/fleet/coordinators`."""
     return [
-        pages.route("/fleet/kpi", partial(_kpi, views), "fleet_kpi"),
-        pages.route("/fleet/regions", partial(_regions, views), "fleet_regions"),
-        pages.route("/fleet/compare", partial(_compare, views), "fleet_compare"),
-        pages.route("/fleet/coordinators", partial(_coordinators, views), "fleet_coordinators"),
+        pages.route("/fleet/kpi", _view(views, _kpi), "fleet_kpi"),
+        pages.route("/fleet/regions", _view(views, _regions), "fleet_regions"),
+        pages.route("/fleet/compare", _view(views, _compare), "fleet_compare"),
+        pages.route("/fleet/coordinators", _view(views, _coordinators), "fleet_coordinators"),
     ]
+
+
+def _view(views: Views, draw: Callable[[Views, Pages, Request], Response]) -> Callable[[Pages, Request], Response]:
+    """A page that is one of those about all companies in the menu."""
+
+    def drawn(pages: Pages, request: Request) -> Response:
+        request.scope["shown"] = "/fleet"
+        return draw(views, pages, request)
+
+    return drawn
 
 
 def _kpi(views: Views, pages: Pages, request: Request) -> Response:
@@ -128,7 +137,7 @@ def _tiles(rows: Sequence[Row], show: str, words: Words) -> dict[str, Tile]:
             "few" if value is None else "good" if value >= _GOOD[show] else "fair" if value >= _FAIR[show] else "poor"
         )
         text = words("no_data") if value is None else f"{value:.1f} %"
-        tiles[town] = Tile(kind, text, words("fleet_found", n=len(own)))
+        tiles[town] = Tile(kind, text, f"n={len(own)}")
     return tiles
 
 
