@@ -105,7 +105,9 @@ def known_of(access: Access, names: list[str]) -> None:
 
 
 async def written(sink: DuckDbSink, companies: int) -> None:
-    """A body of each company every minute, with the values of the last minute that is stored."""
+    """A body of each company every minute, with the values of the last minute that is stored; of no company nothing."""
+    if not companies:
+        return
     with sink.cursor() as cursor:
         (batch,) = cursor.execute("SELECT max(batch) FROM points_float").fetchone() or (0,)
         last = list(bodies(cursor, companies, batch // companies - 1))
@@ -166,7 +168,7 @@ async def measured(path: Path, said: argparse.Namespace) -> None:
     server = ViewerServer(store, catalog, [], "127.0.0.1", 0, access)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.run_until_cancelled())
-        writing = group.create_task(written(sink, said.companies))
+        writing = group.create_task(written(sink, 0 if said.still else said.companies))
         url = (await server.url()).rstrip("/")
         fleet = server._fleet
         begun = time.perf_counter()
@@ -194,6 +196,7 @@ def main() -> None:
     parser.add_argument("--warm-s", type=float, default=1800)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--still", action="store_true", help="nothing is written meanwhile")
     parser.add_argument("--viewers", help=argparse.SUPPRESS)
     said = parser.parse_args()
     if said.viewers:

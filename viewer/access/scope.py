@@ -69,12 +69,14 @@ class ScopedStore:
         companies = self._companies()
         return [] if companies == frozenset() else [one for one in self._store.series() if _in(companies, one.place)]
 
-    def latest(self, place: Place | None = None) -> list[Latest]:
+    def latest(self, place: Place | None = None, company: str | None = None) -> list[Latest]:
         """The newest of the scope."""
         companies = self._companies()
         if companies == frozenset() or (place is not None and not _in(companies, place)):
             return []
-        return [one for one in self._store.latest(place) if _in(companies, one.place)]
+        if company is not None and not sees(companies, company):
+            return []
+        return [one for one in self._store.latest(place, company) if _in(companies, one.place)]
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
         """No buckets outside the scope."""

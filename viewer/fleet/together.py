@@ -50,9 +50,9 @@ class Snapshot(ScopedStore):
         super().__init__(store, frozenset({company}))
         self._latest = list(latest)
 
-    def latest(self, place: Place | None = None) -> list[Latest]:
+    def latest(self, place: Place | None = None, company: str | None = None) -> list[Latest]:
         """As it was then."""
-        return [one for one in self._latest if place is None or one.place == place]
+        return [one for one in self._latest if place in {None, one.place} and company in {None, one.place.company}]
 
     def series(self) -> list[SeriesInfo]:
         """As it was then."""
@@ -216,6 +216,24 @@ class Answered(Snapshot):
             return super().gaps(company, start_ns)
         own = [one for one in self._answers.gaps if one.place.company == self._company]
         return [one for one in own if start_ns is None or one.start_ns >= start_ns]
+
+
+def asked_together(store: Store, company: str, latest: Sequence[Latest], ask: Callable[[Snapshot], _T]) -> _T:
+    """What is asked of one company, in as few questions as can be.
+
+    Args:
+        store: what whoever asks may see.
+        company: whose.
+        latest: the newest of each of its tags.
+        ask: is called twice; what it answers the first time is of nothing.
+
+    Raises:
+        DependencyError: the store cannot be reached.
+    """
+    answers = Answers()
+    ask(Noting(answers, store, company, latest))
+    answers.ask(store)
+    return ask(Answered(answers, store, company, latest))
 
 
 def _known(wanted: Sequence[_Tag], known: dict[_Tag, _T]) -> list[_T]:

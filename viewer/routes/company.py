@@ -19,6 +19,7 @@ from viewer.book.companies import Companies
 from viewer.catalog import Catalog
 from viewer.chart import Chart
 from viewer.company_now import link_of
+from viewer.fleet.together import asked_together
 from viewer.goals.model import Whose
 from viewer.goals.table import in_short, scored
 from viewer.kpi.freshness import Freshness
@@ -81,10 +82,11 @@ def _first(pages: Pages, request: Request) -> Response:
 def _company(pages: Pages, request: Request) -> Response:
     company = company_of(pages, request)
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
-    latest = [one for one in pages.latest() if one.place.company == company]
+    latest = pages.latest(company)
     machines = {key: one for key, one in pages.catalog.machines.items() if key[0] == company}
     views = overview(latest, Catalog(machines), now_ns)
-    days = [site_day(pages.store, one, now_ns) for one in pages.sites(request) if one.company == company]
+    sites = [one for one in pages.sites(request) if one.company == company]
+    days = asked_together(pages.store, company, latest, lambda store: [site_day(store, one, now_ns) for one in sites])
     user = user_or_none()
     return pages.render(
         request,

@@ -190,12 +190,12 @@ class Pages:
         around = Around(self._everything, self._catalog, self.fleet, self.kept, allowance, now_ns)
         return Sight(around, agreement)
 
-    def latest(self) -> list[Latest]:
-        """The newest of every tag; a state that was told of a time to come gives way to the one of now."""
+    def latest(self, company: str | None = None) -> list[Latest]:
+        """The newest of every tag, or of one company's; a state of a time to come gives way to the one of now."""
         now_ns = self.clock.now_ns()
         holds_ns = int(HOLDS_S * NS)
         found = []
-        for one in self.store.latest():
+        for one in self.store.latest(company=company):
             if one.place.measurement == STATE and one.field == CODE and (one.time_ns or 0) > now_ns + holds_ns:
                 codes = self.store.points(one.place, CODE, now_ns - holds_ns, now_ns + holds_ns)
                 value, time_ns = (codes.value[-1].item(), int(codes.time_ns[-1])) if len(codes.time_ns) else (None, 0)

@@ -167,8 +167,8 @@ class Store(ExactStore, Protocol):
         """Machines and their tags, gaps left out."""
         ...
 
-    def latest(self, place: Place | None = None) -> list[Latest]:
-        """The newest of every tag, or of one machine's."""
+    def latest(self, place: Place | None = None, company: str | None = None) -> list[Latest]:
+        """The newest of every tag, of one machine's, or of one company's."""
         ...
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:

@@ -107,13 +107,14 @@ class DuckDbStore:
             self._catch_up()
             return list(self._infos.values())
 
-    def latest(self, place: Place | None = None) -> list[Latest]:
+    def latest(self, place: Place | None = None, company: str | None = None) -> list[Latest]:
         """The newest of every tag; only what was written since the last call is read, and only that is made anew."""
         with self._lock:
             self._catch_up()
             if place is not None:
                 return list(self._latest.get(place, ()))
-            return [one for own in self._latest.values() for one in own]
+            wanted = (own for at, own in self._latest.items() if company in {None, at.company})
+            return [one for own in wanted for one in own]
 
     def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
         """One tag in buckets, made in the store; text tags give an empty trend."""

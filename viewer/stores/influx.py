@@ -93,14 +93,16 @@ class InfluxStore:
         """Machines and their tags, gaps left out."""
         return series_of(self.latest())
 
-    def latest(self, place: Place | None = None) -> list[Latest]:
-        """The newest of every tag, or of one machine's."""
+    def latest(self, place: Place | None = None, company: str | None = None) -> list[Latest]:
+        """The newest of every tag, of one machine's, or of one company's."""
         wanted: list[tuple[str, str]] = []
         kinds = self._fields()
         for measurement, fields in kinds.items():
             if measurement != GAP and (place is None or place.measurement == measurement):
                 wanted += [(measurement, field) for field in fields]
-        where = "" if place is None else f" WHERE {at(tags_of(place))}"
+        tags = {PLACE_TAGS[0]: company} if company is not None else {}
+        tags = tags if place is None else dict(tags_of(place))
+        where = f" WHERE {at(tags)}" if tags else ""
         groups = ", ".join(identifier(tag) for tag in PLACE_TAGS)
         newest: dict[tuple[Place, str], tuple[int, Value]] = {}
         for first in range(0, len(wanted), STATEMENTS_PER_REQUEST):
