@@ -6,7 +6,7 @@ The store is made by `benchmarks.fleet_store`, which says how it is known to be 
 from then on a body a minute of every company goes through the real sink. The server is `agent.server.ViewerServer` on a
 free port with the store opened as `agent serve` opens it; the viewers are a process of their own, and each asks for the
 next page as soon as it has one. Every company has two goals, and a production day that is nearly over. With `--folder`
-the store stays there, and one that is there is used and only brought up to now.
+the store stays there, and one that is there is used; it is filled up where it ends with a whole hour.
 """
 
 from __future__ import annotations
@@ -75,13 +75,12 @@ def stored(folder: Path, said: argparse.Namespace) -> Path:
         state.write_text(json.dumps({"companies": said.companies, "start_ns": start_ns, "minutes": 0}), "utf-8")
     known = json.loads(state.read_text("utf-8"))
     begun = time.perf_counter()
-    while (until := (time.time_ns() - known["start_ns"]) // MINUTE_NS) >= known["minutes"] + 1:
+    until = (time.time_ns() - known["start_ns"]) // MINUTE_NS
+    while known["minutes"] < until and known["minutes"] % 60 == 0:
         last = min(until, known["minutes"] + _CHUNK)
         fill(path, known["companies"], known["start_ns"], known["minutes"], last)
         known["minutes"] = last
         state.write_text(json.dumps(known), "utf-8")
-        if last % 60:
-            break
     points = known["minutes"] * known["companies"] * PER_COMPANY
     print(f"{known['companies']} companies, {known['minutes'] / 1440:.1f} days: {points:,} points, "
           f"{path.stat().st_size / 1e9:.1f} GB, filled in {time.perf_counter() - begun:.0f} s")  # fmt: skip
