@@ -114,6 +114,8 @@ def test_one_place_is_answered_as_it_is_or_as_one_that_is_not_there(
     assert told(scoped.trend(place, field, *span, 4)) == told(store.trend(real, field, *span, 4))
     assert told(scoped.trends(place, ["v", field], *span, 4)) == told(store.trends(real, ["v", field], *span, 4))
     assert scoped.latest(place) == store.latest(real)
+    every = [one for one in store.latest() if one.place.company == company]
+    assert scoped.latest(company=place.company) == every
     for site in (None, "A"):
         real_records = store.records("press", company, site, start_ns) if company else []
         assert told(scoped.records("press", place.company, site, start_ns)) == told(real_records)
@@ -127,7 +129,11 @@ def test_readings_keep_their_order(
 ) -> None:
     span = (start_ns, T0 + 10 * SECOND)
     asked = [(place if place.company in scope else Place("nobody at all"), field) for place, field in wanted]
-    assert told(ScopedStore(store, scope).readings(wanted, *span)) == told(store.readings(asked, *span))
+    scoped = ScopedStore(store, scope)
+    assert told(scoped.readings(wanted, *span)) == told(store.readings(asked, *span))
+    assert told(scoped.trends_of(wanted, *span, 3)) == told([store.trend(*one, *span, 3) for one in asked])
+    named, real = ([place for place, _ in some] for some in (wanted, asked))
+    assert told(scoped.tagged_of(named, ["v"], *span)) == told([store.tagged(one, ["v"], *span) for one in real])
 
 
 def test_no_scope_is_everything_and_an_empty_one_nothing(store: Store) -> None:

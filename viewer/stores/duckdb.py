@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 import numpy as np
@@ -43,6 +43,7 @@ Connection = duckdb.DuckDBPyConnection
 _DTYPES: Final[dict[Kind, Any]] = {"float": np.float64, "int": np.int64, "bool": np.bool_, "string": object}
 _BACK_NS: Final = (HOUR_NS, 24 * HOUR_NS)
 """A last value is looked for in the last hour, then in the last day, then as far back as it may be."""
+_T = TypeVar("_T")
 _ALWAYS: Final = (-(2**63), 2**63 - 1)
 
 
@@ -150,7 +151,7 @@ class DuckDbStore:
                     kind == "bool",
                     kind == "int",
                 )
-        return found
+        return self._of(wanted, found)
 
     def points(self, place: Place, field: str, start_ns: int | None = None, end_ns: int | None = None) -> Points:
         """Every value of one field, exactly as written."""
@@ -189,7 +190,7 @@ class DuckDbStore:
             starts = [0, *(np.flatnonzero(np.diff(position)) + 1).tolist()] if len(position) else []
             for start, end in zip(starts, [*starts[1:], len(position)], strict=False):
                 found[position[start]] = Points(time_ns[start:end], value[start:end])
-        return found
+        return self._of(wanted, found)
 
     def before(self, place: Place, field: str, time_ns: int, since_ns: int) -> Points:
         """The last value of a field before a time, as of `Store.before`."""
@@ -309,6 +310,12 @@ class DuckDbStore:
                 for number in self._numbers.get(key, ()):
                     found.setdefault(self._series[number].kind, []).append((number, which))
         return found
+
+    @staticmethod
+    def _of(wanted: Sequence[tuple[Place, str]], found: Sequence[_T]) -> list[_T]:
+        """Answers at the last position of each name, for every position."""
+        last = {key: which for which, key in enumerate(wanted)}
+        return [found[last[key]] for key in wanted]
 
     def _learn_series(self, cursor: Connection) -> None:
         query = "SELECT company, measurement, tags, field, kind FROM series WHERE id >= ? ORDER BY id"
