@@ -29,7 +29,7 @@ from viewer.stores.base import (
     series_of,
 )
 
-CELLS: Final = 700_000
+CELLS: Final = 1_000_000
 """Points or buckets of one answer, about: what a query may take of the memory."""
 
 _Span = tuple[int, int]
