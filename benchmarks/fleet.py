@@ -170,12 +170,13 @@ async def measured(path: Path, said: argparse.Namespace) -> None:
         writing = group.create_task(written(sink, 0 if said.still else said.companies))
         url = (await server.url()).rstrip("/")
         fleet = server._fleet
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), time.process_time()
         for name in ("_details", "_promised"):
             while len(getattr(fleet, name)) < len(names) and time.perf_counter() - begun < said.warm_s:
                 await asyncio.sleep(0.5)
             count, took = len(getattr(fleet, name)), time.perf_counter() - begun
-            print(f"{name[1:]} of {count} of {len(names)} companies after {took:.0f} s", flush=True)
+            cpu = time.process_time() - spent
+            print(f"{name[1:]} of {count} of {len(names)} companies after {took:.0f} s, {cpu:.0f} s of CPU", flush=True)
         await asked(url, "/fleet", [f"/fleet?page={n}" for n in range(1, 27)], said.seconds, 20)
         views = ["/fleet/kpi", "/fleet/regions", "/fleet/compare", "/fleet/coordinators"]
         await asked(url, "other views", views, said.seconds)
