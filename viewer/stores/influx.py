@@ -101,7 +101,7 @@ class InfluxStore:
             if measurement != GAP and (place is None or place.measurement == measurement):
                 wanted += [(measurement, field) for field in fields]
         tags = {PLACE_TAGS[0]: company} if company is not None else {}
-        tags = tags if place is None else dict(tags_of(place))
+        tags = tags if place is None else tags_of(place)
         where = f" WHERE {at(tags)}" if tags else ""
         groups = ", ".join(identifier(tag) for tag in PLACE_TAGS)
         newest: dict[tuple[Place, str], tuple[int, Value]] = {}
