@@ -105,13 +105,8 @@ def _regions(views: Views, pages: Pages, request: Request) -> Response:
     groups, hidden, nowhere = compared(seen.rows, lambda one: one.town)
     tiles = _tiles(seen.rows, show, words)
     label = words("fleet_map_label", what=words(f"fleet_by_{show}"))
-    maps = [
-        (
-            province,
-            draw_tiles(province, tiles, f"{province} {label}", lambda town: "/fleet?" + urlencode({"q": town[:-1]})),
-        )
-        for province in PROVINCES
-    ]
+    named = {one: words.choice("fleet_provinces", one) for one in PROVINCES}
+    maps = [(name, draw_tiles(one, tiles, f"{name} {label}", _companies_of)) for one, name in named.items()]
     return pages.render(request, "fleet_regions.html", **seen.shared, towns=(groups, hidden, nowhere), maps=maps,
                         shows=MAPPED, show=show)  # fmt: skip
 
@@ -133,11 +128,8 @@ def _tiles(rows: Sequence[Row], show: str, words: Words) -> dict[str, Tile]:
             tiles[town] = Tile("few", f"n<{LEAST}", "")
             continue
         value = _of(group(town, own, LEAST), show)
-        kind = (
-            "few" if value is None else "good" if value >= _GOOD[show] else "fair" if value >= _FAIR[show] else "poor"
-        )
         text = words("no_data") if value is None else f"{value:.1f} %"
-        tiles[town] = Tile(kind, text, f"n={len(own)}")
+        tiles[town] = Tile(_kind(value, show), text, f"n={len(own)}")
     return tiles
 
 
