@@ -21,7 +21,6 @@ _AUTO: Final = f"{COMPANIES['auto_press_machining']}/gyeongsan"
 PICTURES: Final = {
     "fleet_lines": "/fleet",
     "fleet_kpi": "/fleet/kpi",
-    "fleet_regions": "/fleet/regions",
     "company": f"/company/{COMPANIES['auto_press_machining']}",
     "machines": "/machines",
     "machine": f"/machine/{_AUTO}/PRS-01",
