@@ -115,7 +115,7 @@ def time_axis(axes: Axes) -> list[str]:
     for second in range(first, axes.end_ns // NS + 1, step_s):
         x = axes.x(second * NS)
         text = local(second * NS).strftime(form)
-        edge = " edge" if x > axes.width - _EDGE else ""
+        edge = " edge" if x > axes.width - _EDGE else " first" if x < _EDGE / 2 else ""
         parts.append(f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{axes.bottom}" y2="{axes.bottom + 4}"/>')
         parts.append(f'<text class="axis time{edge}" x="{x:.1f}" y="{axes.height - 6}">{text}</text>')
     return parts

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from markupsafe import Markup, escape
 
-from viewer.axes import TOP, Axes, frame, time_axis
+from viewer.axes import TOP, WIDTH, Axes, frame, time_axis
 from viewer.catalog import UNKNOWN
 from viewer.chart import Chart, shades, silence_ns
 from viewer.overview import HOLDS_S, NS, is_bad
@@ -106,12 +106,18 @@ def untold(told: Sequence[Run], start_ns: int, end_ns: int) -> list[tuple[int, i
 
 
 def draw_states(
-    found: Sequence[Run], gaps: Sequence[StoredGap], start_ns: int, end_ns: int, words: Words, label: str
+    found: Sequence[Run],
+    gaps: Sequence[StoredGap],
+    start_ns: int,
+    end_ns: int,
+    words: Words,
+    label: str,
+    width: int = WIDTH,
 ) -> Chart:
     """The states from `start_ns` to `end_ns`, each in its colour and, where it is wide enough, with its word."""
     if not found:
         return Chart(Markup(), "[]", empty=True)
-    axes = Axes(start_ns, end_ns, height=HEIGHT, left=_LEFT)
+    axes = Axes(start_ns, end_ns, height=HEIGHT, left=_LEFT, width=width)
     middle = (TOP + axes.bottom) / 2 + 4
     bands, rows = [], []
     for begin, end, state in found:

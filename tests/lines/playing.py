@@ -167,7 +167,7 @@ def _reading(row: Row) -> Reading:
         return Reading(bool(value >> bit & 1), status)
     if isinstance(value, str | bool):
         return Reading(value, status)
-    if not (signal.table and signal.decimals):
+    if not (signal.table and signal.decimals) and (tag.scale, tag.offset) != (1, 0):
         value = value * tag.scale + tag.offset
     outside = tag.range is not None and not tag.range.low <= value <= tag.range.high
     return Reading(value, BAD_OUT_OF_RANGE if outside or not math.isfinite(value) else status)

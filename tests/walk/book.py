@@ -38,7 +38,7 @@ ORDERING: Final = "시범중공업"
 SHARED: Final[tuple[Level, ...]] = ("raw", "kpi", "aggregate", "none")
 """What the first line's company shares with the customer, the second's and so on, over again."""
 _GOALS: Final = 4
-_TOWNS: Final = ("포항시", "경주시", "구미시", "경산시", "여수시", "영암군", "나주시")
+_TOWNS: Final = ("포항시", "구미시", "포항시", "구미시", "포항시", "영암군", "구미시")
 _KSIC: Final = ("C25924", "C30399", "C22292", "C20129", "C28202")
 _SIZES: Final = ("micro", "small", "small", "medium")
 _LEVELS: Final = ("basic", "basic", "middle1", "middle2")

@@ -19,7 +19,7 @@ OUT: Final = Path(__file__).parents[2] / "docs/screens"
 SECONDS: Final = 4 * 3600
 _AUTO: Final = f"{COMPANIES['auto_press_machining']}/gyeongsan"
 PICTURES: Final = {
-    "fleet_lines": "/fleet",
+    "fleet_small": "/fleet",
     "fleet_kpi": "/fleet/kpi",
     "company": f"/company/{COMPANIES['auto_press_machining']}",
     "machines": "/machines",

@@ -35,6 +35,8 @@ from viewer.words import Words
 REFRESH_S: Final = 60
 TOP_STOPS: Final = 5
 PRIORITIES: Final = ("urgent", "important", "caution", "info")
+_WIDE: Final = 800
+"""Of the band of a day, as wide as its place on the page."""
 _LOST: Final = frozenset({Freshness.LOST, Freshness.NONE})
 
 
@@ -146,7 +148,7 @@ def _ribbon(day: SiteDay, view: MachineView, words: Words) -> Chart | None:
         return None
     label = words("company_ribbon", name=words.label(view.info.label, view.info.name))
     found = [(one.start_ns, one.end_ns, one.code) for one in runs]
-    return draw_states(found, (), *day.period, words, label)
+    return draw_states(found, (), *day.period, words, label, _WIDE)
 
 
 def _longest(day: SiteDay, own: Sequence[MachineView]) -> str:
