@@ -10,7 +10,7 @@ from typing import Final
 from pipelines.calendar import Span
 from viewer.goals.book import Held
 from viewer.goals.model import Whose
-from viewer.kpi.goal import Row, Score, score
+from viewer.kpi.goal import Row, Score, before_of, is_met, score
 from viewer.kpi.period import named
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
@@ -19,8 +19,6 @@ from viewer.stores.base import Store
 
 PERIOD: Final = "month"
 """Goals are measured over the production days of this month, as `/goals` shows them."""
-MET: Final = 100.0
-"""달성률 of a goal that is met, percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Promised:
     @property
     def met(self) -> int:
         """Goals that are met."""
-        return sum(row.achievement is not None and row.achievement >= MET for row in self.rows)
+        return sum(is_met(row.achievement) for row in self.rows)
 
     @property
     def worse(self) -> int:
@@ -76,7 +74,7 @@ class Promised:
     @property
     def reached(self) -> bool:
         """목표달성: whether 종합달성도 is 100 % or more."""
-        return self.overall is not None and self.overall >= MET
+        return is_met(self.overall)
 
 
 def promised(store: Store, held: Sequence[Held], sites: Sequence[SiteInfo], now_ns: int) -> Promised:
@@ -96,6 +94,6 @@ def promised(store: Store, held: Sequence[Held], sites: Sequence[SiteInfo], now_
             if (whose.company, whose.site) != site.key or not there or period[0] >= period[1]:
                 continue
             unit, codes = Unit(whose.line, whose.machine), [goal.code for goal in one.goals]
-            found = figures_of(store, site, unit, codes, period)
+            found = figures_of(store, site, unit, codes, period, before=before_of(one.goals))
             units.append(Kept(whose, period, score(list(zip(one.goals, found, strict=True)), one.cap)))
     return Promised(now_ns, tuple(held), tuple(units))

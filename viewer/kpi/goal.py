@@ -18,6 +18,9 @@ from viewer.kpi.result import Result
 from viewer.kpi.words import Text
 
 GROWTH: Final = "P-QTY"
+_MET: Final = 100.0
+_ROUNDED_OFF: Final = 9
+"""Digits behind the point of a percentage up to which a sum of floats is exact."""
 IMPROVEMENT: Final = {
     "up": Text("개선율 = (실적 − 기존) / 기존 × 100", "improvement = (actual − baseline) / baseline × 100"),
     "down": Text("개선율 = (기존 − 실적) / 기존 × 100", "improvement = (baseline − actual) / baseline × 100"),
@@ -87,6 +90,11 @@ class Goal:
 def before_of(goals: Sequence[Goal]) -> Produced | None:
     """What P-QTY is compared with: pieces of the time of its baseline; None = they are not known."""
     return next((one.before for one in goals if one.code == GROWTH), None)
+
+
+def is_met(achievement: float | None) -> bool:
+    """Whether 달성률 or 종합달성도, percent, is 100 or more; what weights and divisions round off is nothing missed."""
+    return achievement is not None and round(achievement, _ROUNDED_OFF) >= _MET
 
 
 def is_better(code: str, value: float, than: float) -> bool:

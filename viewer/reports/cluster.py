@@ -16,7 +16,7 @@ from viewer.fleet.compare import LEAST
 from viewer.kpi import words
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.freshness import Freshness, freshness_of
-from viewer.kpi.goal import ACHIEVEMENT, OVERALL, Score
+from viewer.kpi.goal import ACHIEVEMENT, OVERALL, Score, is_met
 from viewer.kpi.result import Result
 from viewer.kpi.words import Text
 from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Missing, Moment, Words, figure_cell, number, said
@@ -60,8 +60,7 @@ class Member:
     @property
     def met(self) -> int:
         """Goals that were reached."""
-        reached = (row.achievement for row in self.score.rows)
-        return sum(one is not None and one >= 100 for one in reached)  # noqa: PLR2004 - percent
+        return sum(is_met(row.achievement) for row in self.score.rows)
 
 
 def cluster_report(

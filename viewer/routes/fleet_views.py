@@ -136,6 +136,7 @@ def _tiles(rows: Sequence[Row], show: str, words: Words) -> dict[str, Tile]:
 def _kind(value: float | None, show: str) -> str:
     if value is None:
         return "few"
+    value = round(value, 9)  # a 종합달성도 of 100 % that weights round off is 100 %
     return "good" if value >= _GOOD[show] else "fair" if value >= _FAIR[show] else "poor"
 
 

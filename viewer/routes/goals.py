@@ -97,7 +97,7 @@ def drawn(pages: Pages, request: Request, refused: str = "") -> Response:
         table=[_line(one, words) for one in found.lines],
         total=found.total,
         overall=_overall(found.total, words),
-        met=sum(row.achievement is not None and row.achievement >= 100 for row in found.total.rows),  # noqa: PLR2004
+        met=sum(goals.is_met(row.achievement) for row in found.total.rows),
         anew=notes_of(found.total),
         formulas=(*goals.IMPROVEMENT.values(), goals.ACHIEVEMENT, goals.OVERALL),
         history=[(one, _is_newest(one, found.history)) for one in reversed(found.history)],

@@ -21,6 +21,7 @@ from tests.viewer.goals.played import (
     overall,
     table,
 )
+from tests.viewer.one_shop import rows
 from viewer.goals.book import GoalBook
 from viewer.goals.model import Whose
 from viewer.kpi.period import days
@@ -98,6 +99,18 @@ def test_growth_is_of_pieces_in_as_much_working_time(plant: Plant) -> None:
     file = boss.get(address(COUNTER, page="/goals/export.yaml")).text
     assert "baseline_pieces: 992" in file
     assert "baseline_hours: 8.0" in file
+
+
+def test_growth_among_all_companies_is_that_of_the_month(plant: Plant) -> None:
+    """992 pieces in the 48 h of six working days, and 10 an hour before: 480 in as much time, 106.67 % more."""
+    boss = plant.browser("boss")
+    fields = {"code": "P-QTY", "target": "10", "weight": "1", "note": "일보"}
+    assert do(boss, "propose", COUNTER, **fields, pieces="80", hours="8")[0] == 303
+    month = table(boss.get(address(COUNTER, period="month")).text)["P-QTY"]
+    assert month[6:9:2] == ["106.67%", "1,066.67%"]
+    plant.app.state.fleet.turn(longest_s=1e9)
+    (row,) = rows(boss.get("/fleet/kpi").text, "goals")
+    assert [row[3], row[4], row[5], row[7]] == ["0.00%", "10.00%", "106.67%", "1,066.67%"]
 
 
 def test_what_was_not_collected_is_left_out_and_the_weights_are_said(plant: Plant) -> None:

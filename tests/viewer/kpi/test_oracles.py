@@ -17,7 +17,7 @@ from pipelines.derive.signals import DOWN, MINOR, PLANNED, RUN, SETUP
 from viewer.kpi.counted import Made
 from viewer.kpi.energy import Used, emission
 from viewer.kpi.freshness import Freshness, freshness_of
-from viewer.kpi.goal import Goal, of_target, score
+from viewer.kpi.goal import Goal, is_met, of_target, score
 from viewer.kpi.oee import Profile, oee
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.safety import over_limit
@@ -85,6 +85,20 @@ def test_2_achievement() -> None:
     assert (rate.improvement(124), rate.achievement(124)) == (pytest.approx(24), pytest.approx(80))
     assert lead.achievement(1400) == pytest.approx(-33.33, abs=0.005)
     assert score([(lead, seen(1400, "P-LT"))], cap=100).value == pytest.approx(-33.33, abs=0.005)
+
+
+def test_2_what_weights_round_off_is_nothing_missed() -> None:
+    """100 % of 0.01 and of 0.05 are 100 %, though their floats come to 99.99999999999999; 99.999 % are not."""
+    goals = [
+        Goal(code="P-LT", baseline=1320, target=1080, weight=0.01),
+        Goal(code="D-O2S", baseline=1440, target=1200, weight=0.05),
+    ]
+    found = score([(one, seen(one.target, one.code)) for one in goals])
+    assert found.value is not None
+    assert found.value < 100
+    assert is_met(found.value)
+    assert not is_met(99.999)
+    assert not is_met(None)
 
 
 def test_3_programme() -> None:

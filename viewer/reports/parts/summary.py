@@ -7,7 +7,7 @@ from typing import Final
 
 from viewer.kpi import goal as goals
 from viewer.kpi import words
-from viewer.kpi.goal import Row, Score, score
+from viewer.kpi.goal import Row, Score, is_met, score
 from viewer.kpi.period import production_days
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.words import Text
@@ -65,7 +65,7 @@ def summary(subject: Subject) -> Section:
 
 def _project(subject: Subject, total: Score) -> Facts:
     reached = [row for row in total.rows if row.achievement is not None]
-    met = sum(row.achievement is not None and row.achievement >= 100 for row in reached)  # noqa: PLR2004 - percent
+    met = sum(is_met(row.achievement) for row in reached)
     rate = subject.whole.figures.get("DQ-RATE")
     return Facts(
         Text("과제개요", "The project"),
