@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipelines.calendar import Span
 from viewer.catalog import MachineInfo, TagInfo
 from viewer.kpi.result import Result
@@ -76,4 +78,10 @@ def _fault_ns(pieces: Pieces, site: SiteInfo, ref: Ref) -> int | None:
     trend = pieces.store.trend(machine.place(), tag.name, start_ns, end_ns, pieces.count)
     if not len(trend.count):
         return None
-    return round(float((trend.mean * trend.count).sum()) * tag.period_s * 1e9)
+    on = float((trend.mean * trend.count).sum())
+    if not trend.boolean and ((trend.low < 0) | (trend.high > 1)).any():  # a number that says which fault it is
+        some = trend.time_ns[(trend.low != 0) | (trend.high != 0)]
+        last_ns = min(end_ns, int(some[-1]) + trend.bucket_ns)
+        told = pieces.store.points(machine.place(), tag.name, int(some[0]), last_ns)
+        on = float(np.count_nonzero(told.value))
+    return round(on * tag.period_s * 1e9)
