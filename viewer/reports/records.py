@@ -66,11 +66,13 @@ class Exposure:
         machine: of the detector.
         substance: what it measures.
         twa: greatest mean of 8 hours.
-        twa_limit: limit of it that was in force.
+        twa_limit: limit of it that was in force; of clean air alone the one that is configured.
         stel: greatest mean of 15 minutes.
         stel_limit: limit of it.
-        windows: 15-minute windows whose mean is known, and how many of them are above the limit.
-        coverage: mean known part of the 15-minute windows, percent.
+        windows: 15-minute windows whose mean is known.
+        over: how many of them are above the limit; None = none is known, or there is no limit.
+        coverage: mean known part of the 15-minute windows that ended in the period, one each minute, percent; of one
+            that nobody told nothing is known.
     """
 
     machine: Text
@@ -79,7 +81,8 @@ class Exposure:
     twa_limit: float | None
     stel: float | None
     stel_limit: float | None
-    windows: tuple[int, int]
+    windows: int
+    over: int | None
     coverage: float | None
 
 

@@ -18,6 +18,7 @@ from tests.viewer.safety.yard import CATALOG, COMPANY, NOW, YARD, event, log, me
 from viewer.catalog import Catalog
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
+from viewer.query.watch import watch_of
 from viewer.reports.cell import shown
 from viewer.reports.gather.company import subject_of
 from viewer.reports.kinds import ccp_report, safety_report
@@ -97,12 +98,44 @@ def test_the_page_says_what_the_report_says(filled: Store) -> None:
     (reported,) = table(report, "노출 (TWA·STEL)")
     assert exposure[:8] == ["암모니아 감지기", "NH3", "38.50", "35", "105", "1", "5.00", "25"]
     assert [reported[at] for at in (4, 5, 6, 7, 2, 3)] == ["38.50", "35.00", "105", "1", "5.00", "25.00"]
+    assert (exposure[9], reported[8]) == ("87.5 %", "87.50%"), "105 of 120 windows were told"
     (used,) = figures_of(filled, YARD, Unit(machine="T-101"), ["P-UTIL"], TODAY)
     assert (used.value, rows(text, "running")[0][1]) == (75.0, "75.00 %"), "90 of 120 minutes"
     assert rows(text, "calibration")[0][1:] == ["180일", "2026-03-01", "2026-08-28", "기한 지남", "C-7"]
     assert table(report, "감지기 교정 기한")[0][2:5] == ["2026-03-01", "2026-08-28", "기한 지남"]
     assert rows(text, "came")[0][4:] == ["26.50", "3.0", "1.5", "환기"]
     assert len(rows(text, "log")) == 12
+
+
+@pytest.mark.parametrize(
+    ("told", "page_says", "report_says"),
+    [
+        ("stel=0,stel_coverage=1,stel_of_limit=0", ["0.00", "35", "2", "0"], ["0.00", "35.00", "2", "0"]),
+        ("stel=40,stel_coverage=1", ["40.00", "–", "2", "–"], ["40.00", "—", "2", "—"]),
+        ("stel_coverage=0.5", ["미수집", "–", "0", "미수집"], ["미수집", "—", "0", "미수집"]),
+    ],
+)
+def test_clean_air_has_a_limit_and_without_one_nothing_is_above(
+    store: tuple[Store, Write], told: str, page_says: list[str], report_says: list[str]
+) -> None:
+    """0 ppm twice are two windows below 35 ppm; without a limit in force none is above or below."""
+    reader, write = store
+    series = f"exposure,{tags('GD-02', tag='nh3', substance='NH3')}"
+    write("\n".join(f"{series} {told} {T0 + minute * MINUTE}" for minute in (60, 61)).encode())
+    (exposure,) = rows(page(reader, "/safety"), "exposure")
+    (reported,) = table(safety_report(subject_of(reader, YARD, TODAY, NOW, source="Store")), "노출 (TWA·STEL)")
+    assert exposure[2:6] == page_says
+    assert [reported[at] for at in (4, 5, 6, 7)] == report_says
+
+
+def test_a_fault_word_is_as_long_as_its_readings_that_are_not_0(store: tuple[Store, Write]) -> None:
+    """Six readings of a fault number 3, and six of -1, each for 10 s: two minutes, not six, and not one."""
+    reader, write = store
+    for code, since in ((3, 10), (-1, 20), (0, 30)):
+        at_ns = (T0 + since * MINUTE + n * 10 * SECOND for n in range(6))
+        write("\n".join(f"gas_detector,{tags('GD-02')} fault={code}i {at}" for at in at_ns).encode())
+    found = {one.ref: one.fault_ns for one in watch_of(reader, YARD, [("GD-02", "nh3"), ("GD-05", "o2")], TODAY)}
+    assert found == {("GD-02", "nh3"): 2 * MINUTE, ("GD-05", "o2"): None}
 
 
 def test_a_detector_now(filled: Store) -> None:

@@ -18,6 +18,7 @@ from viewer.reports.records import Calibration, ChainFacts, Exposure, Guard
 from viewer.site_info import GasInfo, SiteInfo
 from viewer.stores.base import Points, Store, no_points
 
+_MINUTE_NS: Final = 60 * 10**9
 _GAS: Final = ("twa", "stel", "twa_of_limit", "stel_of_limit", "stel_coverage")
 
 
@@ -48,22 +49,24 @@ def exposures_of(store: Store, site: SiteInfo, period: Span) -> tuple[Exposure, 
 def exposure_of(store: Store, machine: MachineInfo, gas: GasInfo, period: Span) -> Exposure:
     """One gas; every mean whose window ends in the period."""
     series = store.tagged(machine.place("exposure"), _GAS, *period)
-    own = [one for one in series if one.tags.get("tag") == gas.tag]
+    own = [one for one in series if (one.tags.get("tag"), one.tags.get("substance")) == (gas.tag, gas.substance)]
     fields = own[0].fields if own else {}
-    return _exposure(name_of(machine), gas.substance, [_numbers(fields, name) for name in _GAS])
+    return _exposure(name_of(machine), gas, [_numbers(fields, name) for name in _GAS], period)
 
 
-def _exposure(machine: Text, substance: str, columns: Sequence[np.ndarray[Any, Any]]) -> Exposure:
+def _exposure(machine: Text, gas: GasInfo, columns: Sequence[np.ndarray[Any, Any]], period: Span) -> Exposure:
     twa, stel, twa_part, stel_part, coverage = columns
+    ended = max(len(coverage), -(-(period[1] - period[0]) // _MINUTE_NS))  # one each minute, told or not
     return Exposure(
         machine=machine,
-        substance=substance,
+        substance=gas.substance,
         twa=_greatest(twa),
-        twa_limit=_limit(twa, twa_part),
+        twa_limit=_limit(twa, twa_part, gas.twa),
         stel=_greatest(stel),
-        stel_limit=_limit(stel, stel_part),
-        windows=(len(stel), int(np.count_nonzero(stel_part > 1))),
-        coverage=float(coverage.mean() * 100) if len(coverage) else None,
+        stel_limit=_limit(stel, stel_part, gas.stel),
+        windows=len(stel),
+        over=int(np.count_nonzero(stel_part > 1)) if len(stel_part) else None,
+        coverage=float(coverage.sum() / ended * 100) if len(coverage) else None,
     )
 
 
@@ -101,11 +104,12 @@ def _greatest(values: np.ndarray[Any, Any]) -> float | None:
     return float(values.max()) if len(values) else None
 
 
-def _limit(values: np.ndarray[Any, Any], parts: np.ndarray[Any, Any]) -> float | None:
-    """The limit that the values were divided by; None where all are 0 or there are none."""
-    same = len(values) == len(parts)
-    known = np.flatnonzero(parts > 0) if same else np.empty(0, dtype=np.int64)
-    return round(float(values[known[0]] / parts[known[0]]), 6) if len(known) else None
+def _limit(values: np.ndarray[Any, Any], parts: np.ndarray[Any, Any], configured: float | None) -> float | None:
+    """The limit that the values were divided by; where all are 0 the one that is configured; None where none was."""
+    if not len(parts):
+        return None
+    known = np.flatnonzero(parts > 0) if len(values) == len(parts) else np.empty(0, dtype=np.int64)
+    return round(float(values[known[0]] / parts[known[0]]), 6) if len(known) else configured
 
 
 def _text(label: Mapping[str, str], name: str) -> Text:

@@ -145,8 +145,8 @@ def _exposures(subject: Subject) -> Table:
                 NOTHING if one.twa_limit is None else number(one.twa_limit, decimals=2),
                 number(one.stel, decimals=2, why=_SHORT),
                 NOTHING if one.stel_limit is None else number(one.stel_limit, decimals=2),
-                number(one.windows[0]),
-                number(one.windows[1] if one.windows[0] else None),
+                number(one.windows),
+                NOTHING if one.over is None and one.windows else number(one.over),
                 number(one.coverage, "%"),
             )
             for one in subject.exposures
