@@ -19,6 +19,8 @@ ORDER: Final = "/orders/alarm"
 FACTS: Final = "/orders/facts"
 _MOST_KEPT: Final = 512
 """Orders whose ids are remembered; more within a minute are not a person's."""
+_KEPT_S: Final = 2 * HOLDS_S
+"""So long an order may be taken, by clocks that differ; its id is remembered at least so long after it came."""
 log = structlog.get_logger()
 
 
@@ -30,29 +32,40 @@ class AlarmOrders:
         topics: of this agent.
         clock: the agent's.
         alarms: `MACHINE/NAME` of every alarm there is now.
+        here: this PC's own clock, by which a viewer on it stamps; default: the agent's. They differ while the agent
+            does not believe this PC's, as on one without NTP whose battery is empty.
     """
 
     def __init__(
-        self, alarming: Alarming, topics: AgentTopics, clock: Clock, alarms: Callable[[], tuple[str, ...]]
+        self,
+        alarming: Alarming,
+        topics: AgentTopics,
+        clock: Clock,
+        alarms: Callable[[], tuple[str, ...]],
+        here: Clock | None = None,
     ) -> None:
         self._alarming = alarming
         self._topics = topics
         self._clock = clock
         self._alarms = alarms
-        self._taken: dict[str, tuple[AlarmOrder, asyncio.Future[OrderAnswer]]] = {}
+        self._here = here or clock
+        self._taken: dict[str, tuple[AlarmOrder, asyncio.Future[OrderAnswer], float]] = {}
 
     @property
     def routes(self) -> Routes:
         """What a viewer on this PC asks for over the control socket."""
         return {ORDER: self._over_the_socket, FACTS: self._facts}
 
-    async def take(self, said: bytes | Mapping[str, Any], *, retained: bool = False, rival: str = "") -> OrderAnswer:
+    async def take(
+        self, said: bytes | Mapping[str, Any], *, retained: bool = False, rival: str = "", here: bool = False
+    ) -> OrderAnswer:
         """Do what an order says, if it may be done; the answer is true after a power cut too.
 
         Args:
             said: the order.
             retained: whether the broker had kept it: nobody knows for how long.
             rival: who else takes what is meant for this agent; empty = nobody.
+            here: whether it was sent, and stamped, on this PC.
 
         Raises:
             OrderRefused: it is no order at all, so that there is nobody to answer.
@@ -63,11 +76,11 @@ class AlarmOrders:
             if taken is not None:
                 taken[0].check_same(order)
                 return await asyncio.shield(taken[1])
-            self._check(order, now_ns, retained=retained, rival=rival)
+            self._check(order, self._here.now_ns() if here else now_ns, retained=retained, rival=rival)
         except OrderRefused as error:
             return self._told(order, _refused(order, now_ns, error))
         answer: asyncio.Future[OrderAnswer] = asyncio.get_running_loop().create_future()
-        self._taken[order.id] = (order, answer)
+        self._taken[order.id] = (order, answer, self._clock.monotonic_s())
         try:
             answer.set_result(self._told(order, await self._act(order, now_ns)))
         finally:
@@ -92,7 +105,9 @@ class AlarmOrders:
         )
 
     def _check(self, order: AlarmOrder, now_ns: int, *, retained: bool, rival: str) -> None:
-        """Refuse what comes from another time, and let go of ids that are too old to be taken again.
+        """Refuse what comes from another time, and make room for its id.
+
+        Ids go by a clock that never jumps: one that was set back would have an order be young a second time.
 
         Raises:
             OrderRefused: it is retained, old or ahead, there are too many of this minute, or there is a rival.
@@ -102,8 +117,10 @@ class AlarmOrders:
         if retained:
             raise OrderRefused("retained", "the broker had kept it; an order is sent and never retained")
         check_age(order, now_ns, self._clock.rate)
-        oldest_ns = now_ns - int(HOLDS_S * 1e9 * self._clock.rate)
-        self._taken = {name: one for name, one in self._taken.items() if one[0].sent_ns >= oldest_ns}
+        if len(self._taken) < _MOST_KEPT:
+            return
+        oldest_s = self._clock.monotonic_s() - _KEPT_S * self._clock.rate
+        self._taken = {name: one for name, one in self._taken.items() if one[2] >= oldest_s}
         if len(self._taken) >= _MOST_KEPT:
             raise OrderRefused("busy", f"{_MOST_KEPT} orders came within a minute; wait a little")
 
@@ -112,7 +129,7 @@ class AlarmOrders:
         return answer
 
     async def _over_the_socket(self, said: dict[str, Any]) -> dict[str, Any]:
-        return (await self.take(said)).model_dump()
+        return (await self.take(said, here=True)).model_dump()
 
     async def _facts(self, _said: dict[str, Any]) -> dict[str, Any]:
         topics = self._topics

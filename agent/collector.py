@@ -90,7 +90,7 @@ class Collector:
         self.flow.carried = self.time.state
         self.links = Links(site, self.flow, self.time, state_dir)
         self.alarming = Alarming(self.links, self.flow, self.clock, state_dir)
-        self.alarm_orders = AlarmOrders(self.alarming, self.topics, self.clock, self._alarms)
+        self.alarm_orders = AlarmOrders(self.alarming, self.topics, self.clock, self._alarms, here=clock)
         self.order_link = self._order_link()
         self.time.readings = lambda: self.readings
         self.outbox = Outbox(self.journal, self.stats, self.flow.is_durable, site.agent.drain_points_per_s)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 from pydantic import Field, ValidationError
 
+from pipelines.derive.lifecycle import State
 from pipelines.errors import OrderRefused
 from pipelines.settings import Settings, first_fault
 
@@ -20,6 +21,11 @@ HOLDS_S: Final = 30.0
 """An order that was sent longer ago by the agent's clock, or as far ahead of it, is refused."""
 MOST_BYTES: Final = 8192
 MOST_COMMENT: Final = 500
+_MOST_WORD: Final = 64
+_ID: Final = r"^[0-9a-f]{32}$"
+_ALARM: Final = r"^[^/\p{Cc}]+/[^/\p{Cc}]+$"
+_PLAIN: Final = r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,64}$"
+"""No control characters, and none that turn round or hide what stands beside a name (Unicode Cf, as U+202E)."""
 MOST_SHELVED_S: Final = 24 * 3600.0
 """Longest time an alarm is shelved at once, seconds."""
 
@@ -27,14 +33,14 @@ MOST_SHELVED_S: Final = 24 * 3600.0
 class AlarmOrder(Settings):
     """What a person wants to be done with one alarm."""
 
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    id: Annotated[str, Field(pattern=_ID)]
     """128 random bits: the same order once more does nothing and is answered as the first was."""
     sent_ns: Annotated[int, Field(ge=0, lt=2**63)]
     """When it was sent, by the viewer's clock, ns since 1970 UTC."""
     action: Action
-    alarm: Annotated[str, Field(min_length=3, max_length=260, pattern=r"^[^/]+/[^/]+$")]
+    alarm: Annotated[str, Field(min_length=3, max_length=260, pattern=_ALARM)]
     """`MACHINE/NAME`."""
-    by: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+    by: Annotated[str, Field(pattern=_PLAIN)]
     """Who wants it, as the viewer knows it."""
     comment: Annotated[str, Field(max_length=MOST_COMMENT)] = ""
     for_s: Annotated[float, Field(ge=0, le=MOST_SHELVED_S)] = 0.0
@@ -57,18 +63,18 @@ class AlarmOrder(Settings):
 class OrderAnswer(Settings, extra="ignore"):
     """What the agent made of an order; done means on its disk for good."""
 
-    id: str
+    id: Annotated[str, Field(pattern=_ID)]
     """Of the order."""
-    at_ns: int
+    at_ns: Annotated[int, Field(ge=0, lt=2**63)]
     """When it was decided, by the agent's clock, ns since 1970 UTC."""
     done: bool
-    why: str = ""
+    why: Annotated[str, Field(max_length=_MOST_WORD)] = ""
     """Of one that was refused: a word of `OrderRefused`."""
-    reason: str = ""
+    reason: Annotated[str, Field(max_length=MOST_BYTES)] = ""
     """The same in a sentence."""
-    state: str = ""
+    state: State | Literal[""] = ""
     """Of the alarm after it; empty where there is no such alarm."""
-    until_ns: int = 0
+    until_ns: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """End of its shelving, ns since 1970 UTC; 0 = not shelved."""
 
     def packed(self) -> bytes:
@@ -93,7 +99,9 @@ def order_of(said: bytes | Mapping[str, Any]) -> AlarmOrder:
 
 
 def answer_of(said: bytes | Mapping[str, Any]) -> OrderAnswer | None:
-    """The answer in a message; None = it is none."""
+    """The answer in a message; None = it is none that a page could show."""
+    if isinstance(said, bytes) and len(said) > 2 * MOST_BYTES:
+        return None
     try:
         return OrderAnswer.model_validate(orjson.loads(said) if isinstance(said, bytes) else said)
     except (ValidationError, orjson.JSONDecodeError):
