@@ -23,7 +23,7 @@ from viewer.access.refused import AccessRefused
 from viewer.access.roles import Permission, Role
 from viewer.access.sessions import Limits
 from viewer.access.tries import FREE, LONGEST_S, network, wait_s
-from viewer.access.users import ANYBODY, User
+from viewer.access.users import ANYBODY, ANYBODY_ANYWHERE, User
 from viewer.book.book import Book
 
 NS = 1_000_000_000
@@ -65,6 +65,9 @@ def test_who_is_not_known_looks_after_no_users() -> None:
     assert ANYBODY.companies is None
     assert not ANYBODY.may(Permission.MANAGE)
     assert not ANYBODY.may(Permission.SHARE)
+    assert ANYBODY.may(Permission.OPERATE), "on this PC, as its own command"
+    assert not ANYBODY_ANYWHERE.may(Permission.OPERATE)
+    assert ANYBODY_ANYWHERE.may(Permission.VIEW)
 
 
 def test_scopes(access: Access) -> None:

@@ -15,7 +15,7 @@ from viewer.access.passwords import MAX_LENGTH, Passwords, checked_password
 from viewer.access.roles import Role
 from viewer.access.sessions import Limits, Sessions
 from viewer.access.tries import Tries
-from viewer.access.users import MAX_NAME, User, Users
+from viewer.access.users import ANYBODY, ANYBODY_ANYWHERE, MAX_NAME, User, Users
 from viewer.book.book import Book
 
 _AT_ONCE: Final = 2
@@ -89,6 +89,11 @@ class Access:
         if self.mode is Mode.AUTO:
             return self._alone and not self.users.exist()
         return self.mode is not Mode.LOGIN
+
+    @property
+    def anybody(self) -> User:
+        """Who looks without a log-in."""
+        return ANYBODY_ANYWHERE if self.mode is Mode.OPEN_TO_ALL else ANYBODY
 
     def takes_host(self, host: str) -> bool:
         """Whether a request may name this host: without a log-in only this PC's own names.

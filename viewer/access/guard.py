@@ -23,7 +23,7 @@ from viewer.access.current import CSRF, Visit, csrf_of, enter
 from viewer.access.forms import parse_form
 from viewer.access.roles import Permission
 from viewer.access.sessions import new_token
-from viewer.access.users import ANYBODY, User
+from viewer.access.users import User
 
 Trouble = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -95,7 +95,7 @@ class Guard:
         browser = request.cookies.get(name_of(BROWSER, encrypted=encrypted), "")
         secret = token if user else browser if _TOKEN.fullmatch(browser) else new_token()
         if user is None and self._access.is_open():
-            user = ANYBODY
+            user = self._access.anybody
         address = request.client.host if request.client else ""
         return Visit(user, address, secret, self._access.audit, encrypted=encrypted)
 

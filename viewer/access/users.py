@@ -6,7 +6,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pipelines.clock import Clock
@@ -29,6 +29,7 @@ class User:
         role: what it is to the programme.
         scope: names of companies as the store has them; None = every company. Of an ordering company, its own.
         disabled: whether it may no longer log in.
+        far: whether it may sit anywhere, where nobody is known and every address is answered.
     """
 
     id: int
@@ -36,10 +37,16 @@ class User:
     role: Role
     scope: frozenset[str] | None = frozenset()
     disabled: bool = False
+    far: bool = False
 
     def may(self, permission: Permission) -> bool:
-        """Whether the role has a permission; users, the audit log and agreements need somebody who is known."""
-        return permission in permissions(self.role) and (permission not in _KNOWN or self.id > 0)
+        """Whether the role has a permission.
+
+        Users, the audit log and agreements need somebody who is known; alarms somebody who is known, or on this PC.
+        """
+        if permission not in permissions(self.role) or (permission in _KNOWN and self.id == 0):
+            return False
+        return permission is not Permission.OPERATE or not self.far
 
     @property
     def companies(self) -> frozenset[str] | None:
@@ -54,6 +61,8 @@ class User:
 
 ANYBODY: Final = User(0, "", Role.MANAGER, None)
 """Who looks where no log-in is asked for: everything but the users."""
+ANYBODY_ANYWHERE: Final = replace(ANYBODY, far=True)
+"""The same where whoever reaches the address is answered: it silences no alarm."""
 
 
 class Users:

@@ -23,6 +23,9 @@ _NOBODY: Final = 0x10
 """No matching subscribers (MQTT 5 §3.4.2.1)."""
 _MOST_BIRTH: Final = 1 << 20
 _MOST_OPEN: Final = 256
+_MOST_AGENTS: Final = 64
+"""Of a site: who may write births there could invent any number, each of which would be remembered and asked."""
+_MOST_ALARMS: Final = 10_000
 log = structlog.get_logger()
 
 
@@ -100,10 +103,15 @@ class BrokerWay:
             orders = said.get("orders") if isinstance(said, dict) else None
         except orjson.JSONDecodeError:
             orders = None
-        if isinstance(orders, list):
-            self._alarms[topics] = frozenset(one for one in orders if isinstance(one, str))
-        else:
+        if not isinstance(orders, list):
             self._alarms.pop(topics, None)
+        elif topics in self._alarms or self._agents(topics) < _MOST_AGENTS:
+            self._alarms[topics] = frozenset(one for one in orders[:_MOST_ALARMS] if isinstance(one, str))
+        else:
+            log.warning("too_many_agents", company=topics.company, site=topics.site, most=_MOST_AGENTS)
+
+    def _agents(self, topics: AgentTopics) -> int:
+        return sum((one.company, one.site) == (topics.company, topics.site) for one in self._alarms)
 
     def _heard(self, given: Given, topics: AgentTopics, code: int, said: str) -> None:
         """What the broker did with an order: it says when nobody was there to take it, or when it may not be."""

@@ -78,8 +78,20 @@ def stored(now_ns: int) -> str:
 
 
 @contextmanager
-def room(folder: Path, desk: OrderDesk) -> Iterator[Room]:
-    """Its pages over an embedded store."""
+def room(folder: Path, desk: OrderDesk, access: Access | None = None) -> Iterator[Room]:
+    """Its pages over an embedded store; without an `access` of its own, for people who log in."""
+    access = access or people()
+    own: dict[str, Any] = site_of(1).model_dump(by_alias=True, mode="json")
+    catalog = Catalog.of([own, {**own, "company": "other"}])
+    folder.mkdir(exist_ok=True)
+    sink = DuckDbSink(folder / "room.duckdb")
+    asyncio.run(sink.write("acme", stored(SystemClock().now_ns()).encode()))
+    yield Room(make_app(DuckDbStore(sink.cursor), catalog, SystemClock(), [], access, None, desk), access, desk)
+    asyncio.run(sink.close())
+
+
+def people() -> Access:
+    """Users of the room and of another company."""
     access = Access(Book(), SystemClock(), Mode.AUTO, passwords=Passwords(CHEAPEST))
     for name, role, companies in (
         ("banjang-1", Role.COMPANY, ("acme",)),
@@ -89,12 +101,7 @@ def room(folder: Path, desk: OrderDesk) -> Iterator[Room]:
         ("stranger", Role.COMPANY, ("other",)),
     ):
         access.users.add(name, role, companies, access.hash(PASSWORD, name))
-    own: dict[str, Any] = site_of(1).model_dump(by_alias=True, mode="json")
-    catalog = Catalog.of([own, {**own, "company": "other"}])
-    sink = DuckDbSink(folder / "room.duckdb")
-    asyncio.run(sink.write("acme", stored(SystemClock().now_ns()).encode()))
-    yield Room(make_app(DuckDbStore(sink.cursor), catalog, SystemClock(), [], access, None, desk), access, desk)
-    asyncio.run(sink.close())
+    return access
 
 
 @contextmanager

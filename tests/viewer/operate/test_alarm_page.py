@@ -25,6 +25,12 @@ from tests.services.mosquitto import Mosquitto
 from tests.viewer.browser import Browser
 from tests.viewer.one_shop import part, rows
 from tests.viewer.operate.room import GAS_HIGH, KEY, LEVEL_HIGH, Room, address, beside, room, running_desk
+from viewer.access.access import Access
+from viewer.access.cookies import BROWSER
+from viewer.access.current import csrf_of
+from viewer.access.mode import Mode
+from viewer.access.sessions import new_token
+from viewer.book.book import Book
 from viewer.operate.broker import BrokerWay
 from viewer.operate.desk import OrderDesk
 from viewer.operate.model import Fate, Given
@@ -194,3 +200,33 @@ def test_no_answer_is_said_and_one_that_comes_late_is_shown(tmp_path: Path) -> N
             page = unescape(person.get(address(LEVEL_HIGH)).text)
             assert "연결되어 있지 않습니다" in page
             assert "agent alarms ack GD-01/level_high --by 이름" in page
+
+
+def test_where_nobody_logs_in_only_this_pc_silences_alarms(here: Room, tmp_path: Path) -> None:
+    """With `open-to-all` whoever reaches the address would: nobody knows who that is, and from where."""
+    before = len(here.desk.of(KEY, LEVEL_HIGH))
+    for mode, code in ((Mode.OPEN_TO_ALL, 403), (Mode.OPEN, 422)):
+        access = Access(Book(), SystemClock(), mode)
+        with room(tmp_path / mode.value, here.desk, access) as found:
+            token = new_token()
+            person = Browser(found.app, cookies={BROWSER: token})
+            assert ("/alarm/order" in person.get(address(LEVEL_HIGH)).text) is (mode is Mode.OPEN)
+            sent = {"csrf": csrf_of(token), "id": "1" * 32, "action": "acknowledge"}
+            assert person.ask("POST", address(LEVEL_HIGH, "/alarm/order"), data=sent).status_code == code
+    assert len(here.desk.of(KEY, LEVEL_HIGH)) == before
+
+
+async def test_a_site_that_invents_agents_is_not_followed_without_end(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        mqtt = MqttSettings(host=broker.host, port=broker.port)
+        way = BrokerWay(mqtt, "sf-orders-test", [KEY])
+        async with (
+            MqttSession(mqtt, "many", [].append) as session,
+            running_desk(OrderDesk([("mqtt", way)], SystemClock(), keep_open)),
+        ):
+            for number in range(100):
+                birth = orjson.dumps({"orders": [LEVEL_HIGH, 1, None]})
+                session.publish(f"sf/acme/hall/edge-{number}/birth", birth, retain=True)
+            await until(lambda: way.takers(KEY, LEVEL_HIGH) == 64)
+            session.publish("sf/acme/hall/edge-0/birth", b"", retain=True)
+            await until(lambda: way.takers(KEY, LEVEL_HIGH) == 63)
