@@ -11,7 +11,7 @@ from typing import Any, Final
 
 _HOUR_NS: Final = 3600 * 10**9
 SAMPLED_NS: Final = 30 * 10**9
-"""Longest time between two samples that is integrated."""
+"""Longest time between two samples that is integrated, or in which a pulse is read."""
 _SHORT_NS: Final = 10**9
 """A pulse whose last sample is this much early will do: the sample at its very end may belong to the next step."""
 KINDS: Final = ("CHG", "REST", "DCH", "PULSE")
@@ -84,8 +84,10 @@ class Step:
         else:
             self._integrate(last, sample)
             due_ns = self.start_ns + round(pulse_s * 1e9)
-            if self.kind == "PULSE" and self.at_pulse is None and last.time_ns < due_ns <= sample.time_ns:
-                part = (due_ns - last.time_ns) / (sample.time_ns - last.time_ns)
+            gap_ns = sample.time_ns - last.time_ns
+            due = self.kind == "PULSE" and self.at_pulse is None and last.time_ns < due_ns <= sample.time_ns
+            if due and gap_ns <= SAMPLED_NS:  # nobody knows what the voltage was in a longer one
+                part = (due_ns - last.time_ns) / gap_ns
                 volt = last.volt + part * (sample.volt - last.volt)
                 self.at_pulse = volt, last.ampere + part * (sample.ampere - last.ampere)
         if self.volt_start is None:

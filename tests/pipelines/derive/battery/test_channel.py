@@ -15,7 +15,7 @@ from pipelines.derive.battery.channel import Channel, Event, Rise
 from pipelines.derive.battery.grading import Figures, GradingRule, coulombic, dcir_mohm, grade, load
 from pipelines.derive.battery.record import Record
 from pipelines.derive.battery.replay import regrade
-from pipelines.derive.battery.steps import Step
+from pipelines.derive.battery.steps import Sample, Step
 from pipelines.derive.settle import Reading
 from pipelines.errors import ConfigError
 from pipelines.point import BAD_NO_COMMUNICATION, GOOD
@@ -69,6 +69,16 @@ def events_of(readings: list[Reading], restarts: frozenset[int] = frozenset()) -
 def record_of(readings: list[Reading]) -> Record:
     (record,) = regrade(readings, CELL, STATES)
     return record
+
+
+@pytest.mark.parametrize(("gap_s", "at_pulse"), [(30, (pytest.approx(3.60), -60.0)), (31, None)])
+def test_a_pulse_is_not_read_where_nobody_measured(gap_s: int, at_pulse: tuple[float, float] | None) -> None:
+    """3.61 V at the beginning and 3.58 V 30 s later are 3.60 V at 10 s; over a longer hole nothing is known."""
+    step = Step("PULSE", 5, T0, T0, before=(3.70, 0.0))
+    step.take(Sample(T0, 3.61, -60.0, None), 10.0)
+    step.take(Sample(T0 + gap_s * S, 3.58, -60.0, None), 10.0)
+    assert step.at_pulse == at_pulse
+    assert step.unknown_ns == (0 if at_pulse else gap_s * S)
 
 
 def test_oracle_capacity_resistance_and_grade() -> None:
