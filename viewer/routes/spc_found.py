@@ -72,8 +72,9 @@ def found_of(store: Store, site: SiteInfo, machine: MachineInfo, want: Wanted, p
         base = charted(store, site, machine, what, base_period, want.interval_s, together)
     elif want.base == FIRST and len(values.time_ns):
         first = slice(0, ENOUGH * together)
-        base = replace(values, time_ns=values.time_ns[first], value=values.value[first])
-        base_period = period[0], int(base.time_ns[-1]) + 1
+        base_period = period[0], int(values.time_ns[first][-1]) + 1
+        told = charted(store, site, machine, what, base_period, want.interval_s, together)
+        base = replace(told, time_ns=values.time_ns[first], value=values.value[first])
     limits = limits_of(base.value, want.kind, want.size)
     points = points_of(values.time_ns, values.value, want.kind, want.size)
     chart, marked = None, 0

@@ -232,6 +232,9 @@ def test_cycles_that_are_taken_now_and_then(filled: Store) -> None:
         number_text(own.place.upper, 2),
         "24",
     ]
+    known = "<dt>수집률</dt><dd>"
+    assert f"{known}100.0 %" in page(filled, SPC, base="first"), "states of the 25 minutes that limits are from"
+    assert f"{known}100.0 %" not in page(filled, SPC), "of the two hours, an hour is known"
     text = page(filled, SPC, interval="300")
     assert "8점 중 1–8번째" in text
     assert "그 사이의 27개는 그리지 않았습니다" in text
