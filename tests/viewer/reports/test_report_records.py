@@ -86,6 +86,9 @@ def test_the_month_of_safety() -> None:
         "냉각수 확인",
     ]
     assert [row[1] for row in tables(report)["관리 기준"]] == ["베어링 과열"]
+    quiet = replace(subject(), alarms=())
+    assert facts(safety_report(quiet))["대응시간"] == "기간 내 발생 없음"
+    assert facts(safety_report(replace(quiet, sources=())))["대응시간"] == "미수집"
 
 
 def test_the_month_of_safety_says_what_is_due_and_where_the_log_breaks() -> None:

@@ -21,6 +21,7 @@ DISCLAIMER: Final = Text(
     "and is no certified alarm system.",
 )
 _NOBODY: Final = Text("기간 내 확인 없음", "nobody took note in the period")
+_NONE_CAME: Final = Text("기간 내 발생 없음", "none came in the period")
 _STANDS: Final = Text("기간 끝까지 지속", "it stood at the end of the period")
 _MACHINE: Final = Column(Text("설비", "Machine"), 1.4)
 
@@ -31,7 +32,7 @@ def safety(subject: Subject) -> Section:
     count = subject.whole.figures.get("S-ALM")
     facts = (
         (Text("안전경보 건수", "Safety alarms"), Missing() if count is None else figure_cell(count)),
-        *_responses(found),
+        *_responses(subject, found),
         *_log(subject),
     )
     blocks: tuple[Block, ...] = (
@@ -63,7 +64,7 @@ def ccp(subject: Subject) -> Section:
             Text("개선조치 미기록", "Without a corrective action"),
             number(open_, CASES) if subject.sources else Missing(),
         ),
-        *_responses(found),
+        *_responses(subject, found),
         *_log(subject),
     )
     blocks: tuple[Block, ...] = (
@@ -87,11 +88,12 @@ def _episodes(subject: Subject, *, ccp: bool) -> list[Episode]:
     return episodes(one for one in subject.alarms if (one.ccp if ccp else one.safety))
 
 
-def _responses(found: Sequence[Episode]) -> tuple[tuple[Text, Cell], ...]:
+def _responses(subject: Subject, found: Sequence[Episode]) -> tuple[tuple[Text, Cell], ...]:
     """How soon people took note; of none there is no mean."""
     of = responses(found)
     if not of.noted:
-        return ((Text("대응시간", "Response"), said(_NOBODY)),)
+        nothing = said(_NOBODY if of.count else _NONE_CAME) if of.count or subject.sources else Missing()
+        return ((Text("대응시간", "Response"), nothing),)
     return (
         (Text("확인한 경보", "Acknowledged"), number(of.noted, CASES)),
         (Text("평균 대응시간", "Mean response"), number(of.mean_min, MINUTES)),
@@ -196,7 +198,7 @@ def _came(found: Sequence[Episode]) -> Table:
             Column(Text("개선조치·비고", "Corrective action"), 2.2),
         ),
         rows=tuple(_row(one) for one in found),
-        empty=Text("기간 내 발생 없음", "nothing came in the period"),
+        empty=_NONE_CAME,
     )
 
 
