@@ -1,16 +1,18 @@
-"""What `/safety` and `/ccp` have in common: words for alarms and values, what came in a period, the chained log."""
+"""What `/safety` and `/ccp` have in common: what is asked, words for alarms and values, what came in a period, the log."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from pipelines.derive.alarm_settings import PRIORITIES
 from viewer.chart import BUCKETS, Chart, Level, draw
+from viewer.kpi.period import NAMED
+from viewer.lengths import length
 from viewer.overview import alive_sites, overview
 from viewer.query.alarm_list import LOOK_BACK_NS, SUPPRESSED, WAITING, AlarmKey, Standing, alarm_list
 from viewer.query.event_log import log_of
@@ -20,7 +22,8 @@ from viewer.reports.episodes import Episode, Responses, episodes, responses
 from viewer.reports.gather.alarms import alarms_of
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.subject import AlarmEvent
-from viewer.routes.asked import Asked, unit_text
+from viewer.routes.alarm_names import AlarmNames
+from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text, units_of
 from viewer.routes.pages import Pages, machine_url
 from viewer.safety.log import Checked, Logged
 from viewer.site_info import AlarmInfo, SiteInfo
@@ -32,8 +35,6 @@ TREND_NS: Final = 8 * 3600 * 10**9
 """Trends show so much before now: the window of an 8-hour mean."""
 MOST_ROWS: Final = 100
 """Alarms and entries of the log that are listed, the newest first."""
-_AROUND_NS: Final = 10 * 60 * 10**9
-_MS: Final = 1_000_000
 ALL: Final = "all"
 
 
@@ -65,6 +66,53 @@ def now_of(pages: Pages, site: SiteInfo, now_ns: int) -> tuple[Now, list[Standin
     return Now(pages.store, site, views, standing, alive_ns, now_ns), standing, alive_ns
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What such a page is about.
+
+    Attributes:
+        of: the unit and the period that were asked for.
+        now_ns: ns since 1970 UTC.
+        now: how the site stands.
+        standing: its alarms that are not normal.
+        live_only: whether nothing but what is live was asked for.
+        shared: what every such page shows.
+    """
+
+    of: Asked
+    now_ns: int
+    now: Now
+    standing: list[Standing]
+    live_only: bool
+    shared: Mapping[str, Any]
+
+
+def guarded(pages: Pages, request: Request, concerned: Callable[[SiteInfo], bool]) -> Guarded | None:
+    """What a page is asked for, of the sites that it concerns; None = it concerns none that this user sees."""
+    sites = [one for one in pages.sites(request) if concerned(one)]
+    if not sites:
+        return None
+    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    now_ns, words = pages.clock.now_ns(), pages.words_of(request)
+    of = asked(request, site, unit, now_ns)
+    now, standing, alive_ns = now_of(pages, site, now_ns)
+    shared = {
+        "of": of,
+        "now_ns": now_ns,
+        "unit": unit_text(site, unit),
+        "units": [(one.key, units_of(one, words)) for one in sites],
+        "periods": (*NAMED, CUSTOM),
+        "names": GuardNames(site, words),
+        "alive_ns": alive_ns,
+        "length": lambda length_ns: length(words, length_ns),
+        "url": machine_url,
+        "most": MOST_ROWS,
+        "refresh_s": REFRESH_S,
+        "charts_s": CHARTS_S,
+    }
+    return Guarded(of, now_ns, now, standing, request.query_params.get("part") == "live", shared)
+
+
 def came_of(pages: Pages, of: Asked, request: Request, *, ccp: bool) -> Came:
     """What came in the period of a page: the same as the month's report says."""
     events = [
@@ -91,43 +139,18 @@ def calling(standing: Sequence[Standing], keys: Collection[AlarmKey]) -> list[St
     return sorted(found, key=lambda one: (order.index(one.priority), -one.since_ns))
 
 
-class Said:
-    """How machines, alarms and limits of a site are called.
-
-    Args:
-        site: says so.
-        words: of the reader.
-    """
+class GuardNames(AlarmNames):
+    """How machines, alarms and limits of a site are called, also those of reports."""
 
     def __init__(self, site: SiteInfo, words: Words) -> None:
-        self._site, self._words = site, words
+        super().__init__(site, words)
         self._called = {name_of(one): one.name for one in site.machines.values()}
-        self._known: Mapping[AlarmKey, AlarmInfo] = {(one.machine, one.name): one for one in site.alarms}
-
-    def machine(self, name: str) -> str:
-        """Name of a machine."""
-        known = self._site.machines.get(name)
-        return self._words.label(known.label, name) if known else name
-
-    def alarm(self, key: AlarmKey, message: str = "") -> str:
-        """Name of an alarm; of one that is configured no more, as it was said."""
-        known = self._known.get(key)
-        return self._words.label(known.label, known.name) if known else message or key[1]
 
     def event(self, one: AlarmEvent) -> str:
         """Name of an alarm of the reports, which know machines by what they are called."""
-        return self.alarm((self._called.get(one.machine, ""), one.name), one.message)
+        return self.label((self._called.get(one.machine, ""), one.name), one.message)
 
-    def action(self, key: AlarmKey) -> str:
-        """What to do when it comes; empty where nobody said so."""
-        return self._words.label(self._known[key].action, "") if key in self._known else ""
-
-    def moment(self, machine: str, time_ns: int) -> str:
-        """Address of a machine's page around a moment."""
-        start, end = ((time_ns + one) // _MS for one in (-_AROUND_NS, _AROUND_NS))
-        return f"{machine_url((*self._site.key, machine))}?from={start}&to={end}"
-
-    def limit(self, alarm: AlarmInfo, unit: str) -> str:
+    def bound(self, alarm: AlarmInfo, unit: str) -> str:
         """When an alarm comes, in the unit of its tag; of a contact, whether it is on or off."""
         bounds = ((">", alarm.above), ("<", alarm.below))
         found = next((f"{sign} {number_of(value)} {unit}".strip() for sign, value in bounds if value is not None), "")
