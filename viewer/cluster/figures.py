@@ -39,7 +39,6 @@ OWN_ORDERS: Final = Text("이 발주기업의 주문만", "orders of this orderi
 NO_CUSTOMER: Final = Text("협력사가 쓰는 거래처명이 정해지지 않음", "the supplier's name for this customer is not set")
 NO_ORDERS: Final = Text("이 발주기업의 주문 입력 없음", "no orders of this ordering company were entered")
 NOT_YET: Final = Text("공유 시작일 이후 끝난 생산일 없음", "no production day has ended since the sharing began")
-NO_SITE: Final = Text("현장 설정 파일이 없음", "there is no site file")
 REST_NOT_SHARED: Final = Text("세부 비고는 공유되지 않음", "a further remark is not shared")
 
 _SAFE: Final = frozenset(

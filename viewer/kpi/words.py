@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 
@@ -10,6 +11,11 @@ class Text(NamedTuple):
 
     ko: str
     en: str
+
+
+def called(label: Mapping[str, str], name: str) -> Text:
+    """What people call it: a label by language, and its name in a language in which it has none."""
+    return Text(label.get("ko") or name, label.get("en") or name)
 
 
 class Amount(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pipelines.calendar import Span
 from viewer.battery.record import BatteryTest, StepRow
 from viewer.catalog import MachineInfo
-from viewer.kpi.words import Text
+from viewer.kpi.words import called
 from viewer.stores.base import Store, Tagged
 
 _NUMBERS: Final = (
@@ -100,7 +100,7 @@ def _test(machine: MachineInfo, channel: str, start_ns: int, row: Mapping[str, A
     measured: dict[str, Any] = {name: float(row[name]) if name in row else None for name in _NUMBERS}
     said: dict[str, Any] = {name: str(row.get(name, "")) for name in _TEXTS}
     return BatteryTest(
-        machine=Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name),
+        machine=called(machine.label, machine.name),
         name=machine.name,
         channel=channel,
         span=(start_ns, int(row["end"]) if "end" in row else None),

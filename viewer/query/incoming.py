@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from pipelines.derive.usable import OWN_VALUES, TEXT
 from viewer.catalog import MachineInfo, TagInfo
-from viewer.kpi.words import Text
+from viewer.kpi.words import Text, called
 from viewer.reports.cell import Cell, Moment, number, said
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Place, Store, Value
@@ -25,7 +24,7 @@ def incoming_of(store: Store, site: SiteInfo, pack: str) -> list[tuple[Text, Cel
         named = store.points(place, _PACK)
         times = [at for at, one in zip(named.time_ns.tolist(), named.value.tolist(), strict=True) if one == pack]
         if times:
-            return [(_name(machine.label, machine.name), Moment(times[-1])), *_values(store, site, machine, times[-1])]
+            return [(called(machine.label, machine.name), Moment(times[-1])), *_values(store, site, machine, times[-1])]
     return []
 
 
@@ -51,14 +50,10 @@ def _tag(site: SiteInfo, machine: MachineInfo, field: str) -> tuple[Place | None
 def _value(store: Store, place: Place | None, tag: TagInfo, value: Any) -> tuple[Text, Cell]:
     """A value; what the device tells as true or false is kept as 1 or 0 in a cycle."""
     if isinstance(value, str):
-        return _name(tag.label, tag.name), said(value)
+        return called(tag.label, tag.name), said(value)
     newest: Value | None = (
         next((one.value for one in store.latest(place) if one.field == tag.name), None) if place else None
     )
     if isinstance(newest, bool):
-        return _name(tag.label, tag.name), said(_YES if value else _NO)
-    return _name(tag.label, tag.name), number(float(value), tag.unit, tag.decimals)
-
-
-def _name(label: Mapping[str, str], name: str) -> Text:
-    return Text(label.get("ko") or name, label.get("en") or name)
+        return called(tag.label, tag.name), said(_YES if value else _NO)
+    return called(tag.label, tag.name), number(float(value), tag.unit, tag.decimals)

@@ -13,7 +13,7 @@ from viewer.kpi.catalog import CATALOG
 from viewer.kpi.figure import Cycles, Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.spans import Spans, standing_since
-from viewer.kpi.words import Text
+from viewer.kpi.words import called
 from viewer.query import alarms, energy
 from viewer.query.collected import Pieces, collected
 from viewer.query.entered import with_entries
@@ -121,7 +121,7 @@ def _states_and_counts(
         counting=machine.counts,
         cycling=machine.cycles,
         judged=machine.quality is not None,
-        name=Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name),
+        name=called(machine.label, machine.name),
     )
     since_ns, silent = None, False
     if machine.counts and "counts" in parts:

@@ -16,7 +16,7 @@ from viewer.book.book import Book
 from viewer.catalog import Catalog, MachineInfo, TagInfo
 from viewer.entries.read import entries_of
 from viewer.kpi.period import days, until_now
-from viewer.kpi.words import NO_SAMPLES, Text
+from viewer.kpi.words import NO_SAMPLES, called
 from viewer.level import of_agents, of_machines, of_people, of_settings
 from viewer.level.finding import Finding
 from viewer.level.of_agents import DAY_NS, midnight
@@ -98,14 +98,17 @@ def _touches(newest: Sequence[Latest], site: SiteInfo, now_ns: int) -> list[of_m
     views = overview(newest, Catalog({one.key: one for one in site.machines.values()}), now_ns)
     own = [one for one in views if one.info.name in site.machines]
     return [
-        of_machines.Touch(_name(one.info), one.freshness, any(tag.told_ns is not None for tag in one.tags))
+        of_machines.Touch(
+            called(one.info.label, one.info.name), one.freshness, any(tag.told_ns is not None for tag in one.tags)
+        )
         for one in own
     ]
 
 
 def _told(machines: Sequence[MachineInfo], points: Sequence[int | None]) -> list[of_machines.Told]:
     return [
-        of_machines.Told(_name(one), count is not None, count or 0) for one, count in zip(machines, points, strict=True)
+        of_machines.Told(called(one.label, one.name), count is not None, count or 0)
+        for one, count in zip(machines, points, strict=True)
     ]
 
 
@@ -168,7 +171,3 @@ def _used(book: Book | None, site: SiteInfo, period: Span) -> Finding:
 
 def _described(tag: TagInfo) -> of_settings.Described:
     return of_settings.Described(bool(tag.label.get("ko")), bool(tag.unit), bool(tag.source))
-
-
-def _name(machine: MachineInfo) -> Text:
-    return Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name)

@@ -131,7 +131,7 @@ def _stop(site: SiteInfo, one: OpenStop, now_ns: int, words: Words) -> Mapping[s
         "state": words.state(one.code),
         "code": str(one.code),
         "when": since if one.end_ns is None else f"{words.clock(one.start_ns, now_ns)}–{local(one.end_ns):%H:%M}",
-        "length": words("entry_minutes", n=round(one.length_ns / 60e9)),
+        "length": words("length_minutes", n=round(one.length_ns / 60e9)),
         "goes_on": words("entry_goes_on") if one.end_ns is None else "",
     }
 

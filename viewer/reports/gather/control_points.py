@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.calendar import Span
 from viewer.catalog import MachineInfo, TagInfo
 from viewer.kpi.period import by_day
-from viewer.kpi.words import Text
+from viewer.kpi.words import called
 from viewer.query.pieces import LOOK_BACK_NS
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.records import Measured
@@ -45,7 +45,7 @@ def _days(
     owner, name = alarm.only_while or ("", "")
     guard = site.machines.get(owner)
     label = guard.tags[name].label if guard and name in guard.tags else {}
-    said = Text(label.get("ko") or name, label.get("en") or name) if name else None
+    said = called(label, name) if name else None
     for day, span in by_day(site.calendar, period):
         points = store.points(machine.place(), tag.name, *span)
         if points.value.dtype.kind not in "fiu" or not len(points.time_ns):
@@ -58,7 +58,7 @@ def _days(
         yield Measured(
             day=day,
             machine=name_of(machine),
-            what=Text(tag.label.get("ko") or tag.name, tag.label.get("en") or tag.name),
+            what=called(tag.label, tag.name),
             unit=tag.unit,
             count=len(value),
             low=float(value.min()),

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines.calendar import Span
 from pipelines.derive.calibration import calibrated
 from viewer.catalog import MachineInfo
-from viewer.kpi.words import Text
+from viewer.kpi.words import Text, called
 from viewer.query.event_log import log_of
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.records import Calibration, ChainFacts, Exposure, Guard
@@ -28,9 +28,9 @@ def guards_of(site: SiteInfo) -> tuple[Guard, ...]:
         Guard(
             machine=name_of(site.machines[one.machine]),
             name=one.name,
-            label=_text(one.label, one.name),
+            label=called(one.label, one.name),
             limit=one.limit,
-            action=_text(one.action, "—"),
+            action=called(one.action, "—"),
             ccp=one.ccp,
         )
         for one in site.alarms
@@ -110,7 +110,3 @@ def _limit(values: np.ndarray[Any, Any], parts: np.ndarray[Any, Any], configured
         return None
     known = np.flatnonzero(parts > 0) if len(values) == len(parts) else np.empty(0, dtype=np.int64)
     return round(float(values[known[0]] / parts[known[0]]), 6) if len(known) else configured
-
-
-def _text(label: Mapping[str, str], name: str) -> Text:
-    return Text(label.get("ko") or name, label.get("en") or name)

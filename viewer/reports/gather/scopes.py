@@ -14,7 +14,7 @@ from viewer.kpi.oee import Profile
 from viewer.kpi.period import by_day
 from viewer.kpi.production import Produced
 from viewer.kpi.result import Result
-from viewer.kpi.words import Text
+from viewer.kpi.words import Text, called
 from viewer.query.downtime import STOPS, Downtime, said, stood
 from viewer.query.entered import stops_of, with_reasons
 from viewer.query.figures import remarked
@@ -30,7 +30,7 @@ WHOLE = Text("전체", "All")
 
 def name_of(machine: MachineInfo) -> Text:
     """As people call it."""
-    return Text(machine.label.get("ko") or machine.name, machine.label.get("en") or machine.name)
+    return called(machine.label, machine.name)
 
 
 def whole(store: Store, site: SiteInfo, period: Span, profile: Profile, before: Produced | None = None) -> Scope:

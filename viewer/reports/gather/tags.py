@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.calendar import Span
-from viewer.catalog import MachineInfo, TagInfo
+from viewer.catalog import MachineInfo
 from viewer.kpi.collection import by_pieces
-from viewer.kpi.words import Text
+from viewer.kpi.words import called
 from viewer.overview import is_bad
 from viewer.query.collected import Pieces, collected
 from viewer.query.pieces import LOOK_BACK_NS
@@ -43,7 +43,7 @@ def tags_of(
             TagFacts(
                 machine=name_of(machine),
                 tag=tag.name,
-                label=_label(tag),
+                label=called(tag.label, tag.name),
                 address=tag.address,
                 unit=tag.unit,
                 period_s=tag.period_s,
@@ -86,7 +86,3 @@ def causes(gaps: Sequence[StoredGap], period: Span) -> tuple[GapCause, ...]:
 def _inside(one: StoredGap, period: Span) -> Span:
     """What of it lies in the period; one that is open goes on."""
     return max(one.start_ns, period[0]), period[1] if one.end_ns is None else min(one.end_ns, period[1])
-
-
-def _label(tag: TagInfo) -> Text:
-    return Text(tag.label.get("ko") or tag.name, tag.label.get("en") or tag.name)
