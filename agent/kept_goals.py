@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,10 +36,8 @@ def goals_of(folder: Path | None, site: SiteInfo) -> GoalsFile | None:
         ConfigError: the book is of a newer version.
         DependencyError: it cannot be opened.
     """
-    if folder is None or not (folder / FILE).exists():
-        return None
-    with closing(Book(folder / FILE)) as book:
-        return GoalBook(book, SystemClock()).file(Whose.of(site, Unit()))
+    with _book(folder) as book:
+        return GoalBook(book, SystemClock()).file(Whose.of(site, Unit())) if book else None
 
 
 def facts_of(folder: Path | None) -> dict[str, Facts]:
@@ -48,10 +47,8 @@ def facts_of(folder: Path | None) -> dict[str, Facts]:
         ConfigError: the book is of a newer version.
         DependencyError: it cannot be opened.
     """
-    if folder is None or not (folder / FILE).exists():
-        return {}
-    with closing(Book(folder / FILE)) as book:
-        return Companies(book, SystemClock()).all()
+    with _book(folder) as book:
+        return Companies(book, SystemClock()).all() if book else {}
 
 
 def used_of(folder: Path | None, site: SiteInfo, period: Span) -> Use | None:
@@ -61,10 +58,8 @@ def used_of(folder: Path | None, site: SiteInfo, period: Span) -> Use | None:
         ConfigError: the book is of a newer version.
         DependencyError: it cannot be opened.
     """
-    if folder is None or not (folder / FILE).exists():
-        return None
-    with closing(Book(folder / FILE)) as book:
-        return use_of(book, site.company, period) if book.read("SELECT 1 FROM users LIMIT 1") else None
+    with _book(folder) as book:
+        return use_of(book, site.company, period) if book and book.read("SELECT 1 FROM users LIMIT 1") else None
 
 
 def programme_of(folder: Path | None) -> ProgrammeFile:
@@ -74,13 +69,23 @@ def programme_of(folder: Path | None) -> ProgrammeFile:
         ConfigError: there is none, or several.
         DependencyError: the book cannot be opened.
     """
-    if folder is None or not (folder / FILE).exists():
-        raise ConfigError(None, None, _NONE)
-    with closing(Book(folder / FILE)) as book:
-        kept = Programmes(book, SystemClock())
-        names = kept.names()
-        if not names:
+    with _book(folder) as book:
+        kept = Programmes(book, SystemClock()) if book else None
+        names = kept.names() if kept else []
+        if kept is None or not names:
             raise ConfigError(None, None, _NONE)
         if len(names) > 1:
-            raise ConfigError(folder / FILE, None, f"has {', '.join(names)}; name the file of one with --goals")
+            raise ConfigError(
+                folder and folder / FILE, None, f"has {', '.join(names)}; name the file of one with --goals"
+            )
         return kept.file(names[0])
+
+
+@contextmanager
+def _book(folder: Path | None) -> Iterator[Book | None]:
+    """The book in a viewer's state folder; None where there is none."""
+    if folder is None or not (folder / FILE).exists():
+        yield None
+        return
+    with closing(Book(folder / FILE)) as book:
+        yield book
