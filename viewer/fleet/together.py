@@ -58,6 +58,15 @@ class Snapshot(ScopedStore):
         """As it was then."""
         return series_of(self._latest)
 
+    def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
+        """As `trends_of` has them."""
+        found = self.trends_of([(place, one) for one in fields], start_ns, end_ns, buckets)
+        return dict(zip(fields, found, strict=True))
+
+    def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
+        """As `trends_of` has it."""
+        return self.trends_of([(place, field)], start_ns, end_ns, buckets)[0]
+
 
 @dataclass(slots=True)
 class Answers:
@@ -133,15 +142,6 @@ class Noting(Snapshot):
         self._answers.trends.setdefault(((start_ns, end_ns), buckets), {}).update(nothing)
         return [nothing[one] for one in wanted]
 
-    def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
-        """Noted."""
-        found = self.trends_of([(place, one) for one in fields], start_ns, end_ns, buckets)
-        return dict(zip(fields, found, strict=True))
-
-    def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
-        """Noted."""
-        return self.trends_of([(place, field)], start_ns, end_ns, buckets)[0]
-
     def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
         """Noted."""
         self._answers.tagged.setdefault((tuple(fields), (start_ns, end_ns)), {})[place] = []
@@ -195,15 +195,6 @@ class Answered(Snapshot):
         """As answered."""
         known = self._answers.trends.get(((start_ns, end_ns), buckets), {})
         return _known(wanted, known) or super().trends_of(wanted, start_ns, end_ns, buckets)
-
-    def trends(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int, buckets: int) -> dict[str, Trend]:
-        """As answered."""
-        found = self.trends_of([(place, one) for one in fields], start_ns, end_ns, buckets)
-        return dict(zip(fields, found, strict=True))
-
-    def trend(self, place: Place, field: str, start_ns: int, end_ns: int, buckets: int) -> Trend:
-        """As answered."""
-        return self.trends_of([(place, field)], start_ns, end_ns, buckets)[0]
 
     def tagged(self, place: Place, fields: Sequence[str], start_ns: int, end_ns: int) -> list[Tagged]:
         """As answered."""
