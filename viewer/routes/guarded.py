@@ -1,4 +1,4 @@
-"""What `/safety` and `/ccp` have in common: what is asked, words for alarms and values, what came in a period, the log."""
+"""What `/safety` and `/ccp` have in common: what is asked, words for alarms and values, what came in a period."""
 
 from __future__ import annotations
 
