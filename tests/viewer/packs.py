@@ -33,6 +33,7 @@ T0: Final = CURVE_NS // HOUR * HOUR
 NOW: Final = T0 + 60 * HOUR
 ROLES: Final = ("state", "step", "v", "i", "t", "t1", "pack", "delta_mv")
 PLACE: Final = Place("cycler", COMPANY, "B", "L1", "CYC-01")
+INCOMING: Final = Place("ocv", COMPANY, "B", "L1", "OCV-01")
 HEALTH: Final = 81.0
 """SoH of the pack, percent: 48.6 of 60 Ah (domain.md §10.8)."""
 LOST_S: Final = (9000, 9300)
@@ -45,18 +46,37 @@ def site(**battery: Any) -> dict[str, Any]:
         name: {"t": [f"{name}_t", f"{name}_t1"]} | {role: f"{name}_{role}" for role in ROLES if role[0] != "t"}
         for name in ("ch1", "ch2", "ch3")
     }
-    tags = [
-        {"name": f"{name}_{role}", "mode": "subscribe", "engineering_unit": {"v": "V", "i": "A"}.get(role, "")}
+    tags: list[dict[str, Any]] = [
+        {
+            "name": f"{name}_{role}",
+            "node": f"ns=2;s={name}.{role}",
+            "mode": "subscribe",
+            "engineering_unit": {"v": "V", "i": "A"}.get(role, ""),
+        }
         for name in channels
         for role in ROLES
     ]
+    tags += [
+        {"name": name, "machine": "OCV-01", "node": f"ns=2;s={name}", "mode": "subscribe", "label": label}
+        for name, label in {"no": {}, "pack": {}, "maker": {"ko": "제조사"}, "looks": {"ko": "외관 양호"}}.items()
+    ]
     cycler = {"class": "cycler", "label": {"ko": "팩 충방전기", "en": "Pack cycler"}}
+    incoming = {
+        "class": "ocv",
+        "label": {"ko": "입고 검사"},
+        "cycle": {"at": "no", "values": ["pack", "maker", "looks"]},
+    }
     return {
         "company": COMPANY,
         "site": "B",
         "line": "L1",
-        "machines": {"CYC-01": {**cycler, "battery": {"states": STATES, "channels": channels, **battery}}},
-        "connections": [{"name": "cyc", "machine": "CYC-01", "period_s": 1, "tags": tags}],
+        "machines": {
+            "CYC-01": {**cycler, "battery": {"states": STATES, "channels": channels, **battery}},
+            "OCV-01": incoming,
+        },
+        "connections": [
+            {"name": "cyc", "type": "opcua", "endpoint": "opc.tcp://127.0.0.1:4840", "machine": "CYC-01", "tags": tags}
+        ],
     }
 
 
@@ -101,6 +121,8 @@ def _lines() -> Iterator[bytes]:
     twice = [*at(T0, "PK-1", 30.0), *at(T0 + 24 * HOUR, "PK-1", 85.0)]
     yield from _raw("ch1", twice)
     yield from _told("ch1", twice)
+    yield line(INCOMING.series("cycle"), {"number": 1, "pack_text": "PK-1", "maker_text": "A사", "looks": 1.0}, T0)
+    yield line(INCOMING.series(), {"looks": True}, T0)
     left, heard = behind_a_lost_link(T0)
     yield from _raw("ch3", left)
     yield from _told("ch3", heard)

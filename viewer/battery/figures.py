@@ -22,6 +22,7 @@ class Kind(NamedTuple):
         digits: behind the point.
         formula: how it is computed.
         scale: from what is stored to what is shown.
+        head: a shorter name, for a column; None = the name.
     """
 
     field: str
@@ -30,6 +31,7 @@ class Kind(NamedTuple):
     digits: int
     formula: Text
     scale: float = 1.0
+    head: Text | None = None
 
     def of(self, one: BatteryTest | Record) -> float | None:
         """Of a record that was stored, or of one that was made anew; None = it was not measured."""
@@ -66,6 +68,7 @@ SOH: Final = Kind(
     "%",
     1,
     Text("SoH = 방전 용량(Ah) / 정격 용량 × 100", "SoH = discharged Ah / rated Ah × 100"),
+    head=Text("SoH", "SoH"),
 )
 SOH_E: Final = Kind(
     "soh_e",
@@ -80,6 +83,7 @@ DCIR: Final = Kind(
     "mΩ",
     2,
     Text("DCIR = ΔV / ΔI (펄스 직전과 10초 뒤)", "DCIR = ΔV / ΔI, before the pulse and 10 s into it"),
+    head=Text("DCIR", "DCIR"),
 )
 COULOMBIC: Final = Kind(
     "coulombic",
@@ -95,6 +99,7 @@ DELTA: Final = Kind(
     "mV",
     0,
     Text("최고 셀 OCV − 최저 셀 OCV, 시험이 끝날 때의 값", "highest − lowest cell OCV, as told when the test ends"),
+    head=Text("ΔV", "ΔV"),
 )
 INSULATION: Final = Kind(
     "insulation_mohm",

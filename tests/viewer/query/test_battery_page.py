@@ -120,7 +120,7 @@ def test_the_page_of_a_pack_makes_its_test_anew_and_keeps_the_record(app: Starle
     assert parse_qs(html.unescape(month[1]))["month"] == ["2026-09"]
     passport = {row[0]: row[1] for row in rows(text, "passport")}
     assert (passport["고유 식별자"], passport["잔존 용량"], passport["시험 횟수"]) == ("PK-1", "48.60 Ah", "2 건")
-    assert passport["모델"] == "미수집"
+    assert (passport["모델"], passport["제조사"], passport["외관 양호"]) == ("미수집", "A사", "예")
 
 
 def test_the_report_has_the_same_figures(app: Starlette, kept: Store) -> None:
