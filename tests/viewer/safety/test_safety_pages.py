@@ -211,3 +211,12 @@ def test_english_has_no_korean(filled: Store) -> None:
     for path in ("/safety", "/ccp"):
         text = page(filled, path, lang="en")
         assert not re.search("[가-힣]", re.sub("한국어|한국금속|안전담당|환기|고시", "", text))
+
+
+@pytest.mark.parametrize(("path", "live"), [("/safety", "detector-GD-02-nh3"), ("/ccp", "point-ccp_boil")])
+def test_what_is_live_comes_without_the_rest(filled: Store, path: str, live: str) -> None:
+    """Every ten seconds the page asks for that again: a month's log is not read for it."""
+    text = page(filled, path, part="live")
+    assert card(text, live) == card(page(filled, path), live)
+    assert 'id="log"' not in text
+    assert 'id="charts"' not in text
