@@ -11,7 +11,7 @@ from typing import Final
 from selenium import webdriver
 
 from tests.viewer.test_browser import chrome
-from tests.walk.book import BUYER, MANAGER
+from tests.walk.book import MANAGER
 from tests.walk.factories import COMPANIES
 from tests.walk.walk import log_in, served
 
@@ -34,8 +34,6 @@ PICTURES: Final = {
     "audit": "/audit",
 }
 """Name to what a TP manager opens."""
-CUSTOMERS: Final = {"cluster_customer": "/cluster"}
-"""Name to what an ordering company opens."""
 PHONES: Final = {"company_phone": PICTURES["company"], "machines_phone": "/machines"}
 """The same on a phone, 390 px wide, after dark."""
 _WIDE: Final = {"width": 1280, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
@@ -48,7 +46,6 @@ def main() -> None:
     with TemporaryDirectory(prefix="sf-walk-") as folder, served(list(COMPANIES), SECONDS, Path(folder)) as place:
         for who, pictures, size, scheme in (
             (MANAGER, PICTURES, _WIDE, "light"),
-            (BUYER, CUSTOMERS, _WIDE, "light"),
             (MANAGER, PHONES, _NARROW, "dark"),
         ):
             some = {name: path for name, path in pictures.items() if not wanted or name in wanted}
