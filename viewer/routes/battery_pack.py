@@ -34,6 +34,8 @@ from viewer.words import Words
 
 _ONE: Final = BoundedSemaphore(2)
 """A curve has a hundred thousand readings: two are made anew at a time, and whoever comes meanwhile waits."""
+_WAIT_S: Final = 5.0
+"""Longer, and a few impatient readers would hold every thread of the pages, those of alarms too."""
 _DIGITS: Final = 18
 """More are no time, ns, of this century."""
 
@@ -130,8 +132,12 @@ def _chosen(pages: Pages, site: SiteInfo, test: BatteryTest, words: Words) -> _C
     if rule.rule is None:
         return replace(shown_first, why="battery_no_rule")
     try:
-        with _ONE:
+        if not _ONE.acquire(timeout=_WAIT_S):
+            return replace(shown_first, why="battery_busy")
+        try:
             anew = made_anew(pages.store, site, test, rule.rule)
+        finally:
+            _ONE.release()
     except TooLongError:
         return replace(shown_first, why="battery_too_long")
     if anew is None:

@@ -31,6 +31,7 @@ from viewer.catalog import Catalog
 from viewer.query.batteries import known_time, records_of, records_of_pack
 from viewer.query.battery_curve import made_anew
 from viewer.reports.kinds import battery_report
+from viewer.routes import battery_pack
 from viewer.stores.base import Store
 from viewer.stores.duckdb import DuckDbStore
 
@@ -201,3 +202,13 @@ def test_time_that_is_not_known_is_shaded() -> None:
     samples = [sample(0), sample(10), sample(60), None, sample(65), sample(70)]
     found = [((low - T0) // second, (high - T0) // second) for low, high in unknown(samples, (T0, T0 + 200 * second))]
     assert found == [(10, 60), (60, 65), (70, 200)]
+
+
+def test_who_waits_too_long_for_a_curve_is_told_and_holds_no_thread(
+    app: Starlette, kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(battery_pack, "_WAIT_S", 0.0)
+    test = records_of_pack(kept, [CYCLER], "PK-1")[0]
+    with battery_pack._ONE, battery_pack._ONE:  # two others have theirs made
+        assert "다른 곡선을 다시 판정하는 중입니다" in ask(app, PACK, id="PK-1", test=test.key).text
+    assert "다른 곡선을" not in ask(app, PACK, id="PK-1", test=test.key).text
