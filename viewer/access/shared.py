@@ -10,6 +10,7 @@ differ by one reading would tell it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,8 +24,14 @@ MINUTE_NS: Final = 60 * 10**9
 AGGREGATE: Final = "aggregate"
 """Measurement of what an edge shares by the minute in place of readings."""
 _ONE_MINUTE: Final = ("min", "mean", "max", "count")
-_NAMING: Final = frozenset({"lot", "product", "order", "customer", "pack", "serial", "program", "recipe", "operator"})
-_ENDINGS: Final = ("", "_id", "_code", "_no", "_name", "_number")
+_NAMING: Final = re.compile(
+    r"(?:.*[_.\-])?"
+    r"(?:lot|batch|product|part|item|sku|model|order|job|customer|pack|serial|barcode|program|recipe|operator|worker|user"
+    r"|로트|배치|제품|부품|품번|품목|품명|모델|주문|수주|작업지시|고객|거래처|팩|시리얼|바코드|프로그램|레시피|작업자)"
+    r"(?:[_.\-]?(?:id|code|no|nr|name|number|번호|코드|명|이름))?[_.\-]?\d*"
+)
+"""Such a word at the end, with what numbers are called: `lot_id`, `work_order`, `주문번호`; not `product_temp`."""
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Share:
 
 def names_something(tag: str) -> bool:
     """Whether a tag says which lot, product, order or pack it is, of which a mean would tell the number too."""
-    return any(tag == name + ending for name in _NAMING for ending in _ENDINGS)
+    return _NAMING.fullmatch(_HUMP.sub("_", tag).casefold()) is not None
 
 
 class SharedStore:

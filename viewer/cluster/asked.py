@@ -6,6 +6,7 @@ the supplier agreed and when. To share less, or nothing, nobody has to agree.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -17,6 +18,8 @@ from viewer.access.users import MAX_COMPANY, plain
 from viewer.cluster.agreement import SHAREABLE, Agreement, Terms
 
 MAX_TEXT: Final = 100
+_PATH: Final = re.compile(r"(?![.\-]+$)[^/\\]+")
+"""It is a piece of an address: `..` would lead elsewhere, and `-` is one without a name."""
 _FIRST: Final = date(2000, 1, 1)
 _LAST: Final = date(2199, 12, 31)
 
@@ -43,7 +46,7 @@ def ordering_of(form: Form, supplier: str) -> str:
         AccessRefused: it cannot be one.
     """
     name = plain(form.get("ordering"))
-    if not name or len(name) > MAX_COMPANY or not name.isprintable() or name == supplier:
+    if not name or len(name) > MAX_COMPANY or not name.isprintable() or name == supplier or not _PATH.fullmatch(name):
         raise AccessRefused("share_ordering", "name the ordering company; it is not the supplier itself")
     return name
 

@@ -46,14 +46,20 @@ class Middle:
 def middle(parts: Sequence[Part], least: int = 2) -> Middle:
     """The median of what is shared, and of what is not where five companies and more bring that.
 
+    A company counts once, with the median of its sites.
+
     Args:
         parts: of one figure, of every company that agreed to be counted.
         least: of fewer companies there is no median.
     """
     known = [(one.company, one.value, one.shared) for one in parts if one.value is not None]
     unseen = {company for company, _, shared in known if not shared}
-    counted = [one for one in known if one[2] or len(unseen) >= LEAST]
-    companies = {company for company, _, _ in counted}
+    companies: dict[str, list[float]] = {}
+    for company, value, shared in known:
+        if shared or len(unseen) >= LEAST:
+            companies.setdefault(company, []).append(value)
     if len(companies) < least:
         return Middle(None, len(companies))
-    return Middle(median(value for _, value, _ in counted), len(companies), len(unseen) if len(unseen) >= LEAST else 0)
+    # One voice each: the median of four with one site and one with ten would be of that one's sites.
+    voices = [median(values) for values in companies.values()]
+    return Middle(median(voices), len(companies), len(unseen) if len(unseen) >= LEAST else 0)

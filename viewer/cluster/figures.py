@@ -110,13 +110,25 @@ def computed(
 
 
 def told(result: Result, level: Level) -> Result:
-    """What of a figure a level lets through: at `kpi` neither the numbers it was made of, nor names in remarks."""
+    """What of a figure a level lets through: at `kpi` neither the numbers it was made of, nor names in remarks.
+
+    Samples of a defect rate are pieces: of them the first digit alone is told, except of the reader's own orders.
+    """
     if level in {"aggregate", "raw"}:
         return result
     notes = tuple(one for one in result.notes if _safe(one))
     if len(notes) < len(result.notes):
         notes = (*notes, REST_NOT_SHARED)
-    return replace(result, parts=(), notes=notes, evidence=replace(result.evidence, left_out=(), seen_ns=None))
+    evidence = replace(result.evidence, left_out=(), seen_ns=None)
+    if result.code not in OF_ORDERS:
+        rounded = _first_digit(evidence.samples)
+        evidence = replace(evidence, samples=rounded, at_least=rounded > 9)  # noqa: PLR2004 - one digit is all of it
+    return replace(result, parts=(), notes=notes, evidence=evidence)
+
+
+def _first_digit(count: int) -> int:
+    text = str(count)
+    return int(text[0] + "0" * (len(text) - 1))
 
 
 def _safe(note: Text) -> bool:

@@ -99,13 +99,13 @@ class Sight:
 
     @property
     def seen_ns(self) -> int | None:
-        """When the newest usable reading came, ns since 1970 UTC; None = never, or not shared.
+        """When the newest usable reading came, ns since 1970 UTC; None = not since the agreement, or not shared.
 
         Raises:
             DependencyError: the store cannot be reached.
         """
         line = self._around.fleet.board().lines.get(self.agreement.supplier) if self.level != "none" else None
-        return line.seen_ns if line else None
+        return line.seen_ns if line and line.seen_ns is not None and line.seen_ns >= self.since_ns else None
 
     @property
     def freshness(self) -> Freshness:

@@ -28,6 +28,7 @@ class Evidence:
         left_out: what lies in the period and is not in the figure, unknown time first.
         seen_ns: time of the newest sample, ns since 1970 UTC; None = not known.
         manual: whether a person entered any of it (수기).
+        at_least: whether `samples` was rounded down, for a reader who is not to know how many.
     """
 
     period: Span
@@ -36,6 +37,7 @@ class Evidence:
     left_out: tuple[Amount, ...] = ()
     seen_ns: int | None = None
     manual: bool = False
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

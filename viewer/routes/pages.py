@@ -20,6 +20,7 @@ from pipelines.errors import DependencyError
 from viewer import figure_text
 from viewer.access import current
 from viewer.access.access import Access, embedded
+from viewer.access.roles import Permission
 from viewer.access.scope import ScopedStore, scoped_catalog, sees
 from viewer.catalog import Catalog, MachineKey
 from viewer.cluster.agreement import Agreement
@@ -160,7 +161,10 @@ class Pages:
         """What went wrong, in words: a store that does not answer, an address that is none."""
         words = self.words_of(request)
         if isinstance(error, DependencyError):
-            return self.render(request, "trouble.html", 503, reason=f"{words('store_down')} — {error}")
+            user = current.user_or_none()
+            # Where the store is, and what it said, is of who may read it; an ordering company is told that it is away.
+            detail = f" — {error}" if user is not None and user.may(Permission.VIEW) else ""
+            return self.render(request, "trouble.html", 503, reason=f"{words('store_down')}{detail}")
         assert isinstance(error, HTTPException)
         reason = words.trouble(error.status_code, error.detail)
         return self.render(request, "trouble.html", error.status_code, reason=reason)

@@ -46,10 +46,11 @@ from viewer import figure_text
 from viewer.access.access import Access
 from viewer.access.scope import ScopedStore
 from viewer.cluster.agreements import Agreements
-from viewer.cluster.figures import over
+from viewer.cluster.figures import over, told
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
 from viewer.stores.base import Store
+from viewer.stores.influx import InfluxStore
 from viewer.words import Words
 
 HEAD = 4
@@ -112,7 +113,8 @@ def test_figures_are_those_of_the_library(app: Starlette, opened: tuple[DuckDbSi
         assert one.value is not None
         card = part(text, f'id="1-{one.code}"', "</article>")
         assert f" {figure_text.value(Words('ko'), one)} {one.unit.ko} " in card
-        assert f"표본 {one.evidence.samples:,}" in card
+        assert f"표본 ≥ {told(one, 'kpi').evidence.samples:,}" in card
+        assert f"{one.evidence.samples:,}" not in card, "how many were made is not agreed on"
         assert f"수집률 {figure_text.cover(Words('ko'), one)}" in card
         assert figure_text.period(period) in card
         assert one.formula.ko in card
@@ -150,6 +152,32 @@ def test_nothing_of_a_time_before_the_agreement(app: Starlette, access: Access, 
     card = part(seen_by(app, "order", way(RAW)), 'id="1-P-OEE"', "</article>")
     assert "미수집 공유 시작일 이후 끝난 생산일 없음" in card
     assert "48.75" not in card
+
+
+def test_how_fresh_data_was_before_the_agreement_is_not_told(app: Starlette, access: Access, clock: SetClock) -> None:
+    clock.at_ns = NOW + 48 * HOUR
+    since = date(2026, 9, 10)
+    Agreements(access.book, clock).put(RAW, ORDERING, replace(TERMS[RAW], since=since), "own", quiet)
+    table = {row[0].removesuffix(" 공장"): row[1:] for row in rows(seen_by(app, "order", "/cluster"), "suppliers-1")}
+    assert table[RAW][1] == "미수집"
+    assert "일 전" in table[KPI][1] or "시간 전" in table[KPI][1]
+
+
+def test_what_a_store_says_when_it_fails_is_not_for_an_ordering_company(
+    opened: tuple[DuckDbSink, Store], access: Access, clock: SetClock
+) -> None:
+    app = pages_of(InfluxStore("http://127.0.0.1:1", "shopfloor"), access, clock)
+    for name, told_where in (("order", False), ("boss", True)):
+        answer = logged_in(app, name).get(way(RAW, "공장", SECRETS[RAW].machine))
+        assert answer.status_code == 503
+        assert ("127.0.0.1:1" in answer.text) is told_where
+
+
+@pytest.mark.parametrize("name", ["..", ".", "-", "...", "A/B", "a\\b", "/", "../fleet"])
+def test_an_ordering_company_is_a_piece_of_an_address(app: Starlette, name: str) -> None:
+    page = f"/sharing/{quote(KPI)}"
+    said = {"ordering": name, "level": "kpi", "kpis": "P-OEE", "since": "2026-09-01", "agreed": "1"}
+    assert logged_in(app, "own").send(page, page, **said).status_code == 400
 
 
 def test_the_end_counts_from_the_next_click(app: Starlette, access: Access, clock: SetClock) -> None:

@@ -125,8 +125,17 @@ def test_what_an_edge_shared_by_the_minute_is_drawn_where_there_are_no_readings(
 
 
 def test_tags_that_name_something() -> None:
-    assert all(names_something(tag) for tag in ("lot", "lot_id", "product_code", "pack_id", "program", "customer"))
-    assert not any(names_something(tag) for tag in ("product_t", "spm", "lot_temp", "packing_speed", "orders"))
+    naming = (
+        "lot", "lot_id", "product_code", "pack_id", "program", "customer", "batch", "batch_id", "LOT_NO", "LotId",
+        "current_lot", "work_order", "workOrderNo", "lot1", "lot_2", "orderno", "part_no", "barcode", "worker_id",
+        "로트", "로트번호", "주문번호", "현재_로트", "품번", "작업자명", "거래처",
+    )  # fmt: skip
+    measuring = (
+        "product_t", "product_temp_c", "spm", "lot_temp", "packing_speed", "orders", "pilot", "apart", "lot_size",
+        "order_qty", "온도", "제품온도", "압력2", "pack_v",
+    )  # fmt: skip
+    assert [tag for tag in naming if not names_something(tag)] == []
+    assert [tag for tag in measuring if names_something(tag)] == []
 
 
 # ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,6 +151,7 @@ def test_a_figure_without_what_it_was_made_of() -> None:
     for level in LEVELS:
         found = told(result, level)
         assert (found.value, found.evidence.samples, found.evidence.cover) == (77.95, 7, 99.0)
+        assert not found.evidence.at_least
         if level in {"aggregate", "raw"}:
             assert found == result
         else:
@@ -149,6 +159,17 @@ def test_a_figure_without_what_it_was_made_of() -> None:
             assert found.notes[:2] == (words.CHECK_IDEAL, summed)
             assert "secret" not in str(found)
             assert "비밀" not in str(found)
+
+
+@pytest.mark.parametrize(("pieces", "said"), [(9, 9), (10, 10), (19, 10), (479, 400), (99_999, 90_000)])
+def test_a_rate_and_its_samples_do_not_tell_how_many_were_made(pieces: int, said: int) -> None:
+    """2.30 % of 479 pieces are 11 defects: who agreed to the figure alone did not agree to that."""
+    result = Result("Q-PDR", 11 / 479 * 100, Evidence(period=(1, 2), samples=pieces))
+    found = told(result, "kpi").evidence
+    assert (found.samples, found.at_least) == (said, said >= 10)
+    assert told(result, "aggregate").evidence.samples == pieces
+    own = Result("D-OTD", 50.0, Evidence(period=(1, 2), samples=pieces))
+    assert told(own, "kpi").evidence.samples == pieces, "its own orders it knows"
 
 
 def test_periods_are_production_days_that_are_over() -> None:
@@ -181,7 +202,11 @@ def test_what_fewer_than_five_do_not_share_changes_no_median(parts: list[Part]) 
         assert found.unseen == 0
     else:
         assert found.unseen == len(unseen)
-        assert found.value == pytest.approx(np.median([one.value for one in parts if one.value is not None]))
+        of: dict[str, list[float]] = {}
+        for one in parts:
+            if one.value is not None:
+                of.setdefault(one.company, []).append(one.value)
+        assert found.value == pytest.approx(np.median([np.median(values) for values in of.values()]))
 
 
 def test_a_median_by_hand() -> None:
@@ -191,3 +216,10 @@ def test_a_median_by_hand() -> None:
     assert middle([*seen, *four, Part("H", 10.0, shared=False)]) == Middle(10.0, 7, 5)
     assert middle(seen, least=5) == Middle(None, 2)
     assert middle([]) == Middle(None, 0)
+
+
+def test_a_company_with_many_sites_has_one_voice() -> None:
+    """Else the median of five would be a value of the one that has most of the sites."""
+    great = [Part("A", 97.0 + site / 10, shared=False) for site in range(20)]
+    small = [Part(name, value, shared=False) for name, value in zip("BCDE", (10.0, 20.0, 30.0, 40.0), strict=True)]
+    assert middle([*great, *small]) == Middle(30.0, 5, 5)
