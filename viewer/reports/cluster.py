@@ -89,8 +89,7 @@ def cluster_report(
 
 def _compared(by: Text, groups: dict[Text, list[Member]], now_ns: int) -> Table:
     rows = [_group(name, own, now_ns) for name, own in groups.items()]
-    hidden = any(len(_by_company(own)) < LEAST for own in groups.values())
-    if len(groups) > 1 and not hidden:  # with a total, what is hidden could be worked out
+    if len(groups) > 1 and not any(said(_HIDDEN) in row for row in rows):  # with a total it could be worked out
         rows.append(_group(Text("전체", "All"), [one for own in groups.values() for one in own], now_ns))
     return Table(
         title=Text(f"{by.ko}별 비교", f"By {by.en}"),

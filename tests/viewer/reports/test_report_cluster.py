@@ -38,6 +38,9 @@ def test_fewer_than_five_are_hidden_and_cannot_be_worked_out() -> None:
     assert [one[0] for one in rows] == ["구미시", "포항시", "구분 없음"], "no total, by which 구미시 could be known"
     silent = tables(month([*FIVE[:4], member("가4", POHANG, None)]))["시·군별 비교"][0]
     assert (silent[1], silent[5], silent[7]) == ("5", "비공개", "비공개")
+    few = [member("나", GUMI, 99.0), *(member(name, GUMI, None) for name in "다라마바")]
+    rows = tables(month([*FIVE, *few]))["시·군별 비교"]
+    assert [(one[0], one[1], one[5]) for one in rows] == [("구미시", "5", "비공개"), ("포항시", "5", "70.0 % (n=5)")]
     others = [replace(one, group=GUMI, company=replace(one.company, name=f"나{one.company.name}")) for one in FIVE]
     both = tables(month([*FIVE, *others]))["시·군별 비교"]
     assert [one[0] for one in both] == ["구미시", "포항시", "전체"]
