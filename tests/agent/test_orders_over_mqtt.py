@@ -25,6 +25,7 @@ from tests.connectors.modbus.device import Device
 from tests.pipelines.waiting import until
 from tests.services.mosquitto import Mosquitto
 from tests.services.shipped_acl import shipped_acl
+from tests.viewer.operate.room import running_desk
 from viewer.operate.broker import BrokerWay
 from viewer.operate.desk import OrderDesk
 from viewer.operate.model import Fate, Given
@@ -48,15 +49,8 @@ def order(action: str, alarm: str = LEVEL_HIGH, **more: Any) -> AlarmOrder:
     return AlarmOrder.model_validate(said | more)
 
 
-@contextlib.asynccontextmanager
-async def desk_at(mqtt: MqttSettings) -> AsyncIterator[OrderDesk]:
-    desk = OrderDesk([("orders", BrokerWay(mqtt, "sf-orders-test", [KEY]))], SystemClock(), keep_open)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(desk.run())
-        try:
-            yield desk
-        finally:
-            task.cancel()
+def desk_at(mqtt: MqttSettings) -> contextlib.AbstractAsyncContextManager[OrderDesk]:
+    return running_desk(OrderDesk([("orders", BrokerWay(mqtt, "sf-orders-test", [KEY]))], SystemClock(), keep_open))
 
 
 async def give(desk: OrderDesk, one: AlarmOrder) -> Given:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
-
-import httpx
 
 from pipelines.derive.chain import Chain
-from tests.set_clock import SetClock
+from tests.viewer import one_shop
 from tests.viewer.one_shop import HOUR, MINUTE, SECOND, T0
-from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.stores.base import Store
 
@@ -127,12 +122,4 @@ def log(count: int, altered: int = 0) -> Iterator[str]:
 
 def page(store: Store, path: str, now_ns: int = NOW, catalog: Catalog = CATALOG, **query: str) -> str:
     """A page as text."""
-    app = make_app(store, catalog, SetClock(now_ns))
-
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://viewer") as client:
-            return await client.get(f"{path}?{urlencode(query)}")
-
-    answer = asyncio.run(ask())
-    assert answer.status_code == 200, answer.text
-    return answer.text
+    return one_shop.page(store, path, now_ns, catalog, **query)
