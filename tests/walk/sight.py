@@ -28,20 +28,29 @@ _MACHINE: Final = 3
 """Levels of a path that ends with a machine."""
 _PIECES: Final = 9
 """Of one field at most, such as the parts of a date, each with a stop of its own."""
-_TABBABLE: Final = """
+_NAME: Final = """
+const name = (one) => [one.tagName, one.getAttribute("href") ?? one.name, one.value, one.textContent.trim()].join(" ");
+"""
+"""Not the node itself: what is live on a page is replaced, and keeps the focus."""
+_TABBABLE: Final = (
+    _NAME
+    + """
 const all = document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]");
 const usable = (one) => one.tabIndex >= 0 && !one.disabled && one.type !== "hidden" && one.checkVisibility();
 const group = (one) => Array.from(document.querySelectorAll(`input[type=radio][name="${one.name}"]`));
 const first = (one) => one === (group(one).find((two) => two.checked) ?? group(one)[0]);
 const stops = Array.from(all).filter((one) => usable(one) && (one.type !== "radio" || first(one)));
-stops.forEach((one, at) => { one.dataset.stop = at; });
-return stops.length;
+return stops.map(name);
 """
-_WHERE: Final = """
+)
+_WHERE: Final = (
+    _NAME
+    + """
 const one = document.activeElement, style = getComputedStyle(one);
 const shown = style.outlineStyle !== "none" || style.boxShadow !== "none";
-return [one.dataset.stop ?? null, shown, one.outerHTML.slice(0, 80)];
+return [name(one), shown, one.outerHTML.slice(0, 80)];
 """
+)
 _CARDS: Final = """
 const text = (node) => (node?.textContent ?? "").replace(/\\s+/g, " ").trim();
 return Array.from(document.querySelectorAll(".card.figure[data-period]")).map((card) => ({
@@ -79,22 +88,23 @@ def barriers(browser: webdriver.Chrome) -> list[str]:
 
 def keys(browser: webdriver.Chrome) -> tuple[int, list[str]]:
     """How often the tabulator key stops, and where it does not, in order, or stops without showing it."""
-    count = browser.execute_script(_TABBABLE)
+    stops = browser.execute_script(_TABBABLE)
     browser.execute_script("document.body.tabIndex = -1; document.body.focus(); window.scrollTo(0, 0);")
-    wrong = []
-    for stop in range(count):
+    wrong, before = [], ""
+    for number, stop in enumerate(stops, 1):
         for _ in range(_PIECES):
             for kind in ("rawKeyDown", "keyUp"):
                 key = {"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
                 browser.execute_cdp_cmd("Input.dispatchKeyEvent", key)
             at, shown, html = browser.execute_script(_WHERE)
-            if at != str(stop - 1):
+            if at == stop or at != before:
                 break
-        if at != str(stop):
-            return count, [*wrong, f"key Tab {stop + 1} of {count} leads to {html}"]
+        if at != stop:
+            return len(stops), [*wrong, f"key Tab {number} of {len(stops)} leads to {html}"]
         if not shown:
             wrong.append(f"focus is not seen on {html}")
-    return count, wrong
+        before = stop
+    return len(stops), wrong
 
 
 @dataclass(frozen=True)
