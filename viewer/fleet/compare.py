@@ -53,10 +53,10 @@ class Group:
         fresh: of them, those whose data is fresh.
         rate: mean 수집률 of those that have one, percent; None = nobody has, or of a group fewer than five.
         rated: how many have one.
-        urgent: urgent alarms that stand.
+        urgent: urgent alarms that are active or not yet acknowledged.
         risk: median of the points.
         measured: how many have a 종합달성도.
-        reached: of them, those with 100 % or more.
+        reached: of them, those all of whose measured goals are met.
         overall: median 종합달성도, percent; None as of `rate`.
     """
 

@@ -51,11 +51,15 @@ def detail(store: Snapshot, company: str, sites: Sequence[SiteInfo], now_ns: int
         standing += [one for one in told.standing if one.state != SHELVED]
         today = within(told.occurrences, named(site.calendar, "today", now_ns))
         urgent_today += sum(one.priority == "urgent" for one in today)
+    stood = Standstill.of(stops)
+    urgent = [one for one in standing if one.priority == "urgent"]
     return Detail(
         now_ns,
         fmean(rates) if rates else None,
-        Standstill.of(stops).without_reason,
-        sum(one.active and one.priority == "urgent" for one in standing),
+        stood.without_reason,
+        len(urgent),
         sum(one.state in WAITING for one in standing),
         urgent_today,
+        sum(one.state in WAITING for one in urgent),
+        stood.length_ns,
     )

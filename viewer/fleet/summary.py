@@ -26,9 +26,11 @@ class Detail:
         at_ns: when it was asked, ns since 1970 UTC.
         rate: 수집률 of today, percent, the mean of its sites; None = 미수집.
         without_reason: part of today's downtime without a reason, percent; None = nothing stood, or no states.
-        urgent: urgent alarms that stand.
+        urgent: urgent alarms that are active or that nobody acknowledged yet, as `/alarms` counts them: none shelved.
         waiting: alarms that nobody acknowledged.
         urgent_today: urgent alarms that came today.
+        urgent_waiting: of `urgent`, those that nobody acknowledged.
+        stopped_ns: today's downtime of all machines.
     """
 
     at_ns: int
@@ -37,6 +39,8 @@ class Detail:
     urgent: int = 0
     waiting: int = 0
     urgent_today: int = 0
+    urgent_waiting: int = 0
+    stopped_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

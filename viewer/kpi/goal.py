@@ -97,6 +97,12 @@ def is_met(achievement: float | None) -> bool:
     return achievement is not None and round(achievement, _ROUNDED_OFF) >= _MET
 
 
+def achieved(percent: float) -> str:
+    """달성률 or 종합달성도 in words, one digit behind the point; 100.0 % is said of nothing that is below it."""
+    text = f"{percent:.1f} %"
+    return "99.9 %" if text == "100.0 %" and not is_met(percent) else text
+
+
 def is_better(code: str, value: float, than: float) -> bool:
     """Whether a value of a figure is better than another one."""
     return value > than if CATALOG[code].better == "up" else value < than

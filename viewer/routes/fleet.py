@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from viewer.access.current import user_or_none
 from viewer.access.roles import Permission
+from viewer.fleet.risk import severity
 from viewer.routes import fleet_views, machines
 from viewer.routes.company import visible
 from viewer.routes.fleet_seen import Views, paged, programmes_of, query_of, wanted
@@ -44,6 +45,7 @@ def _fleet(views: Views, pages: Pages, request: Request) -> Response:
     seen, query = views.of(pages), query_of(request)
     found = [one for one in seen.rows if wanted(one, query)]
     at = paged(request, query, len(found))
+    acting = sorted((one for one in found if one.reasons), key=lambda one: severity(one.reasons))
     return pages.render(
         request,
         "fleet.html",
@@ -52,7 +54,7 @@ def _fleet(views: Views, pages: Pages, request: Request) -> Response:
         programme=programmes_of(pages, seen.counted),
         found=len(found),
         rows=found[at["part"]],
-        act=[one for one in found if one.reasons][:MOST_ACT],
-        acting=sum(bool(one.reasons) for one in found),
+        act=acting[:MOST_ACT],
+        acting=len(acting),
         query=query,
     )

@@ -22,6 +22,7 @@ from viewer.fleet.compare import LEAST, Row, group
 from viewer.fleet.risk import reasons, risk
 from viewer.goals.programme import Line, Programmes, counted_of
 from viewer.kpi.freshness import Freshness
+from viewer.kpi.goal import achieved
 from viewer.routes.company import company_url
 from viewer.routes.pages import Pages
 from viewer.words import local
@@ -84,15 +85,18 @@ def _seen(board: Board, allowed: frozenset[str] | None, known: dict[str, Facts],
     details = [one.line.detail for one in rows if one.line.detail]
     overall = [one.overall for one in rows if one.overall is not None]
     counted = counted_of([one.line.heard_ns for one in rows if one.line.heard_ns is not None], board.at_ns)
+    fresh = Counter(one.line.freshness for one in rows)
     shared = {
         "now_ns": board.at_ns,
         "all": group("", rows) if rows else None,
-        "fresh": Counter(one.line.freshness for one in rows),
+        "fresh": fresh,
+        "linked": fresh[Freshness.OK] + fresh[Freshness.DELAYED],
         "machines": (sum(one.line.connected for one in rows), sum(one.line.machines for one in rows)),
         "waiting": sum(one.waiting for one in details),
         "urgent_today": sum(one.urgent_today for one in details),
         "asked": len(details),
         "counted": counted,
+        "achieved": achieved,
         "overall": median(overall) if overall else None,
         "levels": _levels(rows),
         "choices": {name: sorted({getattr(one.facts, name) for one in rows} - {""}) for name in FILTERS},

@@ -128,7 +128,7 @@ def _tiles(rows: Sequence[Row], show: str, words: Words) -> dict[str, Tile]:
             tiles[town] = Tile("few", f"n<{LEAST}", "")
             continue
         value = _of(group(town, own, LEAST), show)
-        text = words("no_data") if value is None else f"{value:.1f} %"
+        text = words("no_data") if value is None else goals.achieved(value) if show == "overall" else f"{value:.1f} %"
         tiles[town] = Tile(_kind(value, show), text, f"n={len(own)}")
     return tiles
 

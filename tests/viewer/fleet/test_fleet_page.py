@@ -115,9 +115,10 @@ def test_the_list_by_hand(app: tuple[Starlette, Access, SetClock]) -> None:
 
 def test_who_needs_somebody_and_why(app: tuple[Starlette, Access, SetClock]) -> None:
     assert [(row[0], row[1]) for row in rows(page(app[0]), "acting")] == [
+        (FINE, "긴급경보 1건 미확인 · 사유 미입력 100.0 %"),
         (SILENT, "데이터 단절 4일 · 수집기한 2026-09-06 지남"),
         (NEVER, "데이터가 한 번도 오지 않음"),
-        (FINE, "긴급경보 1건 · 사유 미입력 100.0 %"),
+        (LOST, "데이터 단절"),
     ]
 
 
@@ -125,9 +126,9 @@ def test_totals_and_towns(app: tuple[Starlette, Access, SetClock]) -> None:
     """Three of seven are fresh; 포항시: one of five; 구미시 has two companies and is not shown."""
     text = page(app[0])
     assert part(text, '<section class="summary" id="totals"', "</section>").startswith(
-        "기업 7 연결기업 6 활성 (24시간) 5 정상 3 지연 1 단절 1 미수집 2 신선도 정상률 42.9 % 설비 연결률 3 / 7대"
-        " 평균 수집률 (오늘) 25.0 % n=2 KPI 목표달성 기업 미수집 n=0 종합달성도 중앙값 미수집 n=0"
-        " 수준 분포 기초 75.0 % 고도화 25.0 % n=4 금일 긴급경보 1 긴급경보 1"
+        "기업 7 연결기업 (정상·지연) 4 활성 (24시간) 5 정상 3 지연 1 단절 1 미수집 2 신선도 정상률 42.9 %"
+        " 설비 연결률 3 / 7대 평균 수집률 (오늘) 25.0 % n=2 KPI 목표달성 기업 (집계된 목표 모두) 미수집 n=0"
+        " 종합달성도 중앙값 미수집 n=0 수준 분포 기초 75.0 % 고도화 25.0 % n=4 금일 긴급경보 1 긴급경보 1"
     )
     text = page(app[0], "/regions")
     towns = text.rsplit("<tbody>", 1)[1].split("</section>")[0]
@@ -168,7 +169,7 @@ def test_goals_by_hand(app: tuple[Starlette, Access, SetClock]) -> None:
     assert found[FINE][5:7] == ["1 / 2", "184.9 %"]
     assert found[NEVER][5:7] == ["0 / 1", "-100.0 %"]
     assert (found[FINE][1], found[NEVER][1]) == ("15 0+15+0+0", "60 40+0+10+10")
-    assert "KPI 목표달성 기업 1 (50.0 %) n=2 종합달성도 중앙값 42.5 % n=2" in part(
+    assert "KPI 목표달성 기업 (집계된 목표 모두) 1 (50.0 %) n=2 종합달성도 중앙값 42.5 % n=2" in part(
         page(app[0]), 'id="totals"', "</section>"
     )
     assert (NEVER, "데이터가 한 번도 오지 않음 · KPI 역행 1개") in [
@@ -200,6 +201,9 @@ def test_targets_of_the_programme_are_shown_to_those_who_see_all(app: tuple[Star
         Programmes(access.book, clock).put("2022", target, "", lambda *_: None)
     totals = part(page(pages), 'id="totals"', "</section>")
     assert "지원기업수 260 / 목표 160 162.5 % 수기 연결 6 / 목표 4 150.0 %" in totals
+    assert "연결 = 연결기업 (저장된 데이터가 있는 기업)." in totals, (
+        "six of which anything is stored, four in touch now"
+    )
     access.users.add("coord", Role.COORDINATOR, (FINE, LATE), access.hash(PASSWORD, "coord"))
     browser = Browser(pages)
     browser.log_in("coord")
