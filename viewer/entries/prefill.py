@@ -91,7 +91,7 @@ def running(latest: Iterable[Latest], contexts: Iterable[Context], machine: str,
     for name, tags in _TAGS.items():
         for tag in tags:
             if tag in told and told[tag].value not in {None, "", 0} and not told[tag].status:
-                found[name] = str(told[tag].value)
+                found[name] = _plain(told[tag].value)
                 break
     return found
 
@@ -104,6 +104,11 @@ def shift_now(calendar: Calendar, now_ns: int) -> Span | None:
             if spans and spans[0][0] <= now_ns < spans[-1][1]:
                 return spans[0][0], spans[-1][1]
     return None
+
+
+def _plain(value: object) -> str:
+    """A code as people write it: stores give whole numbers of a numeric tag with a decimal."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _within(runs: Sequence[Run], windows: Sequence[Span]) -> list[Run]:

@@ -10,7 +10,7 @@ from pipelines.calendar import Span
 from viewer.kpi import words
 from viewer.kpi.catalog import CATALOG, Definition
 from viewer.kpi.freshness import Freshness, freshness_of
-from viewer.kpi.words import NO_SAMPLES, NOTHING_BELOW, Amount, Text
+from viewer.kpi.words import NO_PART, NO_SAMPLES, NOTHING_BELOW, Amount, Text
 
 LEAST_COVER: Final = 95.0
 """Below this collection rate, percent, a figure is indicative (참고치) only."""
@@ -135,8 +135,12 @@ def ratio(
         notes: remarks.
     """
     parts = (top, bottom)
-    if not evidence.samples or top.value is None or bottom.value is None:
+    if not evidence.samples:
         return missing(code, evidence, parts=parts)
+    if top.value is None or bottom.value is None:
+        lacking = [one.what for one in parts if one.value is None]
+        named = zip(NO_PART, zip(*lacking, strict=True), strict=True)
+        return missing(code, evidence, Text(*(said.format(", ".join(own)) for said, own in named)), parts=parts)
     if not bottom.value:
         return missing(code, evidence, nothing, parts=parts)
     return Result(code, top.value / bottom.value * scale, evidence, parts, notes=notes)

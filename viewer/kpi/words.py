@@ -56,6 +56,7 @@ PARTIAL: Final = Text("일부 제외", "Partial")
 MANUAL: Final = Text("수기", "Entered by hand")
 
 NO_SAMPLES: Final = Text("기간 내 표본 없음", "no samples in the period")
+NO_PART: Final = Text("일부 입력 없음: {}", "an input is missing: {}")
 NOTHING_BELOW: Final = Text("분모가 0", "the denominator is 0")
 NO_WORK: Final = Text("기간 내 부하시간 없음", "no planned busy time in the period")
 NO_FAILURE: Final = Text("기간 내 시작된 고장 없음", "no failure began in the period")

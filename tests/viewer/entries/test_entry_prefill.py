@@ -83,6 +83,9 @@ def test_what_runs_now_is_what_the_machine_says_before_what_people_said() -> Non
     latest = [newest("product_code", 1180), newest("lot_id", "", 0)]
     assert running(latest, said, "PRS-01", NOW_NS)["product"] == "1180"
     assert running(latest, said, "PRS-02", NOW_NS)["product"] == "P-1"
+    stored = [newest("product_code", 1180.0), newest("lot_id", 26112301.0)]
+    assert running(stored, [], "PRS-01", NOW_NS) == {"product": "1180", "lot": "26112301"}
+    assert running([newest("product_code", 11.5)], [], "PRS-01", NOW_NS) == {"product": "11.5"}
     assert running([newest("product_code", 1180, 0x8031_0000)], said, "PRS-01", NOW_NS)["product"] == "P-1"
 
 

@@ -39,6 +39,7 @@ from viewer.kpi.words import (
     NO_SAMPLES,
     NO_WORK,
     UNVERIFIED,
+    Text,
 )
 
 SECOND = 10**9
@@ -131,7 +132,11 @@ def test_oee_of_a_machine_that_stood_and_of_one_that_nobody_counted() -> None:
     assert (stood.whole.value, stood.availability.value, stood.performance.value) == (0.0, 0.0, None)
     running = times(hours((0, 8, RUN)), [DAY])
     assert oee(running, Made(None, None, 0), None, DAY, "tpm_kr").whole.why == NO_SAMPLES
-    assert oee(running, Made(700, 686, 9), None, DAY, "tpm_kr").whole.why == NO_SAMPLES, "no ideal time"
+    lacking = oee(running, Made(700, 686, 9), None, DAY, "tpm_kr").whole
+    assert (lacking.evidence.samples, lacking.why) == (
+        9,
+        Text("일부 입력 없음: 이론CT × 양품수량", "an input is missing: ideal time × good pieces"),
+    )
     no_good = oee(running, Made(700, None, 9), 21_000.0, DAY, "tpm_kr")
     assert (no_good.whole.value, no_good.quality.value) == (None, None)
     assert (no_good.performance.evidence.samples, no_good.availability.evidence.samples) == (9, 1)
