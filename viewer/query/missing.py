@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pipelines.calendar import Span
 from viewer.catalog import MachineInfo
-from viewer.query.collected import EVERY_TAG
+from viewer.query.collected import EVERY_TAG, Collected
 from viewer.query.pieces import LOOK_BACK_NS
-from viewer.query.stretches import merged
+from viewer.query.stretches import merged, shares
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Store, StoredGap
 
@@ -105,3 +105,23 @@ def by_cause(found: Sequence[Hole], period: Span) -> list[ByCause]:
         for cause, own in causes.items()
     ]
     return sorted(rows, key=lambda one: (-one.length_ns, one.cause))
+
+
+def silences(machine: str, came: Collected, known: Sequence[Hole], period: Span, now_ns: int) -> list[Hole]:
+    """Stretches of two pieces of time or more in which no tag of a machine came and no gap says why. Pure.
+
+    Args:
+        machine: its name.
+        came: how much of its tags came; tags that are read less often than pieces come last for their own period.
+        known: of `holes`.
+        period: start and end, ns since 1970 UTC.
+        now_ns: the time now; what lasts until then goes on.
+    """
+    said = merged(one.inside(period) for one in known if one.machine == machine or EVERY_TAG in one.tags)
+    silent = (came.parts <= 0).all(axis=0) & (shares(said, period[0], came.width_ns, len(came.start_ns)) <= 0)
+    spans = merged((at, min(at + came.width_ns, period[1])) for at in came.start_ns[silent].tolist())
+    return [
+        Hole(machine, "silent", low, None if high >= now_ns else high, (EVERY_TAG,), None, filled=False)
+        for low, high in spans
+        if high - low > came.width_ns
+    ]

@@ -13,7 +13,7 @@ from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.kpi.period import NAMED
 from viewer.lengths import length
 from viewer.query.agents import agent_health, agents_of
-from viewer.query.missing import by_cause, holes
+from viewer.query.missing import by_cause, holes, silences
 from viewer.query.quality import MachineQuality, TagQuality, machines_quality, rate_of, tags_quality
 from viewer.query.unit import Unit
 from viewer.ribbon import ribbon
@@ -61,6 +61,12 @@ def _quality(pages: Pages, request: Request) -> Response:
         fresh={one: fresh.count(one) for one in Freshness},
         causes=by_cause(missing, of.period),
         longest=sorted(open_holes, key=lambda one: -one.length_ns(of.period))[:LONGEST],
+        silent=[
+            hole
+            for one in machines
+            if one.collected
+            for hole in silences(one.view.info.name, one.collected, open_holes, of.period, now_ns)
+        ],
         holes=len(open_holes),
         filled=len(missing) - len(open_holes),
         agents=[agent_health(pages.store, one, of.period) for one in agents_of(pages.store, site)],

@@ -101,6 +101,12 @@ def test_a_hole_that_goes_on_ends_with_the_period(store: tuple[Store, Write]) ->
     assert holes(reader, A, [A.machines["CNC-01"]], period) == []
 
 
+def test_silence_without_a_gap_is_told_apart(filled: Store) -> None:
+    """The press is silent from 09:00 on, and nobody wrote a gap."""
+    found = rows(page(filled, "/quality", NOW + 30 * MINUTE, unit=PRESS), "silent")
+    assert found == [["프레스 1호기", "09:00:00", "30분 지금까지"]]
+
+
 def test_how_the_agent_is(filled: Store) -> None:
     text = part(page(filled, "/quality", NOW), 'id="agent-1"', "</article>")
     for words in (
