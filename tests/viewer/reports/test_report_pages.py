@@ -146,3 +146,18 @@ def test_one_is_made_at_a_time(filled: Store) -> None:
     assert refused.status_code == 503
     assert "다른 보고서를 만드는 중입니다" in refused.text
     assert get(filled, "/reports/kpi.pdf", UNIT).status_code == 200
+
+
+@pytest.mark.parametrize(("language", "whole"), [("ko", "사이트 전체"), ("en", "whole site")])
+def test_who_sees_several_companies_reads_whose_figures_are_shown(tmp_path: Path, language: str, whole: str) -> None:
+    plant = Plant(tmp_path)
+    try:
+        boss = plant.browser("boss")
+        query = f"?unit={quote(UNIT['unit'])}&lang={language}"
+        for path in ("/kpi", "/goals"):
+            text = boss.get(path + query).text
+            assert f"selected>{COMPANY} · A · {whole}</option>" in text
+            assert f'<span class="name">{COMPANY} · A · {whole}</span></h1>' in text
+        assert f'<span class="name">{COMPANY} · A</span></h1>' in boss.get("/reports" + query).text
+    finally:
+        plant.close()
