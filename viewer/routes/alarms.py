@@ -24,7 +24,7 @@ from viewer.query.agents import agents_of, all_alive
 from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, AlarmKey, Occurrence, Standing, alarm_list, within
 from viewer.query.unit import Unit
 from viewer.routes.alarm_names import AlarmNames
-from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.words import Words, local
@@ -62,7 +62,7 @@ def _alarms(pages: Pages, request: Request) -> Response:
     sites = pages.sites(request)
     if not sites:
         return pages.render(request, "alarms.html", of=None)
-    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, unit = unit_of(request, sites)
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
     of = asked(request, site, unit, now_ns)
     names = AlarmNames(site, words)

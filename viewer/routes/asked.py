@@ -16,6 +16,7 @@ from viewer.catalog import MachineInfo
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import NAMED, days, named, until_now
 from viewer.query.unit import Unit
+from viewer.routes.last_site import last_site
 from viewer.routes.pages import machine_key
 from viewer.site_info import SiteInfo
 from viewer.words import Words
@@ -67,6 +68,11 @@ def find_unit(text: str, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, Unit] | N
     if site is None or (line and line not in site.lines) or (machine and machine not in site.machines):
         return None
     return site, Unit(line, machine)
+
+
+def unit_of(request: Request, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, Unit]:
+    """The unit that is asked for, if these sites have it; else the site that was looked at last, else the first."""
+    return find_unit(request.query_params.get("unit", ""), sites) or (last_site(request, sites), Unit())
 
 
 def find_machine(request: Request, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, MachineInfo]:

@@ -24,7 +24,7 @@ from viewer.query.batteries import known_time, records_of
 from viewer.query.cyclers import channels_now
 from viewer.query.unit import Unit
 from viewer.reports.cell import shown
-from viewer.routes.asked import CUSTOM, asked, find_unit, unit_text
+from viewer.routes.asked import CUSTOM, asked, unit_of, unit_text
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 
@@ -74,7 +74,7 @@ def _battery(pages: Pages, request: Request) -> Response:
     sites = [site for site in pages.sites(request) if testing(site)]
     if not sites:
         return pages.render(request, "battery.html", of=None)
-    site, _ = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, _ = unit_of(request, sites)
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
     of = asked(request, site, Unit(), now_ns, "month")
     live_only = request.query_params.get("part") == "live"

@@ -25,7 +25,7 @@ from viewer.query.energy import CARRIER, factors, metered, meters, together
 from viewer.query.figures import figures_of
 from viewer.query.meters import quarter_demand
 from viewer.query.unit import Unit
-from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages, machine_url
 from viewer.site_info import SiteInfo
 from viewer.words import Words, local, number_text
@@ -59,7 +59,7 @@ def _energy(pages: Pages, request: Request) -> Response:
     sites = pages.sites(request)
     if not sites:
         return pages.render(request, "energy.html", of=None)
-    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, unit = unit_of(request, sites)
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
     of = asked(request, site, unit, now_ns)
     found = meters(unit.machines(site))

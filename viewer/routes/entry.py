@@ -27,6 +27,7 @@ from viewer.entries.written import Written
 from viewer.overview import NS
 from viewer.query.unit import Unit
 from viewer.routes.asked import find_unit, unit_text
+from viewer.routes.last_site import last_site
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.words import Words, local
@@ -67,7 +68,7 @@ def site_of(pages: Pages, request: Request) -> tuple[EntryDesk, SiteInfo] | str:
         return "entry_off" if pages.desk is None else "entry_no_sites"
     text = request.query_params.get("unit")
     if text is None:
-        return pages.desk, sites[0]
+        return pages.desk, last_site(request, sites)
     found = find_unit(text, sites)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)

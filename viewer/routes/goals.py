@@ -30,7 +30,7 @@ from viewer.query.unit import Unit
 from viewer.reports.cell import Language, number, shown
 from viewer.reports.parts.summary import AREAS
 from viewer.reports.plain import cell_of
-from viewer.routes.asked import CUSTOM, PROFILES, Asked, asked, chosen_days, find_unit, unit_text, units_of
+from viewer.routes.asked import CUSTOM, PROFILES, Asked, asked, chosen_days, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.words import Words
@@ -77,7 +77,7 @@ def drawn(pages: Pages, request: Request, refused: str = "") -> Response:
     if not sites:
         return pages.render(request, "goals.html", of=None, programmes=_programmes(pages), refused=refused, done="")
     words = pages.words_of(request)
-    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, unit = unit_of(request, sites)
     found = managed(pages, request, site, unit)
     user = user_or_none() or ANYBODY
     query = request.query_params

@@ -23,7 +23,7 @@ from viewer.reports.gather.alarms import alarms_of
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.subject import AlarmEvent
 from viewer.routes.alarm_names import AlarmNames
-from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages, machine_url
 from viewer.safety.log import Checked, Logged
 from viewer.site_info import AlarmInfo, SiteInfo
@@ -92,7 +92,7 @@ def guarded(pages: Pages, request: Request, concerned: Callable[[SiteInfo], bool
     sites = [one for one in pages.sites(request) if concerned(one)]
     if not sites:
         return None
-    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, unit = unit_of(request, sites)
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
     of = asked(request, site, unit, now_ns)
     now, standing, alive_ns = now_of(pages, site, now_ns)

@@ -13,8 +13,7 @@ from viewer.goals.table import in_short, scored
 from viewer.kpi.goal import before_of
 from viewer.kpi.period import NAMED
 from viewer.query.figures import figures_of
-from viewer.query.unit import Unit
-from viewer.routes.asked import CUSTOM, PROFILES, asked, find_unit, unit_text, units_of
+from viewer.routes.asked import CUSTOM, PROFILES, asked, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 
 COLLECTION: Final = "DQ-RATE"
@@ -30,7 +29,7 @@ def _kpi(pages: Pages, request: Request) -> Response:
     sites = pages.sites(request)
     if not sites:
         return pages.render(request, "kpi.html", of=None)
-    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, unit = unit_of(request, sites)
     now_ns = pages.clock.now_ns()
     of = asked(request, site, unit, now_ns)
     whose = Whose.of(site, unit)

@@ -12,7 +12,7 @@ from viewer.level import text
 from viewer.level.levels import LEVELS, NO_VERDICT, SOURCES, TITLE, UNKNOWABLE
 from viewer.query.level import level_check
 from viewer.query.unit import Unit
-from viewer.routes.asked import find_unit, unit_text
+from viewer.routes.asked import unit_of, unit_text
 from viewer.routes.pages import Pages
 
 DAYS: Final = (7, 30, 90, 365)
@@ -29,7 +29,7 @@ def _level(pages: Pages, request: Request) -> Response:
     sites = pages.sites(request)
     if not sites:
         return pages.render(request, "level.html", check=None, title=TITLE, no_verdict=NO_VERDICT)
-    site, _ = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, _ = unit_of(request, sites)
     now_ns = pages.clock.now_ns()
     asked = request.query_params.get("days", "")
     count = next((one for one in DAYS if str(one) == asked), USUAL)

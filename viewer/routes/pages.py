@@ -33,6 +33,7 @@ from viewer.goals.book import GoalBook
 from viewer.kpi.words import INDICATIVE, MANUAL
 from viewer.operate.desk import OrderDesk
 from viewer.overview import CODE, HOLDS_S, NS, STATE
+from viewer.routes.last_site import remember_site
 from viewer.routes.menu import menu_of
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Latest, Store
@@ -148,6 +149,7 @@ class Pages:
             **values,
         )
         response = HTMLResponse(text, status)
+        remember_site(request, self.sites(request), response)
         if request.query_params.get("lang") == language:
             response.set_cookie(_LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
         return response

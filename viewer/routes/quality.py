@@ -17,7 +17,7 @@ from viewer.query.missing import by_cause, holes, silences
 from viewer.query.quality import MachineQuality, TagQuality, machines_quality, rate_of, tags_quality
 from viewer.query.unit import Unit
 from viewer.ribbon import ribbon
-from viewer.routes.asked import CUSTOM, Asked, asked, find_unit, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 from viewer.words import Words
 
@@ -37,7 +37,7 @@ def _quality(pages: Pages, request: Request) -> Response:
     sites = pages.sites(request)
     if not sites:
         return pages.render(request, "quality.html", of=None)
-    site, unit = find_unit(request.query_params.get("unit", ""), sites) or (sites[0], Unit())
+    site, unit = unit_of(request, sites)
     now_ns, words = pages.clock.now_ns(), pages.words_of(request)
     of = asked(request, site, unit, now_ns)
     latest = pages.latest()

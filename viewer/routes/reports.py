@@ -27,6 +27,7 @@ from viewer.reports.model import Report
 from viewer.reports.page import page
 from viewer.routes.asked import PROFILES, find_unit, unit_text
 from viewer.routes.cluster_report import KIND, choice, cluster_month
+from viewer.routes.last_site import last_site
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
@@ -34,7 +35,10 @@ from viewer.stores.base import Store
 _MONTHS: Final = 13
 _STYLE: Final = "/static/report.css"
 _ONE: Final = BoundedSemaphore()
-"""A report of a month reads much: one is made at a time, and whoever comes meanwhile is told so."""
+"""A report of a month reads much: one is made at a time, and whoever comes meanwhile waits."""
+WAIT_S: Final = 30.0
+"""Longest wait for others."""
+_WAITING: Final = BoundedSemaphore(3)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
@@ -49,7 +53,7 @@ def _choose(pages: Pages, request: Request) -> Response:
     sites = pages.sites(request)
     if not sites:
         return pages.render(request, "reports.html", of=None)
-    of = _site(request, sites) or sites[0]
+    of = _site(request, sites) or last_site(request, sites)
     now_ns = pages.clock.now_ns()
     months = months_to(of.calendar.production_day(now_ns))
     month = request.query_params.get("month", "")
@@ -100,7 +104,7 @@ def answered(pages: Pages, request: Request, make: Callable[[], Report], ending:
     Raises:
         HTTPException: 503, another one is being made.
     """
-    if not _ONE.acquire(blocking=False):
+    if not _in_turn():
         raise HTTPException(503, pages.words_of(request)("reports_busy"), {"Retry-After": "10"})
     try:
         report = make()
@@ -114,6 +118,16 @@ def answered(pages: Pages, request: Request, make: Callable[[], Report], ending:
     return Response(
         data, media_type=MEDIA[ending], headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     )
+
+
+def _in_turn() -> bool:
+    """Whether it is one's turn, after a wait for whoever came first; few wait at a time, each holds a thread."""
+    if not _WAITING.acquire(blocking=False):
+        return False
+    try:
+        return _ONE.acquire(timeout=WAIT_S)
+    finally:
+        _WAITING.release()
 
 
 def _site(request: Request, sites: list[SiteInfo]) -> SiteInfo | None:

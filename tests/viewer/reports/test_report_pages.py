@@ -52,7 +52,7 @@ def get(store: Store, path: str, query: dict[str, str] | None = None, site: dict
 
 
 def links(text: str) -> list[str]:
-    return re.findall(r'href="(/reports/[^"?]+)\?', text)
+    return re.findall(r'form="which" formaction="(/reports/[^"?]+)"', text)
 
 
 def test_what_is_offered(filled: Store) -> None:
@@ -140,7 +140,8 @@ def test_a_cluster_is_of_the_companies_that_a_reader_sees(tmp_path: Path) -> Non
         plant.close()
 
 
-def test_one_is_made_at_a_time(filled: Store) -> None:
+def test_one_is_made_at_a_time(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "WAIT_S", 0.01)
     with reports._ONE:
         refused = get(filled, "/reports/kpi.pdf", UNIT)
     assert refused.status_code == 503
@@ -159,5 +160,24 @@ def test_who_sees_several_companies_reads_whose_figures_are_shown(tmp_path: Path
             assert f"selected>{COMPANY} · A · {whole}</option>" in text
             assert f'<span class="name">{COMPANY} · A · {whole}</span></h1>' in text
         assert f'<span class="name">{COMPANY} · A</span></h1>' in boss.get("/reports" + query).text
+    finally:
+        plant.close()
+
+
+def test_the_company_that_was_looked_at_last_is_kept(tmp_path: Path) -> None:
+    """Where the menu leads to, and a coordinator of another company never learns of it."""
+    plant = Plant(tmp_path)
+    try:
+        boss, other = plant.browser("boss"), plant.browser("lee")
+        assert f'<span class="name">{OTHER} · B' in boss.get("/reports").text, "the first of the alphabet"
+        boss.get(f"/kpi?unit={quote(UNIT['unit'])}")
+        for path in ("/kpi", "/goals", "/reports", "/energy"):
+            assert f'<span class="name">{COMPANY} · A' in boss.get(path).text
+        boss.get(f"/company/{quote(OTHER)}")
+        assert f'<span class="name">{OTHER} · B' in boss.get("/kpi").text
+        boss.get(f"/machine/{quote(COMPANY)}/A/PRS-01")
+        assert f'<span class="name">{COMPANY} · A' in boss.get("/kpi").text
+        other.cookies["site"] = boss.cookies["site"]
+        assert COMPANY not in other.get("/kpi").text
     finally:
         plant.close()
