@@ -9,7 +9,7 @@ Json = dict[str, Any]
 Words = Mapping[Any, Sequence[str]]
 """Value to its text and colour."""
 DATASOURCE: Final = {"type": "influxdb", "uid": "${datasource}"}
-_COLOURS: Final = {"green": "#1a8f4c", "amber": "#e0ac00", "red": "#cf2f2f", "grey": "#7d8794"}
+_COLOURS: Final = {"green": "#178244", "amber": "#e0ac00", "red": "#cf2f2f", "grey": "#68727f"}
 _NO_DATA: Final = "미수집 no data"
 _LEGEND: Final = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 _LAST: Final = {"calcs": ["lastNotNull"], "fields": "", "values": False}

@@ -12,7 +12,10 @@ from urllib.parse import urlencode
 import httpx
 
 from tests.set_clock import SetClock
+from viewer.access.access import Access
+from viewer.access.mode import Mode
 from viewer.app import make_app
+from viewer.book.book import Book
 from viewer.catalog import Catalog
 from viewer.stores.base import Store
 
@@ -100,10 +103,11 @@ def beats(start_ns: int, end_ns: int, fields: str = "connections=3i,connected=3i
 
 def page(store: Store, path: str, now_ns: int, catalog: Catalog = CATALOG, **query: str) -> str:
     """A page as text."""
-    app = make_app(store, catalog, SetClock(now_ns))
+    clock = SetClock(now_ns)
+    app = make_app(store, catalog, clock, (), Access(Book(), clock, Mode.OPEN))
 
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://viewer") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
             return await client.get(f"{path}?{urlencode(query)}")
 
     answer = asyncio.run(ask())
