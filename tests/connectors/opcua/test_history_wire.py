@@ -122,7 +122,7 @@ async def test_history_comes_in_pieces(plant: Plant, most: int) -> None:
     consumer = Consumer(connection(plant.endpoint, A, B, history_values_per_s=200))
     await feed(plant, "a", 1, 2, ago_s=9)
     await feed(plant, "b", 1, 2, ago_s=9)
-    await consumer.until(lambda: consumer.values(0)[-1:] == [2])
+    await consumer.until(lambda: [consumer.values(index)[-1:] for index in (0, 1)] == [[2], [2]])
     await lose_subscription(plant)
     await feed(plant, "a", 3, 260)
     await feed(plant, "b", 3, 120)
