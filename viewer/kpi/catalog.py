@@ -232,7 +232,7 @@ _ALL: Final = (
     Definition(
         "C-KWH",
         Text("전력 원단위", "Energy per piece"),
-        Text("전력사용량 / 양품수량", "energy / good pieces"),
+        Text("전력사용량 / 양품수량, 둘 다 계량된 시간", "energy / good pieces, both of metered hours"),
         Text("kWh/EA", "kWh/EA"), "down", Text("전력량계, 생산 계수기", "energy meter, counters"),
         Text("계량값이나 계수기가 없으면 미수집", "no metered value or no counter: no data"),
         f"{_FORM}; {_ISO} (comprehensive energy consumption)",
@@ -295,7 +295,7 @@ _ALL: Final = (
     Definition(
         "E-CO2.piece",
         Text("온실가스 원단위", "Emission per piece"),
-        Text("온실가스 배출량 / 양품수량", "emission / good pieces"),
+        Text("온실가스 배출량 / 양품수량, 둘 다 계량된 시간", "emission / good pieces, both of metered hours"),
         Text("kgCO2eq/EA", "kgCO2eq/EA"), "down",
         Text("전력량계·연료, 배출계수표, 생산 계수기", "meters, emission factors, counters"),
         Text("배출량이나 계수기가 없으면 미수집", "no emission or no counter: no data"), _FORM,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.calendar import Span
-from viewer.kpi.spans import Spans
+from viewer.kpi.spans import Spans, Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +92,13 @@ def standard_s(products: Sequence[tuple[Made, float | None]]) -> float | None:
 
 def _sum(total: NDArray[np.int64] | None, steps: NDArray[np.bool_]) -> int | None:
     return None if total is None or not steps.any() else int(np.diff(total)[steps].sum())
+
+
+def summed(parts: Sequence[Made]) -> Made:
+    """Of several machines; of none nothing was counted."""
+    return sum(parts[1:], start=parts[0]) if parts else Made(None, None, 0)
+
+
+def stood(spent: Times, placed: Made) -> Made:
+    """What a machine made; one that did not run while its state was known made nothing."""
+    return Made(0, 0, 0) if placed.total is None and spent.samples and not spent.operating_ns else placed

@@ -47,22 +47,44 @@ class Used:
         inside = (self.start_ns >= period[0]) & (self.start_ns < period[1]) & np.isfinite(self.amount)
         return Used(self.carrier, self.start_ns[inside], self.amount[inside], self.cover[inside], self.width_ns)
 
+    def only(self, times: Sequence[Span]) -> Used:
+        """The pieces of such times."""
+        inside = np.isin(self.start_ns, [start for start, _ in times])
+        return Used(self.carrier, self.start_ns[inside], self.amount[inside], self.cover[inside], self.width_ns)
+
     def rate(self, period: Span) -> float | None:
         """Collection rate over a period, percent."""
         return share(float(self.cover.sum()) / 100 * self.width_ns, period[1] - period[0])
 
 
-def energy_per_piece(electricity: Used, made: Made, period: Span) -> Result:
-    """C-KWH, 전력 원단위: energy / good pieces.
+def metered_hours(uses: Sequence[Used], period: Span) -> list[Span]:
+    """Times of a period in which each of these is known, ns since 1970 UTC: products are counted in no others."""
+    known = [set(one.within(period).start_ns.tolist()) for one in uses]
+    starts = sorted(set.intersection(*known)) if known else []
+    width_ns = min((one.width_ns for one in uses), default=HOUR_NS)
+    return [(start, min(start + width_ns, period[1])) for start in starts]
+
+
+def unmetered(all_made: Made, made_then: Made) -> tuple[Amount, ...]:
+    """The good pieces of times whose energy is not known: they are left out."""
+    if all_made.good is None or made_then.good is None or all_made.good == made_then.good:
+        return ()
+    said = Text("에너지를 모르는 시간의 양품", "good pieces of hours whose energy is not known")
+    return (Amount(said, all_made.good - made_then.good, words.PIECES),)
+
+
+def energy_per_piece(electricity: Used, made: Made, period: Span, left_out: tuple[Amount, ...] = ()) -> Result:
+    """C-KWH, 전력 원단위: energy / good pieces, both of the hours whose energy is known.
 
     Args:
         electricity: hours of the machine or the line.
-        made: pieces in the whole period, placed or not.
+        made: pieces of those hours (`metered_hours`), placed or not.
         period: start and end, full hours, ns since 1970 UTC.
+        left_out: see `unmetered`.
     """
     used = electricity.within(period)
     kwh = float(used.amount.sum()) if len(used.amount) else None
-    evidence = _evidence([used], period)
+    evidence = _evidence([used], period, left_out)
     return ratio(
         "C-KWH",
         Amount(Text("전력사용량", "energy"), kwh, words.KWH),
@@ -106,11 +128,12 @@ def emission(uses: Sequence[Used], factors: Sequence[Factor], period: Span) -> R
     return Result("E-CO2", total_kg / 1000, evidence, tuple(parts), notes=notes, partial=bool(without))
 
 
-def emission_per_piece(total: Result, made: Made) -> Result:
-    """E-CO2.piece, 온실가스 원단위, kg/EA: emission / good pieces, both of the same period."""
+def emission_per_piece(total: Result, made: Made, left_out: tuple[Amount, ...] = ()) -> Result:
+    """E-CO2.piece, 온실가스 원단위, kg/EA: emission / good pieces, both of the hours in which every meter is known."""
     kg = None if total.value is None else total.value * 1000
     top = Amount(Text("온실가스 배출량", "emission"), kg, words.KG)
-    found = ratio("E-CO2.piece", top, _good(made), total.evidence, nothing=words.NO_PIECES, notes=total.notes)
+    evidence = replace(total.evidence, left_out=(*total.evidence.left_out, *left_out))
+    found = ratio("E-CO2.piece", top, _good(made), evidence, nothing=words.NO_PIECES, notes=total.notes)
     return replace(found, partial=total.partial)
 
 

@@ -17,8 +17,17 @@ from pipelines.derive.energy.factors import Factor
 from viewer.kpi import words
 from viewer.kpi.capability import Capability, capability
 from viewer.kpi.collection import MINUTE_NS, by_pieces
-from viewer.kpi.counted import Made, made, standard_s
-from viewer.kpi.energy import Demand, Used, emission, emission_per_piece, energy_per_piece, peak
+from viewer.kpi.counted import Made, made, standard_s, stood, summed
+from viewer.kpi.energy import (
+    Demand,
+    Used,
+    emission,
+    emission_per_piece,
+    energy_per_piece,
+    metered_hours,
+    peak,
+    unmetered,
+)
 from viewer.kpi.entered import (
     Entry,
     accident_rate,
@@ -189,7 +198,11 @@ class Inputs:
 
     def all_pieces(self) -> Made:
         """Pieces of the whole period."""
-        return self._sum(lambda one: made(one.counts.time_ns, one.counts.total, one.counts.good, [one.period]))
+        return self.pieces_in([self.period])
+
+    def pieces_in(self, windows: Sequence[Span]) -> Made:
+        """Pieces within disjoint stretches of the period."""
+        return self._sum(lambda one: made(one.counts.time_ns, one.counts.total, one.counts.good, windows))
 
     def worked_pieces(self) -> Made:
         """Pieces within working time, whatever the state was."""
@@ -199,7 +212,7 @@ class Inputs:
         """Of a line, a machine that is known not to have run made nothing."""
         if not self.machines:
             return pieces(self)
-        return _sum([_stood(_times(one), pieces(one)) for one in self.counted()])
+        return summed([stood(_times(one), pieces(one)) for one in self.counted()])
 
     def failures(self) -> int:
         """Failures that first stood in working time in the period."""
@@ -223,10 +236,6 @@ def _placed(one: Inputs) -> Made:
     return made(one.counts.time_ns, one.counts.total, one.counts.good, one.working, one.spans)
 
 
-def _sum(parts: Sequence[Made]) -> Made:
-    return sum(parts[1:], start=parts[0]) if parts else Made(None, None, 0)
-
-
 def effectiveness(inputs: Inputs) -> Oee:
     """OEE with its factors.
 
@@ -237,10 +246,10 @@ def effectiveness(inputs: Inputs) -> Oee:
     if not inputs.machines or not whole:
         placed = inputs.placed()
         return oee(inputs.times(), placed, standard_s([(placed, inputs.ideal_s)]), inputs.period, inputs.profile)
-    of = [(_times(one), _stood(_times(one), _placed(one)), one.ideal_s) for one in whole]
+    of = [(_times(one), stood(_times(one), _placed(one)), one.ideal_s) for one in whole]
     spent = sum((one for one, _, _ in of[1:]), start=of[0][0])
     standard = standard_s([(placed, ideal_s) for _, placed, ideal_s in of])
-    found = oee(spent, _sum([placed for _, placed, _ in of]), standard, inputs.period, inputs.profile)
+    found = oee(spent, summed([placed for _, placed, _ in of]), standard, inputs.period, inputs.profile)
     within = {id(one) for one in whole}
     rest = [one.name for one in inputs.machines if id(one) not in within]
     if not rest:
@@ -256,11 +265,6 @@ def _without(names: Sequence[Text]) -> Text:
 def _effective(inputs: Inputs) -> Sequence[Inputs]:
     """Machines of which states, pieces and ideal time can be known; where there is none, those that tell states."""
     return [one for one in inputs.told() if one.counting and one.ideal_s is not None] or inputs.told()
-
-
-def _stood(spent: Times, placed: Made) -> Made:
-    """What a machine made; one that did not run while its state was known made nothing."""
-    return Made(0, 0, 0) if placed.total is None and spent.samples and not spent.operating_ns else placed
 
 
 def figure(code: str, inputs: Inputs) -> Result:
@@ -310,11 +314,24 @@ def _defects(inputs: Inputs) -> tuple[Result, Result]:
 def _energy(inputs: Inputs) -> Result:
     empty = Used("electricity", _none(), _no_number(), _no_number())
     used = next((one for one in inputs.uses if one.carrier == "electricity"), empty)
-    return energy_per_piece(used, inputs.all_pieces(), inputs.period)
+    _, then, left_out = _metered(inputs, [used])
+    return energy_per_piece(used, then, inputs.period, left_out)
 
 
 def _emission(inputs: Inputs) -> Result:
     return emission(inputs.uses, inputs.factors, inputs.period)
+
+
+def _emission_per_piece(inputs: Inputs) -> Result:
+    uses, then, left_out = _metered(inputs, inputs.uses)
+    return emission_per_piece(emission(uses, inputs.factors, inputs.period), then, left_out)
+
+
+def _metered(inputs: Inputs, uses: Sequence[Used]) -> tuple[list[Used], Made, tuple[Amount, ...]]:
+    """What was used and made while all of it was metered, and what was made else."""
+    hours, every = metered_hours(uses, inputs.period), inputs.all_pieces()
+    then = inputs.pieces_in(hours) if hours else every
+    return [one.only(hours) for one in uses], then, unmetered(every, then)
 
 
 def _over(inputs: Inputs) -> Result:
@@ -375,7 +392,7 @@ _FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {
     "S-INJ": lambda of: accident_rate(of.accidents, of.period),
     "S-INJ.near": lambda of: near_misses(of.near, of.period),
     "E-CO2": _emission,
-    "E-CO2.piece": lambda of: emission_per_piece(_emission(of), of.all_pieces()),
+    "E-CO2.piece": _emission_per_piece,
     "E-PEAK": lambda of: peak(of.demand, of.period),
     "DQ-RATE": _collected,
 }

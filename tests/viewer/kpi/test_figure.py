@@ -42,7 +42,7 @@ FULL = Inputs(
     cycles=Cycles(time_ns=times(1), duration_s=array(31.0), counts=np.array([5])),
     values=array(10, 12, 11, 13, 9),
     limits=(2.0, 18.0),
-    uses=[Used("electricity", times(0, 1), array(34.3, 34.3), array(100, 100))],
+    uses=[Used("electricity", times(*range(8)), np.full(8, 8.575), np.full(8, 100.0))],
     demand=Demand(times(0), array(40.0), HOUR),
     factors=load(),
     orders=[Order(confirmed_ns=T0, started_ns=T0, completed_ns=T0 + HOUR, due_ns=T0 + HOUR, shipped_ns=T0 + 2 * HOUR)],
@@ -132,3 +132,19 @@ def test_a_factor_of_the_other_profile_has_no_value() -> None:
     assert (figure("P-OEE.TA", FULL).code, figure("P-OEE.TA", FULL).why) == ("P-OEE.TA", OTHER_PROFILE)
     with pytest.raises(KeyError):
         figure("X-1", FULL)
+
+
+def test_pieces_of_hours_without_energy_are_not_divided_by() -> None:
+    """40 kWh of four hours in which 390 good pieces were made, not the 686 of eight: 0.10256 and 0.0428 kg of each."""
+    counts = Counts(time_ns=times(-1, 3.5, 7.9), total=np.array([0, 400, 700]), good=np.array([0, 390, 686]))
+    gas = Used("lng", times(*range(8)), np.full(8, 1.0), np.full(8, 100.0))
+    power = Used("electricity", times(*range(4)), np.full(4, 10.0), np.full(4, 100.0))
+    of = replace(FULL, counts=counts, uses=[power])
+    for code, value in (("C-KWH", 40 / 390), ("E-CO2.piece", 40 * 0.4173 / 390)):
+        found = figure(code, of)
+        assert found.value == pytest.approx(value, rel=1e-4)
+        assert [one.value for one in found.evidence.left_out] == [296]
+    both = figure("E-CO2.piece", replace(of, uses=[power, gas]))
+    assert [one.value for one in both.evidence.left_out] == [296], "gas of hours without electricity is left out too"
+    only = figure("E-CO2.piece", replace(of, uses=[power, gas.only([(one, one + HOUR) for one in times(0, 1, 2, 3)])]))
+    assert both.value == only.value

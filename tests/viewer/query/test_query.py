@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipelines.derive.signals import DOWN, IDLE, MINOR, PLANNED, RUN, SETUP
 from tests.set_clock import SetClock
 from tests.viewer.conftest import Write
-from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, lines, tags
+from tests.viewer.query.shift import COMPANY, DAY, METERED_GOOD, MINUTE, SHIFT, SITE, T0, lines, tags
 from viewer.app import make_app
 from viewer.catalog import Catalog
 from viewer.kpi.figure import figure
@@ -88,7 +88,7 @@ def test_the_shift_by_hand_is_on_the_page(filled: Store) -> None:
         "P-MTTR": "30.0 min",
         "Q-PDR": "2.00 %",
         "Q-FDR": "미수집",
-        "C-KWH": "0.4375 kWh/EA",
+        "C-KWH": "0.5220 kWh/EA",
         "E-PEAK": "57.0 kW",
         "DQ-RATE": "25.00 %",
     }
@@ -152,7 +152,7 @@ def test_a_line_is_its_machines_added_up(filled: Store) -> None:
     assert found["P-OEE"].value == pytest.approx(0.5 * 686 / 920 * 100)
     assert found["P-UTIL"].value == pytest.approx(370 / 920 * 100)
     assert found["Q-PDR"].value == pytest.approx(2.0)
-    assert found["C-KWH"].value == pytest.approx(7 * 42.875 / 686)
+    assert found["C-KWH"].value == pytest.approx(7 * 42.875 / METERED_GOOD)
     assert any("2대" in note.ko for note in found["P-OEE"].notes)
     assert WHOLE_LINE not in found["C-KWH"].notes
     assert line.times().by_state[IDLE] == 480 * MINUTE
@@ -160,12 +160,12 @@ def test_a_line_is_its_machines_added_up(filled: Store) -> None:
 
 @pytest.mark.parametrize("code", ["C-KWH", "E-CO2.piece"])
 def test_a_machine_that_stood_made_nothing_whatever_is_asked_beside_it(filled: Store, code: str) -> None:
-    """PRS-02 stood all day and counted nothing: 7 x 42.875 kWh of 686 good pieces of PRS-01, alone and with others."""
+    """PRS-02 stood all day and counted nothing: 7 x 42.875 kWh of 575 good pieces of PRS-01, alone and with others."""
     (alone,) = figures_of(filled, A, Unit("L1"), [code], DAY)
     assert alone == figures_of(filled, A, Unit("L1"), [code, "P-UTIL"], DAY)[0]
     assert alone.value is not None
     if code == "C-KWH":
-        assert alone.value == pytest.approx(7 * 42.875 / 686)
+        assert alone.value == pytest.approx(7 * 42.875 / METERED_GOOD)
 
 
 def test_what_is_not_configured_says_so(filled: Store) -> None:
