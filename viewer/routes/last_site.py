@@ -5,7 +5,7 @@ A cookie names it, and counts only while its reader may see that site.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -23,14 +23,15 @@ def last_site(request: Request, sites: Sequence[SiteInfo]) -> SiteInfo:
     return _among(request.cookies.get(_COOKIE, ""), sites) or sites[0]
 
 
-def remember_site(request: Request, sites: Sequence[SiteInfo], response: Response) -> None:
-    """Keep the site that an address names by `unit`, or by company and site in its path."""
-    named = request.query_params.get("unit", "")
-    if company := request.path_params.get("company"):
-        site = request.path_params.get("site")
-        own = (one for one in sites if one.company == company and site in {None, one.name})
-        named = next((_text(one) for one in own), "")
-    if found := _among(named, sites):
+def remember_site(request: Request, sites: Callable[[], Sequence[SiteInfo]], response: Response) -> None:
+    """Keep the site that an address names by `unit`, or by company and site in its path; most name none."""
+    company, unit = request.path_params.get("company"), request.query_params.get("unit", "")
+    if company:
+        name = request.path_params.get("site")
+        found = next((one for one in sites() if one.company == company and name in {None, one.name}), None)
+    else:
+        found = _among(unit, sites()) if unit else None
+    if found and request.cookies.get(_COOKIE) != _text(found):
         response.set_cookie(_COOKIE, _text(found), httponly=True, samesite="lax")
 
 

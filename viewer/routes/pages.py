@@ -149,7 +149,7 @@ class Pages:
             **values,
         )
         response = HTMLResponse(text, status)
-        remember_site(request, self.sites(request), response)
+        remember_site(request, lambda: self.sites(request), response)
         if request.query_params.get("lang") == language:
             response.set_cookie(_LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
         return response
