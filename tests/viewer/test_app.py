@@ -204,6 +204,17 @@ def test_a_plant_that_went_away_is_lost_in_the_header_and_on_every_card(pages: P
     assert "agent-1" not in page
 
 
+def test_values_of_a_machine_that_is_late_are_told_as_its_last_ones_and_not_as_good(pages: Pages) -> None:
+    seen = set()
+    for name in SITE["machines"]:
+        page = text(pages, pages.machine(name))
+        (freshness,) = set(re.findall(r'class="fresh (\w+)"', page))
+        seen.add(freshness)
+        assert ("· 마지막 값 (" in page) == (freshness in {"delayed", "lost"}), name
+        assert ('class="quality good"' in page) <= (freshness == "ok"), name
+    assert {"ok", "delayed"} <= seen
+
+
 def test_the_raw_state_is_a_value_in_the_table_and_not_on_the_card(pages: Pages) -> None:
     pages.write(f"{series('PRS-02', 'press')} mode=99i {time.time_ns()}")
     live = text(pages, pages.machine("PRS-02") + "?part=live").split('id="live"')[1]

@@ -38,7 +38,9 @@ _ONE: Final = BoundedSemaphore()
 """A report of a month reads much: one is made at a time, and whoever comes meanwhile waits."""
 WAIT_S: Final = 30.0
 """Longest wait for others."""
-_WAITING: Final = BoundedSemaphore(3)
+MOST_WAITING: Final = 3
+"""Each who waits holds a thread of the pages."""
+_WAITING: Final = BoundedSemaphore(MOST_WAITING)
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
@@ -121,7 +123,7 @@ def answered(pages: Pages, request: Request, make: Callable[[], Report], ending:
 
 
 def _in_turn() -> bool:
-    """Whether it is one's turn, after a wait for whoever came first; few wait at a time, each holds a thread."""
+    """Whether it is one's turn, after a wait for whoever came first; only so many wait."""
     if not _WAITING.acquire(blocking=False):
         return False
     try:

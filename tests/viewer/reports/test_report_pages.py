@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -147,6 +148,15 @@ def test_one_is_made_at_a_time(filled: Store, monkeypatch: pytest.MonkeyPatch) -
     assert refused.status_code == 503
     assert "다른 보고서를 만드는 중입니다" in refused.text
     assert get(filled, "/reports/kpi.pdf", UNIT).status_code == 200
+
+
+def test_whoever_comes_second_waits_for_the_first(filled: Store) -> None:
+    with ThreadPoolExecutor(1) as second:
+        with reports._ONE:
+            answer = second.submit(get, filled, "/reports/collection.xlsx", UNIT)
+            while reports._WAITING._value == reports.MOST_WAITING:
+                assert not answer.done(), "nobody waited"
+        assert answer.result().status_code == 200
 
 
 @pytest.mark.parametrize(("language", "whole"), [("ko", "사이트 전체"), ("en", "whole site")])
