@@ -16,7 +16,7 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from selenium import webdriver
@@ -25,7 +25,7 @@ from agent.server import catalog_of
 from tests.set_clock import SetClock
 from tests.viewer.entries.desks import desk_in_thread
 from tests.viewer.serving import serving
-from tests.viewer.test_browser import FLAGS, program
+from tests.viewer.test_browser import chrome
 from viewer.access.access import Access
 from viewer.access.mode import Mode
 from viewer.app import make_app
@@ -40,6 +40,17 @@ from viewer.reports.goals_file import GoalsFile
 from viewer.reports.programme import ProgrammeFile
 from viewer.stores.duckdb import DuckDbStore
 
+NO_BARS: Final = "--hide-scrollbars"
+
+
+def add_looks(parser: argparse.ArgumentParser, height: int) -> None:
+    """What changes how a page looks: its size, colour scheme and language."""
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=height)
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--tall", action="store_true")
+    parser.add_argument("--lang", default="ko")
+
 
 def main() -> None:
     """Draw them."""
@@ -48,11 +59,7 @@ def main() -> None:
     parser.add_argument("site", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("pages", nargs="+")
-    parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=1000)
-    parser.add_argument("--dark", action="store_true")
-    parser.add_argument("--tall", action="store_true")
-    parser.add_argument("--lang", default="ko")
+    add_looks(parser, height=1000)
     parser.add_argument("--goals", type=Path)
     said = parser.parse_args()
     said.out.mkdir(parents=True, exist_ok=True)
@@ -87,19 +94,13 @@ def promised(access: Access, clock: SetClock, catalog: Catalog, said: dict[str, 
     take_in(access.book, goals, whose, GoalsFile.model_validate({"goals": [said["change"]]}), "담당자1", note)
     programme = ProgrammeFile.model_validate(said["programme"])
     for target in programme.targets:
-        Programmes(access.book, clock).put(programme.name, target, "박책임", note)
+        Programmes(access.book, clock).put(programme.name, target, "담당자2", note)
 
 
 def draw(url: str, profile: str, said: argparse.Namespace, cookies: Mapping[str, str] | None = None) -> None:
     """A file for each page; with the cookies of somebody who is logged in."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={profile}", "--hide-scrollbars"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(program("chromedriver")))
-    try:
-        wish = {"features": [{"name": "prefers-color-scheme", "value": "dark" if said.dark else "light"}]}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+    with chrome(Path(profile), NO_BARS) as browser:
+        emulate(browser, "dark" if said.dark else "light")
         if cookies:
             browser.get(f"{url}/login")
             for name, value in cookies.items():
@@ -110,10 +111,19 @@ def draw(url: str, profile: str, said: argparse.Namespace, cookies: Mapping[str,
             browser.get(f"{url}{path}{'&' if '?' in path else '?'}lang={said.lang}")
             tall = browser.execute_script("return document.documentElement.scrollHeight") if said.tall else said.height
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**seen, "height": max(said.height, tall)})
-            picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-            (said.out / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
-    finally:
-        browser.quit()
+            photograph(browser, said.out / f"{name}.png")
+
+
+def emulate(browser: webdriver.Chrome, scheme: str) -> None:
+    """By day, `light`, or by night, `dark`."""
+    wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+
+
+def photograph(browser: webdriver.Chrome, file: Path) -> None:
+    """What is seen, as a PNG."""
+    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+    file.write_bytes(base64.b64decode(picture["data"]))
 
 
 if __name__ == "__main__":

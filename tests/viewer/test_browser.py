@@ -55,11 +55,11 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def chrome(profile: Path) -> Iterator[webdriver.Chrome]:
+def chrome(profile: Path, *flags: str) -> Iterator[webdriver.Chrome]:
     """A browser with a profile of its own, that logs what it asks for and what pages complain of."""
     options = webdriver.ChromeOptions()
     options.binary_location = program("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     service = webdriver.ChromeService(program("chromedriver"))

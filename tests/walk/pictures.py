@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +9,7 @@ from typing import Final
 
 from selenium import webdriver
 
+from tests.viewer.screens import NO_BARS, emulate, photograph
 from tests.viewer.test_browser import chrome
 from tests.walk.book import MANAGER
 from tests.walk.factories import COMPANIES
@@ -50,20 +50,18 @@ def main() -> None:
         ):
             some = {name: path for name, path in pictures.items() if not wanted or name in wanted}
             if some:
-                with chrome(Path(folder) / f"{who}-{scheme}") as browser:
+                with chrome(Path(folder) / f"{who}-{scheme}", NO_BARS) as browser:
                     log_in(browser, place.url, who)
                     draw(browser, place.url, some, size, scheme)
 
 
 def draw(browser: webdriver.Chrome, url: str, pictures: dict[str, str], size: dict[str, object], scheme: str) -> None:
     """A file for each page."""
-    wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+    emulate(browser, scheme)
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     for name, path in pictures.items():
         browser.get(f"{url}{path}")
-        picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-        (OUT / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
+        photograph(browser, OUT / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pipelines.calendar import Span
 from tests.set_clock import SetClock
 from tests.viewer.browser import PASSWORD
 from tests.viewer.entries.desks import desk_in_thread
+from tests.viewer.screens import emulate
 from tests.viewer.serving import serving
 from tests.walk.addresses import BEHIND, addresses
 from tests.walk.book import BUYER, MANAGER, ORDERING, SHARED, book_of
@@ -136,8 +137,7 @@ def looked_at(
     wrong: list[str] = []
     first = language == LANGUAGES[0]
     for scheme in SCHEMES if whole else SCHEMES[:1] if first else SCHEMES[1:]:
-        wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+        emulate(browser, scheme)
         wrong += barriers(browser)
         looked["looks of axe-core"] += 1
     if library:

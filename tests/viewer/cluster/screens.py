@@ -23,7 +23,7 @@ from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
 from tests.viewer.browser import PASSWORD, Browser
 from tests.viewer.one_shop import HOUR, MINUTE, SECOND, T0
-from tests.viewer.screens import draw
+from tests.viewer.screens import add_looks, draw
 from tests.viewer.serving import serving
 from viewer.access.access import Access
 from viewer.access.mode import Mode
@@ -124,11 +124,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("user", choices=("order", "own", "boss"))
     parser.add_argument("pages", nargs="+")
-    parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=720)
-    parser.add_argument("--dark", action="store_true")
-    parser.add_argument("--tall", action="store_true")
-    parser.add_argument("--lang", default="ko")
+    add_looks(parser, height=720)
     said = parser.parse_args()
     said.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pipelines.sinks.duckdb import DuckDbSink
 from tests.set_clock import SetClock
 from tests.viewer.one_shop import HOUR, MINUTE, T0
-from tests.viewer.screens import draw
+from tests.viewer.screens import add_looks, draw
 from tests.viewer.serving import serving
 from viewer.access.access import Access
 from viewer.access.mode import Mode
@@ -108,11 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("pages", nargs="+")
-    parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=1000)
-    parser.add_argument("--dark", action="store_true")
-    parser.add_argument("--tall", action="store_true")
-    parser.add_argument("--lang", default="ko")
+    add_looks(parser, height=1000)
     said = parser.parse_args()
     said.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
