@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 from starlette.applications import Starlette
 
 from pipelines.calendar import Span
@@ -20,6 +22,7 @@ from tests.viewer.browser import PASSWORD
 from tests.viewer.entries.desks import desk_in_thread
 from tests.viewer.screens import emulate
 from tests.viewer.serving import serving
+from tests.viewer.test_browser import DEADLINE_S
 from tests.walk.addresses import BEHIND, addresses
 from tests.walk.book import BUYER, MANAGER, ORDERING, SHARED, book_of
 from tests.walk.factories import COMPANIES, Factories, factories
@@ -75,11 +78,12 @@ def served(lines: Sequence[str], seconds: int, folder: Path) -> Iterator[Place]:
 
 
 def log_in(browser: webdriver.Chrome, url: str, name: str) -> None:
-    """As a person does."""
+    """As a person does, who waits for the answer: what is opened before it is there calls the log-in off."""
     browser.get(f"{url}/login")
     browser.find_element(By.NAME, "name").send_keys(name)
     browser.find_element(By.NAME, "password").send_keys(PASSWORD)
     browser.find_element(By.CSS_SELECTOR, "main button").click()
+    WebDriverWait(browser, DEADLINE_S).until(lambda page: urlsplit(page.current_url).path != "/login")
 
 
 def addresses_of(place: Place, name: str) -> list[str]:
@@ -110,7 +114,8 @@ def walk(browser: webdriver.Chrome, place: Place, name: str = MANAGER, *, whole:
         for language in LANGUAGES:
             open_page(browser, f"{place.url}{address}", language)
             compared = None if name == BUYER else library
-            wrong = looked_at(browser, language, report.looked, compared, whole=whole)
+            wrong = elsewhere(browser, address)
+            wrong += looked_at(browser, language, report.looked, compared, whole=whole)
             wrong += complaints(browser, place.url)
             report.looked["pages"] += 1
             report.wrong += [f"{language} {address}: {one}" for one in dict.fromkeys(wrong)]
@@ -121,6 +126,12 @@ def walk(browser: webdriver.Chrome, place: Place, name: str = MANAGER, *, whole:
 def open_page(browser: webdriver.Chrome, url: str, language: str) -> None:
     """As a click on the language does."""
     browser.get(f"{url}{'&' if '?' in url else '?'}lang={language}")
+
+
+def elsewhere(browser: webdriver.Chrome, address: str) -> list[str]:
+    """That the page that is open is neither what was asked for nor behind it, such as the log-in."""
+    here, asked = urlsplit(browser.current_url).path, urlsplit(address).path
+    return [] if here.startswith(asked) else [f"leads to {here}"]
 
 
 def behind(browser: webdriver.Chrome) -> Iterator[str]:
