@@ -24,7 +24,7 @@ from tests.viewer.query import test_energy_page as energy
 from tests.viewer.query import test_quality_page as quality
 from tests.viewer.query import test_spc_page as spc
 from tests.viewer.serving import serving
-from tests.viewer.test_browser import DEADLINE_S, browser, chromium, requests_of, shown
+from tests.viewer.test_browser import DEADLINE_S, browser, chromium, requests_of, shown, wait_for
 from tests.walk.sight import barriers
 from viewer.app import make_app
 from viewer.stores.duckdb import DuckDbStore
@@ -94,7 +94,7 @@ def test_korean_then_english(browser: webdriver.Chrome, shop: str, path: str) ->
     browser.get(shop + path)
     assert korean in shown(browser)
     browser.find_element(By.LINK_TEXT, "English").click()
-    assert english in shown(browser)
+    wait_for(browser, english)
     clean(browser, shop)
 
 
@@ -129,7 +129,7 @@ def test_cycles_and_their_chart(browser: webdriver.Chrome, tmp_path: Path) -> No
         ActionChains(browser).move_to_element(point).perform()
         assert "108.0" in browser.find_element(By.CSS_SELECTOR, "#chart-1 output").text
         browser.find_element(By.CSS_SELECTOR, "#marks th a").click()
-        assert "확대한 구간: 2026-09-08 08:25:00" in shown(browser)
+        wait_for(browser, "확대한 구간: 2026-09-08 08:25:00")
         phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
         for scheme, path in (("light", address), ("dark", address), ("dark", url + spc.CYCLES)):
@@ -149,9 +149,10 @@ def test_grades_of_packs_and_one_of_them(browser: webdriver.Chrome, tmp_path: Pa
     with serving(packs.app_of(DuckDbStore(sink.cursor))) as url:
         browser.get(url + "/")
         browser.find_element(By.CSS_SELECTOR, '.menu a[href="/battery"]').click()
+        WebDriverWait(browser, DEADLINE_S).until(lambda page: urlsplit(page.current_url).path == "/battery")
         grades = browser.current_url
         browser.find_element(By.CSS_SELECTOR, "#tests-of-packs tr:nth-child(1) th a").click()
-        assert "재현됨" in shown(browser)
+        wait_for(browser, "재현됨")
         plot = browser.find_element(By.CSS_SELECTOR, "#curve-1 .plot svg")
         ActionChains(browser).move_to_element(plot).perform()
         assert "3.6" in browser.find_element(By.CSS_SELECTOR, "#curve-1 output").text
@@ -171,7 +172,7 @@ def test_grades_of_packs_and_one_of_them(browser: webdriver.Chrome, tmp_path: Pa
 def test_an_alarm_leads_to_its_moment(browser: webdriver.Chrome, shop: str) -> None:
     browser.get(f"{shop}/alarms?name=윤활&period=yesterday")
     browser.find_element(By.CSS_SELECTOR, "#history td.time a").click()
-    assert "확대한 구간: 2026-09-07 08:00:00 KST – 2026-09-07 08:20:00 KST" in shown(browser)
+    wait_for(browser, "확대한 구간: 2026-09-07 08:00:00 KST – 2026-09-07 08:20:00 KST")
     clean(browser, shop)
 
 
