@@ -51,14 +51,18 @@ const shown = style.outlineStyle !== "none" || style.boxShadow !== "none";
 return [name(one), shown, one.outerHTML.slice(0, 80)];
 """
 )
-_CARDS: Final = """
+_FIGURES: Final = """
 const text = (node) => (node?.textContent ?? "").replace(/\\s+/g, " ").trim();
-return Array.from(document.querySelectorAll(".card.figure[data-period]")).map((card) => ({
-  id: card.id, code: card.dataset.code, period: card.dataset.period,
-  value: text(card.querySelector(".figure-value")), unit: document.querySelector("[name=unit]")?.value ?? "",
-  evidence: Array.from(card.querySelectorAll("header ~ .evidence dd")).map(text),
+return Array.from(document.querySelectorAll("[data-code][data-period]")).map((one) => ({
+  code: one.dataset.code, period: one.dataset.period,
+  value: text(one.querySelector(".figure-value, .number, .word") ?? one),
+  of: one.closest("[data-of]")?.dataset.of ?? document.querySelector("[name=unit]")?.value ?? "",
+  profile: one.closest("[data-profile]")?.dataset.profile ?? document.querySelector("[name=profile]")?.value ?? "",
+  evidence: Array.from(one.querySelectorAll("header ~ .evidence dd")).map(text),
+  whole: one.matches(".card"),
 }));
 """
+"""Of a card value, unit and evidence; of a cell of a table the value, with or without its unit."""
 
 
 @cache
@@ -121,30 +125,31 @@ class Library:
 
     def differences(self, browser: webdriver.Chrome, words: Words) -> tuple[int, list[str]]:
         """How many figures a page shows with their period, and those that are not the library's own."""
-        cards: list[dict[str, Any]] = browser.execute_script(_CARDS)
+        figures: list[dict[str, Any]] = browser.execute_script(_FIGURES)
         address = browser.current_url
-        return len(cards), [one for card in cards for one in self._compared(card, address, words)]
+        return len(figures), [line for one in figures for line in self._compared(one, address, words)]
 
-    def _compared(self, card: dict[str, Any], address: str, words: Words) -> list[str]:
-        site, unit = self._whose(card, address)
-        start_ns, end_ns = map(int, card["period"].split("-"))
-        profile = "tpm_kr" if card["id"].startswith("tpm_kr-") or "profile=tpm_kr" in address else "iso22400"
-        (one,) = figures_of(self.store, site, unit, [card["code"]], (start_ns, end_ns), profile=profile)  # type: ignore[arg-type]
-        value = figure_text.value(words, one)
-        value = value if one.value is None else f"{value} {figure_text.unit(words, one)}".strip()
-        told = [value, f"{one.evidence.samples:,}", figure_text.cover(words, one)]
-        shown = [card["value"], *card["evidence"][1:3]]
-        return [] if shown == told else [f"figure {card['code']}: {shown}, the library {told}"]
+    def _compared(self, shown: dict[str, Any], address: str, words: Words) -> list[str]:
+        site, unit = self._whose(shown["of"], address)
+        start_ns, end_ns = map(int, shown["period"].split("-"))
+        profile = shown["profile"] or "iso22400"
+        (one,) = figures_of(self.store, site, unit, [shown["code"]], (start_ns, end_ns), profile=profile)
+        bare = figure_text.value(words, one)
+        value = bare if one.value is None else f"{bare} {figure_text.unit(words, one)}".strip()
+        if shown["whole"]:
+            told = [value, f"{one.evidence.samples:,}", figure_text.cover(words, one)]
+            seen = [shown["value"], *shown["evidence"][1:3]]
+        else:
+            told, seen = [value], [value if shown["value"] == bare else shown["value"]]
+        return [] if seen == told else [f"figure {shown['code']}: {seen}, the library {told}"]
 
-    def _whose(self, card: dict[str, Any], address: str) -> tuple[SiteInfo, Unit]:
+    def _whose(self, of: str, address: str) -> tuple[SiteInfo, Unit]:
         path, sites = urlsplit(address), list(self.catalog.sites.values())
-        if asked := card["unit"] or "".join(parse_qs(path.query).get("unit", [])):
+        if asked := of or "".join(parse_qs(path.query).get("unit", [])):
             found = find_unit(asked, sites)
             assert found, address
             return found
-        page, *levels = [unquote(one) for one in path.path.strip("/").split("/")]
-        if page == "company":
-            return [one for one in sites if one.company == levels[0]][int(card["id"].partition("-")[0][1:]) - 1], Unit()
+        _, *levels = [unquote(one) for one in path.path.strip("/").split("/")]
         if len(levels) == _MACHINE:
             site = self.catalog.sites[levels[0], levels[1]]
             return site, Unit(site.machines[levels[2]].line, levels[2])

@@ -27,6 +27,8 @@ from viewer.fleet.compare import LEAST
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.kpi.result import Result
+from viewer.query.unit import Unit
+from viewer.routes.asked import unit_text
 from viewer.routes.company import company_url
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
@@ -87,6 +89,11 @@ class _Member:
     shares: Sequence[Agreement] = ()
     figures: Mapping[str, Result] | None = field(default_factory=dict)
     """None = not computed yet."""
+
+    @property
+    def unit(self) -> str:
+        """The site in an address; empty without one."""
+        return unit_text(self.site, Unit()) if self.site else ""
 
 
 def _cluster(pages: Pages, request: Request) -> Response:

@@ -88,11 +88,12 @@ def _goal(one: Row, kept: Kept, row: GoalRow, words: Words) -> dict[str, Any]:
     """A line of the table, in the same words as KPI 관리 says it."""
     cells = (*goal_cells(row, 1, kept.total.cap), said(measured(row.actual)), rate_cell(row.actual))
     whose = kept.whose
-    levels = (whose.company, whose.site, whose.line, whose.machine)
+    levels = "/".join(quote(level, safe="") or "-" for level in (whose.company, whose.site, whose.line, whose.machine))
     return {
         "company": one.line.company,
         "unit": " · ".join(part for part in (whose.site, whose.line, whose.machine) if part),
-        "query": urlencode({"unit": "/".join(quote(level, safe="") or "-" for level in levels), "period": "month"}),
+        "whose": levels,
+        "query": urlencode({"unit": levels, "period": "month"}),
         "cells": [cell_of(cell, language_of(words)) for cell in cells],
         "goal": row.goal,
         "result": row.actual,
