@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pipelines.calendar import Span
@@ -44,16 +44,39 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Standing in one state for one reason without a break.
+
+    Attributes:
+        start_ns: its beginning, ns since 1970 UTC.
+        end_ns: its end.
+        code: canonical state.
+        reason: why; empty = nobody said so.
+        length_ns: how much of it is working time.
+    """
+
+    start_ns: int
+    end_ns: int
+    code: int
+    reason: str
+    length_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Downtime:
     """How a machine stood.
 
     Attributes:
         times: time in each state, in working time.
         stops: the longest first; their lengths add up to `stopped_ns`.
+        stretches: what they were counted from, oldest first.
+        runs: the states as they were told, oldest first.
     """
 
     times: Times
     stops: tuple[Stop, ...]
+    stretches: tuple[Stretch, ...] = ()
+    runs: tuple[StateRun, ...] = ()
 
     @property
     def stopped_ns(self) -> int:
@@ -86,27 +109,37 @@ def downtime(
     found = state_runs(store, machine, period)
     working = site.calendar.working(*period)
     reasons = stood(with_reasons(found, stops_of(store, site, machine, period), site), working, entered)
-    return Downtime(stood(found, working).times, reasons.stops)  # a reason cuts no stretch of a state in two
+    whole = stood(found, working).times  # a reason cuts no stretch of a state in two
+    return replace(reasons, times=whole, runs=tuple(found))
 
 
 def stood(found: Sequence[StateRun], working: Sequence[Span], entered: Reasons | None = None) -> Downtime:
     """How a machine stood, by its states; pure. See `downtime`."""
-    lengths: dict[tuple[int, str], tuple[int, int]] = {}
-    last: dict[tuple[int, str], int] = {}
-    for run in found:
-        if run.code not in STOPS:
-            continue
-        length_ns = sum(max(0, min(run.end_ns, high) - max(run.start_ns, low)) for low, high in working)
-        if not length_ns:
-            continue
-        key = run.code, (entered(run) if entered else "") or said(run.reason)
-        so_far, count = lengths.get(key, (0, 0))
-        lengths[key] = so_far + length_ns, count + (last.get(key) != run.start_ns)
-        last[key] = run.end_ns
-    stops = (Stop(*key, *of) for key, of in lengths.items())
+    stretches = _stretches(found, working, entered)
+    by_kind: dict[tuple[int, str], list[Stretch]] = {}
+    for one in stretches:
+        by_kind.setdefault((one.code, one.reason), []).append(one)
+    stops = (Stop(*key, sum(one.length_ns for one in of), len(of)) for key, of in by_kind.items())
     spans = Spans.of((one.start_ns, one.end_ns, one.code) for one in found)
     ordered = sorted(stops, key=lambda one: (-one.length_ns, one.code, one.reason))
-    return Downtime(times(spans, working), tuple(ordered))
+    return Downtime(times(spans, working), tuple(ordered), tuple(stretches), tuple(found))
+
+
+def _stretches(found: Sequence[StateRun], working: Sequence[Span], entered: Reasons | None) -> list[Stretch]:
+    stretches: list[Stretch] = []
+    for run in found:
+        length_ns = sum(max(0, min(run.end_ns, high) - max(run.start_ns, low)) for low, high in working)
+        if run.code not in STOPS or not length_ns:
+            continue
+        one = Stretch(
+            run.start_ns, run.end_ns, run.code, (entered(run) if entered else "") or said(run.reason), length_ns
+        )
+        before = stretches[-1] if stretches else None
+        if before and (before.end_ns, before.code, before.reason) == (one.start_ns, one.code, one.reason):
+            one = replace(one, start_ns=before.start_ns, length_ns=before.length_ns + length_ns)
+            stretches.pop()
+        stretches.append(one)
+    return stretches
 
 
 def said(word: str) -> str:

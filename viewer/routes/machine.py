@@ -31,7 +31,7 @@ REFRESH_S: Final = {"10m": 5, "1h": 15, "8h": 60, "1d": 120}
 _SELDOM_S: Final = 600
 _LONG_S: Final = _DAY_S
 """Longer periods are offered where the store keeps hours: every reading of a month takes too long to be asked for."""
-_STATES_NS: Final = 8 * _DAY_S * NS
+STATES_NS: Final = 8 * _DAY_S * NS
 """A longer picture has no band of states: they would be thinner than a line."""
 EVERY_TAG: Final = "*"
 """Tag of a gap in all that an agent had, such as what was dropped at the journal's cap."""
@@ -115,7 +115,7 @@ def _charts(pages: Pages, view: MachineView, start_ns: int, end_ns: int, words: 
         trends.update({(place, field): trend for field, trend in found.items()})
     charts = []
     raw = _raw_state(view)
-    if (view.states is not None or raw is not None) and end_ns - start_ns <= _STATES_NS:
+    if (view.states is not None or raw is not None) and end_ns - start_ns <= STATES_NS:
         states = _states(pages, view, raw, start_ns, min(end_ns, pages.clock.now_ns()))
         own = [gap for gap in gaps if gap.tag in {EVERY_TAG, raw.info.name if raw else EVERY_TAG}]
         label = words("state_band")

@@ -119,9 +119,34 @@ def test_why_it_stood(filled: Store) -> None:
     text = page(filled, f"/oee/{COMPANY}/A/PRS-01", **DATES)
     assert "사유 미입력 71.4 %" in text
     assert "금형 파손" in text
+    assert text.count('class="s4') >= 2, "both failures are in the ribbon"
     people = downtime(filled, A, PRESS, DAY, lambda run: "금형 교체" if run.code == SETUP else "")
     assert people.stops[0].reason == "금형 교체"
     assert people.without_reason == pytest.approx(25 / 70 * 100)
+
+
+def test_a_stop_leads_to_its_moment_and_to_the_alarms_that_were_on(store: tuple[Store, Write]) -> None:
+    """The changeover of minute 340 to 365: the meter's alarm was long over, that of X-01 is of another line."""
+    reader, write = store
+    alarms = [
+        ("PRS-01", "L1", "lube", 330, 350), ("MTR-01", "L1", "power", 0, 10), ("PRS-01", "L1", "door", 345, 346),
+        ("X-01", "L2", "far", 330, 350),
+    ]  # fmt: skip
+    told = [
+        f'alarm,company={COMPANY},site=A,line={line},machine={machine},alarm={name} active={active},message="{name}!" '
+        f"{T0 + at * MINUTE}"
+        for machine, line, name, *ends in alarms
+        for at, active in zip(ends, ("true", "false"), strict=True)
+    ]
+    write("\n".join([*lines(), *told]).encode())
+    text = page(reader, f"/oee/{COMPANY}/A/PRS-01", **DATES).split('<table id="longest">')[1].split("</table>")[0]
+    changeover, *others = re.split("<tr>", text.split("<tbody>")[1])[1:]
+    start, end = ((T0 + at * MINUTE) // 10**6 for at in (330, 375))
+    assert f"?from={start}&amp;to={end}" in changeover
+    assert re.findall(r"([a-z]+)!", changeover) == ["lube", "door"]
+    assert "alarm=PRS-01%2Flube" in changeover
+    assert len(others) == 3
+    assert all("기록된 경보 없음" in one for one in others)
 
 
 def test_states_with_their_words(filled: Store) -> None:
