@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -146,6 +147,18 @@ def test_a_machine_only_the_store_knows(pages: Pages) -> None:
     link = re.search(r'href="(/machine/[^"]+/-/[^"]+)"', page)
     assert link
     assert "flow" in text(pages, pages.url + link[1])
+
+
+def test_a_machine_that_fell_silent_is_shown_until_its_last_reception(pages: Pages) -> None:
+    last_ns = time.time_ns() - 3 * 3600 * NS
+    pages.write("\n".join(f"pump,company={COMPANY},machine=P-9 flow=1.5 {last_ns - at * NS}" for at in range(0, 60, 5)))
+    address = f"{pages.url}/machine/{quote(COMPANY)}/-/P-9"
+    for period, silent in (("", True), ("?period=1h", True), ("?period=8h", False)):
+        page = text(pages, address + period)
+        assert "<polyline" in page, period
+        assert ("마지막 수신" in page.split('id="shown"')[1].split("</span>")[0]) == silent
+        assert (f'data-end="{(last_ns + NS) // 1_000_000}"' in page) == silent
+    assert 'class="hint" id="shown" data-live>그래프를' in text(pages, pages.machine("PRS-01"))
 
 
 def test_a_value_written_later_is_on_the_next_page(pages: Pages) -> None:

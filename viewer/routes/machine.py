@@ -61,8 +61,10 @@ def _machine(pages: Pages, request: Request) -> Response:
     if period not in offered:
         period = "10m"
     zoom = _zoom(request.query_params)
-    end_ns = now_ns if zoom is None else zoom[1]
-    start_ns = end_ns - PERIODS_S[period] * NS if zoom is None else zoom[0]
+    length_ns = PERIODS_S[period] * NS
+    silent = zoom is None and view.seen_ns is not None and view.seen_ns < now_ns - length_ns
+    last_ns = view.seen_ns + NS if silent and view.seen_ns is not None else now_ns
+    start_ns, end_ns = zoom or (last_ns - length_ns, last_ns)
     words = pages.words_of(request)
     live_only = request.query_params.get("part") == "live"
     charts = [] if live_only else _charts(pages, view, start_ns, end_ns, words)
@@ -77,6 +79,7 @@ def _machine(pages: Pages, request: Request) -> Response:
         period=period,
         periods=offered,
         zoom=zoom,
+        silent=silent,
         zooms={name: span and address(span) for name, span in beside((start_ns, end_ns), now_ns, longest_ns).items()},
         charted=bool(known and known.tags),
         **_recent(pages, known, now_ns, words),
