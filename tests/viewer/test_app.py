@@ -56,6 +56,18 @@ def test_machines_with_states_freshness_and_values(pages: Pages) -> None:
     assert re.search(r"<b>4</b> / 5대", page)
 
 
+def test_what_is_counted_leads_to_the_machines(pages: Pages) -> None:
+    counts = re.findall(
+        r'href="/machines\?show=(\w+)".*?<b>(\d+)</b>', text(pages, pages.url).split('id="machines"')[0]
+    )
+    assert {"ok", "delayed", "no_state", "4"} <= {show for show, _ in counts}
+    for show, count in counts:
+        cards = text(pages, f"{pages.url}/machines?show={show}").split('id="machines"')[1]
+        assert cards.count("<article") == int(count), show
+    assert text(pages, f"{pages.url}/machines?show=nonsense").count("<article") == 5
+    assert "지금 그런 설비가 없습니다" in text(pages, f"{pages.url}/machines?show=lost")
+
+
 def test_english_by_address_is_remembered(pages: Pages) -> None:
     answer = pages.get(f"{pages.url}/?lang=en")
     assert "Running" in answer.data.decode()
@@ -212,7 +224,7 @@ def test_a_plant_that_went_away_is_lost_in_the_header_and_on_every_card(pages: P
     page = text(pages, pages.url)
     summary, cards = page.split('id="machines"')
     assert re.search(r"<b>0</b> / 5대", summary)
-    assert re.search(r"통신두절</span></dt><dd><b>5</b>", summary)
+    assert re.search(r"통신두절</span></a></dt><dd><b>5</b>", summary)
     assert cards.count('<span class="fresh lost">단절</span>') == cards.count("통신두절</span> <span class=") == 5
     assert "agent-1" not in page
 

@@ -21,7 +21,7 @@ MOST_ACT: Final = 20
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
-    """`/fleet?town=…&division=25&size=small&level=basic&coordinator=…&q=…&page=2`, the other views, and `/`."""
+    """`/fleet?town=…&division=25&size=small&level=basic&fresh=lost&q=…&page=2`, the other views, and `/`."""
     views = Views()
     return [
         pages.route("/", partial(_start, views), "start"),

@@ -119,12 +119,15 @@ def _levels(rows: Sequence[Row]) -> list[tuple[str, int, float]]:
 
 def query_of(request: Request) -> dict[str, str]:
     """Filters and search of a request."""
-    return {name: request.query_params.get(name, "")[:MOST_TEXT].strip() for name in (*FILTERS, "q")}
+    said = {name: request.query_params.get(name, "")[:MOST_TEXT].strip() for name in (*FILTERS, "fresh", "q")}
+    return said | {"fresh": said["fresh"] if said["fresh"] in set(Freshness) else ""}
 
 
 def wanted(one: Row, query: dict[str, str]) -> bool:
     """Whether filters and search let a company through."""
     if any(query[name] and getattr(one.facts, name) != query[name] for name in FILTERS):
+        return False
+    if query["fresh"] and one.line.freshness != query["fresh"]:
         return False
     text = query["q"].casefold()
     return not text or any(

@@ -8,15 +8,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from viewer.overview import MachineView, Summary, overview
+from viewer.catalog import STATES
+from viewer.kpi.freshness import Freshness
+from viewer.overview import Badge, MachineView, Summary, overview
 from viewer.routes.pages import Pages
 
+SHOWN: Final[dict[str, int | Badge | Freshness]] = {
+    **{str(code): code for code in range(1, len(STATES))},
+    **{one.value: one for one in (Freshness.OK, Freshness.DELAYED)},
+    **{one.value: one for one in Badge},
+}
+"""Machines of one state, or of one freshness, by what an address calls them."""
 CARD_TAGS: Final = 6
 """Values shown on a machine's card."""
 
 
 def routes(pages: Pages) -> list[BaseRoute]:
-    """`/machines`."""
+    """`/machines?show=lost`."""
     return [pages.route("/machines", drawn, "machines")]
 
 
@@ -26,14 +34,17 @@ def drawn(pages: Pages, request: Request) -> Response:
     now_ns = pages.clock.now_ns()
     views = overview(pages.latest(), pages.catalog, now_ns)
     groups: dict[tuple[str, str, str], list[MachineView]] = {}
+    show = SHOWN.get(request.query_params.get("show", ""))
     for view in views:
-        groups.setdefault((view.info.company, view.info.site, view.info.line), []).append(view)
+        if show is None or show in {view.badge, view.freshness}:
+            groups.setdefault((view.info.company, view.info.site, view.info.line), []).append(view)
     return pages.render(
         request,
         "machines.html",
         now_ns=now_ns,
         groups=sorted(groups.items()),
         summary=Summary.of(views),
+        show=show,
         card_tags=CARD_TAGS,
         refresh_s=2,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -111,6 +112,16 @@ def test_the_list_by_hand(app: tuple[Starlette, Access, SetClock]) -> None:
     never = next(row for row in found if row[0] == NEVER)
     assert never[2:11] == ["미수집", "0 / 1", "0.0 %", "–", "–", "0", "0", "미수집", "–"]
     assert next(row for row in found if row[0] == SILENT)[9] == "4"
+
+
+def test_each_freshness_leads_to_the_companies_that_it_counts(app: tuple[Starlette, Access, SetClock]) -> None:
+    totals = page(app[0]).split('id="totals"')[1].split("</section>")[0]
+    counted = {one: int(n) for one, n in re.findall(r'href="/fleet\?fresh=(\w+)#list".*?<b>(\d+)</b>', totals)}
+    assert counted == {"ok": 3, "delayed": 1, "lost": 1, "none": 2}
+    for fresh, count in counted.items():
+        assert len(rows(page(app[0], f"?fresh={fresh}"), "fleet")) == count
+    assert [row[0] for row in rows(page(app[0], "?fresh=lost"), "fleet")] == [LOST]
+    assert len(rows(page(app[0], "?fresh=other"), "fleet")) == 7
 
 
 def test_who_needs_somebody_and_why(app: tuple[Starlette, Access, SetClock]) -> None:
