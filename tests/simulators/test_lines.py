@@ -19,6 +19,7 @@ from agent.config import load_site, load_sites
 from simulators.evidence import READ, SUBSCRIBE, modbus_key, opcua_key
 from simulators.judge import StoredPoints, TagOptions, judge
 from simulators.plant import line_names, load_plant
+from tests.pipelines.waiting import until
 
 ROOT = Path(__file__).parents[2]
 LINES = line_names()
@@ -146,6 +147,8 @@ async def test_a_plain_collector_is_judged_clean(plant: Any) -> None:
         value = await client.get_node(f"ns=2;s={coolant}").read_data_value()
         held["coolant"].rows.append((round(value.SourceTimestamp.timestamp() * 1e6) * 1000, value.Value.Value))
         process.freeze()
+        last = (await client.get_node(f"ns=2;s={rpm}").read_data_value()).SourceTimestamp
+        await until(lambda: held["rpm"].rows[-1][0] >= round(last.timestamp() * 1e6) * 1000)
         await subscription.delete()
     assert process.stop() == 0
     assert process.truth()[-1]["k"] == "stop"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from connectors.missed import BACKPRESSURE, OVERRUN
 from connectors.modbus.link import _HAND_OVER_S
 from pipelines.clock import SystemClock
 from pipelines.errors import LinkClosed, LinkRefused, LinkTimeout
@@ -238,7 +239,8 @@ async def test_a_mute_unit_does_not_stop_the_others(in_flight: int) -> None:
     assert max(ticks) - min(ticks) <= 1, "none was left out, but for the tick in which the link was closed"
     assert got[2][0][2] == BAD_NO_COMMUNICATION
     assert got[2][-1][1:] == (value_of(3, 3, 10), 0)
-    assert all(gap.tag == 2 or gap.cause == "overrun" for delivery in seen for gap in delivery.gaps)
+    late = {OVERRUN, BACKPRESSURE}  # a busy machine lets this test wait, as well as the link
+    assert all(gap.tag == 2 or gap.cause in late for delivery in seen for gap in delivery.gaps)
 
 
 @pytest.mark.slow
