@@ -68,13 +68,15 @@ def _safety(pages: Pages, request: Request) -> Response:
     }
     if seen.live_only:
         return pages.render(request, "safety.html", **live, charts=[], came=None)
+    figures = figures_of(pages.store, site, of.unit, CODES, of.period)
     return pages.render(
         request,
         "safety.html",
         **live,
         charts=trends(pages, detectors, seen.now_ns, pages.words_of(request)),
         came=came_of(pages, of, request, ccp=False),
-        figures=figures_of(pages.store, site, of.unit, CODES, of.period),
+        figures=figures,
+        watched=any(one.value is not None for one in figures),
         running=[
             (one, figures_of(pages.store, site, Unit(one.line, one.name), RUNNING, of.period)[0])
             for one in machines

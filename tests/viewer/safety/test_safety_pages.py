@@ -199,12 +199,24 @@ def test_nothing_was_collected(tmp_path: Path) -> None:
         assert "v-well" not in safety + ccp
         assert "미수집" in card(safety, "S-ALM")
         assert "미수집" in card(ccp, "deviations")
+        for text in (safety, ccp):
+            assert "발생 없음" not in card(text, "response"), "nobody watched"
+            assert "확인 / 발생 미수집" in card(text, "response")
         bare = Catalog.of([{"company": COMPANY, "site": "B", "machines": {"M-1": {"class": "press"}}}])
         links = [
             re.findall(r'href="(/safety|/ccp)"', page(reader, "/level", catalog=of)) for of in (CATALOG, SHOP, bare)
         ]
         assert links == [["/safety", "/ccp"], ["/safety"], []], "it is in the menu of those whom it concerns"
         assert "안전 경보가 설정된 사업장이 없습니다" in page(reader, "/safety", catalog=bare)
+
+
+def test_nothing_came_while_it_was_watched(store: tuple[Store, Write]) -> None:
+    reader, write = store
+    write("\n".join(quiet()).encode())
+    for path in ("/safety", "/ccp"):
+        said = card(page(reader, path), "response")
+        assert "발생 없음" in said
+        assert "확인 / 발생 0 / 0" in said
 
 
 def test_english_has_no_korean(filled: Store) -> None:
