@@ -59,11 +59,11 @@ def hints(day: SiteDay, lost: int, machines: int, urgent: int) -> list[Hint]:
     if day.idle is not None and day.idle.share is not None and day.idle.share >= IDLE:
         found.append(Hint("idle", {"share": f"{day.idle.share:.1f}", "hours": str(day.idle.hours)}, "energy"))
     stopped, without = day.standstill, day.standstill.without_reason
-    if without is None or stopped.length_ns < LEAST_STOPPED_NS:
-        return found
-    minutes = f"{stopped.length_ns / 60e9:,.1f}"
-    if without >= WITHOUT_REASON:
+    if without is not None and stopped.asked_ns >= LEAST_STOPPED_NS and without >= WITHOUT_REASON:
+        minutes = f"{stopped.asked_ns / 60e9:,.1f}"
         found.append(Hint("no_reason", {"share": f"{without:.1f}", "minutes": minutes}, "oee"))
+    if stopped.length_ns < LEAST_STOPPED_NS:
+        return found
     first = next((one for one in stopped.stops if one.reason), None)
     if first is not None and (share := first.length_ns / stopped.length_ns * 100) >= ONE_REASON:
         values = {"reason": first.reason, "share": f"{share:.1f}", "minutes": f"{first.length_ns / 60e9:,.1f}"}

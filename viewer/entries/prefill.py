@@ -10,10 +10,10 @@ from typing import Final
 from pipelines.calendar import Calendar, Span
 from viewer.catalog import MachineInfo
 from viewer.entries.read import Context
-from viewer.entries.settings import EntrySettings
-from viewer.entries.stops import Run, explained, unexplained
+from viewer.entries.stops import explained, unexplained, within
 from viewer.entries.written import Written
 from viewer.overview import HOLDS_S, NS
+from viewer.query.downtime import least_stop_s
 from viewer.query.states import state_runs
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Latest, Store
@@ -57,14 +57,14 @@ def open_stops(store: Store, site: SiteInfo, counts: Sequence[Written], now_ns: 
         DependencyError: the store cannot be reached.
     """
     period = (now_ns - LOOK_BACK_NS, now_ns)
-    least_s = (site.entry or EntrySettings()).least_stop_s
+    least_s = least_stop_s(site)
     working = site.calendar.working(*period)
     found: list[OpenStop] = []
     for machine in site.machines.values():
         if machine.has_state:
             said = [one for one in counts if (one.entry.kind, one.entry.machine) == ("stop", machine.name)]
             runs = [(one.start_ns, one.end_ns, one.code) for one in state_runs(store, machine, period)]
-            for one in unexplained(explained(_within(runs, working), said), least_s):
+            for one in unexplained(explained(within(runs, working), said), least_s):
                 goes_on = one.end_ns > now_ns - HOLDS_S * NS
                 end_ns = None if goes_on else one.end_ns
                 found.append(OpenStop(machine, one.start_ns, end_ns, one.code, one.end_ns - one.start_ns))
@@ -109,11 +109,3 @@ def shift_now(calendar: Calendar, now_ns: int) -> Span | None:
 def _plain(value: object) -> str:
     """A code as people write it: stores give whole numbers of a numeric tag with a decimal."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _within(runs: Sequence[Run], windows: Sequence[Span]) -> list[Run]:
-    """What of states lies in disjoint windows."""
-    clipped = (
-        (max(start_ns, low), min(end_ns, high), code) for start_ns, end_ns, code in runs for low, high in windows
-    )
-    return [one for one in clipped if one[0] < one[1]]

@@ -69,17 +69,38 @@ def unexplained(pieces: Sequence[Piece], least_s: float) -> list[Piece]:
         pieces: of one machine, oldest first.
         least_s: shorter ones are left out, seconds.
     """
-    found: list[Piece] = []
-    for one in pieces:
-        if one.code not in STOPS or one.entry is not None:
+    bare = ((one.start_ns, one.end_ns, one.code) for one in pieces if one.entry is None)
+    return [Piece(*one) for one in reversed(asked_about(bare, least_s))]
+
+
+def asked_about(runs: Iterable[Run], least_s: float) -> list[Run]:
+    """Stops that people are asked about, oldest first: those that follow each other are one, of the state it was most.
+
+    Args:
+        runs: of one machine that have no reason, oldest first; other states than `STOPS` are left out.
+        least_s: shorter ones are left out, seconds.
+    """
+    found: list[Run] = []
+    longest: list[int] = []
+    for start_ns, end_ns, code in runs:
+        if code not in STOPS:
             continue
-        if found and found[-1].end_ns == one.start_ns:
-            before = found[-1]
-            longer = max(before, one, key=lambda each: each.end_ns - each.start_ns)
-            found[-1] = Piece(before.start_ns, one.end_ns, longer.code)
+        if found and found[-1][1] == start_ns:
+            longer = end_ns - start_ns > longest[-1]
+            longest[-1] = max(longest[-1], end_ns - start_ns)
+            found[-1] = (found[-1][0], end_ns, code if longer else found[-1][2])
         else:
-            found.append(one)
-    return [one for one in reversed(found) if one.end_ns - one.start_ns >= least_s * 1e9]
+            found.append((start_ns, end_ns, code))
+            longest.append(end_ns - start_ns)
+    return [one for one in found if one[1] - one[0] >= least_s * 1e9]
+
+
+def within(runs: Iterable[Run], windows: Sequence[tuple[int, int]]) -> list[Run]:
+    """What of states lies in disjoint windows."""
+    clipped = (
+        (max(start_ns, low), min(end_ns, high), code) for start_ns, end_ns, code in runs for low, high in windows
+    )
+    return [one for one in clipped if one[0] < one[1]]
 
 
 def _spans(written: Written, states: Sequence[Run]) -> list[tuple[int, int]]:

@@ -61,5 +61,5 @@ def detail(store: Snapshot, company: str, sites: Sequence[SiteInfo], now_ns: int
         sum(one.state in WAITING for one in standing),
         urgent_today,
         sum(one.state in WAITING for one in urgent),
-        stood.length_ns,
+        stood.asked_ns,
     )

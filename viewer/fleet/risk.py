@@ -74,7 +74,7 @@ def reasons(one: Summary, facts: Facts, today: date) -> list[tuple[str, str]]:
     elif one.freshness in {Freshness.LOST, Freshness.NONE}:
         found.append(("lost", ""))
     without = more.without_reason
-    if without is not None and without >= WITHOUT_REASON and more.stopped_ns >= LEAST_STOPPED_NS:
+    if without is not None and without >= WITHOUT_REASON and more.asked_ns >= LEAST_STOPPED_NS:
         found.append(("reason", f"{without:.1f}"))
     if one.promised is not None and one.promised.worse:
         found.append(("worse", str(one.promised.worse)))

@@ -25,12 +25,12 @@ class Detail:
     Attributes:
         at_ns: when it was asked, ns since 1970 UTC.
         rate: 수집률 of today, percent, the mean of its sites; None = 미수집.
-        without_reason: part of today's downtime without a reason, percent; None = nothing stood, or no states.
+        without_reason: part of `asked_ns` that waits for a reason, percent; None = there is none, or no states.
         urgent: urgent alarms that are active or that nobody acknowledged yet, as `/alarms` counts them: none shelved.
         waiting: alarms that nobody acknowledged.
         urgent_today: urgent alarms that came today.
         urgent_waiting: of `urgent`, those that nobody acknowledged.
-        stopped_ns: today's downtime of all machines.
+        asked_ns: today's downtime of all machines that has a reason or waits for one.
     """
 
     at_ns: int
@@ -40,7 +40,7 @@ class Detail:
     waiting: int = 0
     urgent_today: int = 0
     urgent_waiting: int = 0
-    stopped_ns: int = 0
+    asked_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

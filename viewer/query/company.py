@@ -15,7 +15,7 @@ from viewer.kpi.figure import figure
 from viewer.kpi.period import days, named, until_now
 from viewer.kpi.result import Result
 from viewer.query.alarm_list import LOOK_BACK_NS, AlarmList, alarm_list
-from viewer.query.downtime import Stop, stood
+from viewer.query.downtime import Stop, asked_ns, least_stop_s, stood, without_reason
 from viewer.query.energy import metered, meters, together
 from viewer.query.entered import stops_of, with_reasons
 from viewer.query.figures import remarked
@@ -52,7 +52,8 @@ class Standstill:
         for one in parts:
             key = one.code, one.reason
             so_far = found.get(key, Stop(*key, 0, 0))
-            found[key] = Stop(*key, so_far.length_ns + one.length_ns, so_far.count + one.count)
+            sums = (so_far.length_ns + one.length_ns, so_far.count + one.count, so_far.open_ns + one.open_ns)
+            found[key] = Stop(*key, *sums)
         return cls(tuple(sorted(found.values(), key=lambda one: (-one.length_ns, one.code, one.reason))))
 
     @property
@@ -62,9 +63,13 @@ class Standstill:
 
     @property
     def without_reason(self) -> float | None:
-        """Part of the stopped time for which nobody gave a reason, percent; None where nothing stood."""
-        whole = self.length_ns
-        return sum(one.length_ns for one in self.stops if not one.reason) / whole * 100 if whole else None
+        """See `viewer.query.downtime.without_reason`."""
+        return without_reason(self.stops)
+
+    @property
+    def asked_ns(self) -> int:
+        """See `viewer.query.downtime.asked_ns`."""
+        return asked_ns(self.stops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ def site_day(store: Store, site: SiteInfo, now_ns: int) -> SiteDay:
         if one.has_state:
             runs[one.name] = state_runs(store, one, period)
             found = with_reasons(runs[one.name], stops_of(store, site, one, period), site)
-            stops += stood(found, working).stops
+            stops += stood(found, working, least_s=least_stop_s(site)).stops
     since_ns = min(period[0], now_ns - LOOK_BACK_NS)
     alarms = alarm_list(store, site, (since_ns, now_ns + 1))
     return SiteDay(site, period, figures, runs, pieces, Standstill.of(stops), alarms, _idle(store, site, now_ns))

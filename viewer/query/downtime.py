@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from typing import Final
 
 from pipelines.calendar import Span
 from pipelines.derive.signals import DOWN, IDLE, MINOR, OFF, PACKML_STATES, SETUP
 from viewer.catalog import MachineInfo
+from viewer.entries.settings import EntrySettings
+from viewer.entries.stops import Run, asked_about, within
 from viewer.kpi.spans import Spans, Times, times
 from viewer.query.entered import stops_of, with_reasons
 from viewer.query.states import StateRun, state_runs
@@ -35,12 +39,14 @@ class Stop:
         reason: why; empty = nobody said so.
         length_ns: how long, in working time.
         count: in how many stretches that touch working time.
+        open_ns: how much of it waits for a reason: people are not asked about a short stop.
     """
 
     code: int
     reason: str
     length_ns: int
     count: int
+    open_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Stretch:
         code: canonical state.
         reason: why; empty = nobody said so.
         length_ns: how much of it is working time.
+        open_ns: how much of that waits for a reason.
     """
 
     start_ns: int
@@ -60,6 +67,7 @@ class Stretch:
     code: int
     reason: str
     length_ns: int
+    open_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +93,8 @@ class Downtime:
 
     @property
     def without_reason(self) -> float | None:
-        """Part of the stopped time for which nobody gave a reason, percent; None where nothing stood."""
-        if not self.stopped_ns:
-            return None
-        return sum(one.length_ns for one in self.stops if not one.reason) / self.stopped_ns * 100
+        """See `without_reason`."""
+        return without_reason(self.stops)
 
 
 def downtime(
@@ -108,24 +114,58 @@ def downtime(
     """
     found = state_runs(store, machine, period)
     working = site.calendar.working(*period)
-    reasons = stood(with_reasons(found, stops_of(store, site, machine, period), site), working, entered)
+    told = with_reasons(found, stops_of(store, site, machine, period), site)
+    reasons = stood(told, working, entered, least_s=least_stop_s(site))
     whole = stood(found, working).times  # a reason cuts no stretch of a state in two
     return replace(reasons, times=whole, runs=tuple(found))
 
 
-def stood(found: Sequence[StateRun], working: Sequence[Span], entered: Reasons | None = None) -> Downtime:
-    """How a machine stood, by its states; pure. See `downtime`."""
-    stretches = _stretches(found, working, entered)
+def stood(
+    found: Sequence[StateRun],
+    working: Sequence[Span],
+    entered: Reasons | None = None,
+    least_s: float = EntrySettings().least_stop_s,
+) -> Downtime:
+    """How a machine stood, by its states; pure. See `downtime`.
+
+    Args:
+        found: its states with the reasons that are known, oldest first.
+        working: when it was to work, disjoint.
+        entered: further reasons.
+        least_s: of a shorter stop nobody is asked for a reason, seconds.
+    """
+    stretches = _stretches(found, working, entered, least_s)
     by_kind: dict[tuple[int, str], list[Stretch]] = {}
     for one in stretches:
         by_kind.setdefault((one.code, one.reason), []).append(one)
-    stops = (Stop(*key, sum(one.length_ns for one in of), len(of)) for key, of in by_kind.items())
+    stops = (
+        Stop(*key, sum(one.length_ns for one in of), len(of), sum(one.open_ns for one in of))
+        for key, of in by_kind.items()
+    )
     spans = Spans.of((one.start_ns, one.end_ns, one.code) for one in found)
     ordered = sorted(stops, key=lambda one: (-one.length_ns, one.code, one.reason))
     return Downtime(times(spans, working), tuple(ordered), tuple(stretches), tuple(found))
 
 
-def _stretches(found: Sequence[StateRun], working: Sequence[Span], entered: Reasons | None) -> list[Stretch]:
+def asked_ns(stops: Iterable[Stop]) -> int:
+    """Stopped time that has a reason or waits for one, ns: the whole that `without_reason` is a part of."""
+    return sum(one.length_ns if one.reason else one.open_ns for one in stops)
+
+
+def without_reason(stops: Sequence[Stop]) -> float | None:
+    """Part of the time in `asked_ns` that waits for a reason, percent; None where there is no such time."""
+    whole = asked_ns(stops)
+    return sum(one.open_ns for one in stops) / whole * 100 if whole else None
+
+
+def least_stop_s(site: SiteInfo) -> float:
+    """The shortest stop that people of a site are asked about, seconds."""
+    return (site.entry or EntrySettings()).least_stop_s
+
+
+def _stretches(
+    found: Sequence[StateRun], working: Sequence[Span], entered: Reasons | None, least_s: float
+) -> list[Stretch]:
     stretches: list[Stretch] = []
     for run in found:
         length_ns = sum(max(0, min(run.end_ns, high) - max(run.start_ns, low)) for low, high in working)
@@ -139,7 +179,16 @@ def _stretches(found: Sequence[StateRun], working: Sequence[Span], entered: Reas
             one = replace(one, start_ns=before.start_ns, length_ns=before.length_ns + length_ns)
             stretches.pop()
         stretches.append(one)
-    return stretches
+    bare = ((one.start_ns, one.end_ns, one.code) for one in stretches if not one.reason)
+    waits = asked_about(within(bare, working), least_s)
+    return [one if one.reason else replace(one, open_ns=_together_ns(one, waits)) for one in stretches]
+
+
+def _together_ns(one: Stretch, spans: Sequence[Run]) -> int:
+    """How much of a stretch lies in disjoint spans, oldest first."""
+    at = bisect_right(spans, one.start_ns, key=lambda span: span[1])
+    inside = takewhile(lambda span: span[0] < one.end_ns, islice(spans, at, None))
+    return sum(min(one.end_ns, high) - max(one.start_ns, low) for low, high, _ in inside)
 
 
 def said(word: str) -> str:

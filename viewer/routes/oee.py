@@ -16,7 +16,7 @@ from viewer.kpi.figure import Inputs, effectiveness
 from viewer.kpi.period import NAMED
 from viewer.kpi.result import Result
 from viewer.query.alarm_list import LOOK_BACK_NS, Occurrence, alarm_list
-from viewer.query.downtime import Downtime, downtime
+from viewer.query.downtime import Downtime, downtime, least_stop_s
 from viewer.query.figures import remarked
 from viewer.query.inputs import machine_inputs
 from viewer.query.needs import needs
@@ -61,6 +61,7 @@ def _oee(pages: Pages, request: Request) -> Response:
         periods=(*NAMED, CUSTOM),
         profiles=[(profile, _split(replace(inputs, profile=profile), site, unit)) for profile in PROFILES],
         stood=stood,
+        least_stop_s=least_stop_s(site),
         ribbon=_ribbon(stood, of, words),
         longest=_longest(pages, of, machine, stood, now_ns),
         most_alarms=MOST_ALARMS,

@@ -134,5 +134,5 @@ def test_who_is_not_in_touch_needs_somebody(
 
 @pytest.mark.parametrize(("minutes", "said"), [(29, []), (30, [("reason", "80.0")])])
 def test_no_reason_is_one_from_half_an_hour_on(minutes: int, said: list[tuple[str, str]]) -> None:
-    line = replace(LINE, detail=Detail(NOW, without_reason=80.0, stopped_ns=minutes * MINUTE))
+    line = replace(LINE, detail=Detail(NOW, without_reason=80.0, asked_ns=minutes * MINUTE))
     assert reasons(line, Facts("A"), TODAY) == said

@@ -20,17 +20,19 @@ from tests.viewer.conftest import Write
 from tests.viewer.query.shift import COMPANY, DAY, METERED_GOOD, MINUTE, SHIFT, SITE, T0, lines, tags
 from viewer.app import make_app
 from viewer.catalog import Catalog
+from viewer.entries.settings import EntrySettings
+from viewer.entries.stops import explained, unexplained, within
 from viewer.kpi.figure import figure
 from viewer.kpi.orders import Order
 from viewer.kpi.period import days
 from viewer.kpi.production import Crew
 from viewer.kpi.spans import Spans
 from viewer.kpi.words import NO_ENTRIES, NO_SAMPLES
-from viewer.query.downtime import downtime
+from viewer.query.downtime import downtime, stood
 from viewer.query.figures import WHOLE_LINE, figures_of, remarked
 from viewer.query.inputs import inputs_of, line_inputs, machine_inputs
 from viewer.query.needs import needs
-from viewer.query.states import spans, state_runs, told_spans
+from viewer.query.states import StateRun, spans, state_runs, told_spans
 from viewer.query.unit import Unit
 from viewer.states import runs
 from viewer.stores.base import Points, Store
@@ -123,6 +125,26 @@ def test_why_it_stood(filled: Store) -> None:
     people = downtime(filled, A, PRESS, DAY, lambda run: "금형 교체" if run.code == SETUP else "")
     assert people.stops[0].reason == "금형 교체"
     assert people.without_reason == pytest.approx(25 / 70 * 100)
+
+
+def test_a_stop_that_nobody_is_asked_about_waits_for_no_reason() -> None:
+    """Idle 4 min and a minor stop of 2 behind it are one of 6; of a failure 3 min lie before a break, 4 behind it."""
+    told = [
+        (0, 4, IDLE, "2"), (4, 6, MINOR, ""), (6, 17, RUN, "1"), (17, 34, DOWN, "4"), (34, 40, RUN, "1"),
+        (40, 44, DOWN, "금형"), (44, 46, IDLE, "2"),
+    ]  # fmt: skip
+    runs = [StateRun(start * MINUTE, end * MINUTE, code, reason) for start, end, code, reason in told]
+    working = [(0, 20 * MINUTE), (30 * MINUTE, 60 * MINUTE)]
+    found = stood(runs, working)
+    assert {(one.code, one.reason): (one.length_ns // MINUTE, one.open_ns // MINUTE) for one in found.stops} == {
+        (IDLE, ""): (6, 4), (MINOR, ""): (2, 2), (DOWN, ""): (7, 0), (DOWN, "금형"): (4, 0),
+    }  # fmt: skip
+    assert found.without_reason == pytest.approx(6 / (6 + 4) * 100)
+    bare = [(one.start_ns, one.end_ns, one.code) for one in runs if one.reason != "금형"]
+    form = unexplained(explained(within(bare, working), []), EntrySettings().least_stop_s)
+    assert sum(one.end_ns - one.start_ns for one in form) == 6 * MINUTE, "the form offers what is counted"
+    assert stood(runs, working, least_s=600).without_reason == 0
+    assert stood(runs[:2], working, least_s=600).without_reason is None
 
 
 def test_a_stop_leads_to_its_moment_and_to_the_alarms_that_were_on(store: tuple[Store, Write]) -> None:
