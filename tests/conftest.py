@@ -10,6 +10,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("the same", settings.get_profile("any machine"), derandomize=True)
 settings.load_profile("any machine")  # how long an example takes says nothing of what is tested
 
 LONG: Final = (
@@ -48,7 +49,7 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files of long tests are spread over the shares of all processes, and over the first part of each.
+    """Tests that open sockets get a second attempt; files of long tests are spread over the shares of all processes.
 
     pytest-xdist's `worksteal` deals out neighbouring tests in equal shares and moves from the ends of shares, so that
     long tests, left where they stand, would run one after the other in one process while the others have nothing to do.
@@ -56,6 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("alone") and not item.nodeid.startswith(ALONE):
             raise pytest.UsageError(f"{item.nodeid}: `make test` looks for tests that run alone under {ALONE}")
+        if config.getoption("max_suite_reruns") and item.get_closest_marker("wire"):
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     if workers > 1:
         items[:] = dealt(items, workers)
