@@ -309,7 +309,11 @@ def test_only_its_own_user_and_a_manager_change_what_is_shared(app: Starlette, n
 def test_a_preview_is_what_the_ordering_company_sees(app: Starlette, supplier: str) -> None:
     boss, order = logged_in(app, "boss"), logged_in(app, "order")
     for path in (way(supplier), way(supplier) + "?lang=en&period=yesterday"):
-        preview, real = (browser.get(path).text.split("<main>", 1)[1] for browser in (boss, order))
+        texts = [browser.get(path).text for browser in (boss, order)]
+        heads = [one.split("</header>", 1)[0] for one in texts]
+        assert ["/fleet" in one for one in heads] == [False, False], "the menu of who looks is not theirs"
+        assert ["preview" in one for one in heads] == [True, False]
+        preview, real = (one.split("<main>", 1)[1] for one in texts)
         notice, _, rest = preview.partition("</p>")
         assert ORDERING in notice
         assert rest.split() == real.split()
