@@ -207,6 +207,10 @@ def test_a_phone_needs_no_sideways_scrolling(pages: Pages, browser: webdriver.Ch
     for url in (pages.url, pages.machine("PRS-01")):
         browser.get(url)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+        assert browser.find_element(By.CSS_SELECTOR, "header.top").size["height"] <= 60
+    browser.find_element(By.CSS_SELECTOR, ".fold summary").send_keys(Keys.ENTER)
+    browser.find_element(By.CSS_SELECTOR, '.menu a[href="/kpi"]').click()
+    wait_for(browser, "KPI 현황")
 
 
 def test_dark_where_the_person_wants_it_dark(pages: Pages, browser: webdriver.Chrome) -> None:
