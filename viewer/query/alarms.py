@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipelines.calendar import Span
 from viewer.catalog import MachineInfo
 from viewer.kpi.collection import MINUTE_NS
-from viewer.kpi.figure import Minutes
+from viewer.kpi.inputs import Minutes
 from viewer.query.collected import Pieces, collected
 from viewer.site_info import AlarmInfo, GasInfo, SiteInfo
 from viewer.stores.base import Store

@@ -13,7 +13,7 @@ from viewer.entries.read import entries_of
 from viewer.entries.settings import STOP_REASONS
 from viewer.entries.stops import explained
 from viewer.entries.written import Written
-from viewer.kpi.figure import Inputs
+from viewer.kpi.inputs import Inputs
 from viewer.query.states import StateRun
 from viewer.query.unit import Unit
 from viewer.site_info import SiteInfo

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from pipelines.calendar import Span
-from viewer.kpi.figure import Inputs, figure
+from viewer.kpi.figure import figure
+from viewer.kpi.inputs import Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.production import Produced
 from viewer.kpi.result import Result

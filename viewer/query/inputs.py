@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.calendar import Calendar, Span
 from viewer.catalog import MachineInfo
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.figure import Cycles, Inputs
+from viewer.kpi.inputs import Cycles, Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.spans import Spans, standing_since
 from viewer.kpi.words import called

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.calendar import Span
 from viewer.catalog import MachineInfo
-from viewer.kpi.figure import Counts, Cycles
+from viewer.kpi.inputs import Counts, Cycles
 from viewer.stores.base import Points, Store
 
 LOOK_BACK_NS: Final = 32 * 86_400 * 10**9

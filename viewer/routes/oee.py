@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute
 
 from viewer.catalog import MachineInfo
 from viewer.chart import Chart
-from viewer.kpi.figure import Inputs, effectiveness
+from viewer.kpi.figure import effectiveness
+from viewer.kpi.inputs import Inputs
 from viewer.kpi.period import NAMED
 from viewer.kpi.result import Result
 from viewer.query.alarm_list import LOOK_BACK_NS, Occurrence, alarm_list

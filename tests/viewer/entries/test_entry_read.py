@@ -11,7 +11,8 @@ from viewer.catalog import Catalog
 from viewer.entries.read import contexts, entered
 from viewer.entries.times import moment_ns
 from viewer.entries.written import Written
-from viewer.kpi.figure import Inputs, figure
+from viewer.kpi.figure import figure
+from viewer.kpi.inputs import Inputs
 from viewer.query.entered import with_reasons
 from viewer.query.states import StateRun
 

@@ -12,7 +12,8 @@ from pipelines.derive.signals import DOWN, RUN
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.energy import Demand, Used
 from viewer.kpi.entered import Entry
-from viewer.kpi.figure import Counts, Cycles, Inputs, Minutes, figure
+from viewer.kpi.figure import figure
+from viewer.kpi.inputs import Counts, Cycles, Inputs, Minutes
 from viewer.kpi.orders import Order
 from viewer.kpi.production import Crew, Produced
 from viewer.kpi.spans import Spans

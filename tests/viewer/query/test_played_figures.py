@@ -28,7 +28,8 @@ from viewer.catalog import Catalog
 from viewer.figure_text import unit as unit_of
 from viewer.figure_text import value as value_of
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.figure import Inputs, figure
+from viewer.kpi.figure import figure
+from viewer.kpi.inputs import Inputs
 from viewer.query.figures import figures_of
 from viewer.query.inputs import inputs_of
 from viewer.query.unit import Unit

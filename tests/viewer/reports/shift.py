@@ -12,8 +12,9 @@ from pipelines.derive.signals import DOWN, MINOR, PLANNED, RUN, SETUP
 from viewer.battery.record import BatteryTest
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.energy import Used
-from viewer.kpi.figure import Counts, Inputs, figure
+from viewer.kpi.figure import figure
 from viewer.kpi.goal import Goal
+from viewer.kpi.inputs import Counts, Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.result import Evidence, Result
 from viewer.kpi.spans import Spans

@@ -9,7 +9,8 @@ from datetime import date
 from pipelines.calendar import Calendar, Span
 from viewer.catalog import MachineInfo
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.figure import Inputs, figure
+from viewer.kpi.figure import figure
+from viewer.kpi.inputs import Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import by_day
 from viewer.kpi.production import Produced
