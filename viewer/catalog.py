@@ -130,6 +130,8 @@ class MachineInfo:
     """Of its detectors; None = the site says nothing of it."""
     battery: BatterySettings | None = None
     """Its channels, where it tests battery packs."""
+    counters: tuple[tuple[str, str], ...] = ()
+    """Machine and tag of each of its counters."""
 
     @property
     def key(self) -> MachineKey:
@@ -198,6 +200,7 @@ def _machines(site: Mapping[str, Any]) -> list[MachineInfo]:
                 _named(machine.get("energy"), name, "product"),
                 _calibration(machine.get("calibration")),
                 BatterySettings.model_validate(machine["battery"]) if machine.get("battery") else None,
+                _counters(machine.get("count"), name),
             )
         )
     return found
@@ -215,6 +218,11 @@ def _tag(tag: Mapping[str, Any], connection: Mapping[str, Any]) -> TagInfo:
 def _address(tag: Mapping[str, Any]) -> str:
     register = f"{tag['table']} {tag['address']}" if tag.get("table") and tag.get("address") is not None else ""
     return str(tag.get("node") or tag.get("path") or register or tag.get("item") or tag.get("data_item") or "")
+
+
+def _counters(count: Mapping[str, Any] | None, machine: str) -> tuple[tuple[str, str], ...]:
+    refs = [Ref.of(machine, text) for key in ("total", "good", "ng") if (text := (count or {}).get(key))]
+    return tuple((ref.machine, ref.tag) for ref in refs)
 
 
 def _quality(cycle: Mapping[str, Any] | None, machine: str) -> QualityInfo | None:

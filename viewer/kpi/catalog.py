@@ -77,8 +77,8 @@ _ALL: Final = (
         "P-UPH",
         Text("시간당 생산량", "Pieces per hour"),
         Text(
-            "생산수량 / 실작업시간(부하시간; 상태가 없는 설비는 조업시간)",
-            "pieces / planned busy time (working time of a machine without states)",
+            "생산수량 / 실작업시간(부하시간; 상태가 없는 설비는 계수기가 수집된 조업시간)",
+            "pieces / planned busy time (without states: working time in which the counters were collected)",
         ),
         Text("EA/h", "EA/h"), "up",
         Text("생산 계수기, 조업 달력, 상태", "counters, working calendar, states"),

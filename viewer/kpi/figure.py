@@ -38,6 +38,7 @@ from viewer.kpi.orders import lead_time, on_time, order_to_shipment
 from viewer.kpi.production import cycle_time, defect_rate, growth, man_hours_per_piece, per_hour
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.safety import alarms, over_limit
+from viewer.kpi.spans import times
 from viewer.kpi.words import CASES, NO_VALUE, OTHER_PROFILE, WITHOUT, Amount, Text
 
 
@@ -85,14 +86,20 @@ def _counted(inputs: Inputs, pieces: Made) -> Evidence:
 def _per_hour(inputs: Inputs) -> Result:
     """Of a line, over the machines that tell states and count, where there are such; the others are named.
 
-    Times of machines are added up, so are working times of those without states.
+    Times of machines are added up, so are working times of those without states: those in which their counters were
+    collected. Where that is not known of one of them, all of it counts, and the figure has no collection rate.
     """
-    if not inputs.machines:
-        return per_hour(inputs.times() if inputs.told() else None, inputs.placed(), inputs.working, inputs.period)
-    within = inputs.added_up("P-UPH")
-    of = replace(inputs, machines=within) if within else inputs
-    working = [span for _ in within for span in of.working] or of.working
-    found = per_hour(of.times() if of.told() else None, of.placed(), working, of.period)
+    within = inputs.added_up("P-UPH") if inputs.machines else [inputs]
+    if inputs.told() or not within:
+        of = replace(inputs, machines=within) if inputs.machines and within else inputs
+        found = per_hour(of.times() if of.told() else None, of.placed(), of.working, of.period)
+    else:
+        spent = [times(one.heard, one.working) for one in within if one.heard is not None]
+        known = len(spent) == len(within)
+        made = summed([placed_of(one if known else replace(one, heard=None)) for one in within])
+        together = sum(spent[1:], start=spent[0]) if known else None
+        working = [span for one in within for span in one.working]
+        found = per_hour(together, made, working, inputs.period, states=False)
     rest = [one.name for one in inputs.counted() if not any(one is other for other in within)]
     return replace(found, notes=(*found.notes, _without(rest))) if rest else found
 

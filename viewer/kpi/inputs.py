@@ -70,6 +70,8 @@ class Inputs:
         earlier: working time before it, as far back as a failure began that stands at its beginning.
         profile: how OEE is split.
         spans: states; None = the machine tells none.
+        heard: of a machine that tells no states, when its counters were collected, since its last count before the
+            period: stretches as if it ran in them; None = not known.
         counts: totals of the counters.
         ideal_s: ideal time of one piece, seconds.
         before: what was made in the time of the baseline; None = not known.
@@ -107,6 +109,7 @@ class Inputs:
     earlier: Sequence[Span] = ()
     profile: Profile = "iso22400"
     spans: Spans | None = None
+    heard: Spans | None = None
     counts: Counts = field(default_factory=Counts)
     ideal_s: float | None = None
     before: Produced | None = None
@@ -165,13 +168,18 @@ class Inputs:
         )
 
     def cover(self, of: Sequence[Inputs] | None = None) -> float | None:
-        """How much of the states of the whole period is known, percent, of some machines; None where none are told."""
-        told = self.told() if of is None else of
-        known = [times(one.spans, [one.period]) for one in told if one.spans is not None]
+        """How much of the states of the whole period is known, percent, of some machines; None where none are told.
+
+        Of machines none of which tells states, how much of their counters was collected.
+        """
+        told = [one.spans for one in (self.told() if of is None else of)]
+        if not told and of is None:
+            told = [one.heard for one in self.counted()]
+        known = [times(spans, [self.period]) for spans in told if spans is not None]
         return sum(known[1:], start=known[0]).cover if known else None
 
     def placed(self) -> Made:
-        """Pieces within working time, while the state was known."""
+        """Pieces within working time, while the state was known: see `placed_of`."""
         return self._sum(placed_of)
 
     def all_pieces(self) -> Made:
@@ -212,8 +220,9 @@ def times_of(one: Inputs) -> Times:
 
 
 def placed_of(one: Inputs) -> Made:
-    """Pieces of one machine within working time, while its state was known."""
-    return made(one.counts.time_ns, one.counts.total, one.counts.good, one.working, one.spans)
+    """Pieces of one machine within working time, while its state was known; without states, its counters."""
+    known = one.heard if one.spans is None else one.spans
+    return made(one.counts.time_ns, one.counts.total, one.counts.good, one.working, known)
 
 
 def effective(inputs: Inputs) -> Sequence[Inputs]:

@@ -79,7 +79,7 @@ def oee(times: Times, made: Made, standard_s: float | None, period: Span, profil
     operating = minutes("가동시간", "operating time", operating_ns)
     busy = minutes("부하시간", "planned busy time", times.busy_ns)
     base = time_evidence(times, period)
-    unplaced = Amount(Text("상태 미수집 중 생산", "made while the state was unknown"), made.unplaced, words.PIECES)
+    unplaced = Amount(words.UNPLACED, made.unplaced, words.PIECES)
     counted = replace(
         base,
         samples=made.samples,

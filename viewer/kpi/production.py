@@ -20,19 +20,28 @@ from viewer.kpi.words import Amount, Text
 _HOUR_NS: Final = 3600 * 10**9
 
 
-def per_hour(times: Times | None, made: Made, working: Sequence[Span], period: Span) -> Result:
-    """P-UPH, 시간당 생산량: pieces / planned busy time that is known; of a machine without states, / working time.
+def per_hour(times: Times | None, made: Made, working: Sequence[Span], period: Span, *, states: bool = True) -> Result:
+    """P-UPH, 시간당 생산량: pieces / planned busy time that is known.
+
+    Of a machine without states: pieces / working time in which its counters were collected.
 
     Args:
-        times: time in each state within the working time; None = the machine tells no states.
+        times: time in each state within the working time, or when counters were collected; None = not known, and all
+            working time counts.
         made: pieces within the working time.
         working: working time of the period.
         period: start and end, ns since 1970 UTC.
+        states: whether `times` are those of states.
     """
     evidence = Evidence(period=period, samples=made.samples) if times is None else time_evidence(times, period)
-    evidence = replace(evidence, samples=made.samples, seen_ns=made.seen_ns)
+    left_out = evidence.left_out if states else evidence.left_out[:1]
+    if made.unplaced:
+        left_out = (*left_out, Amount(words.UNPLACED, made.unplaced, words.PIECES))
+    evidence = replace(evidence, samples=made.samples, seen_ns=made.seen_ns, left_out=left_out)
     if times is None:
         worked = minutes("조업시간", "working time", sum(high - low for low, high in working))
+    elif not states:
+        worked = minutes("수집된 조업시간", "working time collected", times.busy_ns)
     else:
         worked = minutes("부하시간", "planned busy time", times.busy_ns)
     if not worked.value and (times is None or not times.window_ns):

@@ -64,6 +64,8 @@ NO_BASELINE: Final = Text("기존 생산량 없음", "no pieces of a time before
 NO_PIECES: Final = Text("기간 내 생산 없음", "nothing was made in the period")
 OTHER_PROFILE: Final = Text("다른 프로파일의 요소", "a factor of the other profile")
 NO_VALUE: Final = Text("값이 없는 사이클", "cycles without a value")
+UNPLACED: Final = Text("미수집 중 생산", "made while nothing was collected")
+"""Pieces that are left out, since the time in which they were made is not known."""
 NO_SPREAD: Final = Text("산포가 0", "the values do not vary")
 NO_LIMITS: Final = Text("규격 없음", "no specification limits")
 CHECK_IDEAL: Final = Text(

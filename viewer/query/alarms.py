@@ -12,7 +12,7 @@ from pipelines.calendar import Span
 from viewer.catalog import MachineInfo
 from viewer.kpi.collection import MINUTE_NS
 from viewer.kpi.inputs import Minutes
-from viewer.query.collected import Pieces, collected
+from viewer.query.collected import Pieces, heard
 from viewer.site_info import AlarmInfo, GasInfo, SiteInfo
 from viewer.stores.base import Store
 
@@ -35,14 +35,7 @@ def raised(store: Store, machine: MachineInfo, alarms: Sequence[AlarmInfo], peri
 
 def watched(pieces: Pieces, site: SiteInfo, alarms: Sequence[AlarmInfo]) -> list[Span]:
     """Stretches of time in which every tag was heard that some alarms watch; none without alarms."""
-    heard: list[list[Span]] = []
-    for name in dict.fromkeys(machine for one in alarms for machine, _ in one.tags):
-        machine = site.machines.get(name)
-        tags = {tag for one in alarms for owner, tag in one.tags if owner == name}
-        if machine is None or tags - machine.tags.keys():
-            return []
-        heard.append(collected(pieces, machine, [machine.tags[tag] for tag in sorted(tags)]).whole())
-    return _common(heard, pieces.period) if heard else []
+    return heard(pieces, site, [tag for one in alarms for tag in one.tags])
 
 
 def gas(store: Store, machine: MachineInfo, detector: GasInfo, period: Span) -> Minutes:
@@ -54,11 +47,3 @@ def gas(store: Store, machine: MachineInfo, detector: GasInfo, period: Span) -> 
     trend = store.trend(machine.place(), tag.name, period[0], period[0] + count * MINUTE_NS, count)
     cover = np.minimum(trend.count * tag.period_s * 1e9 / MINUTE_NS, 1.0) * 100
     return Minutes(start_ns=trend.time_ns, mean=trend.mean, cover=cover)
-
-
-def _common(heard: Sequence[Sequence[Span]], period: Span) -> list[Span]:
-    """What all of these have in common, within a period."""
-    found = [period]
-    for spans in heard:
-        found = [(max(a, c), min(b, d)) for a, b in found for c, d in spans if max(a, c) < min(b, d)]
-    return found

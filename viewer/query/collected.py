@@ -6,7 +6,7 @@ agents of the site were alive, behind the tag's first value, without known gaps 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,6 +20,7 @@ from viewer.kpi.collection import MINUTE_NS
 from viewer.overview import HEARTBEAT, is_bad
 from viewer.query.pieces import LOOK_BACK_NS
 from viewer.query.stretches import merged, shares
+from viewer.site_info import SiteInfo
 from viewer.stores.base import QUALITY, Place, Store, StoredGap
 
 EVERY_TAG: Final = "*"
@@ -199,6 +200,27 @@ def collected(pieces: Pieces, machine: MachineInfo, tags: Sequence[TagInfo] | No
     found += pieces.on_change(machine, [tag for tag in wanted if tag.period_s is None])
     parts = np.array(found).reshape(len(found), pieces.count)
     return Collected(pieces.start_ns, parts, pieces.width_ns)
+
+
+def heard(pieces: Pieces, site: SiteInfo, tags: Iterable[tuple[str, str]]) -> list[Span]:
+    """Stretches of the period in which each of these tags was heard; none without tags, or of one that is not known.
+
+    Args:
+        pieces: of the site.
+        site: whose machines they are of.
+        tags: machine and tag of each.
+    """
+    by_machine: dict[str, set[str]] = {}
+    for owner, tag in tags:
+        by_machine.setdefault(owner, set()).add(tag)
+    found = [pieces.period] if by_machine else []
+    for name, names in by_machine.items():
+        machine = site.machines.get(name)
+        if machine is None or names - machine.tags.keys():
+            return []
+        own = collected(pieces, machine, [machine.tags[tag] for tag in sorted(names)]).whole()
+        found = [(max(a, c), min(b, d)) for a, b in found for c, d in own if max(a, c) < min(b, d)]
+    return found
 
 
 def _period_ns(tag: TagInfo) -> int:

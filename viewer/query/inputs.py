@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.calendar import Calendar, Span
+from pipelines.derive.energy.span import HOUR_NS
+from pipelines.derive.signals import RUN
 from viewer.catalog import MachineInfo
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.inputs import Cycles, Inputs
@@ -15,7 +17,7 @@ from viewer.kpi.oee import Profile
 from viewer.kpi.spans import Spans, standing_since
 from viewer.kpi.words import called
 from viewer.query import alarms, energy
-from viewer.query.collected import Pieces, collected
+from viewer.query.collected import Pieces, collected, heard
 from viewer.query.entered import with_entries
 from viewer.query.needs import Part, needs
 from viewer.query.pieces import counts, cycles, measured
@@ -132,7 +134,23 @@ def _states_and_counts(
     if "states" in parts or silent:  # one that stood made nothing, which no counter says
         told = spans(store, machine, period, since_ns)
         inputs = replace(inputs, spans=told, earlier=worked_before(told, site.calendar, period))
+    if "states" in parts and machine.counts and not machine.has_state and not silent:
+        inputs = replace(inputs, heard=_heard(store, site, machine, period, since_ns))
     return inputs
+
+
+def _heard(store: Store, site: SiteInfo, machine: MachineInfo, period: Span, since_ns: int | None) -> Spans | None:
+    """When the counters of a machine were collected, by the pieces of time that `Pieces` has, as stretches of running.
+
+    None where something was counted and no reading is there, as in a store that is told less: then it is not known.
+    """
+    found = heard(Pieces(store, site.key, period), site, machine.counters)
+    if not found:
+        return None
+    if since_ns is not None and since_ns < period[0]:
+        before = since_ns // HOUR_NS * HOUR_NS, period[0]
+        found = [*heard(Pieces(store, site.key, before), site, machine.counters), *found]
+    return Spans.of((start_ns, end_ns, RUN) for start_ns, end_ns in found)
 
 
 def worked_before(told: Spans | None, calendar: Calendar, period: Span) -> Sequence[Span]:

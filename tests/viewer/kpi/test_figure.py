@@ -117,6 +117,21 @@ def test_a_machine_without_states() -> None:
     assert {figure(code, silent).value for code in ("P-OEE", "P-UTIL", "P-MTBF", "P-MTTR")} == {None}
 
 
+def test_a_machine_without_states_whose_counter_was_read_half_the_time() -> None:
+    """Read from the 4th hour of 8 on, 300 pieces since: 75 an hour of 4 h, not 37.5 of 8; those before are told."""
+    half = replace(FULL, spans=None, heard=Spans.of([(T0 + 4 * HOUR, PERIOD[1], RUN)]))
+    found = figure("P-UPH", half)
+    assert (found.value, found.evidence.cover, found.indicative) == (pytest.approx(75), pytest.approx(50), True)
+    assert [(one.what.en, one.value) for one in found.evidence.left_out] == [
+        ("unknown time", 240), ("made while nothing was collected", 400),
+    ]  # fmt: skip
+    assert figure("Q-PDR", half).evidence.cover == pytest.approx(50)
+    line = replace(FULL, spans=None, machines=[half, replace(half, heard=Spans.of([(T0 - HOUR, PERIOD[1], RUN)]))])
+    assert figure("P-UPH", line).value == pytest.approx((300 + 700) / 12)
+    unsure = replace(line, machines=[half, replace(half, heard=None)])
+    assert (figure("P-UPH", unsure).value, figure("P-UPH", unsure).evidence.cover) == (pytest.approx(87.5), None)
+
+
 def test_cycles_were_collected_while_the_state_of_their_machines_was() -> None:
     """Known for 4 of 8 h: 50 %, 참고치; a machine that records no cycles says nothing of them."""
     half = replace(FULL, spans=Spans.of([(T0, T0 + 4 * HOUR, RUN)]))

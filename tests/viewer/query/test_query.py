@@ -287,6 +287,22 @@ def test_a_tag_that_is_polled_less_often_than_minutes_come_is_known_between(stor
     assert (known[T0 + 49 * MINUTE], known[T0 + 50 * MINUTE], known[T0 + 100 * MINUTE]) == (100.0, 0.0, 100.0)
 
 
+def test_pieces_per_hour_are_of_the_time_in_which_the_counter_was_read(store: tuple[Store, Write]) -> None:
+    """Read each 30 s from noon of a shift of 08:00 to 16:00: 400 pieces in 4 h; the next day one that began before."""
+    second, noon, next_day = 10**9, T0 + 240 * MINUTE, (DAY[1], DAY[1] + 480 * MINUTE)
+    machine = {"class": "press", "count": {"total": "shots"}}
+    tag = {"name": "shots", "machine": "PRS-02", "period_s": 30}
+    only = {**SITE, "machines": {"PRS-02": machine}, "connections": [{"name": "x", "tags": [tag]}]}
+    site, unit = Catalog.of([only]).sites[COMPANY, "A"], Unit("L1", "PRS-02")
+    lines = [f"press,{tags('PRS-02')} shots=1i {at}" for at in range(noon, next_day[1], 30 * second)]
+    lines += [f"count,{tags('PRS-02')} total={number}i {noon + number * 30 * second}" for number in range(401)]
+    lines += [f"count,{tags('PRS-02')} total=401i {DAY[1] + MINUTE}"]
+    store[1]("\n".join(lines).encode())
+    for period, value, cover in ((SHIFT, 400 / 4, 50), (next_day, 1 / 8, 100)):
+        (found,) = figures_of(store[0], site, unit, ["P-UPH"], period)
+        assert (found.value, found.evidence.cover) == (pytest.approx(value), pytest.approx(cover))
+
+
 @pytest.mark.parametrize(("every_s", "more"), [(10, ",accepted=7i"), (60, "")])
 def test_an_agent_is_alive_by_its_own_heartbeats(store: tuple[Store, Write], every_s: int, more: str) -> None:
     """For half an hour of an hour; its three connections say nothing of that. A destination is told once a minute."""
