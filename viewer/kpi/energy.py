@@ -34,6 +34,8 @@ class Used:
         amount: kWh, Nm³, kg or litres, float64, shape (n,); NaN = not metered.
         cover: how much of the piece was metered, percent, float64, shape (n,).
         width_ns: length of a piece.
+        whole: of several meters together, whether each of them metered the piece, bool, shape (n,); None = it is one,
+            or all of them did.
     """
 
     carrier: str
@@ -41,16 +43,25 @@ class Used:
     amount: NDArray[np.float64]
     cover: NDArray[np.float64]
     width_ns: int = HOUR_NS
+    whole: NDArray[np.bool_] | None = None
 
     def within(self, period: Span) -> Used:
         """The metered pieces that begin in a period."""
-        inside = (self.start_ns >= period[0]) & (self.start_ns < period[1]) & np.isfinite(self.amount)
-        return Used(self.carrier, self.start_ns[inside], self.amount[inside], self.cover[inside], self.width_ns)
+        return self._of((self.start_ns >= period[0]) & (self.start_ns < period[1]) & np.isfinite(self.amount))
 
     def only(self, times: Sequence[Span]) -> Used:
         """The pieces of such times."""
-        inside = np.isin(self.start_ns, [start for start, _ in times])
-        return Used(self.carrier, self.start_ns[inside], self.amount[inside], self.cover[inside], self.width_ns)
+        return self._of(np.isin(self.start_ns, [start for start, _ in times]))
+
+    def metered(self, period: Span) -> list[int]:
+        """Beginnings of the pieces of a period that every meter metered, ns since 1970 UTC."""
+        inside = self.within(period)
+        starts: list[int] = (inside.start_ns if inside.whole is None else inside.start_ns[inside.whole]).tolist()
+        return starts
+
+    def _of(self, keep: NDArray[np.bool_]) -> Used:
+        whole = None if self.whole is None else self.whole[keep]
+        return Used(self.carrier, self.start_ns[keep], self.amount[keep], self.cover[keep], self.width_ns, whole)
 
     def rate(self, period: Span) -> float | None:
         """Collection rate over a period, percent."""
@@ -58,8 +69,8 @@ class Used:
 
 
 def metered_hours(uses: Sequence[Used], period: Span) -> list[Span]:
-    """Times of a period in which each of these is known, ns since 1970 UTC: products are counted in no others."""
-    known = [set(one.within(period).start_ns.tolist()) for one in uses]
+    """Times of a period in which each meter of these was read, ns since 1970 UTC: products are counted in no others."""
+    known = [set(one.metered(period)) for one in uses]
     starts = sorted(set.intersection(*known)) if known else []
     width_ns = min((one.width_ns for one in uses), default=HOUR_NS)
     return [(start, min(start + width_ns, period[1])) for start in starts]
@@ -77,7 +88,7 @@ def energy_per_piece(electricity: Used, made: Made, period: Span, left_out: tupl
     """C-KWH, 전력 원단위: energy / good pieces, both of the hours whose energy is known.
 
     Args:
-        electricity: hours of the machine or the line.
+        electricity: hours of the machine or the line, metered by all of its meters.
         made: pieces of those hours (`metered_hours`), placed or not.
         period: start and end, full hours, ns since 1970 UTC.
         left_out: see `unmetered`.

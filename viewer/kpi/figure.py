@@ -117,8 +117,8 @@ def _defects(inputs: Inputs) -> tuple[Result, Result]:
 def _energy(inputs: Inputs) -> Result:
     empty = Used("electricity", np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
     used = next((one for one in inputs.uses if one.carrier == "electricity"), empty)
-    _, then, left_out = _metered(inputs, [used])
-    return energy_per_piece(used, then, inputs.period, left_out)
+    (metered,), then, left_out = _metered(inputs, [used])
+    return energy_per_piece(metered, then, inputs.period, left_out)
 
 
 def _emission(inputs: Inputs) -> Result:

@@ -48,17 +48,18 @@ def metered(store: Store, machine: MachineInfo, period: Span) -> tuple[Used, Dem
 
 
 def together(uses: Sequence[Used]) -> Used:
-    """What several meters measured in each hour; an hour that one of them lacks is covered by the others only."""
+    """What several meters measured in each hour; one that a meter lacks is of the others only, and not whole."""
     if len(uses) == 1:
         return uses[0]
     start_ns = np.unique(np.concatenate([one.start_ns for one in uses]))
-    amount, cover = np.full(len(start_ns), np.nan), np.zeros(len(start_ns))
+    amount, cover, told = np.full(len(start_ns), np.nan), np.zeros(len(start_ns)), np.zeros(len(start_ns), np.int64)
     for one in uses:
         at = np.searchsorted(start_ns, one.start_ns)
         known = np.isfinite(one.amount)
         amount[at[known]] = np.nan_to_num(amount[at[known]]) + one.amount[known]
         cover[at[known]] += one.cover[known] / len(uses)
-    return Used(CARRIER, start_ns, amount, cover)
+        told[at[known]] += 1
+    return Used(CARRIER, start_ns, amount, cover, whole=told == len(uses))
 
 
 @cache

@@ -18,6 +18,7 @@ from viewer.kpi.orders import Order
 from viewer.kpi.production import Crew, Produced
 from viewer.kpi.spans import Spans
 from viewer.kpi.words import OTHER_PROFILE, Text
+from viewer.query.energy import together
 
 MINUTE = 60 * 10**9
 HOUR = 60 * MINUTE
@@ -107,6 +108,21 @@ def test_pieces_per_hour_of_a_line_are_of_its_machines_hours() -> None:
     found = figure("P-UPH", mixed)
     assert (found.value, len(mixed.added_up("P-UPH")), len(mixed.added_up("Q-PDR"))) == (pytest.approx(87.5), 1, 2)
     assert found.notes[0].ko.startswith("제외: b ")
+
+
+def test_an_hour_that_one_of_two_meters_lacks_is_in_no_energy_per_piece() -> None:
+    """10 kWh an hour of each; the second lacks the last four: 80 kWh of 390 good pieces, not 120 of 686."""
+    counts = Counts(time_ns=times(-1, 3.5, 7.9), total=np.array([0, 400, 700]), good=np.array([0, 390, 686]))
+    one, two = (Used("electricity", times(*range(n)), np.full(n, 10.0), np.full(n, 100.0)) for n in (8, 4))
+    of = replace(FULL, counts=counts, uses=[together([one, two])])
+    for code, value in (("C-KWH", 80 / 390), ("E-CO2.piece", 80 * 0.4173 / 390)):
+        found = figure(code, of)
+        assert (found.value, found.evidence.cover) == (pytest.approx(value, rel=1e-4), pytest.approx(50))
+        assert [part.value for part in found.evidence.left_out] == [296]
+    emitted = figure("E-CO2", of)
+    assert (emitted.value, emitted.evidence.cover) == (pytest.approx(120 * 0.4173 / 1000), pytest.approx(75))
+    none = replace(of, uses=[together([one.only([(T0, T0 + HOUR)]), two.only([(T0 + HOUR, T0 + 2 * HOUR)])])])
+    assert (figure("C-KWH", none).value, figure("E-CO2.piece", none).value) == (None, None)
 
 
 def test_a_machine_without_states() -> None:
