@@ -97,7 +97,7 @@ def _clashes(first: Site, other: Site) -> Iterator[Fault]:
     for level in ("company", "site"):
         if getattr(first, level) != getattr(other, level):
             yield Fault((level,), f"is {getattr(first, level)!r} in the first file; files of one site agree")
-    for part in ("calendar", "kpis", "share", "serve", "agent", "mqtt", "journal"):
+    for part in ("site_label", "calendar", "kpis", "share", "serve", "agent", "mqtt", "journal"):
         if part in other.model_fields_set and getattr(first, part) != getattr(other, part):
             yield Fault((part,), "differs from the first file; write it in the first file only")
     for name in other.machines:

@@ -69,6 +69,8 @@ class Site(Settings):
     """Company, the tenant: it stands in the topic and selects the database."""
     site: Name
     """Site (ISA-95)."""
+    site_label: Labels = Labels()
+    """What people see in place of `site`, such as 경산공장; addresses, topics and the store keep `site`."""
     line: Name | None = None
     """Production line of machines that name none."""
     machines: Annotated[dict[Name, MachineSettings], Field(min_length=1)]

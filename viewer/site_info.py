@@ -112,6 +112,7 @@ class SiteInfo:
         gases: that are watched.
         machines: by name, in the order of the site files.
         entry: what people choose from who enter something; None = the file says nothing of it.
+        label: what people see in place of its name, by language; empty = the name.
     """
 
     company: str
@@ -123,6 +124,7 @@ class SiteInfo:
     gases: tuple[GasInfo, ...] = ()
     machines: Mapping[str, MachineInfo] = field(default_factory=dict)
     entry: EntrySettings | None = None
+    label: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -165,7 +167,8 @@ def _site(key: tuple[str, str], file: Mapping[str, Any], machines: Mapping[str, 
     alarms = tuple(_alarm(one) for one in file.get("alarms") or ())
     gases = tuple(_gas(one) for one in file.get("exposure") or ())
     entry = EntrySettings.model_validate(file["entry"]) if file.get("entry") else None
-    return SiteInfo(*key, calendar, bool(said), tuple(file.get("kpis") or ()), alarms, gases, machines, entry)
+    label = {language: text for language, text in (file.get("site_label") or {}).items() if text}
+    return SiteInfo(*key, calendar, bool(said), tuple(file.get("kpis") or ()), alarms, gases, machines, entry, label)
 
 
 def _joined(one: SiteInfo, other: SiteInfo) -> SiteInfo:
@@ -175,6 +178,7 @@ def _joined(one: SiteInfo, other: SiteInfo) -> SiteInfo:
         alarms=one.alarms + other.alarms,
         gases=one.gases + other.gases,
         entry=_entries(one.entry, other.entry),
+        label=one.label or other.label,
     )
 
 

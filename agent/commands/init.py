@@ -30,5 +30,5 @@ def command(
     load_site(source)
     write_new(output, compose(source.read_text(encoding="utf-8"), scale, level), force=force)
     say(f"{output}: 라인 line {line}")
-    say(f"{output}: change company, site and the addresses, then `agent check {output}` and `agent run {output}`")
+    say(f"{output}: change company, site, site_label, addresses, then `agent check {output}` and `agent run {output}`")
     return 0

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from pathlib import Path
+from urllib.parse import quote
+
 import pytest
 
+from pipelines.sinks.duckdb import DuckDbSink
+from tests.viewer.one_shop import HOUR, T0, page
+from tests.viewer.one_shop import SITE as SHOP
 from tests.viewer.plant import COMPANY, SITE
 from viewer.catalog import Catalog
+from viewer.stores.duckdb import DuckDbStore
 
 
 def test_machines_and_tags_come_in_the_order_of_the_file() -> None:
@@ -66,3 +75,21 @@ def test_whether_a_machine_has_a_state_and_which_tag_says_it() -> None:
     site = {"machines": {"A": {"state": {"tag": "mode"}}, "B": {"state": {"power": "kw"}}, "C": {}}}
     machines = Catalog.of([site]).machines.values()
     assert [(one.has_state, one.state_tag) for one in machines] == [(True, "mode"), (True, ""), (False, "")]
+
+
+def test_a_site_is_called_by_its_label(tmp_path: Path) -> None:
+    """Addresses keep its name; of several files of a site the first that has a label counts."""
+    named = SHOP | {"site": "gyeongsan"}
+    labelled = {**named, "machines": {"X-1": {"class": "press"}}, "connections": [], "alarms": [],
+                "site_label": {"ko": "경산공장", "en": "Gyeongsan plant"}}  # fmt: skip
+    catalog = Catalog.of([named, labelled])
+    sink = DuckDbSink(tmp_path / "a.duckdb")
+    machine = f"{quote(str(SHOP['company']))}/gyeongsan/PRS-01"
+    paths = ("machines", "kpi", "alarms", "energy", "quality", "goals", "reports", "level", f"machine/{machine}")
+    for path in paths:
+        for language, label in (("ko", "경산공장"), ("en", "Gyeongsan plant")):
+            text = page(DuckDbStore(sink.cursor), f"/{path}", T0 + HOUR, catalog, lang=language)
+            shown = re.sub(r"<[^>]*>", " ", text)
+            assert label in shown, path
+            assert "gyeongsan" not in shown, path
+    asyncio.run(sink.close())

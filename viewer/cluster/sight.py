@@ -65,6 +65,7 @@ class SiteSight:
         figures: by code; only what is shared.
         orders: how many of the ordering company's own orders stand how; None = not shared.
         ready: whether the figures were computed already.
+        label: what people see in place of the name, by language.
     """
 
     name: str
@@ -72,6 +73,7 @@ class SiteSight:
     figures: Mapping[str, Result] = field(default_factory=dict)
     orders: Mapping[str, int] | None = None
     ready: bool = True
+    label: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sight:
@@ -129,7 +131,7 @@ class Sight:
             span = self._span(site, period)
             whole = self._computed(site, span)
             shown = {one.code: told(one, self.level) for one in whole or () if one.code in self.codes}
-            found.append(SiteSight(site.name, span, shown, self._counts(site), whole is not None))
+            found.append(SiteSight(site.name, span, shown, self._counts(site), whole is not None, site.label))
         return found
 
     def unseen(self, period: str) -> dict[str, list[float | None]] | None:

@@ -24,7 +24,7 @@ from viewer.query.agents import agents_of, all_alive
 from viewer.query.alarm_list import LOOK_BACK_NS, SHELVED, WAITING, AlarmKey, Occurrence, Standing, alarm_list, within
 from viewer.query.unit import Unit
 from viewer.routes.alarm_names import AlarmNames
-from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, shown_key, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.words import Words, local
@@ -88,7 +88,7 @@ def _alarms(pages: Pages, request: Request) -> Response:
         now_ns=now_ns,
         of=of,
         unit=unit_text(site, unit),
-        units=[(one.key, units_of(one, words)) for one in sites],
+        units=[(shown_key(one, words), units_of(one, words)) for one in sites],
         periods=(*NAMED, CUSTOM),
         priorities=tuple(PRIORITIES),
         picked=picked,

@@ -58,6 +58,11 @@ def unit_text(site: SiteInfo, unit: Unit) -> str:
     return "/".join(quote(level, safe="") or "-" for level in (site.company, site.name, unit.line, unit.machine))
 
 
+def shown_key(site: SiteInfo, words: Words) -> tuple[str, str]:
+    """Company and site as people see them."""
+    return site.company, words.label(site.label, site.name)
+
+
 def find_unit(text: str, sites: Sequence[SiteInfo]) -> tuple[SiteInfo, Unit] | None:
     """The unit of such a text, if these sites have it."""
     levels = ["" if level == "-" else unquote(level) for level in text.split("/")]

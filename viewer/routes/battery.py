@@ -24,7 +24,7 @@ from viewer.query.batteries import known_time, records_of
 from viewer.query.cyclers import channels_now
 from viewer.query.unit import Unit
 from viewer.reports.cell import shown
-from viewer.routes.asked import CUSTOM, asked, unit_of, unit_text
+from viewer.routes.asked import CUSTOM, asked, shown_key, unit_of, unit_text
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 
@@ -95,7 +95,7 @@ def _battery(pages: Pages, request: Request) -> Response:
         now_ns=now_ns,
         of=of,
         unit=unit_text(site, Unit()),
-        units=[(unit_text(one, Unit()), " · ".join(filter(None, one.key))) for one in sites],
+        units=[(unit_text(one, Unit()), " · ".join(filter(None, shown_key(one, words)))) for one in sites],
         periods=(*NAMED, CUSTOM),
         channels=channels_now(pages.store, machines, pages.catalog, pages.latest(), now_ns),
         rules=rules,

@@ -123,7 +123,7 @@ def _site(day: SiteDay, views: Sequence[MachineView], words: Words) -> dict[str,
     lost = sum(one.freshness in _LOST for one in own)
     unit = unit_text(day.site, Unit())
     return {
-        "name": day.site.name,
+        "name": words.label(day.site.label, day.site.name),
         "unit": unit,
         "period": day.period,
         "machines": [(one, _ribbon(day, one, words), day.pieces.get(one.info.name)) for one in own],

@@ -25,7 +25,7 @@ from viewer.query.energy import CARRIER, factors, metered, meters, together
 from viewer.query.figures import figures_of
 from viewer.query.meters import quarter_demand
 from viewer.query.unit import Unit
-from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, shown_key, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages, machine_url
 from viewer.site_info import SiteInfo
 from viewer.words import Words, local, number_text
@@ -75,7 +75,7 @@ def _energy(pages: Pages, request: Request) -> Response:
         now_ns=now_ns,
         of=of,
         unit=unit_text(site, unit),
-        units=[(one.key, units_of(one, words)) for one in sites],
+        units=[(shown_key(one, words), units_of(one, words)) for one in sites],
         periods=(*NAMED, CUSTOM),
         meters=[(one, one.energy) for one in found],
         use=amount(used, of.period),

@@ -26,7 +26,7 @@ from viewer.entries.times import written as written_time
 from viewer.entries.written import Written
 from viewer.overview import NS
 from viewer.query.unit import Unit
-from viewer.routes.asked import find_unit, unit_text
+from viewer.routes.asked import find_unit, shown_key, unit_text
 from viewer.routes.last_site import last_site
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
@@ -111,7 +111,7 @@ def _entry(pages: Pages, request: Request) -> Response:
         request,
         "entry.html",
         site=site,
-        sites=[(unit_text(one, Unit()), f"{one.company} · {one.name}") for one in pages.sites(request)],
+        sites=[(unit_text(one, Unit()), " · ".join(shown_key(one, words))) for one in pages.sites(request)],
         unit=unit_text(site, Unit()),
         may=may,
         kinds=[(address("/entry/new", site, kind=kind.name), words.text(kind.label)) for kind in KINDS.values()],

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from viewer.book.facts import Facts
+from viewer.catalog import Catalog
 from viewer.fleet.checks import CHECKS, charges
 from viewer.fleet.compare import LEAST, Box, Group, Row, boxes, compared, group
 from viewer.fleet.promised import Kept
@@ -78,20 +79,22 @@ def _kpi(views: Views, pages: Pages, request: Request) -> Response:
         **seen.shared,
         **at,
         found=len(found),
-        rows=[_goal(one, kept, row, words) for one, kept, row in found[at["part"]]],
+        rows=[_goal(one, kept, row, words, pages.catalog) for one, kept, row in found[at["part"]]],
         formulas=(*goals.IMPROVEMENT.values(), goals.ACHIEVEMENT, goals.OVERALL),
         query=query,
     )
 
 
-def _goal(one: Row, kept: Kept, row: GoalRow, words: Words) -> dict[str, Any]:
+def _goal(one: Row, kept: Kept, row: GoalRow, words: Words, catalog: Catalog) -> dict[str, Any]:
     """A line of the table, in the same words as KPI 관리 says it."""
     cells = (*goal_cells(row, 1, kept.total.cap), said(measured(row.actual)), rate_cell(row.actual))
     whose = kept.whose
+    known = catalog.sites.get((whose.company, whose.site))
+    site = words.label(known.label, whose.site) if known else whose.site
     levels = "/".join(quote(level, safe="") or "-" for level in (whose.company, whose.site, whose.line, whose.machine))
     return {
         "company": one.line.company,
-        "unit": " · ".join(part for part in (whose.site, whose.line, whose.machine) if part),
+        "unit": " · ".join(filter(None, (site, whose.line, whose.machine))),
         "whose": levels,
         "query": urlencode({"unit": levels, "period": "month"}),
         "cells": [cell_of(cell, language_of(words)) for cell in cells],

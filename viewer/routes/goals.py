@@ -30,7 +30,7 @@ from viewer.query.unit import Unit
 from viewer.reports.cell import Language, number, shown
 from viewer.reports.parts.summary import AREAS
 from viewer.reports.plain import cell_of
-from viewer.routes.asked import CUSTOM, PROFILES, Asked, asked, chosen_days, unit_of, unit_text, units_of
+from viewer.routes.asked import CUSTOM, PROFILES, Asked, asked, chosen_days, shown_key, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.words import Words
@@ -90,7 +90,7 @@ def drawn(pages: Pages, request: Request, refused: str = "") -> Response:
         done=words(done) if done in SAID and not refused else "",
         of=found.of,
         unit=unit_text(site, unit),
-        units=[(one.key, units_of(one, words)) for one in sites],
+        units=[(shown_key(one, words), units_of(one, words)) for one in sites],
         periods=(*NAMED, CUSTOM),
         profiles=PROFILES,
         query=kept_query(found.of, unit),

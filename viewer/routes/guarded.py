@@ -23,7 +23,7 @@ from viewer.reports.gather.alarms import alarms_of
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.subject import AlarmEvent
 from viewer.routes.alarm_names import AlarmNames
-from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, shown_key, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages, machine_url
 from viewer.safety.log import Checked, Logged
 from viewer.site_info import AlarmInfo, SiteInfo
@@ -100,7 +100,7 @@ def guarded(pages: Pages, request: Request, concerned: Callable[[SiteInfo], bool
         "of": of,
         "now_ns": now_ns,
         "unit": unit_text(site, unit),
-        "units": [(one.key, units_of(one, words)) for one in sites],
+        "units": [(shown_key(one, words), units_of(one, words)) for one in sites],
         "periods": (*NAMED, CUSTOM),
         "names": GuardNames(site, words),
         "alive_ns": alive_ns,

@@ -13,7 +13,7 @@ from viewer.goals.table import in_short, scored
 from viewer.kpi.goal import before_of
 from viewer.kpi.period import NAMED
 from viewer.query.figures import figures_of
-from viewer.routes.asked import CUSTOM, PROFILES, asked, unit_of, unit_text, units_of
+from viewer.routes.asked import CUSTOM, PROFILES, asked, shown_key, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 
 COLLECTION: Final = "DQ-RATE"
@@ -45,7 +45,7 @@ def _kpi(pages: Pages, request: Request) -> Response:
         of=of,
         unit=unit_text(site, unit),
         machine=site.machines[unit.machine].key if unit.machine and site.machines[unit.machine].has_state else None,
-        units=[(one.key, units_of(one, words)) for one in sites],
+        units=[(shown_key(one, words), units_of(one, words)) for one in sites],
         periods=(*NAMED, CUSTOM),
         profiles=PROFILES,
         figures=figures,

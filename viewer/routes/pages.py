@@ -134,14 +134,16 @@ class Pages:
 
         Args:
             request: asks for it.
-            template: file in `viewer/pages/`; beside `values` it has `t` (the words), `notices`, `menu`, `in_language`,
-                `path`; `request.scope["shown"]` is that of a page that is at another address too.
+            template: file in `viewer/pages/`; beside `values` it has `t` (the words), `placed` (company, site and what
+                follows as people see them), `notices`, `menu`, `in_language`, `path`; `request.scope["shown"]` is that
+                of a page that is at another address too.
             status: of HTTP.
             values: of the template.
         """
         language = self.language(request)
         text = self.templates.get_template(template).render(
             t=self.words[language],
+            placed=partial(_placed, self.catalog, self.words[language]),
             notices=self.notices,
             menu=menu_of(self.catalog, current.user_or_none()),
             in_language=_in_language(request),
@@ -209,6 +211,12 @@ class Pages:
             else:
                 found.append(one)
         return found
+
+
+def _placed(catalog: Catalog, words: Words, company: str, site: str, *further: str) -> str:
+    """Company, site and what is in it in one line, the site by its label; levels without a name are left out."""
+    known = catalog.sites.get((company, site))
+    return " · ".join(filter(None, (company, words.label(known.label, site) if known else site, *further)))
 
 
 def machine_url(key: MachineKey, page: str = "machine") -> str:

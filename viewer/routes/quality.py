@@ -17,7 +17,7 @@ from viewer.query.missing import by_cause, holes, silences
 from viewer.query.quality import MachineQuality, TagQuality, machines_quality, rate_of, tags_quality
 from viewer.query.unit import Unit
 from viewer.ribbon import ribbon
-from viewer.routes.asked import CUSTOM, Asked, asked, unit_of, unit_text, units_of
+from viewer.routes.asked import CUSTOM, Asked, asked, shown_key, unit_of, unit_text, units_of
 from viewer.routes.pages import Pages
 from viewer.words import Words
 
@@ -52,7 +52,7 @@ def _quality(pages: Pages, request: Request) -> Response:
         now_ns=now_ns,
         of=of,
         unit=unit_text(site, unit),
-        units=[(one.key, units_of(one, words)) for one in sites],
+        units=[(shown_key(one, words), units_of(one, words)) for one in sites],
         unit_of=lambda machine: unit_text(site, Unit(machine.line, machine.name)),
         periods=(*NAMED, CUSTOM),
         rate=rate_of([one.collected for one in machines if one.collected], of.period),

@@ -25,7 +25,7 @@ from viewer.reports.gather.company import subject_of
 from viewer.reports.kinds import KINDS, TITLES
 from viewer.reports.model import Report
 from viewer.reports.page import page
-from viewer.routes.asked import PROFILES, find_unit, unit_text
+from viewer.routes.asked import PROFILES, find_unit, shown_key, unit_text
 from viewer.routes.cluster_report import KIND, choice, cluster_month
 from viewer.routes.last_site import last_site
 from viewer.routes.pages import Pages
@@ -56,7 +56,7 @@ def _choose(pages: Pages, request: Request) -> Response:
     if not sites:
         return pages.render(request, "reports.html", of=None)
     of = _site(request, sites) or last_site(request, sites)
-    now_ns = pages.clock.now_ns()
+    now_ns, words = pages.clock.now_ns(), pages.words_of(request)
     months = months_to(of.calendar.production_day(now_ns))
     month = request.query_params.get("month", "")
     profile = _profile(request)
@@ -67,7 +67,7 @@ def _choose(pages: Pages, request: Request) -> Response:
         "reports.html",
         of=of,
         unit=unit_text(of, Unit()),
-        units=[(unit_text(one, Unit()), " · ".join(filter(None, one.key))) for one in sites],
+        units=[(unit_text(one, Unit()), " · ".join(filter(None, shown_key(one, words)))) for one in sites],
         month=month,
         months=months,
         profile=profile,
