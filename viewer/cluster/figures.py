@@ -47,7 +47,7 @@ _SAFE: Final = frozenset(
         words.FEW_SAMPLES,
     }
 )  # fmt: skip
-_COUNTED: Final = tuple(re.compile(re.escape(one.en).replace(r"\{\}", r"\d+")) for one in (words.SUMMED, words.POOLED))
+_COUNTED: Final = re.compile(re.escape(words.SUMMED.en).replace(r"\{\}", r"\d+"))
 
 
 def over(calendar: Calendar, name: str, now_ns: int) -> Span:
@@ -132,7 +132,7 @@ def _first_digit(count: int) -> int:
 
 
 def _safe(note: Text) -> bool:
-    return note in _SAFE or any(pattern.fullmatch(note.en) for pattern in _COUNTED)
+    return note in _SAFE or _COUNTED.fullmatch(note.en) is not None
 
 
 def _folded(text: str) -> str:

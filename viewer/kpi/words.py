@@ -80,5 +80,4 @@ WITHOUT: Final = Text(
 """Machines of a line that a figure leaves out."""
 SUMMED: Final = Text("설비 {}대의 시간과 수량을 더한 값", "times and pieces of {} machines added up")
 """What a figure of a line is."""
-POOLED: Final = Text("설비 {}대의 사이클을 합친 값", "cycles of {} machines together")
 NO_ENTRIES: Final = Text("수기 입력 없음", "nothing was entered by hand")

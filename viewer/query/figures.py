@@ -12,7 +12,7 @@ from viewer.kpi.inputs import Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.production import Produced
 from viewer.kpi.result import Result
-from viewer.kpi.words import POOLED, SUMMED, Text
+from viewer.kpi.words import SUMMED, Text
 from viewer.query.inputs import inputs_of
 from viewer.query.needs import lacking, needs
 from viewer.query.unit import Unit
@@ -70,9 +70,6 @@ def remarked(result: Result, inputs: Inputs, site: SiteInfo, unit: Unit) -> Resu
             notes.append(NO_CALENDAR)
         elif not site.knows_holidays(inputs.period):
             notes.append(BEYOND_HOLIDAYS)
-    cycling = [one for one in unit.machines(site) if one.cycles]
-    if "cycles" in parts and len(cycling) > 1:
-        notes.append(Text(*(text.format(len(cycling)) for text in POOLED)))
     if "energy" in parts and unit.machine:
         metered = site.machines[unit.machine].energy
         if metered is not None and metered.line:

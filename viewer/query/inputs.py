@@ -12,7 +12,7 @@ from pipelines.derive.energy.span import HOUR_NS
 from pipelines.derive.signals import RUN
 from viewer.catalog import MachineInfo
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.inputs import Cycles, Inputs
+from viewer.kpi.inputs import Inputs
 from viewer.kpi.oee import Profile
 from viewer.kpi.spans import Spans, standing_since
 from viewer.kpi.words import called
@@ -84,8 +84,9 @@ def line_inputs(
 ) -> Inputs:
     """What is known of several machines: states, pieces and ideal times stay each machine's own, and are added up.
 
-    Energy is that of the line's own meter, where it has one, else that of its machines' meters; cycles and collection
-    are of all machines; peak demand is known of a line with one meter only, since peaks of several cannot be added.
+    Energy is that of the line's own meter, where it has one, else that of its machines' meters; collection is of all
+    machines; peak demand is known of a line with one meter only, since peaks of several cannot be added, and cycles of
+    one with one machine that records them, since times of different cycles have no common mean.
 
     Args:
         store: where it is asked for.
@@ -164,8 +165,9 @@ def _with(
 ) -> Inputs:
     """The same with what is known of all these machines together."""
     period, pieces = inputs.period, Pieces(store, site.key, inputs.period)
-    if "cycles" in parts:
-        inputs = replace(inputs, cycles=_cycles(store, machines, period))
+    cycling = [one for one in machines if one.cycles]
+    if "cycles" in parts and len(cycling) == 1:  # a mean over machines would change with how much each of them ran
+        inputs = replace(inputs, cycles=cycles(store, cycling[0], period))
     judged = [(one, one.quality) for one in machines if one.quality is not None]
     if "limits" in parts and len(judged) == 1:
         ((machine, quality),) = judged
@@ -195,19 +197,6 @@ def _with(
     if "collected" in parts:
         inputs = _collected(inputs, pieces, machines)
     return inputs
-
-
-def _cycles(store: Store, machines: Sequence[MachineInfo], period: Span) -> Cycles:
-    found = [cycles(store, one, period) for one in machines if one.cycles]
-    if not found:
-        return Cycles()
-    time_ns = np.concatenate([one.time_ns for one in found])
-    order = np.argsort(time_ns, kind="stable")
-    return Cycles(
-        time_ns=time_ns[order],
-        duration_s=np.concatenate([one.duration_s for one in found])[order],
-        counts=np.concatenate([one.counts for one in found])[order],
-    )
 
 
 def _energy(inputs: Inputs, store: Store, machines: Sequence[MachineInfo]) -> Inputs:

@@ -27,7 +27,9 @@ _WHY: Final[dict[Part, Text]] = {
     "states": Text("설정에 상태(state)가 없음", "no state is configured"),
     "counts": Text("설정에 생산 계수기(count)가 없음", "no counter (count) is configured"),
     "ideal": Text("설정에 이론 사이클타임(ideal_s)이 없음", "no ideal cycle time (ideal_s) is configured"),
-    "cycles": Text("설정에 사이클 기록(cycle)이 없음", "no cycle records (cycle) are configured"),
+    "cycles": Text(
+        "설정에 사이클 기록(cycle)이 있는 설비가 하나가 아님", "not exactly one machine records cycles (cycle)"
+    ),
     "energy": Text("설정에 전력량계(energy)가 없음", "no energy meter (energy) is configured"),
     "alarms": Text("설정에 안전경보(safety)가 없음", "no safety alarm is configured"),
     "gas": Text("설정에 가스(exposure)가 하나가 아님", "not exactly one gas (exposure) is configured"),
@@ -72,7 +74,7 @@ def _has(part: Part, site: SiteInfo, machines: list[MachineInfo]) -> bool:
         "states": any(one.has_state for one in machines),
         "counts": any(one.counts for one in machines),
         "ideal": any(one.ideal_s is not None for one in machines),
-        "cycles": any(one.cycles for one in machines),
+        "cycles": sum(one.cycles for one in machines) == 1,
         "energy": any(one.energy is not None for one in machines),
         "alarms": any(one.safety and one.machine in names for one in site.alarms),
         "gas": sum(one.machine in names for one in site.gases) == 1,

@@ -215,6 +215,17 @@ def test_a_machine_that_stood_made_nothing_whatever_is_asked_beside_it(filled: S
         assert alone.value == pytest.approx(7 * 42.875 / METERED_GOOD)
 
 
+def test_cycles_of_several_machines_have_no_mean(filled: Store) -> None:
+    """A press of 31 s a cycle has it, alone and as the only one of its line with records; beside another one none."""
+    of_one = [figures_of(filled, A, unit, ["P-CT"], DAY)[0].value for unit in (UNIT, Unit("L1"))]
+    assert of_one == [pytest.approx(30.97, abs=0.005)] * 2
+    presses = SITE["machines"] | {"PRS-02": SITE["machines"]["PRS-02"] | {"cycle": {"at": "shots"}}}
+    two = Catalog.of([{**SITE, "machines": presses}]).sites[COMPANY, "A"]
+    (line,) = figures_of(filled, two, Unit("L1"), ["P-CT"], DAY)
+    assert (line.value, line.why and line.why.ko) == (None, "설정에 사이클 기록(cycle)이 있는 설비가 하나가 아님")
+    assert figures_of(filled, two, UNIT, ["P-CT"], DAY)[0].value == of_one[0]
+
+
 def test_what_is_not_configured_says_so(filled: Store) -> None:
     codes = ["P-OEE", "Q-CPK", "S-ALM", "C-KWH", "DQ-RATE", "Q-FDR"]
     found = {one.code: one for one in figures_of(filled, A, Unit("L1", "MTR-01"), codes, SHIFT)}
