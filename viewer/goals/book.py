@@ -18,7 +18,7 @@ from viewer.access.refused import AccessRefused
 from viewer.book.book import Book
 from viewer.goals.model import CAPS, Baseline, Measured, Promise, Version, Whose
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.goal import GROWTH, Goal, is_better
+from viewer.kpi.goal import GROWTH, Goal, can_be, is_better
 from viewer.kpi.production import Produced
 from viewer.reports.goals_file import GoalsFile
 
@@ -186,6 +186,10 @@ def _checked(promise: Promise) -> Promise:
         raise AccessRefused("goal_number", "baseline, target and weight are numbers")
     if promise.weight <= 0:
         raise AccessRefused("goal_weight", "a weight is above 0")
+    of = CATALOG[promise.code]
+    if not promise.dropped and not can_be(promise.code, promise.target):
+        reason = f"a target of {promise.code} is from 0 to {of.most:,.0f} {of.unit.en}, it is a share"
+        raise AccessRefused("goal_share", reason, code=promise.code, most=f"{of.most:,.0f}", unit=of.unit.en)
     baseline = promise.baseline
     if baseline is not None and is_better(promise.code, baseline.value, promise.target):
         raise AccessRefused("goal_worse", "a target is not worse than the baseline")

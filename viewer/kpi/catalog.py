@@ -30,6 +30,8 @@ class Definition:
         inputs: what it is made of.
         lacking: when it says 미수집, and what it then says why.
         source: standard, or where the formula comes from.
+        share: whether it is a part of a whole, from none to all of it. What is measured may be more all the same, where
+            an ideal time is wrong: that is not clamped.
     """
 
     code: str
@@ -40,6 +42,12 @@ class Definition:
     inputs: Text
     lacking: Text
     source: str
+    share: bool = False
+
+    @property
+    def most(self) -> float | None:
+        """All of the whole, in the unit; None of a figure that is no share."""
+        return (1e6 if self.unit == words.PPM else 100.0) if self.share else None
 
 
 _FORM: Final = "KPI form"
@@ -92,7 +100,7 @@ _ALL: Final = (
         "P-UTIL",
         Text("설비가동률", "Utilisation"),
         Text("실제가동시간 / 부하시간 × 100", "time running / planned busy time × 100"),
-        words.PERCENT, "up", _STATES, _NO_STATE, _FORM,
+        words.PERCENT, "up", _STATES, _NO_STATE, _FORM, share=True,
     ),
     Definition(
         "P-OEE",
@@ -107,40 +115,40 @@ _ALL: Final = (
             "상태·계수기·이론 사이클타임·양품수 중 하나라도 없으면 미수집",
             "no states, counter, ideal cycle time or good count: no data",
         ),
-        f"{_ISO}; {_TPM}",
+        f"{_ISO}; {_TPM}", share=True,
     ),
     Definition(
         "P-OEE.A",
         Text("가용도", "Availability"),
         Text("실제생산시간 APT / 계획가동시간 PBT × 100", "actual production time APT / planned busy time PBT × 100"),
-        words.PERCENT, "up", _STATES, _NO_STATE, _ISO,
+        words.PERCENT, "up", _STATES, _NO_STATE, _ISO, share=True,
     ),
     Definition(
         "P-OEE.E",
         Text("유효도", "Effectiveness"),
         Text("이론CT × 생산수량 / 실제생산시간 APT × 100", "PRI × PQ / APT × 100"),
         words.PERCENT, "up",
-        Text("상태, 생산 계수기, 이론 사이클타임", "states, counter, ideal cycle time"), _NOT_COUNTED, _ISO,
+        Text("상태, 생산 계수기, 이론 사이클타임", "states, counter, ideal cycle time"), _NOT_COUNTED, _ISO, share=True,
     ),
     Definition(
         "P-OEE.TA",
         Text("시간가동률", "Availability (TPM)"),
         Text("(부하시간 − 정지시간) / 부하시간 × 100", "(loading time − stops) / loading time × 100"),
-        words.PERCENT, "up", _STATES, _NO_STATE, _TPM,
+        words.PERCENT, "up", _STATES, _NO_STATE, _TPM, share=True,
     ),
     Definition(
         "P-OEE.TP",
         Text("성능가동률", "Performance (TPM)"),
         Text("이론CT × 생산수량 / 가동시간(순간정지 포함) × 100", "ideal time × pieces / operating time × 100"),
         words.PERCENT, "up",
-        Text("상태, 생산 계수기, 이론 사이클타임", "states, counter, ideal cycle time"), _NOT_COUNTED, _TPM,
+        Text("상태, 생산 계수기, 이론 사이클타임", "states, counter, ideal cycle time"), _NOT_COUNTED, _TPM, share=True,
     ),
     Definition(
         "P-OEE.Q",
         Text("양품률", "Quality ratio"),
         Text("양품수량 / 생산수량 × 100", "GQ / PQ × 100"),
         words.PERCENT, "up",
-        Text("생산·불량 계수기", "counters of pieces and defects"), _NO_COUNT, f"{_ISO}; {_TPM}",
+        Text("생산·불량 계수기", "counters of pieces and defects"), _NO_COUNT, f"{_ISO}; {_TPM}", share=True,
     ),
     Definition(
         "P-LT",
@@ -177,19 +185,19 @@ _ALL: Final = (
         "Q-PDR",
         Text("공정불량률", "Process defect rate"),
         Text("불량수량 / 생산수량 × 100", "defects / pieces × 100"),
-        words.PERCENT, "down", Text("생산·불량 계수기", "counters of pieces and defects"), _NO_COUNT, _FORM,
+        words.PERCENT, "down", Text("생산·불량 계수기", "counters of pieces and defects"), _NO_COUNT, _FORM, share=True,
     ),
     Definition(
         "Q-PDR.ppm",
         Text("공정불량률 (ppm)", "Process defect rate (ppm)"),
         Text("불량수량 / 생산수량 × 1,000,000", "defects / pieces × 1,000,000"),
-        words.PPM, "down", Text("생산·불량 계수기", "counters of pieces and defects"), _NO_COUNT, _FORM,
+        words.PPM, "down", Text("생산·불량 계수기", "counters of pieces and defects"), _NO_COUNT, _FORM, share=True,
     ),
     Definition(
         "Q-FDR",
         Text("완제품 불량률", "Final defect rate"),
         Text("최종검사 불량수 / 검사수 × 100", "defects at final inspection / inspected × 100"),
-        words.PERCENT, "down", Text("최종검사 (수기)", "final inspection (by hand)"), _NO_ROWS, _FORM,
+        words.PERCENT, "down", Text("최종검사 (수기)", "final inspection (by hand)"), _NO_ROWS, _FORM, share=True,
     ),
     Definition(
         "Q-CLM",
@@ -247,13 +255,13 @@ _ALL: Final = (
         "C-INV.accuracy",
         Text("재고정확도", "Stock accuracy"),
         Text("장부와 일치한 품목수 / 실사 품목수 × 100", "items that agree with the book / items counted × 100"),
-        words.PERCENT, "up", _BY_HAND, _NO_ROWS, _FORM,
+        words.PERCENT, "up", _BY_HAND, _NO_ROWS, _FORM, share=True,
     ),
     Definition(
         "D-OTD",
         Text("납기준수율", "Delivery on time"),
         Text("납기내 출하건수 / 총출하건수 × 100", "shipments on time / shipments × 100"),
-        words.PERCENT, "up", _ORDERS, _NO_ROWS, _FORM,
+        words.PERCENT, "up", _ORDERS, _NO_ROWS, _FORM, share=True,
     ),
     Definition(
         "D-O2S",
@@ -278,7 +286,7 @@ _ALL: Final = (
         "S-INJ",
         Text("재해율", "Accident rate"),
         Text("재해자수 / 근로자수 × 100", "people injured / people employed × 100"),
-        words.PERCENT, "down", _BY_HAND, _NO_ROWS, _FORM,
+        words.PERCENT, "down", _BY_HAND, _NO_ROWS, _FORM, share=True,
     ),
     Definition(
         "S-INJ.near",
@@ -312,7 +320,7 @@ _ALL: Final = (
         Text("수집률", "Collection rate"),
         Text("수집된 표본수 / 기대 표본수 × 100", "samples collected / samples expected × 100"),
         words.PERCENT, "up", Text("표본, 수집주기", "samples, sampling period"),
-        Text("기대 표본이 없으면 미수집", "nothing expected: no data"), "–",
+        Text("기대 표본이 없으면 미수집", "nothing expected: no data"), "–", share=True,
     ),
 )  # fmt: skip
 

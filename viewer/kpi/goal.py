@@ -103,6 +103,12 @@ def achieved(percent: float) -> str:
     return "99.9 %" if text == "100.0 %" and not is_met(percent) else text
 
 
+def can_be(code: str, target: float) -> bool:
+    """Whether a figure can ever be so: a share of a whole lies between none of it and all of it."""
+    most = CATALOG[code].most
+    return most is None or 0 <= target <= most
+
+
 def is_better(code: str, value: float, than: float) -> bool:
     """Whether a value of a figure is better than another one."""
     return value > than if CATALOG[code].better == "up" else value < than

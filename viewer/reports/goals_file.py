@@ -18,7 +18,7 @@ from pipelines.settings import Settings, first_fault
 from pipelines.yaml_text import PARSER
 from viewer.csv_text import unguarded
 from viewer.kpi.catalog import CATALOG
-from viewer.kpi.goal import GROWTH, Goal
+from viewer.kpi.goal import GROWTH, Goal, can_be
 from viewer.kpi.production import Produced
 from viewer.kpi.words import Text
 from viewer.reports.subject import Change
@@ -194,6 +194,11 @@ def goals_in(data: bytes, path: Path) -> GoalsFile:
         raise ConfigError(path, None, f"is no {_WHAT}: {error}") from error
     except ValidationError as error:
         raise ConfigError(path, None, f"is no {_WHAT}: {first_fault(error)}") from None
+    for one in found.goals:  # here and not in the model, which also holds what a book took before it refused such
+        if not one.dropped and not can_be(one.code, one.target):
+            of = CATALOG[one.code]
+            bound = f"a share: its target is from 0 to {of.most:,.0f} {of.unit.en}, not {one.target:,g}"
+            raise ConfigError(path, None, f"{one.code} (version {one.version}) is {bound}")
     return found
 
 

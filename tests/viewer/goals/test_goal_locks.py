@@ -29,6 +29,7 @@ from viewer.reports.programme import Target
 
 pytestmark = pytest.mark.wire
 WHOLE = Whose(COMPANY, "A")
+SHARE = "{0}의 목표는 0 {1}에서 {2} {1} 사이여야 합니다. 전체에 대한 비율이므로 그 밖의 값은 있을 수 없습니다."
 FIRST = {"code": "P-OEE", "baseline": "60", "note": "일보", "target": "80", "weight": "0.5"}
 
 
@@ -94,6 +95,12 @@ def test_leaving_a_goal_out_is_a_change_like_any(plant: Plant) -> None:
         ({"target": "nan"}, "목표·가중치·기존값에는 숫자를 넣으십시오."),
         ({"baseline": "-inf"}, "목표·가중치·기존값에는 숫자를 넣으십시오."),
         ({"baseline": "9" * 60}, "목표·가중치·기존값에는 숫자를 넣으십시오."),
+        ({"code": "P-UTIL", "target": "154"}, SHARE.format("P-UTIL", "%", "100")),
+        ({"code": "Q-PDR", "target": "-1"}, SHARE.format("Q-PDR", "%", "100")),
+        (
+            {"code": "Q-PDR.ppm", "baseline": "2000000", "target": "1000001"},
+            SHARE.format("Q-PDR.ppm", "ppm", "1,000,000"),
+        ),
         ({"weight": "0"}, "가중치는 0보다 커야 합니다."),
         ({"weight": "-1"}, "가중치는 0보다 커야 합니다."),
         ({"note": " "}, "손으로 넣은 기존값에는 근거를 적어야 합니다."),
@@ -284,7 +291,7 @@ def test_goals_go_from_a_book_to_a_file_and_into_another(plant: Plant, tmp_path:
 
 def test_no_cell_of_an_export_is_a_formula_and_each_comes_back(plant: Plant) -> None:
     boss, evil = plant.browser("boss"), '=HYPERLINK("http://evil.example","click")'
-    first = {"code": "P-OEE", "baseline": "-60", "note": "@SUM(1)", "target": "-40", "weight": "1"}
+    first = {"code": "P-UPH", "baseline": "-60", "note": "@SUM(1)", "target": "-40", "weight": "1"}
     assert do(boss, "propose", **first)[0] == 303
     for reason in (evil, f"'{evil}", "'plain"):
         assert do(boss, "propose", **{**first, "target": str(len(reason))}, reason=reason)[0] == 303

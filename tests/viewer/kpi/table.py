@@ -19,6 +19,8 @@ def _row(one: Definition) -> str:
     texts = [f"{text.ko}<br>{text.en}" for text in (one.name, one.formula)]
     ends = [f"{text.ko}<br>{text.en}" for text in (one.inputs, one.lacking)]
     arrow = {"up": "↑", "down": "↓"}[one.better]
+    if one.most is not None:
+        unit += f"<br>0–{one.most:,.0f}"
     return f"| `{one.code}` | {' | '.join([*texts, unit, arrow, *ends, one.source])} |\n"
 
 

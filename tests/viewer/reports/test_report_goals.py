@@ -70,6 +70,11 @@ def test_a_spreadsheet_saved_as_csv(tmp_path: Path) -> None:
         ),
         ("code,target\nP-OEE,many\n", "g.csv", "goals.0.target: "),
         ("goals: [", "g.yaml", "is no file of goals"),
+        (
+            "code,target\nP-UPH,130\nP-UTIL,154\n",
+            "g.csv",
+            "P-UTIL (version 1) is a share: its target is from 0 to 100 %, not 154",
+        ),
         ("project: {과제번호: 2021_00381}", "g.yaml", "과제번호: put its value in quotes, it was read as 202100381"),
     ],
 )
