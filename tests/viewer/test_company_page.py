@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import tracemalloc
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -113,6 +114,17 @@ def test_a_company_without_samples_says_so_and_advises_nothing_of_figures(store:
     assert set(re.findall(r'data-hint="(\w+)"', text)) <= {"lost", "rate"}
     assert not re.search(r'class="number">0</span> <span class="unit">%', text.split('id="oee-1"')[1])
     assert "<dt>업종" not in text, "facts that nobody entered are left out"
+
+
+def test_the_report_of_last_month_is_two_clicks_away(store: tuple[Store, Write]) -> None:
+    """With the log-in page behind and the company found: its link, and one button."""
+    app = make_app(store[0], Catalog.of([SITE]), SetClock(NOW))
+    found = re.search(r'href="(/reports\?[^"]+)">2026-08 KPI 성과보고서 내기', text_of(app, WHERE))
+    assert found
+    text = text_of(app, unescape(found[1]))
+    form = text.split('id="which"')[1].split("</form>")[0]
+    assert re.findall(r'value="([^"]+)" selected', form) == [f"{quote(COMPANY)}/A/-/-", "2026-08", "iso22400"]
+    assert '<button formaction="/reports/kpi.xlsx" form="which">' in text
 
 
 # ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,7 @@ PROFILES: Final[tuple[Profile, ...]] = get_args(Profile)
 _MOST_DAYS: Final = 92
 """Days of a custom period at most: every piece of it is read."""
 _LEVELS: Final = 4
+_MONTHS: Final = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ class Asked:
 def unit_text(site: SiteInfo, unit: Unit) -> str:
     """A unit in an address: company/site/line/machine, "-" for a level that is not meant."""
     return "/".join(quote(level, safe="") or "-" for level in (site.company, site.name, unit.line, unit.machine))
+
+
+def months_to(today: date) -> list[str]:
+    """This month and the ones before it that a report can be asked for, newest first."""
+    counted = [today.year * 12 + today.month - 1 - back for back in range(_MONTHS)]
+    return [f"{one // 12}-{one % 12 + 1:02d}" for one in counted]
 
 
 def shown_key(site: SiteInfo, words: Words) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,7 +27,7 @@ from viewer.overview import MachineView, overview
 from viewer.query.alarm_list import SHELVED, WAITING, within
 from viewer.query.company import ENERGY, OEE, RATE, REPAIR, SiteDay, site_day
 from viewer.query.unit import Unit
-from viewer.routes.asked import unit_text
+from viewer.routes.asked import months_to, unit_text
 from viewer.routes.pages import Pages, machine_url
 from viewer.states import draw_states
 from viewer.words import Words
@@ -122,6 +122,7 @@ def _site(day: SiteDay, views: Sequence[MachineView], words: Words) -> dict[str,
     urgent = sum(one.state in WAITING and one.priority == "urgent" for one in standing)
     lost = sum(one.freshness in _LOST for one in own)
     unit = unit_text(day.site, Unit())
+    month = months_to(day.site.calendar.production_day(day.period[0]))[1]  # the last that is over
     return {
         "name": words.label(day.site.label, day.site.name),
         "unit": unit,
@@ -135,6 +136,8 @@ def _site(day: SiteDay, views: Sequence[MachineView], words: Words) -> dict[str,
         "standstill": day.standstill,
         "stops": day.standstill.stops[:TOP_STOPS],
         "oee_url": _longest(day, own),
+        "month": month,
+        "report": "/reports?" + urlencode({"unit": unit, "month": month}),
         "alarms": {one: counts[one] for one in PRIORITIES},
         "waiting": waiting,
         "today": len(within(day.alarms.occurrences, day.period)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from functools import partial
 from threading import BoundedSemaphore
 from typing import Final
@@ -25,14 +24,13 @@ from viewer.reports.gather.company import subject_of
 from viewer.reports.kinds import KINDS, TITLES
 from viewer.reports.model import Report
 from viewer.reports.page import page
-from viewer.routes.asked import PROFILES, find_unit, shown_key, unit_text
+from viewer.routes.asked import PROFILES, find_unit, months_to, shown_key, unit_text
 from viewer.routes.cluster_report import KIND, choice, cluster_month
 from viewer.routes.last_site import last_site
 from viewer.routes.pages import Pages
 from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
 
-_MONTHS: Final = 13
 _STYLE: Final = "/static/report.css"
 _ONE: Final = BoundedSemaphore()
 """A report of a month reads much: one is made at a time, and whoever comes meanwhile waits."""
@@ -139,12 +137,6 @@ def _site(request: Request, sites: list[SiteInfo]) -> SiteInfo | None:
 
 def _profile(request: Request) -> Profile:
     return next((one for one in PROFILES if one == request.query_params.get("profile")), PROFILES[0])
-
-
-def months_to(today: date) -> list[str]:
-    """This month and the ones before it, newest first."""
-    counted = [today.year * 12 + today.month - 1 - back for back in range(_MONTHS)]
-    return [f"{one // 12}-{one % 12 + 1:02d}" for one in counted]
 
 
 def _kinds(store: Store, of: SiteInfo) -> list[str]:
