@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from pipelines.calendar import Span
+from viewer.kpi.goal import is_met
 from viewer.kpi.result import Result
 from viewer.kpi.words import MISSING, Amount, Text
 from viewer.words import Words, local, number_text
@@ -62,6 +63,17 @@ def decimals(found: float, of: Text) -> int:
 def rounded(found: float, digits: int) -> float:
     """To so many digits behind the point, halves away from zero as spreadsheets do; never a negative zero."""
     return float(Decimal(repr(float(found))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)) + 0.0
+
+
+def reached(percent: float, digits: int) -> float:
+    """달성률, 종합달성도 or 목표대비 to so many digits behind the point; what is not met is never rounded up to 100."""
+    found = rounded(percent, digits)
+    return rounded(100 - 10**-digits, digits) if found >= 100 and not is_met(percent) else found  # noqa: PLR2004 - percent
+
+
+def achieved(percent: float) -> str:
+    """The same in words, one digit behind the point, where there is little room."""
+    return f"{reached(percent, 1):.1f} %"
 
 
 def counted(found: float) -> str:

@@ -97,12 +97,6 @@ def is_met(achievement: float | None) -> bool:
     return achievement is not None and round(achievement, _ROUNDED_OFF) >= _MET
 
 
-def achieved(percent: float) -> str:
-    """달성률 or 종합달성도 in words, one digit behind the point; 100.0 % is said of nothing that is below it."""
-    text = f"{percent:.1f} %"
-    return "99.9 %" if text == "100.0 %" and not is_met(percent) else text
-
-
 def can_be(code: str, target: float) -> bool:
     """Whether a figure can ever be so: a share of a whole lies between none of it and all of it."""
     most = CATALOG[code].most

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from viewer.figure_text import decimals as digits_of
-from viewer.figure_text import rounded
+from viewer.figure_text import reached, rounded
 from viewer.kpi import words
 from viewer.kpi.result import Result
 from viewer.kpi.words import Text
@@ -119,6 +119,17 @@ def number(
     of = unit if isinstance(unit, Text) else Text(unit, unit)
     digits = decimals if decimals is not None else 0 if isinstance(value, int) else digits_of(value, of)
     return Number(rounded(value, digits), digits, of, badges)
+
+
+def achieved_cell(percent: float | None, decimals: int = 2, why: Text | None = None) -> Cell:
+    """달성률, 종합달성도 or 목표대비: 100 is said of what is met alone.
+
+    Args:
+        percent: None = there is none.
+        decimals: digits behind the point.
+        why: why there is none.
+    """
+    return number(None if percent is None else reached(percent, decimals), "%", decimals, why=why)
 
 
 def figure_cell(result: Result, *, unit: bool = True) -> Cell:

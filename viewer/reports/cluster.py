@@ -19,7 +19,18 @@ from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.kpi.goal import ACHIEVEMENT, OVERALL, Score, is_met
 from viewer.kpi.result import Result
 from viewer.kpi.words import Text
-from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Missing, Moment, Words, figure_cell, number, said
+from viewer.reports.cell import (
+    LANGUAGES,
+    NOTHING,
+    Cell,
+    Missing,
+    Moment,
+    Words,
+    achieved_cell,
+    figure_cell,
+    number,
+    said,
+)
 from viewer.reports.model import Block, Column, Paragraph, Report, Section, Table
 from viewer.reports.programme import Company
 from viewer.words import Words as Said
@@ -196,7 +207,7 @@ def _line(one: Member, now_ns: int) -> tuple[Cell, ...]:
         figure_cell(of.rate),
         figure_cell(one.oee),
         Words(Text(goals, goals)) if one.score.rows else NOTHING,
-        number(one.score.value, "%") if one.score.rows else NOTHING,
+        achieved_cell(one.score.value) if one.score.rows else NOTHING,
         *(number(count) for count in counts),
     )
 

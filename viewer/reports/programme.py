@@ -14,7 +14,7 @@ from viewer.kpi import goal, words
 from viewer.kpi.freshness import Freshness, freshness_of
 from viewer.kpi.result import Result
 from viewer.kpi.words import Text
-from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Day, Missing, Moment, figure_cell, number, said
+from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Day, Missing, Moment, achieved_cell, figure_cell, number, said
 from viewer.reports.model import Column, Paragraph, Report, Section, Signatures, Table
 from viewer.words import Words
 
@@ -140,7 +140,7 @@ def _row(one: Target, counted: dict[str, int]) -> tuple[Cell, ...]:
         said(one.unit) if one.unit else NOTHING,
         number(one.target, decimals=0 if one.target.is_integer() else 1),
         number(actual, decimals=digits, badges=badges, why=_NOT_ENTERED),
-        number(goal.of_target(actual, one.target), "%", 1),
+        achieved_cell(goal.of_target(actual, one.target), 1),
         said(_BY_US if one.measure else one.source or "—"),
         NOTHING if one.as_of is None else Day(one.as_of),
     )

@@ -17,12 +17,12 @@ from viewer.access.scope import sees
 from viewer.access.users import ANYBODY
 from viewer.book.companies import Companies
 from viewer.book.facts import LEVELS, SIZES, Facts
+from viewer.figure_text import achieved
 from viewer.fleet.board import Board
 from viewer.fleet.compare import LEAST, Row, group
 from viewer.fleet.risk import reasons, risk
 from viewer.goals.programme import Line, Programmes, counted_of
 from viewer.kpi.freshness import Freshness
-from viewer.kpi.goal import achieved
 from viewer.routes.company import company_url
 from viewer.routes.pages import Pages
 from viewer.words import local

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from viewer.book.facts import Facts
 from viewer.catalog import Catalog
+from viewer.figure_text import achieved
 from viewer.fleet.checks import CHECKS, charges
 from viewer.fleet.compare import LEAST, Box, Group, Row, boxes, compared, group
 from viewer.fleet.promised import Kept
@@ -132,7 +133,7 @@ def _tiles(rows: Sequence[Row], show: str, words: Words) -> dict[str, Tile]:
             tiles[town] = Tile("few", f"n<{LEAST}", "")
             continue
         value = _of(group(town, own, LEAST), show)
-        text = words("no_data") if value is None else goals.achieved(value) if show == "overall" else f"{value:.1f} %"
+        text = words("no_data") if value is None else achieved(value) if show == "overall" else f"{value:.1f} %"
         tiles[town] = Tile(_kind(value, show), text, f"n={len(own)}")
     return tiles
 

@@ -27,7 +27,7 @@ from viewer.kpi.period import NAMED
 from viewer.kpi.result import Result
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
-from viewer.reports.cell import Language, number, shown
+from viewer.reports.cell import Language, achieved_cell, shown
 from viewer.reports.parts.summary import AREAS
 from viewer.reports.plain import cell_of
 from viewer.routes.asked import CUSTOM, PROFILES, Asked, asked, chosen_days, shown_key, unit_of, unit_text, units_of
@@ -153,7 +153,7 @@ def _line(one: Line, words: Words) -> dict[str, object]:
 
 
 def _overall(total: Score, words: Words) -> str:
-    return shown(number(total.value, "%"), language_of(words))
+    return shown(achieved_cell(total.value), language_of(words))
 
 
 def _is_newest(one: Version, history: Sequence[Version]) -> bool:

@@ -19,14 +19,16 @@ from tests.viewer.one_shop import MINUTE, SECOND, T0, part, rows
 from tests.viewer.test_company_page import text_of
 from viewer.app import make_app
 from viewer.book.facts import Facts
+from viewer.figure_text import achieved, reached
 from viewer.fleet.promised import Kept, Promised
 from viewer.fleet.risk import Risk, reasons, risk, severity
 from viewer.fleet.summary import Detail, Summary
 from viewer.goals.model import Whose
 from viewer.kpi.freshness import Freshness
-from viewer.kpi.goal import Goal, achieved, is_met, score
+from viewer.kpi.goal import Goal, is_met, score
 from viewer.kpi.result import Evidence, Result
 from viewer.kpi.words import Text
+from viewer.reports.cell import achieved_cell, shown
 from viewer.stores.duckdb import DuckDbStore
 
 TODAY = date(2026, 9, 7)
@@ -103,7 +105,10 @@ def test_goals_are_met_one_by_one(
 
 @pytest.mark.parametrize("value", [99.94, 99.95, 99.9999, 100 - 1e-12, 100.0, 100.04])
 def test_a_hundred_is_said_of_what_is_met_alone(value: float) -> None:
+    """On a page, and with the two digits of a table and its files."""
     assert (achieved(value) == "100.0 %") is is_met(value)
+    assert (reached(value, 2) >= 100) is is_met(value)
+    assert shown(achieved_cell(value)) == f"{reached(value, 2):.2f}%"
 
 
 def test_nothing_measured_is_nothing_met() -> None:

@@ -9,7 +9,18 @@ from typing import Final
 from viewer.kpi.goal import ACHIEVEMENT, OVERALL
 from viewer.kpi.words import CASES, HOURS, NO_UNIT, PERCENT, Text
 from viewer.level.of_people import NO_LOG, NOBODY
-from viewer.reports.cell import LANGUAGES, TO_WRITE, Cell, Missing, Moment, figure_cell, number, said, shown
+from viewer.reports.cell import (
+    LANGUAGES,
+    TO_WRITE,
+    Cell,
+    Missing,
+    Moment,
+    achieved_cell,
+    figure_cell,
+    number,
+    said,
+    shown,
+)
 from viewer.reports.episodes import episodes
 from viewer.reports.model import Column, Facts, Paragraph, Section, Signatures, Table
 from viewer.reports.parts.summary import goal_cells, scored
@@ -173,7 +184,7 @@ def _kept(subject: Subject) -> list[Item]:
         )
         found.append((name, said(told, *row.actual.badges)))
     why = Text("달성률이 있는 지표 없음", "no figure has an achievement")
-    return [*found, (Text("종합달성도", "Overall achievement"), number(total.value, "%", why=why))]
+    return [*found, (Text("종합달성도", "Overall achievement"), achieved_cell(total.value, why=why))]
 
 
 def _use(subject: Subject) -> list[Item]:

@@ -11,7 +11,19 @@ from viewer.kpi.goal import Row, Score, is_met, score
 from viewer.kpi.period import production_days
 from viewer.kpi.result import Evidence, Result, missing
 from viewer.kpi.words import Text
-from viewer.reports.cell import LANGUAGES, NOTHING, Cell, Missing, Words, figure_cell, in_unit, number, said, tell
+from viewer.reports.cell import (
+    LANGUAGES,
+    NOTHING,
+    Cell,
+    Missing,
+    Words,
+    achieved_cell,
+    figure_cell,
+    in_unit,
+    number,
+    said,
+    tell,
+)
 from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Signatures, Table
 from viewer.reports.subject import Scope, Subject
 
@@ -72,7 +84,7 @@ def _project(subject: Subject, total: Score) -> Facts:
         (
             (Text("기업명", "Company"), said(subject.company)),
             *((name, said(value)) for name, value in subject.project),
-            (Text("종합달성도", "Overall achievement"), number(total.value, "%", why=_NO_ACHIEVEMENT)),
+            (Text("종합달성도", "Overall achievement"), achieved_cell(total.value, why=_NO_ACHIEVEMENT)),
             (
                 Text("목표 달성 지표", "Targets met"),
                 said(
@@ -143,8 +155,8 @@ def goal_cells(row: Row, note: int, cap: float | None) -> tuple[Cell, ...]:
         in_unit(goal.baseline, unit),
         in_unit(goal.target, unit),
         figure_cell(row.actual, unit=False),
-        _percent(row.improvement, why),
-        _percent(row.achievement, why),
+        number(row.improvement, "%", why=why),
+        achieved_cell(row.achievement, why=why),
         number(goal.weight, decimals=2),
         number(points, decimals=2, why=why),
     )
@@ -178,10 +190,6 @@ def _method(result: Result, subject: Subject) -> tuple[Cell, ...]:
         rate_cell(result),
         said(_EVIDENCE) if subject.sources else NOTHING,
     )
-
-
-def _percent(value: float | None, why: Text) -> Cell:
-    return number(value, "%", why=why)
 
 
 def rate_cell(result: Result) -> Cell:
