@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -105,8 +105,8 @@ def shown(browser: webdriver.Chrome) -> str:
 
 
 def wait_for(browser: webdriver.Chrome, words: str) -> None:
-    # The page that was found may be gone when it is asked what it shows.
-    wait = WebDriverWait(browser, DEADLINE_S, 0.1, ignored_exceptions=[StaleElementReferenceException])
+    # The page that was found may be gone when it is asked what it shows; the driver has several errors for that.
+    wait = WebDriverWait(browser, DEADLINE_S, 0.1, ignored_exceptions=[WebDriverException])
     wait.until(lambda one: words in shown(one), f"{words!r} did not appear")
 
 
