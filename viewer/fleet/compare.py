@@ -145,3 +145,33 @@ def boxes(rows: Sequence[Row], by: Callable[[Facts], str], of: Callable[[Row], f
             first, middle, third = quantiles(values, n=4, method="inclusive")
             shown.append(Box(name, len(values), min(values), first, middle, third, max(values)))
     return sorted(shown, key=lambda one: (-one.count, one.name)), len(found) - len(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a company stands among others.
+
+    Attributes:
+        percentile: how many of the others have less, percent: 0 is the least, 100 the greatest (PERCENTRANK.INC).
+        count: companies that have the figure, with itself.
+    """
+
+    percentile: float
+    count: int
+
+
+def standings(
+    rows: Sequence[Row], by: Callable[[Facts], str], of: Callable[[Row], float | None]
+) -> dict[str, Standing]:
+    """Of each company that has the figure, in a group of five or more that have it, where it stands in its group."""
+    found: dict[str, dict[str, float]] = {}
+    for one in rows:
+        value = of(one)
+        if value is not None and by(one.facts):
+            found.setdefault(by(one.facts), {})[one.line.company] = value
+    return {
+        company: Standing(sum(other < value for other in own.values()) / (len(own) - 1) * 100, len(own))
+        for own in found.values()
+        if len(own) >= LEAST
+        for company, value in own.items()
+    }

@@ -19,7 +19,7 @@ from viewer.book.companies import Companies
 from viewer.book.facts import LEVELS, SIZES, Facts
 from viewer.figure_text import achieved
 from viewer.fleet.board import Board
-from viewer.fleet.compare import LEAST, Row, group
+from viewer.fleet.compare import LEAST, Row, group, standings
 from viewer.fleet.risk import reasons, risk
 from viewer.goals.programme import Line, Programmes, counted_of
 from viewer.kpi.freshness import Freshness
@@ -98,6 +98,7 @@ def _seen(board: Board, allowed: frozenset[str] | None, known: dict[str, Facts],
         "counted": counted,
         "achieved": achieved,
         "overall": median(overall) if overall else None,
+        "standing": standings(rows, lambda one: one.division, lambda one: one.overall),
         "levels": _levels(rows),
         "choices": {name: sorted({getattr(one.facts, name) for one in rows} - {""}) for name in FILTERS},
         "codes": CODES,

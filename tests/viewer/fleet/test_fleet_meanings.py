@@ -20,6 +20,7 @@ from tests.viewer.test_company_page import text_of
 from viewer.app import make_app
 from viewer.book.facts import Facts
 from viewer.figure_text import achieved, reached
+from viewer.fleet.compare import Row, standings
 from viewer.fleet.promised import Kept, Promised
 from viewer.fleet.risk import Risk, reasons, risk, severity
 from viewer.fleet.summary import Detail, Summary
@@ -109,6 +110,21 @@ def test_a_hundred_is_said_of_what_is_met_alone(value: float) -> None:
     assert (achieved(value) == "100.0 %") is is_met(value)
     assert (reached(value, 2) >= 100) is is_met(value)
     assert shown(achieved_cell(value)) == f"{reached(value, 2):.2f}%"
+
+
+def test_where_a_company_stands_in_its_trade() -> None:
+    """Of 40, 60, 60, 80 and 100 %: none, one, one, three and four of four others have less; four have no percentile."""
+    trades = {"25": (40.0, 60.0, 60.0, 80.0, 100.0, None), "10": (1.0, 2.0, 3.0, 4.0, None), "": (9.0,) * 5}
+    found = [
+        Row(replace(LINE, company=f"{trade}{n}", promised=kept(value)), Facts("A", ksic=trade), Risk(0, 0, 0, 0), ())
+        for trade, values in trades.items()
+        for n, value in enumerate(values)
+    ]
+    stand = standings(found, lambda one: one.division, lambda one: one.overall)
+    assert {company: one.percentile for company, one in stand.items()} == {
+        "250": 0, "251": 25, "252": 25, "253": 75, "254": 100,
+    }  # fmt: skip
+    assert {one.count for one in stand.values()} == {5}
 
 
 def test_nothing_measured_is_nothing_met() -> None:

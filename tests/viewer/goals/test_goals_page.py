@@ -111,6 +111,7 @@ def test_growth_among_all_companies_is_that_of_the_month(plant: Plant) -> None:
     plant.app.state.fleet.turn(longest_s=1e9)
     (row,) = rows(boss.get("/fleet/kpi").text, "goals")
     assert [row[3], row[4], row[5], row[7]] == ["0.00%", "10.00%", "106.67%", "1,066.67%"]
+    assert row[10] == month[12], "its collection rate, as KPI 관리 says it"
 
 
 def test_what_was_not_collected_is_left_out_and_the_weights_are_said(plant: Plant) -> None:
