@@ -121,6 +121,21 @@ class GapCause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A stretch in which no tag of a machine came and no gap is on record.
+
+    Attributes:
+        machine: which.
+        span: from when to before when, ns since 1970 UTC, within the period.
+        lasts: whether it went on when the report was made.
+    """
+
+    machine: Text
+    span: Span
+    lasts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One stored series as it was in the period: what figures are made of.
 
@@ -197,6 +212,7 @@ class Subject:
     alarms: tuple[AlarmEvent, ...] = ()
     tags: tuple[TagFacts, ...] = ()
     gaps: tuple[GapCause, ...] = ()
+    silences: tuple[Silence, ...] = ()
     factors: tuple[Factor, ...] = ()
     sources: tuple[Source, ...] = ()
     queries: tuple[str, ...] = ()

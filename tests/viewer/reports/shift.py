@@ -22,7 +22,7 @@ from viewer.kpi.words import Text
 from viewer.query.downtime import stood
 from viewer.query.states import StateRun
 from viewer.reports.records import ChainFacts, Exposure, Guard
-from viewer.reports.subject import AlarmEvent, Change, GapCause, Scope, Source, Stop, Subject, TagFacts
+from viewer.reports.subject import AlarmEvent, Change, GapCause, Scope, Silence, Source, Stop, Subject, TagFacts
 
 MINUTE: Final = 60 * 10**9
 HOUR: Final = 60 * MINUTE
@@ -182,6 +182,7 @@ def subject(*, silent: bool = False) -> Subject:
             ),
         ),
         gaps=(GapCause(cause="link_down", count=1, length_ns=48 * MINUTE, filled=0),),
+        silences=(Silence(machine=SILENT, span=SHIFT),),
         factors=tuple(one for one in load() if one.carrier == "electricity")[-1:],
         sources=()
         if silent

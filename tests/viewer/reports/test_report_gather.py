@@ -14,8 +14,9 @@ from viewer.kpi.catalog import CATALOG
 from viewer.kpi.period import by_day
 from viewer.kpi.words import Text
 from viewer.query.alarm_list import alarm_list, within
+from viewer.query.collected import Pieces, collected
 from viewer.query.figures import figures_of
-from viewer.query.missing import by_cause, holes
+from viewer.query.missing import by_cause, holes, silences
 from viewer.query.unit import Unit
 from viewer.reports.gather.company import subject_of
 from viewer.reports.gather.sources import sources_of
@@ -133,6 +134,25 @@ def test_gaps_are_those_that_the_page_of_quality_shows(store: tuple[Store, Write
     assert [(one.cause, one.count, one.length_ns) for one in gaps] == [("link_down", 2, 60 * MINUTE)]
     page = by_cause(holes(reader, A, list(A.machines.values()), DAY), DAY)
     assert [(one.cause, one.length_ns) for one in page] == [(one.cause, one.length_ns) for one in gaps]
+
+
+def test_silence_is_that_of_the_page_of_quality(filled: Store) -> None:
+    """State of PRS-01 came for four of the 24 hours; what is behind its shift has no gap that says why."""
+    machines = list(A.machines.values())
+    known = [one for one in holes(filled, A, machines, DAY) if not one.filled]
+    page = [
+        (machine.name, *hole.inside(DAY))
+        for machine in machines
+        if machine.tags
+        for hole in silences(
+            machine.name, collected(Pieces(filled, (A.company, A.name), DAY), machine), known, DAY, DAY[1] + MINUTE
+        )
+    ]
+    found = asked(filled).silences
+    names = {"프레스 1호기": "PRS-01"}
+    assert sorted((names.get(one.machine.ko, one.machine.ko), *one.span) for one in found) == sorted(page)
+    assert ("MTR-01", T0 + 480 * MINUTE, DAY[1]) in page
+    assert [one.span[1] - one.span[0] for one in found] == sorted((high - low for _, low, high in page), reverse=True)
 
 
 def test_every_factor_that_was_used_is_listed(store: tuple[Store, Write]) -> None:

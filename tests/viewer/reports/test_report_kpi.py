@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.viewer.reports.shift import PRESS, figures, inputs, seen, subject
+from tests.viewer.reports.shift import PRESS, SILENT, figures, inputs, seen, subject
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.goal import Goal
 from viewer.kpi.result import missing
@@ -132,6 +132,19 @@ def test_the_other_reports_are_made_of_the_same_chapters() -> None:
     assert [one.sheet for one in status.sections] == ["01_데이터품질", "02_원천요약"]
     row = said(table(status, "01_데이터품질", "태그별 수집 현황"))[0]
     assert row[1:10] == ["shot", "생산수량", "HR 40001", "EA", "1.0", "25,920", "12", "1", "90.00%"]
+
+
+def test_where_nothing_came_is_in_both_reports_of_how_well_was_collected() -> None:
+    """Eight hours of a machine of which nothing came; of more than thirty such stretches the others are summed up."""
+    of = subject()
+    row = [SILENT.ko, "2026-09-07 08:00:00", "2026-09-07 16:00:00", "8.00"]
+    assert said(table(kpi_report(of), "08_데이터품질", "무수신 구간")) == [row]
+    assert said(table(collection_report(of), "01_데이터품질", "무수신 구간")) == [row]
+    many = table(kpi_report(replace(of, silences=of.silences * 32)), "08_데이터품질", "무수신 구간")
+    assert len(many.rows) == 30
+    assert many.notes[-1].ko.endswith("그 밖의 2건은 모두 16.00 h")
+    going_on = replace(of, silences=(replace(of.silences[0], lasts=True),))
+    assert said(table(kpi_report(going_on), "08_데이터품질", "무수신 구간"))[0][2] == "지금까지"
 
 
 @given(st.sampled_from(sorted(CATALOG)), st.floats(-1e6, 1e6) | st.none())

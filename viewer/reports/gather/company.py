@@ -15,7 +15,7 @@ from viewer.reports.gather.control_points import measured_of
 from viewer.reports.gather.records import calibrations_of, chain_of, exposures_of, guards_of
 from viewer.reports.gather.scopes import of_machine, whole
 from viewer.reports.gather.sources import digest_of, queries, sources_of
-from viewer.reports.gather.tags import causes, gaps_in, tags_of
+from viewer.reports.gather.tags import came_of, causes, gaps_in, silences_of, tags_of
 from viewer.reports.goals_file import GoalsFile
 from viewer.reports.subject import Subject
 from viewer.site_info import SiteInfo
@@ -53,6 +53,7 @@ def subject_of(
     machines = [of_machine(store, site, one, period, profile) for one in site.machines.values()]
     held = goals.on(local(now_ns).date())
     gaps = gaps_in(store, site.company, site.name, period)
+    came = came_of(store, site, period)
     sources = sources_of(store, site.company, site.name, period)
     infos = list(site.machines.values())
     meters = energy.meters(infos)
@@ -75,8 +76,13 @@ def subject_of(
         machines=tuple(scope for scope, _ in machines),
         stops=tuple(stop for _, stops in machines for stop in stops),
         alarms=tuple(event for one in infos for event in alarms_of(store, site, one, period)),
-        tags=tuple(tag for one in infos for tag in tags_of(store, one, period, gaps, sources)),
+        tags=tuple(
+            tag
+            for name, known in came.items()
+            for tag in tags_of(store, site.machines[name], known, period, gaps, sources)
+        ),
         gaps=causes(gaps, period),
+        silences=silences_of(store, site, came, period, now_ns),
         factors=tuple(dict.fromkeys(one for one in used if one is not None)),
         sources=sources,
         queries=queries(site.company, site.name, period, source),

@@ -1,37 +1,64 @@
-"""How well each tag was collected, and what gaps are known."""
+"""How well each tag was collected, what gaps are known, and where nothing came without one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipelines.calendar import Span
 from viewer.catalog import MachineInfo
 from viewer.kpi.collection import by_pieces
 from viewer.kpi.words import called
 from viewer.overview import is_bad
-from viewer.query.collected import Pieces, collected
+from viewer.query.collected import Collected, Pieces, collected
+from viewer.query.missing import holes, silences
 from viewer.query.pieces import LOOK_BACK_NS
 from viewer.query.stretches import merged
 from viewer.reports.gather.scopes import name_of
 from viewer.reports.gather.sources import path
-from viewer.reports.subject import GapCause, Source, TagFacts
+from viewer.reports.subject import GapCause, Silence, Source, TagFacts
+from viewer.site_info import SiteInfo
 from viewer.stores.base import QUALITY, Store, StoredGap
 
 
+def came_of(store: Store, site: SiteInfo, period: Span) -> dict[str, Collected]:
+    """How much of each machine's tags came, by its name, as the page of data quality has it."""
+    of = Pieces(store, (site.company, site.name), period)
+    return {one.name: collected(of, one) for one in site.machines.values() if one.tags}
+
+
+def silences_of(
+    store: Store, site: SiteInfo, came: Mapping[str, Collected], period: Span, now_ns: int
+) -> tuple[Silence, ...]:
+    """Stretches in which nothing came of a machine and no gap says why, the longest first."""
+    machines = [site.machines[name] for name in came]
+    known = [one for one in holes(store, site, machines, period) if not one.filled]
+    found = [
+        Silence(machine=name_of(site.machines[name]), span=one.inside(period), lasts=one.end_ns is None)
+        for name, own in came.items()
+        for one in silences(name, own, known, period, now_ns)
+    ]
+    return tuple(sorted(found, key=lambda one: one.span[0] - one.span[1]))
+
+
 def tags_of(
-    store: Store, machine: MachineInfo, period: Span, gaps: Sequence[StoredGap], sources: Sequence[Source]
+    store: Store,
+    machine: MachineInfo,
+    known: Collected,
+    period: Span,
+    gaps: Sequence[StoredGap],
+    sources: Sequence[Source],
 ) -> list[TagFacts]:
     """Every configured tag of a machine, in the order of its site file.
 
     Args:
         store: holds them.
         machine: whose they are.
+        known: how much of them came.
         period: start and end, ns since 1970 UTC.
         gaps: those of which any part lies in the period.
         sources: what is stored of the site in the period.
     """
     place = machine.place()
-    known = collected(Pieces(store, machine.key[:2], period), machine)
     order = sorted(machine.tags.values(), key=lambda tag: tag.period_s is None)
     parts = dict(zip((tag.name for tag in order), known.parts, strict=True))
     counts = {one.field: one.count for one in sources if one.place == path(place)}

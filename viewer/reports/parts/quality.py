@@ -8,11 +8,21 @@ from typing import Final
 from viewer.kpi.words import Text
 from viewer.reports.cell import NOTHING, Cell, Day, Missing, Moment, figure_cell, number, said
 from viewer.reports.model import Block, Column, Facts, Paragraph, Section, Table
-from viewer.reports.subject import Change, Source, Subject, TagFacts
+from viewer.reports.subject import Change, Silence, Source, Subject, TagFacts
 
 _HOUR_NS: Final = 3600 * 10**9
 _LONG: Final = 1e7
 _NO_TAGS: Final = Text("기간 내 수집된 태그 없음", "no tag was collected in the period")
+SILENT: Final = Text("무수신 구간", "Nothing received")
+LONGEST: Final = 30
+"""Stretches without data that are listed, the longest first."""
+_LASTS: Final = Text("지금까지", "until now")
+_SILENT_NOTE: Final = Text(
+    "공백 기록 없이 설비의 어떤 태그도 오지 않은 구간. 이틀이 넘는 기간은 1시간, 그 밖은 1분 단위로 보며 "
+    "두 단위 이상 이어진 것만 셈",
+    "stretches in which no tag of a machine came and no gap is on record, by hours in a period of more than two days, "
+    "else by minutes; two or more of them on end",
+)
 _ON_CHANGE: Final = Text("변화 시", "on change")
 _HOW: Final = Text(
     "시계열마다 기간 시작부터 1시간씩 「시각 건수 최소 최대」 줄을 이어 SHA-256을 구하고, "
@@ -25,9 +35,8 @@ _HOW: Final = Text(
 
 def quality(subject: Subject) -> Section:
     """08_데이터품질."""
-    return Section(
-        "08_데이터품질", Text("데이터 품질", "Data quality"), (overall(subject), tags(subject), gaps(subject))
-    )
+    blocks = (overall(subject), tags(subject), gaps(subject), silences(subject))
+    return Section("08_데이터품질", Text("데이터 품질", "Data quality"), blocks)
 
 
 def overall(subject: Subject) -> Facts:
@@ -42,6 +51,7 @@ def overall(subject: Subject) -> Facts:
             (Text("정상 표본", "Usable readings"), number(sum(one.readings for one in subject.tags))),
             (Text("불량 품질 표본", "Readings of bad quality"), number(sum(one.bad for one in subject.tags))),
             (Text("수집 공백", "Known gaps"), number(sum(one.count for one in subject.gaps))),
+            (SILENT, number(len(subject.silences))),
         ),
     )
 
@@ -100,6 +110,45 @@ def gaps(subject: Subject) -> Table:
         ),
         empty=Text("기간 내 기록된 공백 없음", "no gap is on record in the period"),
     )
+
+
+def silences(subject: Subject) -> Table:
+    """Where nothing came and no gap says why."""
+    shown = subject.silences[:LONGEST]
+    rest = subject.silences[LONGEST:]
+    notes = [_SILENT_NOTE]
+    if rest:
+        hours = sum(_length_ns(one) for one in rest) / _HOUR_NS
+        notes.append(
+            Text(
+                f"긴 순서로 {LONGEST}건만 적음: 그 밖의 {len(rest):,}건은 모두 {hours:,.2f} h",
+                f"the {LONGEST} longest are listed: {len(rest):,} more are {hours:,.2f} h together",
+            )
+        )
+    return Table(
+        title=SILENT,
+        columns=(
+            Column(Text("설비", "Machine"), 2.0),
+            Column(Text("시작", "Begin"), 1.5, "center"),
+            Column(Text("끝", "End"), 1.5, "center"),
+            Column(Text("시간(h)", "Time (h)"), 1.0, "right"),
+        ),
+        rows=tuple(
+            (
+                said(one.machine),
+                Moment(one.span[0]),
+                said(_LASTS) if one.lasts else Moment(one.span[1]),
+                number(_length_ns(one) / _HOUR_NS, decimals=2),
+            )
+            for one in shown
+        ),
+        empty=Text("기간 내 무수신 구간 없음", "no stretch without data in the period"),
+        notes=tuple(notes) if shown else (),
+    )
+
+
+def _length_ns(one: Silence) -> int:
+    return one.span[1] - one.span[0]
 
 
 def sources(subject: Subject) -> Section:
