@@ -190,10 +190,10 @@ async def test_a_confirmed_jump_is_taken_and_an_unconfirmed_one_is_uncertain() -
         Script(device, *(words(">f", value) for value in shown))
         link = link_to(settings)
         got = table(*await read(link, 5))
-    assert [row[1:] for row in got[0]] == [
+    assert [row[1:] for row in got[0][:7]] == [
         (20.0, 0), (20.0, 0), (900.0, 0), (901.0, 0), (902.0, 0), (400.0, UNCERTAIN), (401.0, 0),
     ]  # fmt: skip
-    assert len(device.requests) == 8
+    assert len(device.requests) == len(got[0]) + 1, "one was read in vain"
     assert link.context.stats.rejected["torn"] == 1
 
 
