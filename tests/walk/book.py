@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Final
 
@@ -110,11 +111,12 @@ def _promise(goals: GoalBook, store: Store, site: SiteInfo, period: Span, note: 
     found = [one for one in figures_of(store, site, Unit(), site.kpis, period) if one.value][:_GOALS]
     whose = Whose(site.company, site.name)
     for number, one in enumerate(found):
-        value, better = one.value or 0.0, 1.0 if CATALOG[one.code].better == "up" else -1.0
+        of, value = CATALOG[one.code], one.value or 0.0
+        better = 1.0 if of.better == "up" else -1.0
         promise = Promise(
             code=one.code,
             baseline=Baseline(value * (1 - better * 0.2), note="작업일보 4주"),
-            target=value * (1 + better * (0.1 if number % 2 else -0.05)),
+            target=min(value * (1 + better * (0.1 if number % 2 else -0.05)), math.inf if of.most is None else of.most),
             weight=1 / len(found),
         )
         goals.approve(goals.propose(whose, promise, MANAGER, note), MANAGER, note)  # type: ignore[arg-type]
