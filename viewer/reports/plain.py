@@ -13,7 +13,8 @@ from viewer.words import local
 PERIOD: Final = Text("기간", "Period")
 GENERATED: Final = Text("기준일시", "As of")
 COMPANY: Final = Text("기업명", "Company")
-_NOTE: Final = Text("주", "Note ")
+NOTE: Final = Text("각주 ", "Note ")
+"""Before the number of a footnote; 주 alone was read as a week."""
 
 
 def period_text(report: Report) -> str:
@@ -32,7 +33,7 @@ def cell_of(cell: Cell, language: Language) -> dict[str, Any]:
     badges = [tell(one, language) for one in cell.badges] if isinstance(cell, Number | Words) else []
     text = shown(cell, language)
     if isinstance(cell, Words) and cell.note:
-        text = f"{tell(_NOTE, language)}{cell.note}"
+        text = f"{tell(NOTE, language)}{cell.note}"
     why = tell(cell.why, language) if isinstance(cell, Missing) and cell.why else ""
     return {"text": text, "kind": type(cell).__name__.lower(), "badges": badges, "why": why}
 
@@ -64,7 +65,7 @@ def _block(block: Block, language: Language) -> dict[str, Any]:
                 ],
                 "rows": [[cell_of(cell, language) for cell in row] for row in block.rows],
                 "empty": tell(block.empty, language),
-                "notes": [f"{tell(_NOTE, language)}{n}) {tell(one, language)}" for n, one in enumerate(block.notes, 1)],
+                "notes": [f"{tell(NOTE, language)}{n}) {tell(one, language)}" for n, one in enumerate(block.notes, 1)],
             }
         case Facts(title, rows):
             return {
@@ -78,7 +79,3 @@ def _block(block: Block, language: Language) -> dict[str, Any]:
             return {"kind": "bars", "title": tell(title, language), "svg": str(draw(block, language))}
         case Signatures(roles):
             return {"kind": "signatures", "roles": [tell(role, language) for role in roles]}
-
-
-def _note(number: int, text: Text, language: Language) -> str:
-    return f"{tell(_NOTE, language)}{number}) {tell(text, language)}"

@@ -136,7 +136,7 @@ def test_without_samples_every_figure_is_a_word_in_all_drawings() -> None:
     assert actual.value == "미수집 (기간 내 표본 없음)"
     assert cell_beside(opened["01_총괄"], "달성률", "설비종합효율").value.startswith("미수집")
     said = " ".join(one.extract_text() for one in PdfReader(io.BytesIO(pdf(report))).pages)
-    assert "설비종합효율 공식지표 % 주1 60.00% 85.00% 미수집 (기간 내 표본 없음) 미수집" in " ".join(said.split())
+    assert "설비종합효율 공식지표 % 각주 1 60.00% 85.00% 미수집 (기간 내 표본 없음) 미수집" in " ".join(said.split())
     assert page(report).count("미수집") > 40
 
 
