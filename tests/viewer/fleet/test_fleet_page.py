@@ -188,9 +188,9 @@ def test_goals_by_hand(app: tuple[Starlette, Access, SetClock]) -> None:
     ]
     table = {(row[0], row[1].split(" 산식")[0]): row for row in rows(page(app[0], "/kpi"), "goals")}
     assert {(key[0].split()[0], row[3], row[4], row[5], row[7], row[-1]) for key, row in table.items()} == {
-        (FINE, "0.50%", "0.60%", "0.68%", "184.93%", "공식지표 참고치"),
+        (FINE, "0.50%", "0.60%", "0.68%", "184.93%", "참고치"),
         (FINE, "1.0", "2.0", "미수집", "미수집", "운영지표 설정에 생산 계수기(count)가 없음"),
-        (NEVER, "1.00%", "2.00%", "0.00%", "-100.00%", "운영지표 참고치"),
+        (NEVER, "1.00%", "2.00%", "0.00%", "-100.00%", "참고치"),
     }
 
 

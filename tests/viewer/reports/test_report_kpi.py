@@ -76,6 +76,15 @@ def test_official_is_what_was_approved() -> None:
     assert badges == ["공식지표", "운영지표", "운영지표"]
 
 
+def test_what_is_indicative_is_called_neither_official_nor_operational() -> None:
+    base = subject()
+    figure = base.whole.figures["P-OEE"]
+    poor = replace(figure, evidence=replace(figure.evidence, cover=94.9))
+    whole = replace(base.whole, figures={**base.whole.figures, "P-OEE": poor})
+    row = table(kpi_report(replace(base, whole=whole)), "01_총괄", "KPI 총괄표").rows[0]
+    assert [badge.ko for cell in row if isinstance(cell, Number | Words) for badge in cell.badges] == ["참고치"]
+
+
 def test_the_time_beside_a_factor_is_what_it_was_divided_by() -> None:
     """370 min ran, 15 stood in minor stops, of 440: 370/440 = 84.09 % (ISO), 385/440 = 87.50 % (TPM)."""
     for profile, running, first in (("iso22400", "6.17", "84.09%"), ("tpm_kr", "6.42", "87.50%")):

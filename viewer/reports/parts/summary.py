@@ -177,7 +177,7 @@ def _name(result: Result, note: int, badge: Text) -> tuple[Cell, ...]:
     area = result.code.partition("-")[0]
     return (
         said(AREAS.get(area, Text(area, area))),
-        Words(result.definition.name, (badge,)),
+        Words(result.definition.name, () if result.indicative else (badge,)),
         said(result.unit),
         Words(result.formula, note=note),
     )
@@ -228,9 +228,11 @@ _NO_GOALS: Final = Text(
 )
 _LEGEND: Final = Text(
     "미수집 = 기간 내 표본이 없어 값을 내지 않음 (0이 아님). 참고치 = 수집률 95% 미만. "
-    "수기 = 사람이 입력한 값이 포함됨. 공식지표 = 승인되어 잠긴 기준값·목표, 운영지표 = 승인 전. "
+    "수기 = 사람이 입력한 값이 포함됨. 공식지표 = 기존값·목표가 승인되어 잠김, 운영지표 = 승인 전; "
+    "참고치는 둘 중 어느 것도 아님. "
     "통신두절 등 상태를 모르는 시간은 분자와 분모 모두에서 제외하고 따로 표시함.",
     "No data = there were no samples in the period, so there is no value (not 0). Indicative = less than 95% was "
-    "collected. Entered by hand = a person entered part of it. Official = baseline and target are approved and locked. "
+    "collected. Entered by hand = a person entered part of it. Official = baseline and target are approved and locked; "
+    "what is indicative is neither official nor operational. "
     "Time in an unknown state is in neither numerator nor denominator and is shown apart.",
 )
