@@ -89,13 +89,33 @@ def test_korean_is_read_out_of_the_pdf() -> None:
         assert words in text(), words
 
 
-def test_pages_are_a4_upright_and_numbered() -> None:
+def test_pages_are_a4_and_numbered_and_lie_on_their_side_for_wide_tables_alone() -> None:
     pages = document().pages
-    assert len(pages) > 1
+    lying = []
     for number, one in enumerate(pages, 1):
-        assert float(one.mediabox.width) == pytest.approx(210 * POINTS_PER_MM, abs=0.5)
-        assert float(one.mediabox.height) == pytest.approx(297 * POINTS_PER_MM, abs=0.5)
-        assert f"{number} / {len(pages)}" in one.extract_text()
+        sides = (float(one.mediabox.width), float(one.mediabox.height))
+        assert sorted(sides) == pytest.approx([210 * POINTS_PER_MM, 297 * POINTS_PER_MM], abs=0.5)
+        text = one.extract_text()
+        assert f"{number} / {len(pages)}" in text
+        lying += [title for title in ("KPI 총괄표", "목표 지표", "설비별 설비종합효율\n설비") if title in text] * (
+            sides[0] > sides[1]
+        )
+    assert lying == ["KPI 총괄표", "설비별 설비종합효율\n설비"]
+
+
+@pytest.mark.parametrize("kind", every())
+def test_no_text_of_a_pdf_is_too_small_to_read(kind: str) -> None:
+    """Of 8 points or more, but for what is written into pictures."""
+    sizes = set[float]()
+
+    def seen(text: str, _outer: list[float], matrix: list[float], _font: object, size: float) -> None:
+        if text.strip():
+            sizes.add(round(abs(size * matrix[3]), 1))
+
+    for one in PdfReader(io.BytesIO(pdf(every()[kind]))).pages:
+        one.extract_text(visitor_text=seen)
+    assert min(sizes) >= 8.0
+    assert max(sizes) == 17.0
 
 
 def test_the_font_is_in_the_pdf_as_far_as_it_is_used() -> None:
