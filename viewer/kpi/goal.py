@@ -48,6 +48,7 @@ class Goal:
         version: counts the changes of this goal, from 1 on.
         approved_on: from that day on it is locked; None = a draft, and its figure is no official one (운영지표).
         approved_by: who approved it.
+        baseline_from: where the baseline is from, such as a daily work log; empty = nobody said.
         before: of P-QTY, what was made in the time of the baseline; None = not known.
 
     Raises:
@@ -61,6 +62,7 @@ class Goal:
     version: int = 1
     approved_on: date | None = None
     approved_by: str = ""
+    baseline_from: str = ""
     before: Produced | None = None
 
     def __post_init__(self) -> None:

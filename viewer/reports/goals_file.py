@@ -89,6 +89,7 @@ class GoalSettings(Settings):
             version=self.version,
             approved_on=self.approved_on,
             approved_by=self.approved_by,
+            baseline_from=self.baseline_from,
             before=self.before,
         )
 

@@ -179,7 +179,8 @@ def test_figures_are_the_librarys_and_the_reports(plant: Plant) -> None:
         assert rows[one.code][6].replace("%", "").strip() == shown_value(one.value, rows[one.code][6]), one.code
     goals = GoalBook(plant.book, plant.clock).file(WHOLE)
     subject = subject_of(plant.store, site, period, NOW, source="DuckDB", goals=goals)
-    (found,) = [block for block in summary(subject).blocks if isinstance(block, Table)]
+    found, origins = [block for block in summary(subject).blocks if isinstance(block, Table)]
+    assert {shown(row[-1]) for row in origins.rows} == {"일지"}
     for line, (code, row) in zip(found.rows, rows.items(), strict=True):
         assert [shown(cell) for cell in line[4:11]] == row[4:11], code
 

@@ -128,6 +128,7 @@ def subject(*, silent: bool = False) -> Subject:
                 version=2,
                 approved_on=date(2026, 9, 1),
                 approved_by="이기사",
+                baseline_from="작업일보 2026-08",
             ),
             Goal(code="Q-PDR", baseline=4.0, target=1.0, weight=0.3),
             Goal(code="D-OTD", baseline=80.0, target=95.0, weight=0.2),

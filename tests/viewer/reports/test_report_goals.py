@@ -16,7 +16,7 @@ cap: 100
 goals:
   - {code: P-OEE, baseline: 60, target: 80, weight: 0.5, version: 1, approved_on: 2026-03-02, approved_by: 이기사}
   - {code: P-OEE, baseline: 60, target: 85, weight: 0.5, version: 2, approved_on: 2026-09-01, approved_by: 이기사,
-     detail: 설비 증설}
+     baseline_from: 작업일보, detail: 설비 증설}
   - {code: Q-PDR, target: 1, version: 1}
   - {code: Q-PDR, baseline: 4, target: 1, version: 2}
 """
@@ -35,6 +35,7 @@ def write(folder: Path, text: str, name: str = "goals.yaml") -> Path:
 def test_the_version_that_was_approved_by_then(tmp_path: Path, day: date, target: float, official: bool) -> None:
     held = {one.code: one for one in read_goals(write(tmp_path, YAML)).on(day)}
     assert (held["P-OEE"].target, held["P-OEE"].official) == (target, official)
+    assert held["P-OEE"].baseline_from == ("작업일보" if target == 85 else "")
     assert (held["Q-PDR"].version, held["Q-PDR"].official) == (2, False)
 
 
@@ -46,7 +47,7 @@ def test_every_version_is_in_the_history(tmp_path: Path) -> None:
         ("공정불량률", 1),
         ("공정불량률", 2),
     ]
-    assert changes[1].detail.ko == "기존 60 → 목표 85, 가중치 0.5 · 설비 증설"
+    assert changes[1].detail.ko == "기존 60 (작업일보) → 목표 85, 가중치 0.5 · 설비 증설"
     assert changes[2].when is None
 
 

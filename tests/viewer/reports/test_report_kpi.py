@@ -76,6 +76,12 @@ def test_official_is_what_was_approved() -> None:
     assert badges == ["공식지표", "운영지표", "운영지표"]
 
 
+def test_where_a_baseline_is_from_stands_below_the_figures() -> None:
+    origins = said(table(kpi_report(subject()), "01_총괄", "기존값 근거와 승인"))
+    assert origins[0] == ["설비종합효율", "60.00%", "85.00%", "2", "2026-09-01", "이기사", "작업일보 2026-08"]
+    assert origins[1] == ["공정불량률", "4.00%", "1.00%", "1", "승인 전", "—", "기재 없음"]
+
+
 def test_what_is_indicative_is_called_neither_official_nor_operational() -> None:
     base = subject()
     figure = base.whole.figures["P-OEE"]

@@ -15,6 +15,7 @@ from viewer.reports.cell import (
     LANGUAGES,
     NOTHING,
     Cell,
+    Day,
     Missing,
     Words,
     achieved_cell,
@@ -38,6 +39,8 @@ AREAS: Final = {
 }
 OFFICIAL: Final = Text("공식지표", "Official")
 OPERATIONAL: Final = Text("운영지표", "Operational")
+_DRAFT: Final = Text("승인 전", "draft")
+_UNSAID: Final = Text("기재 없음", "not said")
 _EVIDENCE: Final = Text("08, 09 시트", "sheets 08, 09")
 _COLUMNS: Final = (
     Column(Text("구분", "Area"), 1.15, "center"),
@@ -69,6 +72,8 @@ def summary(subject: Subject) -> Section:
     """The chapter."""
     total = scored(subject)
     blocks: list[Block] = [_project(subject, total), _table(subject, total)]
+    if subject.goals:
+        blocks.append(origins(total))
     if not subject.goals:
         blocks.insert(1, Paragraph(_NO_GOALS, warning=True))
     blocks += [Paragraph(_LEGEND), Signatures((_WROTE, _CHECKED, _APPROVED))]
@@ -122,6 +127,38 @@ def _table(subject: Subject, total: Score) -> Table:
         rows=tuple(rows),
         empty=_NO_GOALS,
         notes=(*formulas, *general, *anew(total)),
+    )
+
+
+def origins(total: Score) -> Table:
+    """Where the baseline of each goal is from, and who approved it when."""
+    return Table(
+        title=Text("기존값 근거와 승인", "Where baselines are from, and who approved them"),
+        columns=(
+            Column(Text("핵심성과지표", "Key figure"), 2.0),
+            Column(Text("기존", "Baseline"), 1.0, "right"),
+            Column(Text("목표", "Target"), 1.0, "right"),
+            Column(Text("버전", "Version"), 0.7, "right"),
+            Column(Text("승인일", "Approved on"), 1.1, "center"),
+            Column(Text("승인자", "Approved by"), 1.1, "center"),
+            Column(Text("기존값 출처", "Where the baseline is from"), 3.5),
+        ),
+        rows=tuple(_origin(row) for row in total.rows),
+        empty=_NO_GOALS,
+    )
+
+
+def _origin(row: Row) -> tuple[Cell, ...]:
+    goal, unit = row.goal, row.actual.unit
+    unsaid = NOTHING if goal.baseline is None else said(_UNSAID)
+    return (
+        said(row.actual.definition.name),
+        in_unit(goal.baseline, unit),
+        in_unit(goal.target, unit),
+        number(goal.version),
+        said(_DRAFT) if goal.approved_on is None else Day(goal.approved_on),
+        said(goal.approved_by) if goal.approved_by else NOTHING,
+        said(goal.baseline_from) if goal.baseline_from else unsaid,
     )
 
 
