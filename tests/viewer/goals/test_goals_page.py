@@ -180,7 +180,7 @@ def test_figures_are_the_librarys_and_the_reports(plant: Plant) -> None:
     goals = GoalBook(plant.book, plant.clock).file(WHOLE)
     subject = subject_of(plant.store, site, period, NOW, source="DuckDB", goals=goals)
     found, origins = [block for block in summary(subject).blocks if isinstance(block, Table)]
-    assert {shown(row[-1]) for row in origins.rows} == {"일지"}
+    assert {shown(row[-1]) for row in origins.rows} == {"일지", "작업일보 3개월"}
     for line, (code, row) in zip(found.rows, rows.items(), strict=True):
         assert [shown(cell) for cell in line[4:11]] == row[4:11], code
 
