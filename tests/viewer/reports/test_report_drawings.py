@@ -96,7 +96,7 @@ def test_pages_are_a4_and_numbered_and_lie_on_their_side_for_wide_tables_alone()
         sides = (float(one.mediabox.width), float(one.mediabox.height))
         assert sorted(sides) == pytest.approx([210 * POINTS_PER_MM, 297 * POINTS_PER_MM], abs=0.5)
         text = one.extract_text()
-        assert f"{number} / {len(pages)}" in text
+        assert f"{number} / {len(pages)}" in text.replace("\u200b", "")  # where a path may break, "/" bears one
         lying += [title for title in ("KPI 총괄표", "목표 지표", "설비별 설비종합효율\n설비") if title in text] * (
             sides[0] > sides[1]
         )

@@ -13,7 +13,7 @@ from viewer.kpi.goal import Goal
 from viewer.kpi.result import missing
 from viewer.reports.cell import Missing, Number, Words, shown
 from viewer.reports.kinds import collection_report, kpi_report, monthly_report
-from viewer.reports.model import Bars, Report, Table
+from viewer.reports.model import Bars, Facts, Report, Table
 
 SHEETS = "01_총괄 02_KPI상세 03_OEE 04_비가동 05_불량 06_에너지 07_경보 08_데이터품질 09_원천요약 10_변경이력"
 COLUMNS = (
@@ -74,6 +74,13 @@ def test_official_is_what_was_approved() -> None:
     names = [row[1] for row in table(kpi_report(subject()), "01_총괄", "KPI 총괄표").rows]
     badges = [one.badges[0].ko for one in names if isinstance(one, Words)]
     assert badges == ["공식지표", "운영지표", "운영지표"]
+
+
+def test_the_first_sheet_says_what_it_is_made_of_and_how_that_is_asked_for_again() -> None:
+    of = subject()
+    cover = next(one for one in kpi_report(of).sections[0].blocks if isinstance(one, Facts))
+    found = {name.ko: shown(cell) for name, cell in cover.rows}
+    assert (found["원천 데이터 해시"], found["쿼리 1"]) == (of.digest, of.queries[0])
 
 
 def test_where_a_baseline_is_from_stands_below_the_figures() -> None:

@@ -43,7 +43,7 @@ _DRAFT: Final = Text("승인 전", "draft")
 _UNSAID: Final = Text("기재 없음", "not said")
 _EVIDENCE: Final = Text("08, 09 시트", "sheets 08, 09")
 _COLUMNS: Final = (
-    Column(Text("구분", "Area"), 1.15, "center"),
+    Column(Text("구분", "Area"), 1.4, "center"),
     Column(Text("핵심성과지표", "Key figure"), 2.0),
     Column(Text("단위", "Unit"), 1.0, "center"),
     Column(Text("산출식", "Formula"), 0.85, "center"),
@@ -56,7 +56,7 @@ _COLUMNS: Final = (
     Column(Text("가중점수", "Weighted score"), 1.1, "right"),
     Column(Text("측정기간", "Measured"), 1.75, "center"),
     Column(Text("측정방법/데이터 출처", "Method and source of data"), 2.2),
-    Column(Text("수집률", "Collec-tion"), 1.25, "right"),
+    Column(Text("수집률", "Collection"), 1.25, "right"),
     Column(Text("증빙", "Evidence"), 1.15, "center"),
 )
 
@@ -104,6 +104,7 @@ def _project(subject: Subject, total: Score) -> Facts:
                 Text("원천 데이터 해시", "Hash of the source data"),
                 said(subject.digest) if subject.digest else Missing(),
             ),
+            *((Text(f"쿼리 {n}", f"Query {n}"), said(query)) for n, query in enumerate(subject.queries, 1)),
         ),
     )
 
