@@ -79,8 +79,8 @@ def figure(code: str, inputs: Inputs) -> Result:
 
 
 def _counted(inputs: Inputs, pieces: Made) -> Evidence:
-    """What a figure of counters alone stands on: they were collected while the state was."""
-    return Evidence(period=inputs.period, samples=pieces.samples, cover=inputs.cover(), seen_ns=pieces.seen_ns)
+    """What a figure of counters alone stands on."""
+    return Evidence(period=inputs.period, samples=pieces.samples, cover=inputs.counters_cover(), seen_ns=pieces.seen_ns)
 
 
 def _per_hour(inputs: Inputs) -> Result:
@@ -90,7 +90,7 @@ def _per_hour(inputs: Inputs) -> Result:
     collected. Where that is not known of one of them, all of it counts, and the figure has no collection rate.
     """
     within = inputs.added_up("P-UPH") if inputs.machines else [inputs]
-    if inputs.told() or not within:
+    if not within or any(one.spans is not None for one in within):
         of = replace(inputs, machines=within) if inputs.machines and within else inputs
         found = per_hour(of.times() if of.told() else None, of.placed(), of.working, of.period)
     else:
@@ -184,7 +184,7 @@ _FIGURES: Final[dict[str, Callable[[Inputs], Result]]] = {
     "Q-CPK.Cp": lambda of: _fit(of).cp,
     "Q-CPK.Ppk": lambda of: _fit(of).ppk,
     "Q-CPK.Pp": lambda of: _fit(of).pp,
-    "C-MH": lambda of: man_hours_per_piece(of.crews, of.worked_pieces(), of.working, of.period, of.cover()),
+    "C-MH": lambda of: man_hours_per_piece(of.crews, of.worked_pieces(), of.working, of.period, of.counters_cover()),
     "C-KWH": _energy,
     "C-INV": lambda of: stock_value(of.stock_krw, of.period),
     "C-INV.accuracy": lambda of: stock_accuracy(of.stock, of.period),

@@ -168,13 +168,17 @@ class Inputs:
         )
 
     def cover(self, of: Sequence[Inputs] | None = None) -> float | None:
-        """How much of the states of the whole period is known, percent, of some machines; None where none are told.
+        """How much of the states of the whole period is known, percent, of some machines; None where none are told."""
+        return self._known([one.spans for one in (self.told() if of is None else of)])
 
-        Of machines none of which tells states, how much of their counters was collected.
+    def counters_cover(self) -> float | None:
+        """How much of the whole period was collected of the machines that count, percent; None = not known.
+
+        Of one that tells states, how much of these is known.
         """
-        told = [one.spans for one in (self.told() if of is None else of)]
-        if not told and of is None:
-            told = [one.heard for one in self.counted()]
+        return self._known([one.heard if one.spans is None else one.spans for one in self.counted()])
+
+    def _known(self, told: Sequence[Spans | None]) -> float | None:
         known = [times(spans, [self.period]) for spans in told if spans is not None]
         return sum(known[1:], start=known[0]).cover if known else None
 

@@ -146,6 +146,10 @@ def test_a_machine_without_states_whose_counter_was_read_half_the_time() -> None
     assert figure("P-UPH", line).value == pytest.approx((300 + 700) / 12)
     unsure = replace(line, machines=[half, replace(half, heard=None)])
     assert (figure("P-UPH", unsure).value, figure("P-UPH", unsure).evidence.cover) == (pytest.approx(87.5), None)
+    tells = replace(FULL, counting=False)
+    beside = replace(line, machines=[tells, *line.machines])
+    assert figure("P-UPH", beside).value == pytest.approx((300 + 700) / 12), "one that tells states and does not count"
+    assert figure("Q-PDR", beside).evidence.cover == pytest.approx(75), "of those that count"
 
 
 def test_cycles_were_collected_while_the_state_of_their_machines_was() -> None:
