@@ -89,7 +89,15 @@ def of_site(asked: Asked, kind: str, company: str | None, at: str | None) -> Mad
     store = asked.store_of(site.company)
     use = used_of(asked.book, site, period)
     subject = subject_of(
-        store, site, period, asked.now_ns, source=asked.source, goals=goals, profile=asked.profile, use=use
+        store,
+        site,
+        period,
+        asked.now_ns,
+        source=asked.source,
+        goals=goals,
+        profile=asked.profile,
+        use=use,
+        facts=facts_of(asked.book).get(site.company),
     )
     return Made(KINDS[kind](subject), sum(one.count for one in subject.sources), subject.digest)
 

@@ -30,6 +30,8 @@ _DIGITS: Final = {
     "MH": 1,
 }
 """Digits behind the point by the Korean unit; of another unit four significant ones are shown."""
+_COUNTED: Final = {"EA", "건", "명", "대", "개", "일"}
+"""Of things that are counted no part is left away: a target of 6.3 cases is not one of 6."""
 _SIGNIFICANT: Final = 4
 _OF_ZERO: Final = 2
 _MINUTE_NS: Final = 60 * 10**9
@@ -54,7 +56,10 @@ def number(found: float, of: Text) -> str:
 
 def decimals(found: float, of: Text) -> int:
     """Digits behind the point with which a number of a unit is shown."""
-    known = _DIGITS.get(of.ko.partition(" (")[0])
+    name = of.ko.partition(" (")[0]
+    known = _DIGITS.get(name)
+    if name in _COUNTED and not float(found).is_integer():
+        return 1
     if known is not None:
         return known
     return max(0, _SIGNIFICANT - 1 - math.floor(math.log10(abs(found)))) if found else _OF_ZERO

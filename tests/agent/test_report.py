@@ -23,6 +23,8 @@ from tests.viewer.query.kept_shift import copy_shift
 from tests.viewer.query.shift import COMPANY, DAY, SITE
 from viewer.access.audit import Audit
 from viewer.book.book import Book
+from viewer.book.companies import Companies
+from viewer.book.facts import Facts
 from viewer.goals.book import GoalBook
 from viewer.goals.model import Baseline, Promise, Whose
 from viewer.goals.programme import Programmes
@@ -128,6 +130,7 @@ def promised(folder: Path, *programmes: str) -> None:
     goals.approve(
         goals.propose(whose, said, "kim", partial(note, "kim", "local")), "boss", partial(note, "boss", "local")
     )
+    Companies(book, clock).put([Facts(COMPANY, project="2025_00013")], partial(note, "boss", "local"))
     target = Target(name="지원기업수", target=160, actual=260)
     for name in programmes:
         Programmes(book, clock).put(name, target, "boss", partial(note, "boss", "local"))
@@ -143,7 +146,8 @@ def test_goals_that_were_set_on_the_pages(company: list[str], tmp_path: Path) ->
         assert effectiveness(openpyxl.load_workbook("kpi.xlsx")) == [0.3728, 0.3641], more
     for folder, there in (("state", True), ("nowhere", False)):
         assert run(["report", "kpi", *company, "--state-dir", folder, "-o", "kpi.html"]) == 0
-        assert ("기존값 근거와 승인" in Path("kpi.html").read_text(encoding="utf-8")) == there
+        text = Path("kpi.html").read_text(encoding="utf-8")
+        assert [word in text for word in ("기존값 근거와 승인", "과제번호", "2025_00013")] == [there] * 3
 
 
 def test_the_programme_that_was_set_on_the_pages(company: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -140,7 +140,8 @@ class Library:
             told = [value, f"{one.evidence.samples:,}", figure_text.cover(words, one)]
             seen = [shown["value"], *shown["evidence"][1:3]]
         else:
-            told, seen = [value], [value if shown["value"] == bare else shown["value"]]
+            # A table has no room between a number and "%", as spreadsheets write it.
+            told, seen = [value], [value if shown["value"] in {bare, value.replace(" %", "%")} else shown["value"]]
         return [] if seen == told else [f"figure {shown['code']}: {seen}, the library {told}"]
 
     def _whose(self, of: str, address: str) -> tuple[SiteInfo, Unit]:

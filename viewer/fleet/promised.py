@@ -66,6 +66,11 @@ class Promised:
         return sum(row.achievement is not None and row.achievement < 0 for row in self.rows)
 
     @property
+    def indicative(self) -> bool:
+        """참고치: whether any achievement is of a figure that was collected too little."""
+        return any(row.actual.indicative for row in self.rows if row.achievement is not None)
+
+    @property
     def overall(self) -> float | None:
         """종합달성도, percent: of several units with goals their mean; None = no goal has an achievement."""
         found = [one.total.value for one in self.units if one.total.value is not None]

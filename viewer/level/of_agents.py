@@ -19,6 +19,7 @@ HEARTBEAT_S: Final = 10.0
 """An agent tells so often that it lives."""
 DAY_NS: Final = 86_400 * 10**9
 _P: Final = 0.95
+_NO_LAG: Final = Text("기간 내 저장 지연(lag_s)을 알린 하트비트 없음", "no heartbeat in the period says lag_s")
 
 
 def lag(lag_s: NDArray[np.float64], agents: int, period: Span) -> Finding:
@@ -31,7 +32,7 @@ def lag(lag_s: NDArray[np.float64], agents: int, period: Span) -> Finding:
     """
     parts = _beats(len(lag_s), agents, period)
     if not len(lag_s):
-        return Finding("lag", None, 0, period, parts, NO_BEATS)
+        return Finding("lag", None, 0, period, parts, _NO_LAG)
     value = float(np.quantile(lag_s, _P, method="inverted_cdf"))
     longest = Amount(Text("최대", "longest"), float(lag_s.max()), words.SECONDS)
     return Finding("lag", value, len(lag_s), period, (longest, *parts))
@@ -41,7 +42,7 @@ def prompt(lag_s: NDArray[np.float64], agents: int, period: Span) -> Finding:
     """실시간성: how often values are stored within ten seconds; see `lag`."""
     quick, told, *rest = int(np.count_nonzero(lag_s <= PROMPT_S)), *_beats(len(lag_s), agents, period)
     part = Amount(Text("10초 이내", "within 10 s"), quick, BEATS)
-    return percent("prompt", part, told, len(lag_s), period, why=NO_BEATS, further=tuple(rest))
+    return percent("prompt", part, told, len(lag_s), period, why=_NO_LAG, further=tuple(rest))
 
 
 def _beats(told: int, agents: int, period: Span) -> tuple[Amount, Amount]:

@@ -199,7 +199,7 @@ class Subject:
     """
 
     company: str
-    project: tuple[tuple[Text, str], ...] = ()
+    project: tuple[tuple[Text, str | Text], ...] = ()
     period: Span
     generated_ns: int
     profile: str = "iso22400"

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
 from viewer.access.use import use_of
+from viewer.book.companies import Companies
 from viewer.goals.model import Whose
 from viewer.kpi.oee import Profile
 from viewer.kpi.period import written_month
@@ -92,7 +93,10 @@ def _file(pages: Pages, request: Request) -> Response:
         goals = pages.goals.file(Whose.of(of, Unit()))
         use = None if pages.access.is_open() else use_of(pages.access.book, of.company, period)
         profile = _profile(request)
-        subject = subject_of(pages.store, of, period, now_ns, source="Store", goals=goals, profile=profile, use=use)
+        facts = Companies(pages.access.book, pages.clock).get(of.company)
+        subject = subject_of(
+            pages.store, of, period, now_ns, source="Store", goals=goals, profile=profile, use=use, facts=facts
+        )
         return KINDS[kind](subject)
 
     return answered(pages, request, make, ending, (*of.key, month))

@@ -17,6 +17,7 @@ from tests.viewer.fleet.seven import CATALOG, FINE, NOW, bodies
 from tests.viewer.fleet.test_fleet_page import page
 from tests.viewer.one_shop import MINUTE, SECOND, T0, part, rows
 from tests.viewer.test_company_page import text_of
+from viewer import figure_text
 from viewer.app import make_app
 from viewer.book.facts import Facts
 from viewer.figure_text import achieved, reached
@@ -104,6 +105,12 @@ def test_goals_are_met_one_by_one(
     assert achieved(found.overall) == text
 
 
+@pytest.mark.parametrize(("value", "text"), [(6.0, "6"), (6.3, "6.3"), (6.25, "6.3"), (1234.0, "1,234")])
+def test_a_count_loses_no_part(value: float, text: str) -> None:
+    """A target of 6.3 cases that reads 6 makes 6 cases look as if it were met."""
+    assert figure_text.number(value, Text("건", "cases")) == text
+
+
 @pytest.mark.parametrize("value", [99.94, 99.95, 99.9999, 100 - 1e-12, 100.0, 100.04])
 def test_a_hundred_is_said_of_what_is_met_alone(value: float) -> None:
     """On a page, and with the two digits of a table and its files."""
@@ -125,6 +132,17 @@ def test_where_a_company_stands_in_its_trade() -> None:
         "250": 0, "251": 25, "252": 25, "253": 75, "254": 100,
     }  # fmt: skip
     assert {one.count for one in stand.values()} == {5}
+
+
+@pytest.mark.parametrize(("cover", "weak"), [(94.9, True), (95.0, False), (None, False)])
+def test_an_achievement_of_too_little_data_is_indicative(cover: float | None, weak: bool) -> None:
+    (unit,) = kept(133.0, None).units
+    rows = tuple(
+        replace(row, actual=replace(row.actual, evidence=replace(row.actual.evidence, cover=cover)))
+        for row in unit.total.rows
+    )
+    found = Promised(NOW, (), (replace(unit, total=replace(unit.total, rows=rows)),))
+    assert found.indicative is weak
 
 
 def test_nothing_measured_is_nothing_met() -> None:

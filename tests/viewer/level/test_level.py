@@ -135,8 +135,8 @@ def test_nothing_stored_is_no_value(store: tuple[Store, Write], catalog: Catalog
         "kept": "저장된 하트비트 없음",
         "used": "로그인 없이 보는 뷰어이거나 접속 기록을 지정하지 않음",
         "automatic": "기간 내 표본 없음",
-        "lag": "기간 내 에이전트 하트비트 없음",
-        "prompt": "기간 내 에이전트 하트비트 없음",
+        "lag": "기간 내 저장 지연(lag_s)을 알린 하트비트 없음",
+        "prompt": "기간 내 저장 지연(lag_s)을 알린 하트비트 없음",
         "alarms": "기간 내 에이전트 하트비트 없음",
     }
     assert {one.value for code, one in found.items() if code not in {"standard", "rate"}} == {None}

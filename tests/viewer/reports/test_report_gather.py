@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from tests.viewer.conftest import Write
 from tests.viewer.query.shift import COMPANY, DAY, MINUTE, SHIFT, SITE, T0, lines, tags
+from viewer.book.facts import Facts
 from viewer.catalog import Catalog
 from viewer.kpi.catalog import CATALOG
 from viewer.kpi.period import by_day
@@ -21,6 +23,7 @@ from viewer.query.unit import Unit
 from viewer.reports.gather.company import subject_of
 from viewer.reports.gather.sources import sources_of
 from viewer.reports.gather.tags import causes, gaps_in
+from viewer.reports.goals_file import GoalsFile
 from viewer.reports.model import Table
 from viewer.reports.parts.energy import energy
 from viewer.reports.parts.production import effectiveness
@@ -58,6 +61,16 @@ def test_figures_are_those_of_everybody_else(filled: Store) -> None:
     for one, name in zip(subject.machines, A.machines, strict=True):
         assert list(one.figures.values()) == figures_of(filled, A, Unit(machine=name), codes, DAY)
     assert [one.has for one in subject.machines] == [{"state", "count", "energy"}, {"state", "count"}, set()]
+
+
+def test_what_the_cover_says_of_a_project(filled: Store) -> None:
+    """A site by its label, facts of the company, and before these what the file of goals says."""
+    site = replace(A, label={"ko": "경산공장"})
+    facts, goals = Facts(A.company, project="1", supplier="시범시스템"), GoalsFile(project={"과제번호": "2"})
+    subject = subject_of(filled, site, DAY, DAY[1] + MINUTE, source="DuckDB", goals=goals, facts=facts)
+    assert [(name.ko, text) for name, text in subject.project] == [
+        ("사업장", Text("경산공장", "A")), ("공급기업", "시범시스템"), ("과제번호", "2"),
+    ]  # fmt: skip
 
 
 def test_a_day_of_a_longer_period_is_that_day(filled: Store) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pipelines.calendar import Span
 from pipelines.derive.energy.factors import factor_at
 from viewer.access.use import Use
+from viewer.book.facts import Facts
 from viewer.kpi.goal import before_of
 from viewer.kpi.oee import Profile
-from viewer.kpi.words import Text
+from viewer.kpi.words import Text, called
 from viewer.query import energy
 from viewer.query.batteries import records_of
 from viewer.reports.gather.alarms import alarms_of
@@ -22,6 +25,16 @@ from viewer.site_info import SiteInfo
 from viewer.stores.base import Store
 from viewer.words import local
 
+_TOLD: Final = {
+    "project": Text("과제번호", "Project number"),
+    "programme": Text("사업유형", "Programme"),
+    "year": Text("사업연도", "Year"),
+    "supplier": Text("공급기업", "Supplier"),
+    "ksic": Text("업종 (KSIC)", "Trade (KSIC)"),
+    "town": Text("소재지", "Town"),
+}
+"""What the cover says of a project, by its fact."""
+
 
 def subject_of(
     store: Store,
@@ -33,6 +46,7 @@ def subject_of(
     goals: GoalsFile | None = None,
     profile: Profile = "iso22400",
     use: Use | None = None,
+    facts: Facts | None = None,
 ) -> Subject:
     """What reports of a site are about.
 
@@ -45,6 +59,7 @@ def subject_of(
         goals: baselines, targets, weights.
         profile: how OEE is split.
         use: of the pages by the company's own people; None = nobody notes it.
+        facts: what is known of the company beside readings; None = there is no book.
 
     Raises:
         DependencyError: the store cannot be reached.
@@ -63,7 +78,12 @@ def subject_of(
     return Subject(
         company=site.company,
         project=(
-            (Text("사업장", "Site"), site.name),
+            (Text("사업장", "Site"), called(site.label, site.name)),
+            *(
+                (name, text)
+                for field, name in _TOLD.items()
+                if name.ko not in goals.project and (text := getattr(facts, field, ""))
+            ),
             *((Text(name, name), text) for name, text in goals.project.items()),
         ),
         period=period,
