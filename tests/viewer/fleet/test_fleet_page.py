@@ -139,7 +139,7 @@ def test_totals_and_towns(app: tuple[Starlette, Access, SetClock]) -> None:
     assert part(text, '<section class="summary" id="totals"', "</section>").startswith(
         "기업 7 연결기업 (정상·지연) 4 활성 (24시간) 5 정상 3 지연 1 단절 1 미수집 2 신선도 정상률 42.9 %"
         " 설비 연결률 3 / 7대 평균 수집률 (오늘) 25.0 % n=2 KPI 목표달성 기업 (집계된 목표 모두) 미수집 n=0"
-        " 종합달성도 중앙값 미수집 n=0 수준 분포 기초 75.0 % 고도화 25.0 % n=4 금일 긴급경보 1 긴급경보 1"
+        " 종합달성도 중앙값 (이번 달) 미수집 n=0 수준 분포 기초 75.0 % 고도화 25.0 % n=4 금일 긴급경보 1 긴급경보 1"
     )
     text = page(app[0], "/regions")
     towns = text.rsplit("<tbody>", 1)[1].split("</section>")[0]
@@ -177,11 +177,12 @@ def test_goals_by_hand(app: tuple[Starlette, Access, SetClock]) -> None:
     """
     promise(app)
     found = {row[0]: row for row in rows(page(app[0]), "fleet")}
-    assert found[FINE][5:7] == ["1 / 2", "184.9 %"]
-    assert found[NEVER][5:7] == ["0 / 1", "-100.0 %"]
+    assert found[FINE][5:7] == ["1 / 2", "184.9 % 참고치"]
+    assert found[NEVER][5:7] == ["0 / 1", "-100.0 % 참고치"]
     assert (found[FINE][1], found[NEVER][1]) == ("15 0+15+0+0", "60 40+0+10+10")
-    assert "KPI 목표달성 기업 (집계된 목표 모두) 1 (50.0 %) n=2 종합달성도 중앙값 42.5 % n=2" in part(
-        page(app[0]), 'id="totals"', "</section>"
+    assert (
+        "KPI 목표달성 기업 (집계된 목표 모두) 1 (50.0 %) n=2 종합달성도 중앙값 (이번 달) 42.5 % n=2 참고치 2곳"
+        in part(page(app[0]), 'id="totals"', "</section>")
     )
     assert (NEVER, "데이터가 한 번도 오지 않음 · KPI 역행 1개") in [
         (row[0], row[1]) for row in rows(page(app[0]), "acting")
