@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from selenium import webdriver
 from tests.viewer.test_browser import requests_of
 from viewer import figure_text
 from viewer.catalog import Catalog
+from viewer.kpi.result import Result
 from viewer.query.figures import figures_of
 from viewer.query.unit import Unit
 from viewer.routes.asked import find_unit
@@ -118,10 +119,12 @@ class Library:
     Attributes:
         store: what the pages read, asked here by itself.
         catalog: of all lines.
+        known: what was asked: another language shows the same figures.
     """
 
     store: Store
     catalog: Catalog
+    known: dict[tuple[object, ...], Result] = field(default_factory=dict)
 
     def differences(self, browser: webdriver.Chrome, words: Words) -> tuple[int, list[str]]:
         """How many figures a page shows with their period, and those that are not the library's own."""
@@ -133,7 +136,12 @@ class Library:
         site, unit = self._whose(shown["of"], address)
         start_ns, end_ns = map(int, shown["period"].split("-"))
         profile = shown["profile"] or "iso22400"
-        (one,) = figures_of(self.store, site, unit, [shown["code"]], (start_ns, end_ns), profile=profile)
+        key = (site.key, unit, shown["code"], start_ns, end_ns, profile)
+        if key not in self.known:
+            (self.known[key],) = figures_of(
+                self.store, site, unit, [shown["code"]], (start_ns, end_ns), profile=profile
+            )
+        one = self.known[key]
         bare = figure_text.value(words, one)
         value = bare if one.value is None else f"{bare} {figure_text.unit(words, one)}".strip()
         if shown["whole"]:
