@@ -8,7 +8,7 @@ ARGS ?=
 # A part of the tests may be in one of the two runs only; pytest says 5 where it has none.
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? -eq 5 ])
 
-# Of tests that share sockets and processors with others, five may fail once: docs/decisions/0041-second-attempts.md.
+# Of tests that share sockets and processors with others, five of each of the two runs may fail once: docs/decisions/0041-second-attempts.md.
 AGAIN = --max-suite-reruns=5 --rerun-show-tracebacks
 
 .PHONY: simulate test check venv venv-dev bench campaign scale plots package lock clean

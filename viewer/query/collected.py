@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -179,12 +180,13 @@ class Collected:
             return None
         return list(zip(self.start_ns.tolist(), (self.parts.mean(axis=0) * 100).tolist(), strict=True))
 
-    def whole(self) -> list[Span]:
-        """Stretches in which every tag was heard."""
+    def stretches(self, above: float = 0.0, most: float = 1.0) -> list[Span]:
+        """Those of pieces of whose tags the least known has a part above the one and at most the other, 0 to 1."""
         if not len(self.parts):
             return []
-        heard = self.start_ns[(self.parts > 0).all(axis=0)].tolist()
-        return merged((at, at + self.width_ns) for at in heard)
+        least = self.parts.min(axis=0)
+        found = self.start_ns[(least > above) & (least <= most)].tolist()
+        return merged((at, at + self.width_ns) for at in found)
 
 
 def collected(pieces: Pieces, machine: MachineInfo, tags: Sequence[TagInfo] | None = None) -> Collected:
@@ -218,9 +220,25 @@ def heard(pieces: Pieces, site: SiteInfo, tags: Iterable[tuple[str, str]]) -> li
         machine = site.machines.get(name)
         if machine is None or names - machine.tags.keys():
             return []
-        own = collected(pieces, machine, [machine.tags[tag] for tag in sorted(names)]).whole()
+        own = _by_minute(pieces, machine, [machine.tags[tag] for tag in sorted(names)])
         found = [(max(a, c), min(b, d)) for a, b in found for c, d in own if max(a, c) < min(b, d)]
     return found
+
+
+def _by_minute(pieces: Pieces, machine: MachineInfo, tags: Sequence[TagInfo]) -> list[Span]:
+    """Stretches of minutes in which each of a machine's tags was heard, also where pieces are hours.
+
+    An hour that lacks less than a minute lacks none of its minutes; one that lacks more is asked for by the minute.
+    """
+    found = collected(pieces, machine, tags)
+    if pieces.width_ns == MINUTE_NS:
+        return found.stretches()
+    all_minutes = 1 - MINUTE_NS / pieces.width_ns
+    sure, unsure = found.stretches(all_minutes), found.stretches(most=all_minutes)
+    ends = [(low, min(high, pieces.period[1])) for low, high in unsure]
+    days = [(at, min(at + _LONG_NS, high)) for low, high in ends for at in range(low, high, _LONG_NS)]
+    again = [_by_minute(Pieces(pieces.store, pieces.site, one), machine, tags) for one in days]
+    return merged([*sure, *chain.from_iterable(again)])
 
 
 def _period_ns(tag: TagInfo) -> int:

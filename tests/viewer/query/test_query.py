@@ -314,6 +314,30 @@ def test_pieces_per_hour_are_of_the_time_in_which_the_counter_was_read(store: tu
         assert (found.value, found.evidence.cover) == (pytest.approx(value), pytest.approx(cover))
 
 
+def test_the_time_in_which_a_counter_was_read_is_told_by_the_minute_however_long_the_period(
+    store: tuple[Store, Write],
+) -> None:
+    """Read each 30 s in the first 5 min of each hour, 9 steps of a piece: 9 / (5/60 h) = 108 an hour at 8.3 %."""
+    second, hour = 10**9, 60 * MINUTE
+    machine = {"class": "press", "count": {"total": "shots"}}
+    tag = {"name": "shots", "machine": "PRS-02", "period_s": 30}
+    only = {**SITE, "machines": {"PRS-02": machine}, "connections": [{"name": "x", "tags": [tag]}]}
+    only.pop("calendar")
+    site, unit = Catalog.of([only]).sites[COMPANY, "A"], Unit("L1", "PRS-02")
+    begin = DAY[0] // hour * hour
+    lines, total = [], 0
+    for start in range(begin, begin + 72 * hour, hour):
+        for at in range(start, start + 5 * MINUTE, 30 * second):
+            lines += [f"press,{tags('PRS-02')} shots={total}i {at}", f"count,{tags('PRS-02')} total={total}i {at}"]
+            total += at != start + 270 * second
+    store[1]("\n".join(lines).encode())
+    for hours in (24, 48, 72):
+        (found,) = figures_of(store[0], site, unit, ["P-UPH"], (begin, begin + hours * hour))
+        assert (found.value, found.evidence.cover) == (pytest.approx(108), pytest.approx(100 / 12)), hours
+        (found,) = figures_of(store[0], site, unit, ["P-QTY"], (begin, begin + hours * hour))
+        assert found.evidence.cover == pytest.approx(100 / 12), hours
+
+
 @pytest.mark.parametrize(("every_s", "more"), [(10, ",accepted=7i"), (60, "")])
 def test_an_agent_is_alive_by_its_own_heartbeats(store: tuple[Store, Write], every_s: int, more: str) -> None:
     """For half an hour of an hour; its three connections say nothing of that. A destination is told once a minute."""
