@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, quantiles
@@ -170,8 +171,9 @@ def standings(
         if value is not None and by(one.facts):
             found.setdefault(by(one.facts), {})[one.line.company] = value
     return {
-        company: Standing(sum(other < value for other in own.values()) / (len(own) - 1) * 100, len(own))
+        company: Standing(bisect_left(ordered, value) / (len(own) - 1) * 100, len(own))
         for own in found.values()
         if len(own) >= LEAST
+        for ordered in [sorted(own.values())]
         for company, value in own.items()
     }
