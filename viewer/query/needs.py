@@ -28,15 +28,15 @@ _WHY: Final[dict[Part, Text]] = {
     "counts": Text("설정에 생산 계수기(count)가 없음", "no counter (count) is configured"),
     "ideal": Text("설정에 이론 사이클타임(ideal_s)이 없음", "no ideal cycle time (ideal_s) is configured"),
     "cycles": Text(
-        "설정에 사이클 기록(cycle)이 있는 설비가 하나가 아님", "not exactly one machine records cycles (cycle)"
+        "설정에 사이클 기록(cycle)이 있는 설비가 없거나 둘 이상임", "no machine records cycles (cycle), or several do"
     ),
     "energy": Text("설정에 전력량계(energy)가 없음", "no energy meter (energy) is configured"),
     "alarms": Text("설정에 안전경보(safety)가 없음", "no safety alarm is configured"),
     "gas": Text("설정에 가스(exposure)가 하나가 아님", "not exactly one gas (exposure) is configured"),
     "entries": NO_ENTRIES,
     "limits": Text(
-        "설정에 규격(cycle의 quality)이 있는 설비가 하나가 아님",
-        "not exactly one machine has specification limits (quality of cycle)",
+        "설정에 규격(cycle의 quality)이 있는 설비가 없거나 둘 이상임",
+        "no machine has specification limits (quality of cycle), or several have",
     ),
 }
 

@@ -222,7 +222,7 @@ def test_cycles_of_several_machines_have_no_mean(filled: Store) -> None:
     presses = SITE["machines"] | {"PRS-02": SITE["machines"]["PRS-02"] | {"cycle": {"at": "shots"}}}
     two = Catalog.of([{**SITE, "machines": presses}]).sites[COMPANY, "A"]
     (line,) = figures_of(filled, two, Unit("L1"), ["P-CT"], DAY)
-    assert (line.value, line.why and line.why.ko) == (None, "설정에 사이클 기록(cycle)이 있는 설비가 하나가 아님")
+    assert (line.value, line.why and line.why.ko) == (None, "설정에 사이클 기록(cycle)이 있는 설비가 없거나 둘 이상임")
     assert figures_of(filled, two, UNIT, ["P-CT"], DAY)[0].value == of_one[0]
 
 
@@ -231,7 +231,7 @@ def test_what_is_not_configured_says_so(filled: Store) -> None:
     found = {one.code: one for one in figures_of(filled, A, Unit("L1", "MTR-01"), codes, SHIFT)}
     assert {code: one.why and one.why.ko for code, one in found.items()} == {
         "P-OEE": "설정에 상태(state)가 없음",
-        "Q-CPK": "설정에 규격(cycle의 quality)이 있는 설비가 하나가 아님",
+        "Q-CPK": "설정에 규격(cycle의 quality)이 있는 설비가 없거나 둘 이상임",
         "S-ALM": "설정에 안전경보(safety)가 없음",
         "C-KWH": "설정에 전력량계(energy)가 없음",
         "DQ-RATE": None,
