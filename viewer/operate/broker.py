@@ -85,7 +85,8 @@ class BrokerWay:
             self._session = None
 
     def _topics(self, key: SiteKey, alarm: str) -> list[AgentTopics]:
-        return [one for one, alarms in self._alarms.items() if (one.company, one.site) == key and alarm in alarms]
+        known = self._alarms.copy()  # pages ask in other threads, while agents come and go
+        return [one for one, alarms in known.items() if (one.company, one.site) == key and alarm in alarms]
 
     def _take(self, message: Message) -> None:
         last = message.topic.rpartition("/")[2]

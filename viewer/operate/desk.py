@@ -62,12 +62,12 @@ class OrderDesk:
         return any(way.takers(key, alarm) for _, way in self._ways)
 
     def of(self, key: SiteKey, alarm: str) -> list[Given]:
-        """Orders about an alarm since the viewer started, newest first."""
-        return [one for one in reversed(self._given) if one.key == key and one.order.alarm == alarm]
+        """Orders about an alarm since the viewer started, newest first; pages ask in other threads."""
+        return [one for one in reversed(self._given.copy()) if one.key == key and one.order.alarm == alarm]
 
     def find(self, key: SiteKey, name: str) -> Given | None:
         """The order of a site with an id."""
-        return next((one for one in self._given if one.key == key and one.order.id == name), None)
+        return next((one for one in self._given.copy() if one.key == key and one.order.id == name), None)
 
     def give_now(self, key: SiteKey, order: AlarmOrder) -> Given:
         """Give an order and wait for the answer, `ANSWER_S` at most; for a thread that may wait.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from html import unescape
+from itertools import count
 from pathlib import Path
 
 import orjson
@@ -214,6 +215,35 @@ def test_where_nobody_logs_in_only_this_pc_silences_alarms(here: Room, tmp_path:
             sent = {"csrf": csrf_of(token), "id": "1" * 32, "action": "acknowledge"}
             assert person.ask("POST", address(LEVEL_HIGH, "/alarm/order"), data=sent).status_code == code
     assert len(here.desk.of(KEY, LEVEL_HIGH)) == before
+
+
+class Meanwhile(str):  # noqa: SLOT000 - what happens is set later
+    """A word during whose comparison something else happens, as it does in another thread."""
+
+    happens: Callable[[], object]
+
+    def __hash__(self) -> int:
+        self.happens()
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other)
+
+
+def test_an_agent_that_comes_while_a_page_asks_disturbs_it_not() -> None:
+    way = BrokerWay(MqttSettings(), "sf-orders-test", [KEY])
+    numbers = count()
+
+    def comes() -> None:
+        birth = orjson.dumps({"orders": [LEVEL_HIGH]})
+        way._take(Message(f"sf/acme/hall/edge-{next(numbers)}/birth", birth, {}, 1, 1))
+
+    comes()
+    comes()
+    alarm = Meanwhile(LEVEL_HIGH)
+    alarm.happens = comes
+    assert way.takers(KEY, alarm) == 2
+    assert way.takers(KEY, LEVEL_HIGH) == 4
 
 
 async def test_a_site_that_invents_agents_is_not_followed_without_end(tmp_path: Path) -> None:
